@@ -1,7 +1,8 @@
 /**
- * A shard: the only writer of its jobs. Starting it means taking the shard over and reading it from the store, so a
- * crash costs a restart and nothing else. Every decision is made in memory, gathered into a group commit, and only when
- * that is durable answered and published (a claim alone is answered at once: see DESIGN 3.4).
+ * A shard: the only writer of its jobs. A start of the actor is a recovery: it takes the shard over and reads it from
+ * the store, so a crash costs a restart and nothing else. The shard makes every decision in memory and gathers
+ * decisions into a group commit. It answers callers and publishes only after the commit is durable. A claim is the
+ * exception: it is answered at once (see DESIGN 3.4), unless its job may start only once.
  */
 import type { ShardHandler } from '../../application/ports/shard-link.ts';
 import type { ItemResult, ShardVerb, ShardVerbs } from '../../application/ports/shard-protocol.ts';
@@ -41,7 +42,7 @@ async function startShard(
 class Shard implements Behavior<ShardMessage> {
   readonly #core: ShardCore;
   readonly #silentRuns: SilentRuns;
-  /** Batches in the mailbox. */
+  /** Batches that lie in the mailbox. */
   readonly #waiting = new Set<Batch>();
   readonly #stopServing: () => void;
   readonly #stopListening: () => void;
@@ -115,14 +116,14 @@ class Shard implements Behavior<ShardMessage> {
     this.#stopServing();
     this.#stopListening();
     this.#core.stop();
-    // What still lies in the mailbox was not looked at: nothing was done.
+    // // The shard has not looked at the batches in its mailbox, so nothing was done for them.
     for (const batch of this.#waiting) batch.refuse(unavailable(this.#core.shard));
   }
 
   #perform(batch: Batch): void {
     this.#waiting.delete(batch);
     if (this.#handingOver) {
-      // A grant given now could start a run that the next owner does not know of.
+      // // A grant given now could start a run that the next owner does not know of.
       batch.refuse(unavailable(this.#core.shard));
       return;
     }
@@ -139,11 +140,11 @@ function tellTaken({ context, shard, epoch, table }: ShardCore, tookMs: number):
   context.log.info({ event: 'shard.taken', shard, epoch, jobs: table.size, tookMs }, 'shard recovered');
 }
 
-/** To what changes outside of the shard. */
+/** Listens for changes of the flow rules, which happen outside of the shard. */
 function listen({ services: { flowRules }, limiters, context: { self } }: ShardCore): () => void {
   return flowRules.onChange((tenant, queue) => {
     limiters.noteRule(tenant, queue);
-    // A full mailbox takes no message: the next tick looks as well.
+    // // A full mailbox drops this message. The next tick applies the rules anyway.
     self.tell({ kind: 'flow-rules' });
   });
 }
@@ -152,7 +153,10 @@ function unavailable(shard: number): TroupeError {
   return new TroupeError('SHARD_UNAVAILABLE', { metadata: { shard: String(shard) } });
 }
 
-/** How the outside asks: a full mailbox refuses at once, nothing was done then. Every batch is answered or refused. */
+/**
+ * The entry point for callers. If the mailbox is full, the batch is refused at once and nothing was done. Every batch
+ * is answered or refused.
+ */
 function handlerOf(core: ShardCore, waiting: Set<Batch>): ShardHandler {
   const { self } = core.context;
   return <V extends ShardVerb>(verb: V, items: readonly ShardVerbs[V]['item'][]) =>

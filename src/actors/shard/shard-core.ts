@@ -1,6 +1,6 @@
 /**
- * The working memory of a shard: jobs, open partitions, deadlines, outbox; and the one way a decision takes:
- * decide → table → group → (durable) → answers, events, dispatch. The verbs that callers use are in `shard-verbs.ts`.
+ * The working memory of a shard: jobs, open partitions, deadlines, outbox. Every decision takes the same way: decide →
+ * table → group → (durable) → answers, events, dispatch. The verbs that callers use are in `shard-verbs.ts`.
  */
 import type { ItemResult } from '../../application/ports/shard-protocol.ts';
 import { type Deadline, nextDeadline, waitsForDate } from '../../domain/deadline.ts';
@@ -31,9 +31,12 @@ import type { RecoveredShard } from './commit/recovery.ts';
 import { given } from '../../domain/given.ts';
 
 const handOverGraceMs = 3_000;
-/** How long a grant may wait for company before it is written. */
+/** How long a grant may wait for other decisions before it is written. */
 const grantFlushMs = 50;
-/** At a date that the wall clock has not reached, while it is behind; and at a job with too many events that are owed. */
+/**
+ * A deadline that cannot be handled yet is looked at again after this time. This happens when the wall clock is behind
+ * a job's date, and when JetStream still lacks too many events of the job.
+ */
 const lookAgainMs = 1_000;
 
 export class ShardCore {
@@ -45,7 +48,7 @@ export class ShardCore {
   readonly keys: ShardKeys;
   readonly limiters: QueueLimiters;
   readonly dispatcher: Dispatcher;
-  /** Facts that JetStream took. */
+  /** Counts facts that JetStream has confirmed. */
   readonly published = new RateMeter();
   readonly quotaHome: QuotaHome;
   readonly owed: OwedEvents;
@@ -60,7 +63,7 @@ export class ShardCore {
   readonly #time: SteadyTime;
   #flushAsked = false;
   #flushingSoon = false;
-  /** Monotonic. */
+  /** When the last group commit was applied, on the monotonic clock. */
   #committedMs: number | undefined;
   #handedOver: { readonly done: () => void; readonly untilMs: number } | undefined;
 
@@ -85,7 +88,7 @@ export class ShardCore {
       standingOf: (entry) => this.limiters.standingOf(entry),
       onPublished: () => this.published.add(nowMs()),
       onIdleBucket: () => {
-        // A hand-over waits for this. It need not wait for the next tick as well.
+        // // A hand-over waits for idle buckets. This message saves it the wait for the next tick.
         if (this.#handedOver !== undefined) context.self.tell({ kind: 'bucket-published' });
       },
     });
@@ -100,22 +103,25 @@ export class ShardCore {
     this.#load(taken);
   }
 
-  /** Decisions, and keys of ended jobs, that wait for the store. */
+  /** Decisions, and keys of ended jobs, that the store does not have yet. */
   get undurable(): number {
     return this.#partitions.undurable + this.keys.backlog;
   }
 
-  /** Never goes back, so that what was decided later is never stamped earlier, by whichever owner. */
+  /** Never goes back. A later decision therefore never gets an earlier time, even if another owner makes it. */
   nowMs(): number {
     return this.#time.nowMs();
   }
 
-  /** By which dates come: what a clock ahead of this one has stamped makes nothing early. */
+  /**
+   * The time that dates are compared with. It never runs ahead of this process's wall clock, so times stamped by a
+   * clock that was ahead do not make a job start early.
+   */
   wallMs(): number {
     return Math.min(this.#time.nowMs(), this.context.clock.wallMs());
   }
 
-  /** Results of one batch; what is still open when the shard stops is answered then. */
+  /** Collects the results of one batch. When the shard stops, the items that are still open are answered as unknown. */
   openReply<T>(size: number, answer: (results: readonly ItemResult<T>[]) => void): BatchReply<T> {
     const reply = new BatchReply<T>(size, (results) => {
       this.#open.delete(reply);
@@ -125,12 +131,12 @@ export class ShardCore {
     return reply;
   }
 
-  /** Why the store takes nothing of this shard now; what is decided already is tried again until it does. */
+  /** Why the store accepts no commits of this shard at present. Decisions already made are retried until it does. */
   get storeTrouble(): TroupeError | undefined {
     return this.#partitions.trouble;
   }
 
-  /** A new job. `done` when it is durable. */
+  /** Adds a new job. `done` is called when it is durable. */
   accept(record: JobRecord, done: () => void): void {
     const entry = this.table.add(record, { durable: false, publishedSeq: 0, nowMs: this.context.clock.monotonicMs() });
     this.keys.accepted(record);
@@ -138,7 +144,7 @@ export class ShardCore {
     this.#deadlines.watch(entry.current);
   }
 
-  /** Makes a decision about a job; when it changed something it is on its way to the store. */
+  /** Makes a decision about a job. A decision that changes something is on its way to the store when this returns. */
   decide(entry: JobEntry, command: JobCommand, done?: (record: JobRecord) => void): Decision {
     return this.#decide(entry, command, (record) => {
       this.#partitions.of(record).add(record, done);
@@ -147,8 +153,8 @@ export class ShardCore {
   }
 
   /**
-   * Gives the job to a node. Nobody waits until that is durable, so it waits a moment for company: often for the job's own
-   * outcome, and then both are one row.
+   * Gives the job to a node. Nobody waits until the grant is durable, so it may wait a moment for other decisions.
+   * Often the outcome of the same job comes in that time, and one write covers both.
    */
   grant(entry: JobEntry, command: Extract<JobCommand, { kind: 'claim' }>, done: () => void): Decision {
     return this.#decide(entry, command, (record) => {
@@ -175,15 +181,19 @@ export class ShardCore {
   }
 
   /**
-   * Calls back with what a reader may see: as much as the store surely has. A write that is under way may have arrived
-   * already, and whoever reads the store sees it: so its end is awaited, or somebody could see an older state after it.
+   * Calls back with what a reader may see: the newest state that the store surely has. A write in flight may already
+   * have arrived, and whoever reads the store directly may see it. We therefore wait for the end of that write.
+   * Otherwise a later reader could see an older state than an earlier one.
    */
   whenReadable(entry: JobEntry, done: (record: JobRecord | undefined) => void): void {
     const { current, durable } = entry;
     if (durable === current || !this.#partitions.of(current).whenLanded(current.id, done)) done(durable);
   }
 
-  /** All messages that wait now are decided before the flush starts: that is what makes groups. */
+  /**
+   * The flush message queues behind the messages that wait now. They are decided before it, and this is how groups
+   * form.
+   */
   askFlush(): void {
     if (this.#flushAsked) return;
     this.#flushAsked = this.context.self.tell({ kind: 'flush' });
@@ -214,7 +224,7 @@ export class ShardCore {
 
   tick(): void {
     const nowMs = this.nowMs();
-    // A timer was set by the time as it was: it may have been set forward meanwhile.
+    // // The deadline timer was set with the clock of that moment. The clock may have been set forward since.
     this.deadlinesDue();
     this.#ownership.askIfDue();
     this.#partitions.seal(nowMs, () => this.#bucketsInUse());
@@ -261,8 +271,8 @@ export class ShardCore {
   }
 
   /**
-   * How much too soon it is. A date comes by the wall clock, which goes up to twice as fast as a time that waits for it, and
-   * may be put right meanwhile.
+   * How many ms too early it is for this deadline. Dates follow the wall clock. That clock may run up to twice as fast
+   * as the time of this shard while the shard waits for it, and may be corrected meanwhile.
    */
   #earlyMs({ state, trail }: JobRecord, { atMs, command }: Deadline): number {
     const byDate = command === 'due' && waitsForDate({ state, trail });
@@ -270,7 +280,7 @@ export class ShardCore {
     return earlyMs <= 0 && byDate ? Math.min(Math.ceil((atMs - this.wallMs()) / 2), lookAgainMs) : earlyMs;
   }
 
-  /** The time of what could wait is over. */
+  /** Writes the decisions that were allowed to wait. */
   flushRest(): void {
     this.#flushingSoon = false;
     this.flush(true);
@@ -304,7 +314,8 @@ export class ShardCore {
     for (const { bucket, commits, records } of partitions) {
       this.#partitions.adopt(bucket, commits);
       for (const record of records) {
-        // New ids come after all others, also those of the same ms: their ranks say which job is later.
+        // // New ids must come after all existing ones, also after those of the same ms, because ranks of ids say which
+        // job is later.
         raise(Math.max(record.updatedAtMs, record.createdAtMs + 1));
         this.dispatcher.restoreEvents(record, published);
         this.keys.restored(record);
@@ -337,7 +348,10 @@ export class ShardCore {
     this.context.setTimer('flush-soon', grantFlushMs, { kind: 'flush-soon' });
   }
 
-  /** Unfinished jobs, or facts that JetStream, or keys that the store, does not have yet. */
+  /**
+   * Says which buckets may not be sealed: those with unfinished jobs, with facts that JetStream does not have, or with
+   * keys that the store does not have.
+   */
   #bucketsInUse(): (bucket: number) => boolean {
     const used = new Set<number>();
     for (const entry of this.table.entries()) used.add(bucketOf(entry.current.id));

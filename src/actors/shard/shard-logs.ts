@@ -1,7 +1,8 @@
 /**
- * What running attempts have said so far, in the memory of the shard: of a job at most its newest two attempts, of the
- * shard at most `bytesMax`, past which the jobs go that were heard of first. Nothing here is durable: an attempt's log is in
- * the payload store once the attempt has ended, and its node tells it again to a new owner.
+ * Log lines of running attempts, in the memory of the shard. It keeps at most the newest two attempts of a job, and at
+ * most `bytesMax` in total; beyond that it drops the jobs whose logs were opened first. Nothing here is durable. When
+ * an attempt ends, its log goes to the payload store. If the shard moves, the node sends the log again to the new
+ * owner.
  */
 import type { JobId } from '../../domain/job-id.ts';
 import { isTerminal, type JobRecord } from '../../domain/job.ts';
@@ -22,10 +23,12 @@ export class ShardLogs {
     return this.#bytes;
   }
 
-  /** The newest line that is known of the attempt after this; the node goes on from there. */
+  /**
+   * Adds lines and returns the number of the newest line that is known of the attempt. The node continues from there.
+   */
   add(jobId: JobId, attempt: number, after: number, lines: readonly LogLine[]): number {
     const known = this.#jobs.get(jobId)?.get(attempt);
-    // Lines in between are missing here: this owner is a new one.
+    // // Lines in between are missing, because this owner is new.
     if (after > (known?.through ?? 0)) return known?.through ?? 0;
     const log = known ?? this.#open(jobId, attempt);
     this.#bytes -= log.bytes;
@@ -35,7 +38,10 @@ export class ShardLogs {
     return log.through;
   }
 
-  /** In order; of the first attempt that has any, and all of that: an answer is no longer than the log of an attempt. */
+  /**
+   * Lines that come after `seen`, in order, from the first attempt that has any. All lines of that attempt are
+   * returned, so an answer is at most as long as the log of one attempt.
+   */
   read(jobId: JobId, seen: LogPosition): readonly LogLine[] {
     for (const log of this.#jobs.get(jobId)?.values() ?? []) {
       const lines = log.after(0).filter((line) => isAfter(line, seen));
@@ -44,7 +50,7 @@ export class ShardLogs {
     return [];
   }
 
-  /** The record is durable: what it refers to need not be held. */
+  /** The record is durable. Logs that it refers to are in the payload store and need not be kept here. */
   landed(record: JobRecord): void {
     const attempts = this.#jobs.get(record.id);
     if (attempts === undefined) return;

@@ -1,15 +1,16 @@
 /**
- * Decides which shards this node runs: acquires the leases of the shards that placement suggests, starts their actors,
- * renews, hands over what belongs elsewhere, a few at a time. Per shard: absent → acquiring → up → (handing-over →) absent;
- * a shard actor that crashes is started again after a back-off, as long as the lease holds: its start is a recovery from
- * the store. A draining node keeps its shards while there is nobody else to have them.
+ * Decides which shards this node runs. It acquires the leases of the shards that placement suggests, starts their
+ * actors, renews the leases, and hands over shards that belong elsewhere, a few at a time. A shard goes absent →
+ * acquiring → up → (handing-over →) absent. A shard actor that crashes is started again after a back-off, as long as
+ * the lease holds; every start is a recovery from the store. A node that is announced as draining keeps its shards
+ * while no other node can take them. The message `drain` makes it give them all away.
  *
- * While NATS does not answer the leases cannot be renewed; the shards go on, because the epoch in the store decides, but
- * they no longer answer reads from memory (`leaseIsSure`), since somebody else may be the owner by then, and one that
- * crashes is not started again before its lease is sure.
+ * While NATS does not answer, leases cannot be renewed. The shards continue, because the epoch in the store decides
+ * whose writes count. But they no longer answer reads from memory (`leaseIsSure`), since somebody else may be the owner
+ * by then. A shard that crashes is not started again before its lease is sure.
  *
- * While the store does not answer this node alone, or takes none of its commits (`store-reach.ts`), its shards are given up: nothing can be flushed, and
- * whoever takes them over reads them from the store.
+ * If this node alone does not reach the store, or the store accepts none of its commits (`store-reach.ts`), the node
+ * gives its shards up. Nothing could be flushed anyway, and the next owner reads the shards from the store.
  */
 import { HandlerFleet } from '../../application/jobs/handler-fleet.ts';
 import type { LeaseHold, Membership, ShardLeases } from '../../application/ports/membership.ts';
@@ -20,7 +21,7 @@ import type { ShardServices } from './shard-services.ts';
 import { StoreReach } from './placement/store-reach.ts';
 import { SuggestedShards } from './placement/suggested-shards.ts';
 
-/** What each shard is given by its manager. */
+/** Services that the shard manager itself provides to each shard. */
 type FromManager = 'leaseIsSure' | 'write' | 'everyNodeHas' | 'someNodeHas';
 
 export interface ShardManagerServices extends Omit<ShardServices, FromManager> {
@@ -28,7 +29,7 @@ export interface ShardManagerServices extends Omit<ShardServices, FromManager> {
   readonly shardCount: number;
   readonly leases: ShardLeases;
   readonly membership: Pick<Membership, 'nodes' | 'onChange'>;
-  /** This node does not reach the store, or does again: others are to know. */
+  /** Called when this node no longer reaches the store, and when it does again, so that other nodes learn of it. */
   readonly onStoreReach: (isAway: boolean) => void;
 }
 
@@ -43,10 +44,10 @@ export type ShardManagerMessage =
     }
   | { readonly kind: 'store-answered'; readonly outcome: Outcome<boolean>; readonly sentMs: number }
   | { readonly kind: 'handed-over'; readonly shard: number }
-  /** Others took this node for dead; its leases belong to this incarnation from now on. */
+  /** Other nodes considered this node dead. From now on its leases belong to this incarnation. */
   | { readonly kind: 'rejoined'; readonly incarnation: number }
   | { readonly kind: 'start'; readonly shard: number }
-  /** Gives every shard away; `done` when the last lease is released. */
+  /** Gives every shard away. `done` is called when no lease is held any more. */
   | { readonly kind: 'drain'; readonly done: () => void };
 
 interface Held {
@@ -60,13 +61,16 @@ interface Held {
 }
 
 const tickMs = 500;
-/** Shards that one node hands over at the same time: the others are served meanwhile. */
+/** How many shards one node hands over at the same time. The others are served meanwhile. */
 export const handOversMax = 4;
-/** Crashes in a row double the wait before the next start, from here to there. */
+/** Each crash in a row doubles the wait before the next start, from `first` up to `most`. */
 const backoffMs = { first: 200, most: 10_000 } as const;
-/** A shard that ran so long has recovered. */
+/** After a run of this length, earlier crashes of a shard are forgotten. */
 const healthyAfterMs = 60_000;
-/** Clocks and the server's own expiry may be this late; of a short lease a quarter. */
+/**
+ * Lease expiry may be observed late, because clocks differ and the server sweeps periodically. We allow this margin, or
+ * a quarter of the lease if that is smaller.
+ */
 const leaseMarginMs = 1_000;
 
 export function shardManagerActor(services: ShardManagerServices): ActorDefinition<ShardManagerMessage> {
@@ -86,7 +90,7 @@ class ShardManager implements Behavior<ShardManagerMessage> {
   readonly #held = new Map<number, Held>();
   readonly #acquiring = new Set<number>();
   readonly #byRef = new Map<string, number>();
-  /** Actors told to stop that have not ended: a shard of the same name waits for them. */
+  /** Actors that were told to stop and have not ended. A new shard actor of the same name waits for them. */
   readonly #ending = new Map<string, number>();
   readonly #stopListening: readonly (() => void)[];
   #incarnation: number;
@@ -198,10 +202,10 @@ class ShardManager implements Behavior<ShardManagerMessage> {
       const stays = mine || (this.#draining === undefined && wanted === undefined);
       const held = this.#held.get(shard);
       if (held === undefined) {
-        // A live holder is about to hand it over: its release is heard.
+        // // A holder that is alive is about to hand the shard over. We hear of it when it releases the lease.
         if (mine && !others.has(holders.get(shard) ?? '')) this.#acquire(shard);
       } else if (!stays && this.#draining === undefined && this.#reach.isAway) {
-        // Without a word to the store, which would not hear it.
+        // // Release without a hand-over: the store would not receive the flush.
         if (this.#reach.isGivenUp) this.#release(shard);
         else this.#renewInTime(shard, held);
       } else if (!stays && held.phase !== 'handing-over' && handingOver < handOversMax) {
@@ -214,7 +218,7 @@ class ShardManager implements Behavior<ShardManagerMessage> {
     this.#checkDrained();
   }
 
-  /** `lease.<shard>`: when it was renewed, monotonic. */
+  /** `lease.<shard>` is the time at which the lease was renewed, on the monotonic clock. */
   #facts(): Readonly<Record<string, number>> {
     const leases = [...this.#held].map(([shard, { renewedMs }]) => [`lease.${shard}`, Math.round(renewedMs)] as const);
     return { shards: this.#held.size, ...Object.fromEntries(leases) };
@@ -233,7 +237,10 @@ class ShardManager implements Behavior<ShardManagerMessage> {
     }));
   }
 
-  /** The lease runs from when it was asked for: the answer may have come late, or this process stood still meanwhile. */
+  /**
+   * The lease counts from the moment it was asked for, because the answer may have come late or this process may have
+   * been stopped in between.
+   */
   #acquired(shard: number, sentMs: number, outcome: Outcome<LeaseHold | undefined>): void {
     this.#acquiring.delete(shard);
     if (outcome.status === 'rejected' || outcome.value === undefined) return;
@@ -254,7 +261,7 @@ class ShardManager implements Behavior<ShardManagerMessage> {
     const name = `shard:${shard}`;
     if (held?.phase !== 'waiting' || [...this.#ending.values()].includes(shard)) return;
     if (!this.#leaseIsSure(shard)) {
-      // Somebody else may be the owner by now; a start would take the shard from him.
+      // // Somebody else may be the owner by now. A start would take the shard from them.
       this.#context.setTimer(`start:${shard}`, tickMs, { kind: 'start', shard });
       return;
     }
@@ -332,7 +339,7 @@ class ShardManager implements Behavior<ShardManagerMessage> {
     if (asked !== true) this.#release(shard);
   }
 
-  /** Flushed: the actor stops, and the next owner need not wait for the lease to run out. */
+  /** Stops the actor and releases the lease, so that the next owner need not wait until it expires. */
   #release(shard: number): void {
     const held = this.#held.get(shard);
     if (held === undefined) return;
@@ -342,7 +349,7 @@ class ShardManager implements Behavior<ShardManagerMessage> {
     this.#services.leases.release(held.hold).catch((error: unknown) => {
       this.#context.log.debug({ err: error, shard }, 'lease not released; it runs out');
     });
-    // The next one, if some wait for their turn.
+    // // The tick hands over the next shard, if some wait for their turn.
     this.#askTick();
   }
 

@@ -1,9 +1,9 @@
-/** What a shard actor is told: batches from outside, and its own flushes, timers and orders. */
+/** The messages of a shard actor: batches from outside, and its own flushes, timers and orders. */
 import type { TroupeError } from '../../domain/errors.ts';
 import type { ActorContext } from '../../kernel/index.ts';
 import type { LookTurn } from './dispatch/work-looks.ts';
 
-/** Items of one verb, from outside. */
+/** Items of one verb, sent by a caller. */
 export interface Batch {
   readonly kind: 'batch';
   readonly perform: () => void;
@@ -15,28 +15,31 @@ export type ShardMessage =
   | { readonly kind: 'flush' }
   | { readonly kind: 'flush-soon' }
   | { readonly kind: 'flushed'; readonly bucket: number; readonly outcome: PromiseSettledResult<'applied' | 'deposed'> }
-  /** Somebody whom the shard had asked has answered, or has failed to. `handle` goes on with what the question was for. */
+  /** A question of this shard was answered or has failed. `handle` continues the work that needed the answer. */
   | { readonly kind: 'answered'; readonly by: Answerer; readonly handle: () => void }
   | { readonly kind: 'tick' }
   | { readonly kind: 'deadline' }
   | { readonly kind: 'flow-rules' }
-  /** What the limiters need of their quotas has changed, or the time to ask their homes has come. */
+  /** The limiters need different quotas than before, or it is time to ask the homes. */
   | { readonly kind: 'quota-needs-changed' }
   | { readonly kind: 'quota-due' }
-  /** A shard that did not say what it uses of limits is to be asked again. */
+  /** Ask this shard again how much it uses of the limits, because it has not answered. */
   | { readonly kind: 'usage-due'; readonly shard: number }
-  /** It is this shard's turn to look at the stream of work. */
+  /** It is this shard's turn to look at the WORK stream. */
   | { readonly kind: 'look-turn'; readonly turn: LookTurn }
   /** JetStream was wiped, and its streams are new. */
   | { readonly kind: 'streams-replaced' }
-  /** Nothing of a bucket is left to publish. */
+  /** A bucket has nothing left to publish. */
   | { readonly kind: 'bucket-published' }
-  /** Graceful hand-over: stop taking, flush, publish what can be published within the grace, then stop. */
+  /** Hands the shard over: accept nothing more, flush, publish as much as the grace period allows, then stop. */
   | { readonly kind: 'hand-over'; readonly done: () => void };
 
 type Answerer = 'store' | 'stream' | 'shard';
 
-/** Continues with the outcome of a question as a message of its own, so that it never runs in the middle of another. */
+/**
+ * Delivers the outcome of a question as a message of the actor, so that it is never handled in the middle of another
+ * message.
+ */
 export function whenAnswered<T>(
   context: Pick<ActorContext<ShardMessage>, 'pipeToSelf'>,
   by: Answerer,

@@ -1,4 +1,4 @@
-/** What a shard actor is given: ports, limits, instruments. */
+/** What a shard actor is created with: ports, limits, metrics. */
 import type { Publisher } from '../../application/ports/bus.ts';
 import type { JobStore } from '../../application/ports/job-store.ts';
 import type { Counter, Gauge, Histogram, Telemetry } from '../../application/ports/runtime.ts';
@@ -20,37 +20,46 @@ export interface StopRun {
 }
 
 export interface ShardLimits {
-  /** Unfinished jobs per shard; past it submits get BACKLOG_FULL. */
+  /** Unfinished jobs per shard. Beyond this, submits get BACKLOG_FULL. */
   readonly backlogMax: number;
   /**
-   * Facts that may wait for JetStream; past it submits get BACKLOG_FULL. Jobs may end meanwhile and leave their facts
-   * behind, so `backlogMax` alone bounds nothing. What was accepted adds a few facts for each job: no attempt starts while
-   * no WORK message goes out.
+   * Facts that may wait for JetStream. Beyond this, submits get BACKLOG_FULL. Jobs may end while their facts wait, so
+   * `backlogMax` alone does not bound the outbox. Jobs that are already accepted add only a few facts each, because no
+   * attempt starts while WORK messages are not published.
    */
   readonly outboxMax: number;
-  /** Decisions that may wait for the store; past it submits get OVERLOADED. */
+  /** Decisions that may wait for the store. Beyond this, submits get OVERLOADED. */
   readonly undurableMax: number;
   readonly groupMaxRecords: number;
-  /** Ended jobs kept in memory for late readers. */
+  /** Ended jobs that are kept in memory for late readers. */
   readonly recentMax: number;
   readonly outboxWindowMax: number;
-  /** What JetStream has confirmed is on its disk after so long, as far as anybody knows; 0: before it confirms. */
+  /**
+   * How long after its confirmation a message is assumed to be on JetStream's disk. 0 means that JetStream confirms
+   * only what is on disk.
+   */
   readonly brokerSyncMs: number;
-  /** Facts that are remembered for so long, to be told again; past it the shard is read from the store instead. */
+  /**
+   * How many facts are remembered during that time, so that they can be published again. If there are more, the shard
+   * is read from the store instead.
+   */
   readonly unsyncedMax: number;
   readonly mailboxCapacity: number;
-  /** A run whose node was not heard for so long is lost. */
+  /** A run is lost if its node was not heard of for this long. */
   readonly runLostAfterMs: number;
 }
 
 const outboxWindowMax = 512;
 
-/** A job that waits makes two facts, its WORK message and its event; and as many as are on their way count for nothing. */
+/**
+ * A waiting job makes two facts, its WORK message and its event. The facts that are on their way are allowed on top of
+ * that.
+ */
 export function outboxMaxFor(backlogMax: number): number {
   return 2 * backlogMax + outboxWindowMax;
 }
 
-/** A server needs a moment to write what has gathered in an interval. */
+/** The server needs a moment to write what has gathered in a sync interval. */
 const syncSlackMs = 2_000;
 
 export function brokerSyncMsFor(syncIntervalMs: number): number {
@@ -79,25 +88,25 @@ export interface ShardServices {
   readonly server: ShardServer;
   readonly limits: ShardLimits;
   readonly metrics: ShardMetrics;
-  /** Tells a node at once; heartbeats repeat it, so that a lost message costs 2 s. */
+  /** Tells a node at once. Heartbeats repeat it, so a lost message costs 2 s. */
   readonly stopRun: (node: string, stop: StopRun) => void;
-  /** Whether any node that works could run it: then any may take it. */
+  /** Whether every live worker node has the handler, so that any of them may take the job. */
   readonly everyNodeHas: (need: HandlerNeed) => boolean;
-  /** Whether there is one at all. */
+  /** Whether at least one live node has the handler. */
   readonly someNodeHas: (need: HandlerNeed) => boolean;
-  /** Of the cluster. */
+  /** Shards of the whole cluster. */
   readonly shardCount: number;
-  /** What holds the jobs of a queue back. */
+  /** Limits, pauses and weights that hold the jobs of a queue back. */
   readonly flowRules: Pick<FlowRules, 'prepare' | 'ruleOf' | 'onChange'>;
-  /** Queues whose jobs are not accepted. */
+  /** Queues that accept no jobs. */
   readonly closedQueues: ClosedQueues;
-  /** Of all shards of this process. */
+  /** Shared by all shards of this process. */
   readonly workLooks: WorkLooks;
-  /** The way to other shards, and to this one. */
+  /** Calls to other shards, and to this one. */
   readonly peers: Pick<ShardBatcher, 'call'>;
-  /** Every conditional write goes through it. */
+  /** Every conditional write goes through this. */
   readonly write: WriteWatch;
-  /** False when the lease may have run out: then nothing is answered from memory alone. */
+  /** False when the lease may have expired. Then the shard answers nothing from memory alone. */
   readonly leaseIsSure: () => boolean;
 }
 

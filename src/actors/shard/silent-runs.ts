@@ -1,9 +1,12 @@
-/** Runs whose node has not been heard of for too long are lost: their jobs wait again, uncounted. */
+/**
+ * A run is lost when its node has not been heard of for too long. Its job waits again, and the attempt does not count
+ * against the retry policy.
+ */
 import { isStartedOnce } from '../../domain/retry-policy.ts';
 import type { JobEntry } from './table/job-table.ts';
 import type { ShardCore } from './shard-core.ts';
 
-/** Ticks are a second apart. */
+/** Ticks come once a second. A longer gap means that this process did not run. */
 const stalledAfterMs = 2_000;
 
 export class SilentRuns {
@@ -15,12 +18,13 @@ export class SilentRuns {
     this.#lookedMs = core.context.clock.monotonicMs();
   }
 
-  /** At every tick. */
+  /** Call this at every tick. */
   lose(): void {
     const core = this.#core;
     const nowMs = core.context.clock.monotonicMs();
-    // This process stood still: the silence was its own, and what came meanwhile is not handled yet. Or nobody reaches it, as
-    // it reaches nobody: who is lost then is found out by whoever holds the lease afterwards.
+    // // Either this process did not run for a while: then the silence was its own, and heartbeats that came meanwhile
+    // are not handled yet. Or the lease is not sure, so nobody may reach this process: then the holder of the lease
+    // finds out which runs are lost.
     const isOwnSilence = nowMs - this.#lookedMs > stalledAfterMs || !core.services.leaseIsSure();
     if (isOwnSilence) for (const entry of core.table.running()) entry.heardMs = nowMs;
     this.#lookedMs = nowMs;
@@ -37,7 +41,7 @@ export class SilentRuns {
   }
 }
 
-/** Its node has not been told of it: see `claims-on-record.ts`. */
+/** The node has not received its grant yet. See `claims-on-record.ts`. */
 function isUntold({ current: { run, spec }, durable }: JobEntry): boolean {
   return isStartedOnce(spec.retry) && durable?.run?.token !== run?.token;
 }

@@ -1,6 +1,6 @@
 /**
- * The concurrency keys of the jobs of a limiter: what runs and may start of each, what it is allowed, and the jobs whose turn
- * came while their key had no room. A key that nothing uses any more is forgotten.
+ * The concurrency keys of the jobs of a limiter. For each key it knows how many jobs run and may start, what the quota
+ * is, and which jobs had their turn while the key had no room. A key that nothing uses any more is forgotten.
  */
 import type { JobRecord } from '../../../domain/job.ts';
 import { LocalQuota, type LocalQuotaParts } from './local-quota.ts';
@@ -10,9 +10,9 @@ import type { QueueIndex } from '../table/queue-index.ts';
 export interface KeyState {
   running: number;
   dispatched: number;
-  /** But for those that no live node could run. */
+  /** Without the jobs that stand aside because no live node has their handler. */
   held: number;
-  /** Their turn came while the key had no room. */
+  /** Jobs that had their turn while the key had no room. */
   readonly blocked: Set<JobEntry>;
   readonly quota: LocalQuota;
 }
@@ -21,7 +21,7 @@ export interface ConcurrencyKeysParts {
   readonly index: Pick<QueueIndex, 'tenant' | 'queue'>;
   readonly monotonicMs: () => number;
   readonly ask: LocalQuotaParts['ask'];
-  /** Its key has room: it gets its turn again. */
+  /** Called when the key of the job has room, so that the job gets its turn again. */
   readonly unblock: (entry: JobEntry) => void;
   readonly changed: () => void;
 }
@@ -39,7 +39,7 @@ export class ConcurrencyKeys {
     return this.#keys.size;
   }
 
-  /** Over all keys. */
+  /** Blocked jobs of all keys. */
   get blocked(): number {
     return this.#blocked;
   }
@@ -82,7 +82,10 @@ export class ConcurrencyKeys {
     this.#blocked += 1;
   }
 
-  /** As many as there is room for come to the front of their lines; the last one first, so that they keep their order. */
+  /**
+   * Moves as many jobs as there is room for to the front of their lines. It starts with the last of them, so that they
+   * keep their order.
+   */
   unblock(key: KeyState): void {
     const room = Math.max(0, this.room(key));
     const ready: JobEntry[] = [];
@@ -100,7 +103,7 @@ export class ConcurrencyKeys {
     if (key.blocked.delete(entry)) this.#blocked -= 1;
   }
 
-  /** What was granted is asked for again. */
+  /** Discards what was granted. The keys ask for it again. */
   revoke(): void {
     for (const { quota } of this.#keys.values()) quota.revoke();
   }
@@ -111,7 +114,7 @@ export class ConcurrencyKeys {
     }
   }
 
-  /** When one has to ask. */
+  /** When the next key has to ask its home. */
   dueMs(): number {
     let dueMs = Infinity;
     for (const { quota } of this.#keys.values()) dueMs = Math.min(dueMs, quota.dueMs());

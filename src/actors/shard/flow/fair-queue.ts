@@ -1,7 +1,7 @@
 /**
- * Jobs of one queue in a shard that are held back: a line for each level and fairness key, whose turn it is by weight. A job
- * that has left by another way (claimed, cancelled) is passed over when its place comes. A turn that could not be used
- * costs its key nothing.
+ * The held jobs of one queue in a shard, with a line for each level and fairness key. Weights decide whose turn it is.
+ * A job that has already left in another way (claimed, cancelled) is skipped when it comes to the front. A turn that
+ * could not be used costs its key nothing.
  */
 import { FairOrder, type FairShare } from '../../../domain/fair-order.ts';
 import type { JobRecord } from '../../../domain/job.ts';
@@ -9,11 +9,11 @@ import { ownValue } from '../../../domain/own-value.ts';
 import { defaultPriority, priorityAgeingMs, priorityWeights } from '../../../domain/priority.ts';
 import type { JobEntry } from '../table/job-table.ts';
 
-/** Lines of a queue in a shard; fairness keys beyond them share one line for each level. */
+/** Lines of a queue in a shard. Further fairness keys share one line per level. */
 const linesMax = 1_024;
-/** Of jobs that have gone, before a line is made shorter. */
+/** How many jobs may have gone from the head of a line before its array is shortened. */
 const goneMax = 1_024;
-/** Jobs that one which is put back is compared with: more than lie with the nodes at a time, as a rule. */
+/** How many jobs a job that is put back is compared with. Usually fewer than this are dispatched at a time. */
 const comparedMax = 64;
 
 interface Line {
@@ -34,7 +34,7 @@ export class FairQueue {
     this.#order = new FairOrder({ afterMs: priorityAgeingMs, nowMs: monotonicMs });
   }
 
-  /** A line that is there keeps its weight until it is empty. */
+  /** An existing line keeps its weight until it is empty. */
   setWeights(weights: Readonly<Record<string, number>>): void {
     this.#weights = weights;
   }
@@ -43,7 +43,10 @@ export class FairQueue {
     this.#lineOf(entry.current).jobs.push(entry);
   }
 
-  /** It was taken out before its turn could be used: before all that came later, as far as one looks. */
+  /**
+   * Puts back a job that could not use its turn. It goes before all jobs that became ready later, within the next
+   * `comparedMax` jobs.
+   */
   putBack(entry: JobEntry): void {
     const line = this.#lineOf(entry.current);
     if (line.head === 0) line.jobs.unshift(entry);
@@ -60,7 +63,7 @@ export class FairQueue {
     }
   }
 
-  /** Many at once, that were taken out in this order. */
+  /** Puts many jobs back, in the order in which they were taken out. */
   putAllBack(entries: Iterable<JobEntry>): void {
     const back = new Map<Line, JobEntry[]>();
     for (const entry of entries) {
@@ -75,7 +78,10 @@ export class FairQueue {
     }
   }
 
-  /** Takes out the job whose turn it is; `use` says whether its key pays for the turn. False: there is none. */
+  /**
+   * Takes out the job whose turn it is. `use` returns whether the turn is charged to its key. Returns false when no job
+   * is held.
+   */
   shift(use: (entry: JobEntry) => boolean): boolean {
     let entry: JobEntry | undefined;
     const line = this.#order.next((one) => (entry = this.#first(one)) !== undefined);

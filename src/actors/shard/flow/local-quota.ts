@@ -1,26 +1,30 @@
 /**
- * What this shard may use of one limit of the whole cluster, as the limit's home granted it. It asks while it needs some
- * or has to say that it uses less. From the question to the answer nothing is begun, and without an answer nothing is
- * allowed: so the home never counts less than what is used, whatever is lost (see `domain/quota-lease.ts`).
+ * What this shard may use of one cluster-wide limit, as granted by the home of the limit. The shard asks while it needs
+ * more, or when it has to report that it uses less. Between question and answer it starts nothing, and without an
+ * answer it may use nothing more. So the home never counts less than what is in use, whatever message is lost (see
+ * `domain/quota-lease.ts`).
  */
 import type { QuotaItem, QuotaResult } from '../../../application/ports/shard-protocol.ts';
 
-/** A grant that is not renewed is used no longer: much shorter than its home remembers it. */
+/**
+ * A grant is used for at most this long unless it is renewed. This is much shorter than the time for which the home
+ * remembers it.
+ */
 const validMs = 10_000;
-/** After a question that was not answered. */
+/** The wait after a question that was not answered. */
 const retryMs = 500;
-/** Between two questions, when nothing but what is used has changed. */
+/** The minimum time between two questions when only the usage has changed. */
 const tellEveryMs = 250;
-/** So that the home does not forget what runs for long. */
+/** A repeated question keeps the home from forgetting long runs. */
 const renewEveryMs = 5_000;
 
 export interface LocalQuotaParts {
   readonly limit: Pick<QuotaItem, 'tenant' | 'queue' | 'key'>;
-  /** What counts now, and what could go at once. */
+  /** What counts as used now, and how many jobs could go if they were allowed to. */
   readonly demand: () => { readonly using: number; readonly waiting: number };
-  /** Asks the home; the answer comes as a message of the shard. */
+  /** Asks the home. The answer comes as a message of the shard. */
   readonly ask: (question: Omit<QuotaItem, 'holder'>, answered: (answer: QuotaResult | undefined) => void) => void;
-  /** There may be room. */
+  /** Called when there may be room. */
   readonly changed: () => void;
 }
 
@@ -28,43 +32,46 @@ export class LocalQuota {
   readonly #parts: LocalQuotaParts;
   #running = 0;
   #tokens = 0;
-  /** The home answers that there is no such limit. */
+  /** False once the home has answered that there is no rate limit. */
   #isRated = true;
   #validToMs = -Infinity;
   #askedMs = -Infinity;
   #againMs = 0;
   #reported = { using: 0, waiting: 0 };
   #asking = false;
-  /** The newest owner of the home that was heard. */
+  /** The highest epoch of an owner of the home from which this shard has heard. */
   #homeEpoch = 0;
 
   constructor(parts: LocalQuotaParts) {
     this.#parts = parts;
   }
 
-  /** Starts that may be begun beyond what is used now; `dispatched`: of those used, what has not started yet. */
+  /**
+   * How many more starts are allowed beyond `using`. `dispatched` counts those among `using` that have not started yet;
+   * each of them needs a token.
+   */
   room(nowMs: number, { using, dispatched }: { readonly using: number; readonly dispatched: number }): number {
     if (this.#asking || nowMs > this.#validToMs) return 0;
     return Math.max(0, Math.min(this.#running - using, this.#isRated ? this.#tokens - dispatched : Infinity));
   }
 
-  /** There are places, but no starts. */
+  /** The concurrency limit has room, but the rate limit has not. */
   lacksStarts({ using, dispatched }: { readonly using: number; readonly dispatched: number }): boolean {
     return this.#isRated && this.#tokens <= dispatched && this.#running > using;
   }
 
-  /** An attempt has started. */
+  /** An attempt has started and has used up a token. */
   started(): void {
     this.#tokens = Math.max(0, this.#tokens - 1);
   }
 
-  /** Nothing is used or wanted, and the home knows. */
+  /** Nothing is used or wanted, and the home knows this. */
   get isIdle(): boolean {
     const { using, waiting } = this.#parts.demand();
     return !this.#asking && using + waiting + this.#reported.using + this.#reported.waiting === 0;
   }
 
-  /** When it has to ask; Infinity while there is no reason to. */
+  /** When this shard has to ask. Infinity while there is no reason to. */
   dueMs(): number {
     if (this.#asking) return Infinity;
     const { using, waiting } = this.#parts.demand();
@@ -83,7 +90,9 @@ export class LocalQuota {
     });
   }
 
-  /** What was granted before is over: there is another rule, or a new owner of the home was told what is used now. */
+  /**
+   * Ends the earlier grant, because the rule has changed or because a new owner of the home was told the present usage.
+   */
   revoke(homeEpoch = 0): void {
     this.#homeEpoch = Math.max(this.#homeEpoch, homeEpoch);
     this.#validToMs = -Infinity;
@@ -93,7 +102,8 @@ export class LocalQuota {
   #answered(result: QuotaResult | undefined): void {
     this.#asking = false;
     if (result === undefined || result.epoch < this.#homeEpoch) {
-      // What it gave may be lost, what it took may be gone.
+      // // The outcome is unknown: the home may have granted something and may have recorded the reported usage. -1
+      // makes the usage differ, so that it is reported again.
       this.#validToMs = -Infinity;
       this.#againMs = retryMs;
       this.#reported = { ...this.#reported, using: -1 };

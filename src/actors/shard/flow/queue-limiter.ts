@@ -1,11 +1,12 @@
 /**
- * Holds the jobs of one queue in this shard back: while the queue is paused, its limits or those of a concurrency key are
- * reached, or enough of its jobs lie with the nodes. It lets them go in fair order, as many as may run.
+ * Holds the jobs of one queue in this shard back while the queue is paused, while its limits or those of a concurrency
+ * key are reached, or while enough of its jobs are dispatched. It dispatches jobs in fair order, as many as may run.
  *
- * A job that waits is `held` (its turn has not come) or `dispatched` (a WORK message is out for it; it counts as if it ran). Held
- * ones wait in the line, `key-blocked` while their key has no room, or aside while no live node has their handler: see
- * `UnservedJobs`, which also knows the held ones that have a message out, and get no second one when their turn comes. What
- * is held survives nowhere but in the store, as every QUEUED job does: a new owner holds all of them again.
+ * A waiting job is either `held` (its turn has not come) or `dispatched` (a WORK message is out for it, and it counts
+ * as running). A held job waits in its line. It is `key-blocked` while its key has no room, and it stands aside while
+ * no live node has its handler: see `UnservedJobs`. `UnservedJobs` also knows which held jobs have a message out; those
+ * get no second message when their turn comes. Which jobs are held is kept in memory only. The store knows them as
+ * QUEUED, and a new owner holds all of them again.
  */
 import type { HeldBy } from '../../../application/ports/shard-protocol.ts';
 import { type FlowRule, isPlain } from '../../../domain/flow-rule.ts';
@@ -21,7 +22,10 @@ import type { JobEntry } from '../table/job-table.ts';
 import type { NeedTally, QueueIndex } from '../table/queue-index.ts';
 import { UnservedJobs } from './unserved-jobs.ts';
 
-/** Jobs that lie with the nodes: what they start in a quarter of a second, but at least so many. */
+/**
+ * How many jobs may be dispatched and not started: as many as start in a quarter of a second, and at least
+ * `dispatchedLeast`.
+ */
 const dispatchedLeast = 32;
 const dispatchedForMs = 250;
 
@@ -31,26 +35,26 @@ export interface LimiterParts {
   readonly monotonicMs: () => number;
   readonly work: Pick<WorkMessages, 'add' | 'send'>;
   readonly ask: LocalQuotaParts['ask'];
-  /** Whether any live node has it. */
+  /** Whether any live node has the handler. */
   readonly isServed: (need: HandlerNeed) => boolean;
 }
 
-/** What became of a turn: `probe` is the one message of a need that no node has. */
+/** The result of a turn. `probe`: the job's message is the only one that is sent for a need that no node has. */
 type Turn = 'dispatched' | 'was out' | 'probe' | 'waits';
 
 export class QueueLimiter {
   readonly #parts: LimiterParts;
   readonly #queue: FairQueue;
   readonly #held = new Map<JobId, JobEntry>();
-  /** Those held that have no message out, and when each became QUEUED. */
+  /** Held jobs that have no message out, with the time at which each became QUEUED. */
   readonly #undispatched = new InstantsOf<JobEntry>();
   readonly #dispatched = new Map<JobId, JobEntry>();
   readonly #unserved = new UnservedJobs();
   readonly #keys: ConcurrencyKeys;
   readonly #quota: LocalQuota;
-  /** Jobs with a concurrency or fairness key have come. */
+  /** Whether jobs with a concurrency or fairness key have come. */
   #isKeyed = false;
-  /** Undefined: not known yet; nothing goes. */
+  /** Undefined while the rule is not known yet. Then no job goes. */
   #rule: FlowRule | undefined;
 
   constructor(parts: LimiterParts, rule: FlowRule | undefined) {
@@ -77,15 +81,16 @@ export class QueueLimiter {
   setRule(rule: FlowRule | undefined): void {
     this.#rule = rule;
     this.#queue.setWeights(rule?.fairnessWeights ?? {});
-    // What was granted under the former rule is asked for again.
+    // // What was granted under the former rule has to be asked for again.
     this.#quota.revoke();
     this.#keys.revoke();
     this.pump();
   }
 
   /**
-   * The job waits, and the store knows. While it knows an earlier record only, a message for that one would count as sent,
-   * and none would be sent for this one: once it is durable, it comes here again.
+   * Holds a job that waits, if the store knows that it waits. While the store knows only an earlier record of the job,
+   * this does nothing: a message that is out for the earlier record would count as sent, and none would be sent for the
+   * present one. The job comes here again once its present record is durable.
    */
   hold(entry: JobEntry, at: 'front' | 'back' = 'back'): void {
     const { id, state } = entry.current;
@@ -100,7 +105,7 @@ export class QueueLimiter {
     else this.#queue.push(entry);
   }
 
-  /** A job that was sent before there was a limiter: when its turn comes, its message is there. */
+  /** Holds a job whose message was sent before there was a limiter. When its turn comes, that message is used. */
   holdUnroutable(entry: JobEntry): void {
     this.hold(entry);
     if (!this.#held.has(entry.current.id)) return;
@@ -108,14 +113,14 @@ export class QueueLimiter {
     this.#undispatched.delete(entry);
   }
 
-  /** A job that ran when this shard was taken over. */
+  /** Counts a job that was running when this shard was recovered. */
   restoreRunning({ current }: JobEntry): void {
     this.#isKeyed ||= hasKey(current);
     const key = this.#keys.of(current);
     if (key !== undefined) key.running += 1;
   }
 
-  /** A decision was made about the job, which had this record before. */
+  /** A decision was made about the job. `before` is its former record. */
   moved(entry: JobEntry, before: JobRecord): void {
     const { current } = entry;
     const [ran, runs] = [before.run !== undefined, current.run !== undefined];
@@ -129,7 +134,7 @@ export class QueueLimiter {
     this.pump();
   }
 
-  /** Lets go what may go. */
+  /** Dispatches as many jobs as there is room for. */
   pump(): void {
     let room = this.#room();
     const use = (entry: JobEntry): boolean => {
@@ -141,8 +146,9 @@ export class QueueLimiter {
   }
 
   /**
-   * A node claims the job. `false`: it is held, and the message of that node is used up. If it was the latest of this owner,
-   * another one is sent when the job's turn comes. Otherwise the latest is still on its way to a node.
+   * A node claims the job. `false` means that the job is held; the message of that node is then used up. If it was the
+   * latest message of this owner, another one is sent when the job's turn comes. Otherwise the latest one is still on
+   * its way to a node.
    */
   mayStart(entry: JobEntry, isLatestMessage: boolean): boolean {
     const may = this.#mayStart(entry);
@@ -150,7 +156,7 @@ export class QueueLimiter {
     return may;
   }
 
-  /** Asks for what is needed, finds out which handlers have come or gone. */
+  /** Finds out which handlers have come or gone, and dispatches what may go now. */
   tick(): void {
     for (const need of this.#unserved.needs) {
       if (this.#parts.isServed(need.need)) this.#bringBack(need);
@@ -161,12 +167,12 @@ export class QueueLimiter {
     this.#keys.sweep();
   }
 
-  /** A queue without a rule, and without jobs that have keys, needs none. */
+  /** A queue needs a limiter only if it has a rule, or jobs with keys. */
   get isNeeded(): boolean {
     return this.#isKeyed || this.#rule === undefined || !isPlain(this.#rule);
   }
 
-  /** What is still held and has no message, once the limiter is needed no more. */
+  /** Empties a limiter that is no longer needed. Returns the held jobs that have no message out. */
   dissolve(): readonly JobEntry[] {
     const untold = [...this.#undispatched.keys()];
     this.#held.clear();
@@ -174,7 +180,7 @@ export class QueueLimiter {
     return untold;
   }
 
-  /** When `ask` is due. */
+  /** When `ask` has to be called. */
   askDueMs(): number {
     return Math.min(this.#isLimited ? this.#quota.dueMs() : Infinity, this.#keys.dueMs());
   }
@@ -186,8 +192,9 @@ export class QueueLimiter {
   }
 
   /**
-   * What runs or may start at any moment of the limits that are asked for: the queue's own has no key. Told to a new owner
-   * of their home, so what a former one had granted is over.
+   * Reports how much is running, or may start at any moment, under the limits that have their home there. The limit of
+   * the queue itself has no key. The report goes to a new owner of the home, so all grants of the former owner end
+   * here.
    */
   *reportUsage(
     isOfHome: (key?: string) => boolean,
@@ -204,14 +211,14 @@ export class QueueLimiter {
     }
   }
 
-  /** `out`: a WORK message was sent for it. `unknown`: it is in none of the lists. */
+  /** `out`: a WORK message was sent for the job. `unknown`: the limiter does not know the job. */
   standingOf(entry: JobEntry): 'held' | 'out' | 'unknown' {
     const { id } = entry.current;
     if (this.#dispatched.has(id) || this.#unserved.isUnroutable(entry)) return 'out';
     return this.#held.has(id) ? 'held' : 'unknown';
   }
 
-  /** What holds the job back; undefined: nothing but others before it. */
+  /** What holds the job back. Undefined: only the jobs before it. */
   heldBy(entry: JobEntry): HeldBy | undefined {
     if (this.#rule?.paused === true) return 'pause';
     if (!this.#held.has(entry.current.id) || this.#unserved.isAside(entry)) return undefined;
@@ -221,12 +228,12 @@ export class QueueLimiter {
     return this.#quota.lacksStarts({ using: this.#using, dispatched: this.#dispatched.size }) ? 'rate' : 'running';
   }
 
-  /** Jobs whose turn has come, while their concurrency key has no room. */
+  /** Jobs that had their turn while their concurrency key had no room. */
   get heldByKey(): number {
     return this.#keys.blocked;
   }
 
-  /** When the one among those without a message that became QUEUED first did so; Infinity without one. */
+  /** When the oldest held job without a message became QUEUED. Infinity if there is none. */
   oldestHeldAtMs(): number {
     return this.#undispatched.earliestAtMs;
   }
@@ -251,7 +258,7 @@ export class QueueLimiter {
     return this.#rule?.maxRunning !== undefined || this.#rule?.rate !== undefined;
   }
 
-  /** Those that could go if there were room. */
+  /** Held jobs that could go if there were room. */
   get #waiting(): number {
     return this.#held.size - this.#keys.blocked - this.#unserved.asideCount;
   }
@@ -292,7 +299,7 @@ export class QueueLimiter {
       return 'probe';
     }
     if (this.#unserved.hasAside(need)) {
-      // A node has come: its turn is after those that stood aside before it.
+      // // A node with the handler has come. The jobs that stood aside have their turn before this one.
       this.#queue.putBack(entry);
       this.#bringBack(need);
       return 'waits';
@@ -316,16 +323,16 @@ export class QueueLimiter {
     this.#unserved.setAside(entry);
     if (key === undefined) return;
     key.held -= 1;
-    // It took the place of one that could go.
+    // // While it counted as held, it took a place that another job of its key can use.
     this.#keys.unblock(key);
   }
 
-  /** A node has the handler: what stood aside waits for its turn again, in the order in which that had come. */
+  /** A node has the handler. The jobs that stood aside wait for their turn again, in their former order. */
   #bringBack(need: NeedTally): void {
     this.#queue.putAllBack(this.#takeFromAside(need));
   }
 
-  /** While no message of a need is out, the next of its jobs gets a turn. */
+  /** If no message is out for this need, the next of its jobs gets a turn. */
   #probeNext(need: NeedTally): void {
     if (this.#unserved.hasUnroutable(need)) return;
     for (const entry of this.#takeFromAside(need, 1)) this.#queue.putBack(entry);
@@ -340,7 +347,7 @@ export class QueueLimiter {
     return taken;
   }
 
-  /** No node has the handler any more: what was sent counts no longer, and keeps its message. */
+  /** No node has the handler any more. Dispatched jobs no longer count as running, but keep their messages. */
   #setUnroutable(need: NeedTally): void {
     const dispatched = [...this.#dispatched.values()].filter(({ queueRef }) => queueRef.tally === need);
     for (const entry of dispatched) {
@@ -352,7 +359,7 @@ export class QueueLimiter {
     if (dispatched.length > 0) this.#unserved.setAsideUnroutable(need, dispatched);
   }
 
-  /** It waits no more, or not like this. */
+  /** The job no longer waits, or is about to change its place. */
   #leave(entry: JobEntry): void {
     const { id } = entry.current;
     const key = this.#keys.of(entry.current);
@@ -364,7 +371,7 @@ export class QueueLimiter {
     this.#probeNext(entry.queueRef.tally);
   }
 
-  /** Its message is used up: it waits for its turn where it was. */
+  /** The message of the job is used up. The job waits for its turn in the place where it was. */
   #takeBack(entry: JobEntry): void {
     const wasSent = this.#dispatched.has(entry.current.id);
     if (wasSent) this.#leave(entry);
@@ -375,7 +382,7 @@ export class QueueLimiter {
   }
 }
 
-/** Whether jobs of a queue pass through a limiter: most do not. */
+/** Whether a job passes through a limiter. The jobs of most queues do not. */
 export function needsLimiter(rule: FlowRule | undefined, record: JobRecord): boolean {
   return rule === undefined || !isPlain(rule) || hasKey(record);
 }

@@ -1,6 +1,6 @@
 /**
- * The limiters of a shard: one for each queue that has a rule, or jobs with a concurrency or fairness key. All other jobs
- * are dispatched as soon as they wait, which is what most queues want and costs nothing here.
+ * The limiters of a shard: one for each queue that has a rule, or jobs with a concurrency or fairness key. All other
+ * jobs are dispatched as soon as they wait. This is the common case, and it costs nothing here.
  */
 import { homeOfLimit } from '../../../application/queues/limit-home.ts';
 import type { QuotaItem, QuotaResult, HeldBy, LimitUse } from '../../../application/ports/shard-protocol.ts';
@@ -15,7 +15,7 @@ import { type ShardMessage, whenAnswered } from '../shard-message.ts';
 import type { ShardServices } from '../shard-services.ts';
 import { given } from '../../../domain/given.ts';
 
-/** Patience with the home of a limit. */
+/** How long to wait for an answer of a limit's home. */
 const askMaxMs = 2_000;
 
 export interface QueueLimitersParts {
@@ -31,18 +31,18 @@ export interface QueueLimitersParts {
 export class QueueLimiters {
   readonly #parts: QueueLimitersParts;
   readonly #limiters = new Map<QueueIndex, QueueLimiter>();
-  /** Queues whose rule was not looked at since it came: at most one entry each. */
+  /** Queues whose rule has changed and was not applied yet, at most one entry each. */
   readonly #rulesToRead = new Map<string, { readonly tenant: string; readonly queue: string }>();
   #armedMs = Infinity;
   #armAsked = false;
-  /** Questions to homes of limits. */
+  /** Counts the questions to homes of limits. The number orders them. */
   #asked = 0;
 
   constructor(parts: QueueLimitersParts) {
     this.#parts = parts;
   }
 
-  /** The job waits, and the store knows. */
+  /** The job waits, and the store knows it. */
   ready(entry: JobEntry): void {
     const limiter = this.#limiterFor(entry);
     if (limiter === undefined) {
@@ -54,14 +54,17 @@ export class QueueLimiters {
     this.#armSoon();
   }
 
-  /** At a recovery. What passes no limiter is dispatched by its owner, who knows what may be out already. */
+  /**
+   * Called for each job at a recovery. The caller dispatches the jobs that are `free`, because it knows which messages
+   * may be out already.
+   */
   restored(entry: JobEntry): 'limited' | 'free' {
     const limiter = this.#limiterFor(entry);
     if (limiter !== undefined && entry.current.state === 'QUEUED') limiter.hold(entry);
     return limiter === undefined ? 'free' : 'limited';
   }
 
-  /** All jobs of the recovery are there. */
+  /** Called when all jobs of the recovery have been restored. */
   begin(): void {
     for (const limiter of this.#limiters.values()) limiter.pump();
     this.#armTimer();
@@ -75,7 +78,7 @@ export class QueueLimiters {
     this.#armSoon();
   }
 
-  /** `later`: that it waits is not durable yet. `held`: see `QueueLimiter.mayStart`. */
+  /** `later`: the store does not know yet that the job waits. `held`: see `QueueLimiter.mayStart`. */
   mayStart(entry: JobEntry, isLatestMessage: boolean): 'yes' | 'later' | 'held' {
     const limiter = this.#limiters.size === 0 ? undefined : this.#limiters.get(entry.queueRef.index);
     if (limiter === undefined) return 'yes';
@@ -83,7 +86,7 @@ export class QueueLimiters {
     return limiter.mayStart(entry, isLatestMessage) ? 'yes' : 'held';
   }
 
-  /** A rule was read, or has changed; `applyRules` looks at it, in the actor's own time. */
+  /** Records that a rule was read or has changed. `applyRules` looks at it later, while the actor handles a message. */
   noteRule(tenant: string, queue: string): void {
     this.#rulesToRead.set(`${tenant}/${queue}`, { tenant, queue });
   }
@@ -121,7 +124,7 @@ export class QueueLimiters {
     this.#armTimer();
   }
 
-  /** Of a job that waits. What passes no limiter is out at once. */
+  /** The standing of a waiting job. A job that passes no limiter is `out` at once. */
   standingOf(entry: JobEntry): 'held' | 'out' | 'unknown' {
     return this.#limiters.get(entry.queueRef.index)?.standingOf(entry) ?? 'out';
   }
@@ -132,12 +135,12 @@ export class QueueLimiters {
     return oldest;
   }
 
-  /** Undefined: nothing here holds the job back. */
+  /** What holds the job back. Undefined: nothing here does. */
   heldBy(entry: JobEntry): HeldBy | undefined {
     return this.#limiters.get(entry.queueRef.index)?.heldBy(entry);
   }
 
-  /** Of each queue, how many of its jobs wait for nothing but room in their concurrency key. */
+  /** For each queue, how many of its jobs wait only for room in their concurrency key. */
   heldByKey(): { readonly tenant: string; readonly queue: string; readonly jobs: number }[] {
     const held = [...this.#limiters].map(([{ tenant, queue }, limiter]) => ({
       tenant,
@@ -147,7 +150,7 @@ export class QueueLimiters {
     return held.filter(({ jobs }) => jobs > 0);
   }
 
-  /** What is used of the limits that have their home there; see `QueueLimiter.reportUsage`. */
+  /** How much is used of the limits that have their home there. See `QueueLimiter.reportUsage`. */
   reportUsage(home: number, homeEpoch: number): LimitUse[] {
     const uses: LimitUse[] = [];
     for (const [{ tenant, queue }, limiter] of this.#limiters) {
@@ -158,7 +161,7 @@ export class QueueLimiters {
     return uses;
   }
 
-  /** `out`: the job was sent already, as all that passes no limiter. */
+  /** `out`: the job was already sent, as is every job that passes no limiter. */
   #limiterFor(entry: JobEntry, standing: 'new' | 'out' = 'new'): QueueLimiter | undefined {
     const { index } = entry.queueRef;
     const present = this.#limiters.get(index);
@@ -181,7 +184,7 @@ export class QueueLimiters {
     );
     this.#limiters.set(index, limiter);
     for (const running of table.running()) if (running.queueRef.index === index) limiter.restoreRunning(running);
-    // What was dispatched freely before is held as well: its message starts it only if there is room.
+    // // Jobs that were dispatched without a limiter are held as well. Their messages start them only if there is room.
     for (const one of this.#waiting(index)) {
       const wasSent = one.dispatches > 0 && (one !== entry || standing === 'out');
       if (wasSent) limiter.holdUnroutable(one);
@@ -198,7 +201,7 @@ export class QueueLimiters {
 
   #ask(question: Omit<QuotaItem, 'holder'>, answered: (answer: QuotaResult | undefined) => void): void {
     const { shard, epoch, services, context } = this.#parts;
-    // What one that may have a successor uses says nothing of what the shard uses.
+    // // This owner may have a successor. Then its own usage is not the usage of the shard.
     if (!services.leaseIsSure()) {
       answered(undefined);
       return;
@@ -214,20 +217,20 @@ export class QueueLimiters {
     });
   }
 
-  /** Once for all decisions of a turn: it looks at every key of every limiter. */
+  /** Arms the timer once for all decisions of a turn, because arming looks at every key of every limiter. */
   #armSoon(): void {
     if (this.#armAsked) return;
     this.#armAsked = true;
     if (!this.#parts.context.self.tell({ kind: 'quota-needs-changed' })) this.needsChanged();
   }
 
-  /** The turn is over in which the limiters' needs of quota may have changed. */
+  /** Called at the end of a turn in which the limiters' needs of quota may have changed. */
   needsChanged(): void {
     this.#armAsked = false;
     this.#armTimer();
   }
 
-  /** One timer for all questions. */
+  /** One timer serves all questions. */
   #armTimer(): void {
     if (this.#limiters.size === 0) return;
     let dueMs = Infinity;
@@ -238,7 +241,7 @@ export class QueueLimiters {
     this.#parts.context.setTimer('limiters', Math.max(0, dueMs - nowMs), { kind: 'quota-due' });
   }
 
-  /** Asks the homes of the limits for what is due. */
+  /** Sends the questions that are due to the homes of the limits. */
   askHomes(): void {
     this.#armedMs = Infinity;
     for (const limiter of this.#limiters.values()) limiter.ask();

@@ -1,7 +1,7 @@
 /**
- * The home of limits: this shard keeps the accounts of those whose name leads to it, in memory. A new owner begins with what
- * all shards say that they use, and gives out nothing before it has heard them, or `forgetMs` have passed: by then
- * whatever an unheard one had been granted is over.
+ * The home of limits: this shard keeps, in memory, the accounts of all limits whose name leads to it. A new owner asks
+ * all shards what they use. It grants nothing until it has heard from all of them, or until `forgetMs` have passed: by
+ * then, every grant that a silent shard had received is over.
  */
 import type { QuotaItem, QuotaResult, LimitUse } from '../../../application/ports/shard-protocol.ts';
 import { type LimitName, limitText } from '../../../application/queues/limit-home.ts';
@@ -11,9 +11,9 @@ import type { ActorContext } from '../../../kernel/index.ts';
 import { type ShardMessage, whenAnswered } from '../shard-message.ts';
 import type { ShardServices } from '../shard-services.ts';
 
-/** Patience with one shard that is asked what it uses. */
+/** How long to wait for a shard's report of its usage. */
 const hearMaxMs = 2_000;
-/** Before one that did not answer is asked again. */
+/** The wait before a shard that did not answer is asked again. */
 const hearAgainMs = 1_000;
 
 export interface QuotaHomeParts {
@@ -27,7 +27,7 @@ export class QuotaHome {
   readonly #parts: QuotaHomeParts;
   readonly #accounts = new Map<string, QuotaAccount>();
   readonly #sinceMs: number;
-  /** Shards that have not said yet what they use; undefined before anybody asked for anything. */
+  /** Shards that have not reported their usage yet. Undefined until somebody asks for a quota. */
   #unheard: Set<number> | undefined;
 
   constructor(parts: QuotaHomeParts) {
@@ -70,7 +70,7 @@ export class QuotaHome {
     return new Set(shards);
   }
 
-  /** Asks a shard what it uses of the limits that have their home here. */
+  /** Asks a shard how much it uses of the limits that have their home here. */
   hear(shard: number): void {
     const { shard: home, epoch, services, context } = this.#parts;
     const deadlineAtMs = context.clock.nowMs() + hearMaxMs;

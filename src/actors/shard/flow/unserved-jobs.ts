@@ -1,11 +1,11 @@
 /**
- * Jobs of a limiter whose handler no live node has, as far as the shard knows. They stand aside of the line, in the order in
- * which their turns came, and one message of each need is out: should the shard be wrong about the nodes, it is brought to
- * a claim, and then the next one goes. So what no node can run is at most one message of each need, and nothing waits for
- * ever because of what a shard believes.
+ * Jobs of a limiter whose handler no live node has, as far as the shard knows. They stand aside of the line, in the
+ * order in which their turns came. One message per need stays out as a probe. If the shard is wrong about the nodes,
+ * some node claims with that message, and then the next job goes. So jobs that no node can run cost at most one message
+ * per need, and no job waits for ever because the shard has a wrong view.
  *
- * `unroutable`: a message is out for a job that counts for nothing. It was sent while a node had the handler, or is the one of
- * its need. When its turn comes, its message is still there: it needs no other.
+ * `unroutable`: a message is out for a job that does not count as running. It was sent while a node had the handler, or
+ * it is the probe of its need. When the job's turn comes, the message is still there, so the job needs no other.
  */
 import type { JobEntry } from '../table/job-table.ts';
 import type { NeedTally } from '../table/queue-index.ts';
@@ -19,7 +19,7 @@ export class UnservedJobs {
   readonly #byNeed = new Map<NeedTally, OfNeed>();
   #asideCount = 0;
 
-  /** Jobs that stand aside. */
+  /** How many jobs stand aside. */
   get asideCount(): number {
     return this.#asideCount;
   }
@@ -51,7 +51,7 @@ export class UnservedJobs {
     this.#asideCount += 1;
   }
 
-  /** They were sent while there was a node: before all that stand there now. */
+  /** These jobs were sent while a node had the handler, so they go before all jobs that stand aside now. */
   setAsideUnroutable(need: NeedTally, entries: readonly JobEntry[]): void {
     const of = this.#of(need);
     const before = of.aside.size;
@@ -64,7 +64,7 @@ export class UnservedJobs {
     this.#of(entry.queueRef.tally).unroutable.add(entry);
   }
 
-  /** Its message is used up. */
+  /** The message of the job is used up. */
   used(entry: JobEntry): void {
     const { tally } = entry.queueRef;
     this.#byNeed.get(tally)?.unroutable.delete(entry);
@@ -77,7 +77,7 @@ export class UnservedJobs {
     this.used(entry);
   }
 
-  /** Those aside, or the first of them, go back to the line. */
+  /** Takes back all jobs that stand aside, or the first `most`, so that they return to their line. */
   takeBack(need: NeedTally, most = Infinity): readonly JobEntry[] {
     const aside = this.#byNeed.get(need)?.aside;
     if (aside === undefined) return [];

@@ -1,8 +1,8 @@
-/** Collects the results of one batch; answers when the last item has its own. Each slot is set once. */
+/** Collects the results of one batch and answers when the last item has its result. Each slot is set once. */
 import { TroupeError } from '../../../domain/errors.ts';
 import type { ItemResult } from '../../../application/ports/shard-protocol.ts';
 
-/** The place of one item's result. */
+/** Receives the result of one item. */
 export interface Slot<T> {
   ok(value: T): void;
   fail(error: TroupeError): void;
@@ -31,7 +31,7 @@ export class BatchReply<T> {
     };
   }
 
-  /** The shard stops: what has no result yet may or may not have been carried out. */
+  /** The shard stops. Items without a result may or may not have been carried out. */
   abandon(): void {
     const unknown = new TroupeError('OUTCOME_UNKNOWN', {
       message: 'the owner of the shard stopped before the answer was known',

@@ -1,7 +1,7 @@
 /**
- * Claims of jobs that may begin once. A grant that is forgotten would be given again, to another node: so none is answered
- * before the store has it, and one that the store takes too late is given to nobody. The job then waits again as if it had
- * never been claimed: no code of it has begun.
+ * Claims of jobs that may start only once. If a grant were lost in a crash, the job would be granted again to another
+ * node. So a claim is answered only after the store has it. If the store takes too long, nobody gets the grant, and the
+ * job waits again as if it had never been claimed, because none of its code has begun.
  */
 import type { ClaimResult } from '../../../application/ports/shard-protocol.ts';
 import type { JobRecord } from '../../../domain/job.ts';
@@ -11,7 +11,10 @@ import type { JobEntry } from '../table/job-table.ts';
 import { grantOf } from './grant.ts';
 import type { Clock } from '../../../application/ports/runtime.ts';
 
-/** Claims that came in the same message are answered together with it; and whoever asks does not wait for ever. */
+/**
+ * How long a node waits for its answer. Claims in the same batch wait for each other, because the batch is answered as
+ * a whole.
+ */
 const answerMaxMs = 3_000;
 
 interface Waiting {
@@ -42,7 +45,7 @@ export class ClaimsOnRecord {
     const decision = core.decide(entry, command, (record) => {
       const isAwaited = this.#waiting.delete(waiting);
       acknowledge();
-      // Meanwhile it may have been cancelled.
+      // // The job may have been cancelled in the meantime.
       const isHeld = entry.current.run?.token === token;
       entry.heardMs = clock.monotonicMs();
       if (isAwaited) slot.ok(isHeld ? grantOf(record, token, core.nowMs()) : { kind: 'drop' });
@@ -55,7 +58,10 @@ export class ClaimsOnRecord {
     return decision;
   }
 
-  /** Its message goes back; what becomes of the claim is decided when the store has it. */
+  /**
+   * Answers claims that have waited too long, so that their messages go back. What becomes of such a claim is decided
+   * when the store has it.
+   */
   expire(nowMs: number): void {
     for (const waiting of this.#waiting) {
       if (waiting.untilMs > nowMs) continue;

@@ -1,4 +1,4 @@
-/** A queue is to be deleted: no job of it is accepted any more, and those that are unfinished are counted. */
+/** Closes a queue that is to be deleted: it accepts no more jobs, and its unfinished jobs are counted. */
 import type { UnfinishedJobs } from '../../../application/ports/shard-protocol.ts';
 import { TroupeError } from '../../../domain/errors.ts';
 import type { QueueClosing } from '../../../domain/queue.ts';
@@ -9,8 +9,9 @@ import type { ShardCore } from '../shard-core.ts';
 import { whenAnswered } from '../shard-message.ts';
 
 /**
- * Answers only when the store has said, after the queue was closed, that the shard is this owner's still: a successor has
- * raised the epoch either later, and then knows that the queue is closed, or earlier, and then this answer fails.
+ * Closes the queue first, and then answers only if the store confirms that this owner still has the shard. If a
+ * successor raised the epoch after that check, it knows that the queue is closed. If it raised the epoch before, the
+ * check fails and so does this answer.
  */
 export function closeQueue(core: ShardCore, closing: QueueClosing, slot: Slot<UnfinishedJobs>): void {
   const { closedQueues, store } = core.services;
@@ -22,12 +23,13 @@ export function closeQueue(core: ShardCore, closing: QueueClosing, slot: Slot<Un
   });
 }
 
-/** A look at every job of the shard: up to 200,000, for something that is done now and then. */
+/** Looks at every job of the shard, up to 200,000. This is acceptable, because queues are rarely deleted. */
 function unfinishedOf(core: ShardCore, queueNo: number): UnfinishedJobs {
   const found = { waiting: 0, later: 0, running: 0 };
   for (const { current } of core.table.entries()) {
     if (current.spec.queueNo !== queueNo) continue;
-    // The table holds ended jobs only until their end is durable: until then a crash would bring them back.
+    // // An ended job stays in the table until its end is durable. Until then a crash would bring it back, so it
+    // counts.
     found[standingOf(current.state) ?? 'running'] += 1;
   }
   return found;

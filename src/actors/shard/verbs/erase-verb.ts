@@ -1,7 +1,7 @@
 /**
- * Erases what lies inline in the record of an ended job: the record is written again through the group commit of its
- * partition, with state, number and outcome unchanged. Opens the partition once more if it was sealed; the next tick
- * seals it again.
+ * Erases what lies inline in the record of an ended job. The record is written again through the group commit of its
+ * partition; state, event number and outcome stay unchanged. If the partition was sealed, this opens it once more, and
+ * a later tick seals it again.
  */
 import type { EraseItem, JobView } from '../../../application/ports/shard-protocol.ts';
 import { TroupeError } from '../../../domain/errors.ts';

@@ -1,4 +1,4 @@
-/** What a node is told of a job that it may run. */
+/** What a node receives about a job that it may run. */
 import type { ClaimResult } from '../../../application/ports/shard-protocol.ts';
 import type { JobRecord } from '../../../domain/job.ts';
 import { endsByMs } from '../../../domain/record-life.ts';

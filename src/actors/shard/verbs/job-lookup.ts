@@ -1,4 +1,4 @@
-/** Finding the durable record of a job: in memory, among the recently ended, in the store. */
+/** Finds the durable record of a job: in memory, among the recently ended jobs, or in the store. */
 import { TroupeError } from '../../../domain/errors.ts';
 import type { JobRecord } from '../../../domain/job.ts';
 import type { Slot } from './batch-reply.ts';
@@ -9,15 +9,19 @@ export function notFound(jobId: string): TroupeError {
   return new TroupeError('JOB_NOT_FOUND', { metadata: { jobId } });
 }
 
-/** A paused former owner must not answer with what it remembers; the store knows better. Undefined: this one may. */
+/**
+ * Undefined if this owner may answer from memory. A former owner that was paused must not, because the store may know
+ * better.
+ */
 export function ownershipDoubt({ services }: ShardCore): TroupeError | undefined {
   if (services.leaseIsSure()) return undefined;
   return new TroupeError('SHARD_UNAVAILABLE', { message: 'the owner is not sure of its lease at the moment' });
 }
 
 /**
- * The holder of a key, for an answer that says no more than that. It must be durable, or the answer could name a job
- * that a crash takes back; and whoever gives it must be the owner still, or the key could be another's by now.
+ * Finds the holder of a key, for an answer that only names this job. The holder must be durable: otherwise the answer
+ * could name a job that a crash takes back. And this process must still be the owner: otherwise the key could belong to
+ * another job by now.
  */
 export function withHolder(
   core: ShardCore,

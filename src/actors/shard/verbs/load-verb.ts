@@ -1,18 +1,18 @@
 /**
- * What waits and runs in a shard, as autoscalers want to know it. From memory: what waits is counted as it changes, what
- * runs is looked through, which is no more than the slots of the cluster.
+ * What waits and runs in a shard, for autoscalers. It comes from memory. Waiting jobs are counted as they change.
+ * Running jobs are scanned, and there are at most as many as the cluster has slots.
  */
 import { type ClusterLoad, type JobCount, queueKey, type RunCount } from '../../../domain/demand.ts';
 import { needOf, needText } from '../../../domain/handler-need.ts';
 import type { ShardCore } from '../shard-core.ts';
 import type { Slot } from './batch-reply.ts';
 
-/** Rows of each kind in one answer; what is beyond is told as a sum. */
+/** Rows of each kind in one answer. The rest is reported as a sum. */
 const loadRowsMax = 1_000;
 
 interface Rows<T> {
   readonly kept: readonly T[];
-  /** Jobs of those that are not kept. */
+  /** Jobs in the rows that were left out. */
   readonly omitted: number;
 }
 

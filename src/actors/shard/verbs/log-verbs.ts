@@ -1,4 +1,4 @@
-/** What nodes tell of their runs' logs, and what watchers ask of them. */
+/** Nodes send the logs of their runs, and watchers read them. */
 import type { LogItem, LogResult, ReadLogItem, ReadLogResult } from '../../../application/ports/shard-protocol.ts';
 import type { Slot } from './batch-reply.ts';
 import { notFound, ownershipDoubt } from './job-lookup.ts';

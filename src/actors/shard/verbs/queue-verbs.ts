@@ -1,4 +1,6 @@
-/** What callers may ask of a shard about its queues. Estimates from memory: nothing here is durable or promised. */
+/**
+ * What callers may ask a shard about its queues. These are estimates from memory; nothing here is durable or promised.
+ */
 import type { PlaceItem, PlaceResult, QueueStatsItem } from '../../../application/ports/shard-protocol.ts';
 import { defaultPriority } from '../../../domain/priority.ts';
 import { noStats, type QueueStats } from '../../../domain/queue-stats.ts';
@@ -8,7 +10,7 @@ import type { QueueIndex } from '../table/queue-index.ts';
 import type { Slot } from './batch-reply.ts';
 import { given } from '../../../domain/given.ts';
 
-/** Counting stops here: further back an estimate is as good. */
+/** Counting stops here, because further back an estimate is good enough. */
 const placesMax = 10_000;
 
 export function place(core: ShardCore, { jobId }: PlaceItem, slot: Slot<PlaceResult>): void {

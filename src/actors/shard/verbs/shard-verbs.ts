@@ -1,4 +1,7 @@
-/** What callers may ask of a shard. Each item is decided alone; its slot is answered when the decision is durable. */
+/**
+ * The verbs that callers may send to a shard. Each item is decided alone, and its slot is answered when the decision is
+ * durable.
+ */
 import type {
   CancelItem,
   CheckpointItem,
@@ -45,7 +48,7 @@ type VerbHandler<V extends ShardVerb> = (
   slot: Slot<ShardVerbs[V]['result']>,
 ) => void;
 
-/** The wire is trusted here: only gateways and nodes of this cluster can reach it. */
+/** Inputs are not validated again, because only gateways and nodes of this cluster can reach a shard. */
 const handlers: { readonly [V in ShardVerb]: VerbHandler<V> } = {
   submit,
   claim,
@@ -94,7 +97,7 @@ function leaseQuota(core: ShardCore, item: QuotaItem, slot: Slot<QuotaResult>): 
   slot.ok(core.quotaHome.ask(item));
 }
 
-/** A former owner does not know what the shard uses. */
+/** Refused without a sure lease, because a former owner does not know what the shard uses. */
 function limitUse(core: ShardCore, { home, epoch }: LimitUseItem, slot: Slot<LimitUseResult>): void {
   const doubt = ownershipDoubt(core);
   if (doubt === undefined) slot.ok({ uses: core.limiters.reportUsage(home, epoch) });
@@ -102,7 +105,7 @@ function limitUse(core: ShardCore, { home, epoch }: LimitUseItem, slot: Slot<Lim
 }
 
 function claim(core: ShardCore, item: ClaimItem, slot: Slot<ClaimResult>): void {
-  // Dispatched by a successor, whose jobs are not known here: its message must not be dropped.
+  // // A successor dispatched this message. Its jobs are not known here, so the message must not be dropped.
   if (item.epoch > core.epoch) {
     slot.ok({ kind: 'later' });
     return;
@@ -129,7 +132,7 @@ function claim(core: ShardCore, item: ClaimItem, slot: Slot<ClaimResult>): void 
   const { readyAtMs } = entry.current;
   const token = `${core.epoch}.${entry.current.attempt + 1}`;
   const command = { kind: 'claim', node: item.node, token } as const;
-  // The WORK message is acknowledged only when the claim is durable: a crash before that leads to a redelivery.
+  // // The WORK message is acknowledged only when the claim is durable. A crash before that leads to a redelivery.
   const acknowledge = (): void => {
     if (ackTo !== undefined) core.services.publisher.acknowledge(ackTo);
   };
@@ -138,8 +141,9 @@ function claim(core: ShardCore, item: ClaimItem, slot: Slot<ClaimResult>): void 
     ? core.claimsOnRecord.claim(core, entry, command, { slot, acknowledge })
     : core.grant(entry, command, acknowledge);
   if (decision.kind === 'refused') {
-    // While the store still says QUEUED, this message may be the last that knows of the job: a crash now, and without it
-    // nobody would run the job. It goes back until what was decided is durable.
+    // // While the store still says QUEUED, this message may be the last trace of the job in JetStream. If it were
+    // dropped and this owner crashed now, nobody would run the job. So the message goes back until the decision is
+    // durable.
     slot.ok({ kind: entry.durable?.state === 'QUEUED' ? 'later' : 'drop' });
     return;
   }
@@ -167,7 +171,8 @@ function checkpoint(core: ShardCore, { jobId, ...item }: CheckpointItem, slot: S
   };
   const decision = entry && core.decide(entry, { kind: 'checkpoint', ...item }, recorded);
   if (decision?.kind === 'changed') return;
-  // This one again, or one that a later one has overtaken: it is as good as recorded once that one is durable.
+  // // The same checkpoint again, or one that a later one has overtaken. It counts as recorded once the present record
+  // is durable.
   if (entry !== undefined && decision?.refusal === 'unchanged') core.whenDurable(entry, recorded);
   else slot.ok({ kind: 'stale' });
 }
@@ -203,7 +208,7 @@ function cancel(core: ShardCore, item: CancelItem, slot: Slot<JobView>): void {
   }
   core.decide(entry, { kind: 'cancel', reason: item.reason });
   core.whenDurable(entry, (record) => {
-    // The record that became durable may be a later one, in which the run has ended meanwhile.
+    // // The record that became durable may be a later one, in which the run has already ended.
     if (isTerminal(record.state) && record.state !== 'CANCELLED') slot.fail(stateForbids(record, cancellable));
     else slot.ok({ record });
   });
@@ -218,7 +223,8 @@ function reschedule(core: ShardCore, { jobId, runAtMs = 0 }: RescheduleItem, slo
     withRecord(core, jobId, slot, refuse);
     return;
   }
-  // A caller without patience could move a job faster than JetStream takes its events, past what the record remembers.
+  // // A caller that reschedules a job again and again could make events faster than JetStream takes them. The record
+  // could then not remember all that are owed.
   if (!core.owed.mayAdd(entry, 'reschedule')) {
     throw new TroupeError('OVERLOADED', {
       message: 'the last events of the job are not published yet; try again later',

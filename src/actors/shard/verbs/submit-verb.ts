@@ -1,4 +1,7 @@
-/** Accepting jobs: limits, one job for one idempotency key, one for a unique key until its end and its window are over. */
+/**
+ * Accepts jobs. It checks the limits, gives an idempotency key to one job only, and gives a unique key to one job until
+ * the job has ended and its window is over.
+ */
 import type { IdempotencyEntry } from '../../../application/ports/job-store.ts';
 import type { SubmitItem, SubmitResult } from '../../../application/ports/shard-protocol.ts';
 import { TroupeError } from '../../../domain/errors.ts';
@@ -11,10 +14,10 @@ import { withHolder } from './job-lookup.ts';
 import type { ShardCore } from '../shard-core.ts';
 import { meetFormer, meetHolder } from './unique-conflict.ts';
 
-/** About as often as a store in trouble is tried. */
+/** About the interval at which writes are retried while the store is in trouble. */
 const storeRetryMs = 2_000;
 
-/** One submit on its way. */
+/** One submit that is being processed. */
 interface Submission {
   readonly item: SubmitItem;
   readonly slot: Slot<SubmitResult>;
@@ -34,7 +37,7 @@ function begin(core: ShardCore, submission: Submission): void {
   else submitWithKey(core, submission, submission.key);
 }
 
-/** What no submit gets past now, whatever it says. */
+/** Reasons to refuse any submit at present, whatever it contains. */
 function refusalOf(core: ShardCore): TroupeError | undefined {
   const { limits } = core.services;
   const { dispatcher } = core;
@@ -65,7 +68,7 @@ function refusalOf(core: ShardCore): TroupeError | undefined {
   return new TroupeError('OVERLOADED', { retryAfterMs: retryAfter(core, excess, perSecond), metadata: { shard } });
 }
 
-/** Callers are asked back when a hundredth is free: not for the one place that the first of them would take. */
+/** Callers are asked to come back when a hundredth is free. A single free place would be taken by the first of them. */
 function roomAgain(max: number): number {
   return Math.ceil(max / 100);
 }
@@ -89,7 +92,7 @@ function acceptNew(core: ShardCore, submission: Submission, isLookedUp = false):
     id,
     spec,
     requestKey: key,
-    // Lists go by the id: who looks from the creation of a job on has to find it.
+    // // Lists are ordered by id. A reader who starts at a job's creation time must find the job.
     nowMs: jobIdParts(id).createdAtMs,
     wallMs: core.wallMs(),
   });
@@ -98,7 +101,9 @@ function acceptNew(core: ShardCore, submission: Submission, isLookedUp = false):
   });
 }
 
-/** False: another job has the key, or it is being found out; the slot is answered then. */
+/**
+ * False if another job has the key, or if this has to be found out first. In both cases the slot is answered elsewhere.
+ */
 function hasUniqueKey(
   core: ShardCore,
   submission: Submission,
@@ -109,7 +114,7 @@ function hasUniqueKey(
   const again = (): void => begin(core, submission);
   const holder = core.keys.unique.holderOf(item);
   if (holder !== undefined) {
-    // From the beginning: meanwhile a repeat of this very submit may have been accepted.
+    // // Retries start from the beginning, because a repetition of this same submit may have been accepted meanwhile.
     meetHolder(core, { item, key, holder, onConflict, slot, again });
     return false;
   }
@@ -124,7 +129,7 @@ function hasUniqueKey(
   return false;
 }
 
-/** Whether a job that has ended holds the unique key still. Others may be accepted while the store is asked. */
+/** Finds out whether an ended job still holds the unique key. Others may be accepted while the store is asked. */
 function lookUpWindow(core: ShardCore, submission: Submission): void {
   core.keys.windows.find(submission.item.spec, (trouble) => {
     decideNow(core, submission, { isLookedUp: true, trouble });
@@ -146,7 +151,7 @@ function submitWithKey(core: ShardCore, submission: Submission, { keyHash }: Req
   });
 }
 
-/** The store was asked; others were accepted meanwhile. */
+/** Continues after the store has answered. Other submits may have been accepted meanwhile. */
 function decideNow(
   core: ShardCore,
   submission: Submission,
@@ -158,7 +163,7 @@ function decideNow(
   else submission.slot.fail(refusal);
 }
 
-/** Its key is being given to another job. */
+/** True if the key is just being given to another job. */
 function waitsForKey(core: ShardCore, submission: Submission): boolean {
   const { key } = submission;
   return key !== undefined && core.keys.given.waits(key.keyHash, () => begin(core, submission));

@@ -1,4 +1,7 @@
-/** What becomes of a submit whose unique key another job holds: an unfinished one, or one whose window is not over. */
+/**
+ * What happens to a submit whose unique key is held by another job: by an unfinished one, or by an ended one whose
+ * window is not over.
+ */
 import type { SubmitItem, SubmitResult } from '../../../application/ports/shard-protocol.ts';
 import { assertNever, invariant, TroupeError } from '../../../domain/errors.ts';
 import { isTerminal, type JobRecord, type RequestKey, type UniqueConflict } from '../../../domain/job.ts';
@@ -10,17 +13,20 @@ import type { ShardCore } from '../shard-core.ts';
 import { entryOf } from '../keys/shard-keys.ts';
 import { given } from '../../../domain/given.ts';
 
-/** For the end of the holder to be durable, and for its code to stop. Less than callers wait for a batch. */
+/**
+ * How long to wait until the end of the holder is durable and its code has stopped. This is less than callers wait for
+ * a batch.
+ */
 const replaceMaxMs = 5_000;
 
 interface Conflict {
   readonly item: SubmitItem;
-  /** The idempotency key that came with it. */
+  /** The idempotency key of the submit. */
   readonly key: RequestKey | undefined;
   readonly holder: JobId;
   readonly onConflict: UniqueConflict;
   readonly slot: Slot<SubmitResult>;
-  /** The key is free, or somebody else has it now. */
+  /** Called when the key is free, or when somebody else has it. */
   readonly again: () => void;
 }
 
@@ -28,7 +34,7 @@ export function meetHolder(core: ShardCore, conflict: Conflict): void {
   const { holder, onConflict } = conflict;
   const entry = core.table.get(holder);
   invariant(entry !== undefined, 'the holder of a unique key is an unfinished job');
-  // Its end is decided, whatever this submit wants: only not durable yet.
+  // // The holder has already ended, whatever this submit wants. Only its end is not durable yet.
   if (isTerminal(entry.current.state)) {
     waitForEnd(core, conflict);
     return;
@@ -52,7 +58,7 @@ export function meetHolder(core: ShardCore, conflict: Conflict): void {
   }
 }
 
-/** The holder has ended within its window: there is nothing left to replace in the place where it waited. */
+/** The holder has ended within its window. There is nothing left to replace. */
 export function meetFormer(core: ShardCore, conflict: Conflict): void {
   const { holder, onConflict, slot } = conflict;
   if (onConflict === 'return-existing') {
@@ -64,7 +70,9 @@ export function meetFormer(core: ShardCore, conflict: Conflict): void {
   });
 }
 
-/** With an idempotency key the job has this key as well from now on: the same call later is the same job. */
+/**
+ * If the submit has an idempotency key, the existing job gets this key too. The same call later returns the same job.
+ */
 function returnExisting(core: ShardCore, { holder, key, slot, again }: Conflict): void {
   withHolder(core, holder, slot, (record) => {
     if (key === undefined) {
@@ -73,7 +81,7 @@ function returnExisting(core: ShardCore, { holder, key, slot, again }: Conflict)
     }
     if (core.keys.given.waits(key.keyHash, again)) return;
     core.keys.given.give(entryOf(key, record), (trouble) => {
-      // By now another owner may have given the key to another job.
+      // // By now another owner may have given the key to another job.
       const doubt = trouble ?? ownershipDoubt(core);
       if (doubt === undefined) slot.ok({ record, duplicate: true });
       else slot.fail(doubt);
@@ -81,7 +89,7 @@ function returnExisting(core: ShardCore, { holder, key, slot, again }: Conflict)
   });
 }
 
-/** Unless the holder has ended by the time that it is durable. */
+/** Refuses the submit, unless the holder has ended by the time its record is durable. */
 function refuse(core: ShardCore, { holder, slot, again }: Conflict): void {
   withHolder(core, holder, slot, (record) => {
     if (!isTerminal(record.state)) {
