@@ -116,14 +116,14 @@ class Shard implements Behavior<ShardMessage> {
     this.#stopServing();
     this.#stopListening();
     this.#core.stop();
-    // // The shard has not looked at the batches in its mailbox, so nothing was done for them.
+    // The shard has not looked at the batches in its mailbox, so nothing was done for them.
     for (const batch of this.#waiting) batch.refuse(unavailable(this.#core.shard));
   }
 
   #perform(batch: Batch): void {
     this.#waiting.delete(batch);
     if (this.#handingOver) {
-      // // A grant given now could start a run that the next owner does not know of.
+      // A grant given now could start a run that the next owner does not know of.
       batch.refuse(unavailable(this.#core.shard));
       return;
     }
@@ -144,7 +144,7 @@ function tellTaken({ context, shard, epoch, table }: ShardCore, tookMs: number):
 function listen({ services: { flowRules }, limiters, context: { self } }: ShardCore): () => void {
   return flowRules.onChange((tenant, queue) => {
     limiters.noteRule(tenant, queue);
-    // // A full mailbox drops this message. The next tick applies the rules anyway.
+    // A full mailbox drops this message. The next tick applies the rules anyway.
     self.tell({ kind: 'flow-rules' });
   });
 }

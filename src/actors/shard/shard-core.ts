@@ -88,7 +88,7 @@ export class ShardCore {
       standingOf: (entry) => this.limiters.standingOf(entry),
       onPublished: () => this.published.add(nowMs()),
       onIdleBucket: () => {
-        // // A hand-over waits for idle buckets. This message saves it the wait for the next tick.
+        // A hand-over waits for idle buckets. This message saves it the wait for the next tick.
         if (this.#handedOver !== undefined) context.self.tell({ kind: 'bucket-published' });
       },
     });
@@ -224,7 +224,7 @@ export class ShardCore {
 
   tick(): void {
     const nowMs = this.nowMs();
-    // // The deadline timer was set with the clock of that moment. The clock may have been set forward since.
+    // The deadline timer was set with the clock of that moment. The clock may have been set forward since.
     this.deadlinesDue();
     this.#ownership.askIfDue();
     this.#partitions.seal(nowMs, () => this.#bucketsInUse());
@@ -314,7 +314,7 @@ export class ShardCore {
     for (const { bucket, commits, records } of partitions) {
       this.#partitions.adopt(bucket, commits);
       for (const record of records) {
-        // // New ids must come after all existing ones, also after those of the same ms, because ranks of ids say which
+        // New ids must come after all existing ones, also after those of the same ms, because ranks of ids say which
         // job is later.
         raise(Math.max(record.updatedAtMs, record.createdAtMs + 1));
         this.dispatcher.restoreEvents(record, published);

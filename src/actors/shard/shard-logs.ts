@@ -28,7 +28,7 @@ export class ShardLogs {
    */
   add(jobId: JobId, attempt: number, after: number, lines: readonly LogLine[]): number {
     const known = this.#jobs.get(jobId)?.get(attempt);
-    // // Lines in between are missing, because this owner is new.
+    // Lines in between are missing, because this owner is new.
     if (after > (known?.through ?? 0)) return known?.through ?? 0;
     const log = known ?? this.#open(jobId, attempt);
     this.#bytes -= log.bytes;

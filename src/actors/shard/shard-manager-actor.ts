@@ -202,10 +202,10 @@ class ShardManager implements Behavior<ShardManagerMessage> {
       const stays = mine || (this.#draining === undefined && wanted === undefined);
       const held = this.#held.get(shard);
       if (held === undefined) {
-        // // A holder that is alive is about to hand the shard over. We hear of it when it releases the lease.
+        // A holder that is alive is about to hand the shard over. We hear of it when it releases the lease.
         if (mine && !others.has(holders.get(shard) ?? '')) this.#acquire(shard);
       } else if (!stays && this.#draining === undefined && this.#reach.isAway) {
-        // // Release without a hand-over: the store would not receive the flush.
+        // Release without a hand-over: the store would not receive the flush.
         if (this.#reach.isGivenUp) this.#release(shard);
         else this.#renewInTime(shard, held);
       } else if (!stays && held.phase !== 'handing-over' && handingOver < handOversMax) {
@@ -261,7 +261,7 @@ class ShardManager implements Behavior<ShardManagerMessage> {
     const name = `shard:${shard}`;
     if (held?.phase !== 'waiting' || [...this.#ending.values()].includes(shard)) return;
     if (!this.#leaseIsSure(shard)) {
-      // // Somebody else may be the owner by now. A start would take the shard from them.
+      // Somebody else may be the owner by now. A start would take the shard from them.
       this.#context.setTimer(`start:${shard}`, tickMs, { kind: 'start', shard });
       return;
     }
@@ -349,7 +349,7 @@ class ShardManager implements Behavior<ShardManagerMessage> {
     this.#services.leases.release(held.hold).catch((error: unknown) => {
       this.#context.log.debug({ err: error, shard }, 'lease not released; it runs out');
     });
-    // // The tick hands over the next shard, if some wait for their turn.
+    // The tick hands over the next shard, if some wait for their turn.
     this.#askTick();
   }
 

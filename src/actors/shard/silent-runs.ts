@@ -22,7 +22,7 @@ export class SilentRuns {
   lose(): void {
     const core = this.#core;
     const nowMs = core.context.clock.monotonicMs();
-    // // Either this process did not run for a while: then the silence was its own, and heartbeats that came meanwhile
+    // Either this process did not run for a while: then the silence was its own, and heartbeats that came meanwhile
     // are not handled yet. Or the lease is not sure, so nobody may reach this process: then the holder of the lease
     // finds out which runs are lost.
     const isOwnSilence = nowMs - this.#lookedMs > stalledAfterMs || !core.services.leaseIsSure();

@@ -1,13 +1,13 @@
 /**
- * Every commit proves that the shard is still this owner's. One that has nothing to write asks the store, so that a
- * deposed owner does not sit there unaware while the jobs of another one wait.
+ * Proves regularly that this owner still has the shard. Every commit proves it. A shard that has nothing to write asks
+ * the store instead. Otherwise a deposed owner could stay unaware of it while the jobs of its successor wait.
  */
 import type { JobStore } from '../../../application/ports/job-store.ts';
 import { TroupeError } from '../../../domain/errors.ts';
 import type { ActorContext } from '../../../kernel/index.ts';
 import { type ShardMessage, whenAnswered } from '../shard-message.ts';
 
-/** How long a shard that writes nothing may not know that it was deposed. */
+/** How long a shard that writes nothing may be unaware that it was deposed. */
 const proveEveryMs = 5_000;
 
 export interface OwnershipParts {
@@ -31,7 +31,7 @@ export class OwnershipProof {
     this.#provenMs = this.#parts.context.clock.monotonicMs();
   }
 
-  /** At every tick. The shard crashes when it was deposed: if its lease is sure, it starts again from the store. */
+  /** Call this at every tick. A deposed shard crashes. If its lease is sure, it starts again from the store. */
   askIfDue(): void {
     const { shard, epoch, store, context } = this.#parts;
     const nowMs = context.clock.monotonicMs();

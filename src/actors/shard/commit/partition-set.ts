@@ -1,4 +1,4 @@
-/** The partitions a shard has open: one writer each, made when the first decision of its minute comes. */
+/** The open partitions of a shard. Each has one writer, which is created with the first decision for its minute. */
 import { TroupeError } from '../../../domain/errors.ts';
 import type { JobRecord } from '../../../domain/job.ts';
 import { bucketMs, bucketOf } from '../../../domain/job-id.ts';
@@ -8,9 +8,9 @@ import type { ShardMessage } from '../shard-message.ts';
 import type { ShardServices } from '../shard-services.ts';
 import { given } from '../../../domain/given.ts';
 
-/** A partition is sealed when no clock can still want to add to it. */
+/** A partition is sealed only when no clock can be so far behind that it still adds to it. */
 const sealAfterMs = 3 * bucketMs;
-/** Waits between tries while the store is away. */
+/** The wait between tries while the store is unavailable. */
 const pauseMs = { first: 50, most: 2_000 } as const;
 
 export class PartitionSet {
@@ -28,27 +28,27 @@ export class PartitionSet {
     this.#context = context;
   }
 
-  /** Decisions that wait for the store. */
+  /** Decisions that the store does not have yet. */
   get undurable(): number {
     let sum = 0;
     for (const writer of this.#writers.values()) sum += writer.backlog;
     return sum;
   }
 
-  /** Why the store takes nothing of this shard now. */
+  /** Why the store accepts no commits of this shard at present. */
   get trouble(): TroupeError | undefined {
     for (const { trouble } of this.#writers.values()) if (trouble !== undefined) return trouble;
     return undefined;
   }
 
-  /** Time of the oldest decision that is not durable; Infinity when all are. */
+  /** Time of the oldest decision that is not durable. Infinity when all are durable. */
   oldestAtMs(): number {
     let oldest = Infinity;
     for (const writer of this.#writers.values()) oldest = Math.min(oldest, writer.oldestAtMs());
     return oldest;
   }
 
-  /** Takes a partition over that was fenced and read. */
+  /** Adopts a partition that was fenced and read at the recovery. */
   adopt(bucket: number, commits: number): void {
     this.#writers.set(bucket, this.#create(bucket, commits));
   }
@@ -67,19 +67,19 @@ export class PartitionSet {
     return this.#writers.get(bucket);
   }
 
-  /** Starts the flushes that somebody waits for; with `all` the others too. */
+  /** Starts the flushes that somebody waits for. With `all` it starts the others too. */
   flush(all: boolean): void {
     for (const [bucket, writer] of this.#writers) {
       if (all || writer.urgent) this.#flushOne(bucket, writer);
     }
   }
 
-  /** Nothing is tried again from now on: the shard has another owner, or will be read anew. */
+  /** Stops all retries, because the shard has another owner or will be read anew. */
   stop(): void {
     this.#isStopped = true;
   }
 
-  /** Lets go of partitions that are over: too old to grow, and `inUse` says that nothing of them is left to do. */
+  /** Seals partitions that are too old to grow and that `inUse` does not need any more. */
   seal(nowMs: number, inUse: () => (bucket: number) => boolean): void {
     const old = [...this.#writers.keys()].filter((bucket) => (bucket + 1) * bucketMs + sealAfterMs < nowMs);
     if (old.length === 0) return;
@@ -96,7 +96,7 @@ export class PartitionSet {
 
   #flushOne(bucket: number, writer: PartitionWriter): void {
     const { metrics } = this.#services;
-    // An embedded store writes before it returns its promise.
+    // Take the time before the flush, because an embedded store writes before it returns its promise.
     const beganMs = this.#context.clock.monotonicMs();
     const flight = writer.flush();
     if (flight === undefined) return;

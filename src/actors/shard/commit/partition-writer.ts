@@ -1,9 +1,10 @@
 /**
- * Group commit for one partition (shard, creation minute). Decisions gather while a flush is in flight; the next flush
- * takes them all. Modes: opening (the partition is being fenced, decisions gather) → idle → flushing → idle … ; `fatal`
- * is final: the owner is deposed or the store's answer could not be learnt, and the shard must start again from the store.
+ * Group commit for one partition (shard, creation minute). Decisions gather while a flush is in flight, and the next
+ * flush takes them all. Modes: opening (the partition is being fenced, decisions gather) → idle → flushing → idle … If
+ * the owner is deposed, or the store refuses for good, the flush ends with `deposed` or an error; the shard then stops
+ * and starts again from the store.
  *
- * A flush whose outcome is unknown is settled by a linearizable read of the commit count before anything else is written.
+ * If the outcome of a flush is unknown, the writer reads the commit count linearizably before it writes anything else.
  */
 import type { CommitGroup, JobStore, Partition } from '../../../application/ports/job-store.ts';
 import { TroupeError } from '../../../domain/errors.ts';
@@ -13,12 +14,15 @@ import type { WriteWatch } from '../placement/store-reach.ts';
 
 interface Pending {
   record: JobRecord;
-  /** When the first of the decisions that became this record was made. */
+  /** When the first of the decisions that led to this record was made. */
   readonly sinceMs: number;
   readonly done: ((record: JobRecord) => void)[];
 }
 
-/** The first tries are close together: a store that only stumbles is seen by nobody. */
+/**
+ * From this try on, failures count as trouble. The first tries are close together, so that nobody notices a short
+ * failure of the store.
+ */
 const troubleFrom = 3;
 
 export type FlushResult = 'applied' | 'deposed';
@@ -28,9 +32,12 @@ export interface PartitionWriterOptions {
   readonly partition: Partition;
   readonly epoch: number;
   readonly groupMaxRecords: number;
-  /** Commits known from opening; undefined: the writer opens the partition with its first flush. */
+  /**
+   * The number of commits found when the partition was opened. Undefined: the writer opens the partition with its first
+   * flush.
+   */
   readonly commits?: number;
-  /** Waits before a try that follows STORE_UNAVAILABLE; gives up when it rejects. */
+  /** Waits before a retry. The writer gives up when this rejects. */
   readonly pause: (tries: number) => Promise<void>;
   readonly write: WriteWatch;
 }
@@ -39,9 +46,9 @@ export class PartitionWriter {
   readonly partition: Partition;
   readonly #options: PartitionWriterOptions;
   readonly #pending = new Map<JobId, Pending>();
-  /** What the flush on its way carries, and whom to tell. */
+  /** The decisions in the flush under way, with their callbacks. */
   #flight: readonly Pending[] | undefined;
-  /** Somebody waits for a decision that is pending. */
+  /** Whether somebody waits for a pending decision. */
   #urgent = false;
   #commits: number | undefined;
   #trouble: TroupeError | undefined;
@@ -52,7 +59,7 @@ export class PartitionWriter {
     this.#commits = options.commits;
   }
 
-  /** Decisions not yet durable. */
+  /** Decisions that are not durable yet. */
   get backlog(): number {
     return this.#pending.size + (this.#flight?.length ?? 0);
   }
@@ -66,17 +73,19 @@ export class PartitionWriter {
     return this.#pending.size > 0;
   }
 
-  /** Whether the pending decisions should be written now; without it they may wait for company for a short while. */
+  /** Whether the pending decisions should be written now. Otherwise they may wait a short while for others. */
   get urgent(): boolean {
     return this.#urgent;
   }
 
-  /** Why the store does not take the flush under way, from its third try on. */
+  /** Why the store does not accept the flush under way. Set from the third try on. */
   get trouble(): TroupeError | undefined {
     return this.#trouble;
   }
 
-  /** Time of the oldest decision that is not durable yet, whatever was decided about the same job since. */
+  /**
+   * Time of the oldest decision that is not durable yet, even if later decisions about the same job were made since.
+   */
   oldestAtMs(): number {
     let oldest = Infinity;
     for (const { sinceMs } of this.#flight ?? []) oldest = Math.min(oldest, sinceMs);
@@ -90,7 +99,7 @@ export class PartitionWriter {
     this.#add(record, done);
   }
 
-  /** A decision that nobody waits for. */
+  /** Adds a decision that nobody waits for. */
   addLazily(record: JobRecord, done: (record: JobRecord) => void): void {
     this.#add(record, done);
   }
@@ -105,14 +114,14 @@ export class PartitionWriter {
     if (done !== undefined) present.done.push(done);
   }
 
-  /** Calls back once the flush under way has landed, if the job is part of it; else answers `false`. */
+  /** Calls back when the flush under way has been applied, if the job is part of it. Otherwise returns `false`. */
   whenLanded(id: JobId, done: (record: JobRecord) => void): boolean {
     const pending = this.#flight?.find(({ record }) => record.id === id);
     pending?.done.push(done);
     return pending !== undefined;
   }
 
-  /** Starts the next flush; undefined when there is nothing to write or one is in flight. */
+  /** Starts the next flush. Undefined when there is nothing to write or a flush is in flight. */
   flush(): Promise<FlushResult> | undefined {
     if (this.#flight !== undefined || this.#pending.size === 0) return undefined;
     const items: Pending[] = [];
@@ -126,7 +135,7 @@ export class PartitionWriter {
     return this.#write(items);
   }
 
-  /** The flush was applied: tells everyone who waited for it. Returns the records that are durable now. */
+  /** The flush was applied: calls everyone who waited for it. Returns the records that are durable now. */
   landed(): readonly JobRecord[] {
     const items = this.#flight ?? [];
     this.#flight = undefined;
@@ -169,7 +178,7 @@ export class PartitionWriter {
     throw new TroupeError('STORE_UNAVAILABLE', { message: 'the group was not written; the shard retries it' });
   }
 
-  /** Tries again only where nothing was done; everything else goes up. */
+  /** Retries only after errors that leave nothing undecided. All other errors are thrown. */
   async #retry<T>(attempt: () => Promise<T>): Promise<T> {
     for (let tries = 1; ; tries += 1) {
       try {

@@ -1,6 +1,6 @@
 /**
- * Erases the payloads of ended jobs: writes the same record again, without what lies inline. The first erasure of a job
- * counts, and later ones are answered with its record.
+ * Erases the payloads of ended jobs: writes the same record again, without what lies inline. Only the first erasure of
+ * a job counts. Later ones are answered with its record.
  */
 import type { JobRecord } from '../../../domain/job.ts';
 import type { JobId } from '../../../domain/job-id.ts';

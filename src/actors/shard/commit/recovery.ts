@@ -1,10 +1,11 @@
 /**
- * Reads a shard from the store after its epoch was raised. Order is everything: raise the epoch of the shard, then of
- * each open partition, and only then read it; nothing a former owner does can come in between unseen. Which queues are
- * closed is read after the epoch of the shard was raised, too: see `application/closed-queues.ts`.
+ * Reads a shard from the store for a new owner. The order matters: raise the epoch of the shard, then the epoch of each
+ * open partition, and only then read the partition. So no write of a former owner can come in between unseen. The
+ * closed queues, too, are read after the epoch of the shard was raised: see `application/closed-queues.ts`.
  *
- * The watermark that was read is saved at once under the new epoch. One of the former owner, whose clock may be ahead, could
- * arrive until then; and if this owner died before it has saved one, the next would skip what this one has decided.
+ * The watermark that was read is saved at once under the new epoch. Until then, a late watermark of the former owner
+ * could still arrive, and its clock may be ahead. If this owner died before saving one of its own, the next owner would
+ * trust that watermark and skip what this one has decided.
  */
 import type { JobStore, ShardGrant, Watermark } from '../../../application/ports/job-store.ts';
 import { TroupeError } from '../../../domain/errors.ts';
@@ -24,7 +25,7 @@ export interface RecoveredShard {
 
 const nothingTold: Watermark = { streams: '', dispatchedThroughMs: 0, eventsThroughMs: 0 };
 
-/** Partitions fenced and read at the same time. */
+/** Partitions that are fenced and read at the same time. */
 const parallelPartitions = 4;
 
 export async function recover(

@@ -1,7 +1,8 @@
 /**
- * Brings to JetStream what the store knows: a WORK message for each job that waits, when its limiter lets it go, and every
- * event. What is surely there is kept as a watermark, so that a next owner says little twice. The record wins: what
- * JetStream may have lost is told again, and whether a message is there at all is looked up, slowly and for ever.
+ * Brings to JetStream what the store knows: every event, and a WORK message for each waiting job when its limiter lets
+ * it go. The watermark says what is surely there, so that the next owner repeats little. The record in the store is the
+ * truth. What JetStream may have lost is published again, and a slow check that never ends looks up whether each
+ * message is there at all.
  */
 import { jobEventOf } from '../../../application/jobs/job-events.ts';
 import type { WorkMessage } from '../../../application/ports/bus.ts';
@@ -68,7 +69,7 @@ export class Dispatcher {
       }),
       services.publisher.onStreamsReplaced(() => {
         outbox.wiped();
-        // A full mailbox takes no message: the next tick looks as well.
+        // A full mailbox drops this message. The next tick handles the change anyway.
         context.self.tell({ kind: 'streams-replaced' });
       }),
     ];
@@ -80,7 +81,8 @@ export class Dispatcher {
       this.#check.toldAgain(told);
       return;
     }
-    // What is new must not go before what was lost: nothing goes any more, and the next tick starts the shard again.
+    // New facts must not overtake lost ones. So nothing is published any more, and the next tick starts the shard
+    // again.
     this.#mustReload = true;
     this.#parts.outbox.stop();
   }
@@ -90,17 +92,17 @@ export class Dispatcher {
     return this.#parts.outbox.size;
   }
 
-  /** Whether facts about jobs of this minute are not surely in JetStream. */
+  /** Whether facts about jobs of this minute may be missing in JetStream. */
   owes(bucket: number): boolean {
     return this.#parts.outbox.holds(bucket);
   }
 
-  /** Earliest instant among the facts of a kind that JetStream does not surely have; Infinity when it has all. */
+  /** Earliest instant among the facts of a kind that JetStream does not surely have. Infinity when it has all. */
   oldestAtMs(kind: 'work' | 'event'): number {
     return this.#parts.outbox.oldestAtMs(kind);
   }
 
-  /** Events of a record found at the recovery that may not be published yet. */
+  /** Adds the events of a recovered record that may not be published yet. */
   restoreEvents(record: JobRecord, watermark: Watermark | undefined): void {
     const fromMs = watermark === undefined ? 0 : watermark.eventsThroughMs - watermarkMarginMs;
     for (const entry of record.trail) {
@@ -108,7 +110,10 @@ export class Dispatcher {
     }
   }
 
-  /** Once all jobs of the recovery are in the table, since a limiter counts what runs. What is held may be out as well. */
+  /**
+   * Called when all jobs of the recovery are in the table, because a limiter counts the running ones. A held job may
+   * have a message out as well.
+   */
   restoreWork(watermark: Watermark | undefined): void {
     const known = watermark !== undefined && watermark.streams === this.#parts.services.publisher.streams();
     const fromMs = known ? watermark.dispatchedThroughMs - watermarkMarginMs : 0;
@@ -121,7 +126,7 @@ export class Dispatcher {
     this.#parts.outbox.pump();
   }
 
-  /** The record is durable: what happened since its last one is told, and if it waits now, it is dispatched. */
+  /** The record is durable. Publishes its new events, and dispatches the job if it waits now. */
   durable(entry: JobEntry, record: JobRecord): void {
     for (const mark of record.trail) {
       if (mark.seq <= entry.publishedSeq) continue;
@@ -140,12 +145,15 @@ export class Dispatcher {
     this.#parts.outbox.pump();
   }
 
-  /** Looks at the stream of work: it is this shard's turn. */
+  /** Looks at the WORK stream. It is this shard's turn. */
   look(turn: LookTurn): void {
     this.#check.look(turn);
   }
 
-  /** JetStream was wiped: every job that was sent before is sent again. A message too many is refused at its claim. */
+  /**
+   * JetStream was wiped, so every job that was dispatched is sent again. If a job gets one message too many, the claim
+   * with it is refused.
+   */
   sendAllAgain(): void {
     const isSentAnew = this.#parts.outbox.takeWiped();
     if (isSentAnew === undefined) return;
@@ -158,8 +166,8 @@ export class Dispatcher {
   }
 
   /**
-   * Whether a node claims with the latest WORK message of this owner, so that no other one is out. A node of an earlier
-   * version does not say which message it has; it is taken to be the latest.
+   * Whether a node claims with the latest WORK message of this owner. If so, no other message of the job is out. A node
+   * of an earlier version does not say which message it has, so that one is taken to be the latest.
    */
   claimsByLatestMessage(entry: JobEntry, { epoch, again }: Pick<ClaimItem, 'epoch' | 'again'>): boolean {
     return epoch === this.#parts.epoch && (again === undefined || isLatestMessage(entry, again));
@@ -196,9 +204,9 @@ export class Dispatcher {
 
 export interface OutboxParts extends Pick<DispatcherParts, 'services' | 'context' | 'table'> {
   readonly standingOf: QueueLimiters['standingOf'];
-  /** Called for each fact that JetStream took. */
+  /** Called for each fact that JetStream has confirmed. */
   readonly onPublished: () => void;
-  /** A bucket has nothing to publish any more. */
+  /** Called when a bucket has nothing left to publish. */
   readonly onIdleBucket: () => void;
 }
 
@@ -222,8 +230,9 @@ export function createOutbox(parts: OutboxParts): Outbox {
 }
 
 /**
- * A message that was sent again later has a successor, which speaks for the job. One that its limiter took back was used up
- * by a claim without room, and the job gets another one when its turn comes.
+ * Whether the job still waits for this message. A message that was sent again has a successor, which replaces it. A
+ * message of a job that is held again was used up by a claim that found no room; the job gets another one when its turn
+ * comes.
  */
 function isWanted(entry: JobEntry, { attempt, again = 0 }: WorkMessage): boolean {
   return isLatestMessage(entry, again) && entry.durable?.state === 'QUEUED' && entry.durable.attempt === attempt;

@@ -1,23 +1,24 @@
 /**
- * The earliest of many instants that come and go, without a look at the others: a heap whose top is thrown away when
- * nothing has that instant any more. What lies below the top and is over goes when it is more than half of the heap.
+ * The earliest of many instants that come and go. It is a heap, so no other instants need to be looked at. A removed
+ * instant is thrown away when it reaches the top. Those below the top are thrown away when they are more than half of
+ * the heap.
  */
 import { MinHeap } from '../table/min-heap.ts';
 
-/** Fewer are not worth the work. */
+/** With fewer stale entries a clean-up is not worth the work. */
 const staleMin = 1_000;
 
-/** As many of an instant as were added and not removed. */
+/** A multiset: an instant stays as often as it was added and not removed. */
 export class Instants {
   readonly #counts = new Map<number, number>();
   readonly #heap = new MinHeap<number>((atMs) => atMs);
 
-  /** Places taken. */
+  /** Entries in the heap, including removed ones. */
   get size(): number {
     return this.#heap.size;
   }
 
-  /** Infinity: there is none. */
+  /** Infinity when there is none. */
   get earliestAtMs(): number {
     for (let top = this.#heap.first; top !== undefined; top = this.#heap.first) {
       if (this.#counts.has(top)) return top;
@@ -32,7 +33,7 @@ export class Instants {
     if (count === 0) this.#heap.push(atMs);
   }
 
-  /** Of one that was added. */
+  /** Removes an instant that was added before. */
   remove(atMs: number): void {
     const left = (this.#counts.get(atMs) ?? 0) - 1;
     if (left > 0) {
@@ -41,13 +42,13 @@ export class Instants {
     }
     this.#counts.delete(atMs);
     if (this.#heap.size <= 2 * this.#counts.size + staleMin) return;
-    // One that was removed and came again lies there twice.
+    // An instant that was removed and added again is in the heap twice.
     const counted = new Set(this.#counts.keys());
     this.#heap.keep((entry) => counted.delete(entry));
   }
 }
 
-/** An instant for each of its keys. */
+/** One instant per key. */
 export class InstantsOf<Key> {
   readonly #atMs = new Map<Key, number>();
   #instants = new Instants();

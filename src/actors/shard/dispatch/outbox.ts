@@ -1,11 +1,12 @@
 /**
- * What is durable and still has to reach JetStream: WORK messages of queued jobs and events. First in, first out, with
- * a bounded window in flight; a failure pauses the outbox and is tried again for ever, since a job that was accepted is
+ * What is durable and still has to reach JetStream: events, and WORK messages of queued jobs. It is first in, first
+ * out, with a bounded window in flight. A failure pauses the outbox, and retries never end: an accepted job is
  * dispatched whenever JetStream returns. Events of one job are published one after the other, so their order holds even
- * when one has to be repeated. What was confirmed is kept until a power cut of the server cannot take it any more.
+ * when one has to be repeated. What was confirmed is remembered until a power cut of the server can no longer lose it.
  *
- * A WORK message leaves only while its job waits for it. One whose confirmation was lost may have started its job, and the
- * job may wait for a later one by the time of the repetition: JetStream knows ids for 30 s only, and none after a wipe.
+ * A WORK message is published only while its job waits for it. If its confirmation was lost, the message may already
+ * have started the job, and by the time of the repetition the job may wait for a later message. JetStream would not
+ * notice the duplicate, because it remembers message ids for 30 s only, and none after a wipe.
  */
 import type { JobEvent, Publisher, WorkMessage } from '../../../application/ports/bus.ts';
 import type { Clock } from '../../../application/ports/runtime.ts';
@@ -18,14 +19,14 @@ export interface OutboxOptions {
   readonly clock: Clock;
   readonly windowMax: number;
   readonly retryMs: number;
-  /** What JetStream confirmed is on its disk after so long. */
+  /** How long after its confirmation a message is surely on JetStream's disk. */
   readonly syncMs: number;
-  /** Confirmed tasks that are remembered for as long. */
+  /** How many confirmed tasks are remembered during that time. */
   readonly unsyncedMax: number;
   /** Whether the job still waits for this message. */
   readonly isWanted: (message: WorkMessage) => boolean;
   readonly onPublished: () => void;
-  /** Called when a bucket's last unpublished task has been published. */
+  /** Called when the last unpublished task of a bucket is done. */
   readonly onIdleBucket?: (bucket: number) => void;
 }
 
@@ -36,15 +37,15 @@ export class Outbox {
   #queue: OutboxTask[] = [];
   #head = 0;
   readonly #inFlight = new Set<OutboxTask>();
-  /** Later events of jobs that have one in flight. */
+  /** Later events of jobs that have an event in flight. */
   readonly #chains = new Map<JobId, OutboxTask[]>();
   readonly #perBucket = new Map<number, number>();
   #failed: OutboxTask[] = [];
-  /** Of what is not confirmed, so that no question needs a look at all of it. */
+  /** Instants of the unconfirmed tasks, so that no question has to scan all tasks. */
   readonly #instants = { work: new Instants(), event: new Instants() };
   /** The latest WORK message of each job, until it is confirmed. */
   readonly #latestWork = new Map<JobId, WorkTask>();
-  /** Those whose latest WORK message was confirmed since JetStream was wiped, until all jobs were looked at. */
+  /** Jobs whose latest WORK message was confirmed after JetStream was wiped, until `takeWiped` is called. */
   #confirmedAnew: Set<JobId> | undefined;
   readonly #unsynced: Unsynced;
   #size = 0;
@@ -60,24 +61,25 @@ export class Outbox {
     return this.#size;
   }
 
-  /** Whether something about jobs of this minute is not surely in JetStream. */
+  /** Whether something about jobs of this minute may be missing in JetStream. */
   holds(bucket: number): boolean {
     return this.#perBucket.has(bucket) || this.#unsynced.holds(bucket);
   }
 
-  /** Whether the latest WORK message of the job is not confirmed. Earlier ones do not speak for it. */
+  /** Whether the latest WORK message of the job is not confirmed. Earlier messages do not count. */
   isToSend(jobId: JobId): boolean {
     return this.#latestWork.has(jobId);
   }
 
-  /** JetStream was wiped: of what it confirmed before it has nothing. */
+  /** JetStream was wiped, so it has nothing of what it confirmed before. */
   wiped(): void {
     this.#confirmedAnew = new Set();
   }
 
   /**
-   * Whether JetStream has the latest WORK message of a job since it was wiped, or gets it from here. Undefined: it was not
-   * wiped since the last call. What was told again may be confirmed long before anybody looks at all jobs.
+   * Returns a test whether JetStream has got the latest WORK message of a job since it was wiped, or will get it from
+   * this outbox. Undefined if it was not wiped since the last call. The confirmations are recorded from the wipe on,
+   * because a repeated message may be confirmed long before anybody asks.
    */
   takeWiped(): ((jobId: JobId) => boolean) | undefined {
     const confirmed = this.#confirmedAnew;
@@ -93,21 +95,24 @@ export class Outbox {
     this.#add({ kind: 'event', event, atMs: event.atMs, bucket });
   }
 
-  /** Earliest instant among what is not surely in JetStream; Infinity when all is. */
+  /** Earliest instant among what may be missing in JetStream. Infinity when all is surely there. */
   oldestAtMs(kind: OutboxTask['kind']): number {
     return Math.min(this.#unsynced.oldestAtMs(kind), this.#instants[kind].earliestAtMs);
   }
 
-  /** Time counts for a server that was heard of: one that has died syncs nothing. */
+  /**
+   * Forgets what is surely on disk by now. Only the time up to the last contact with the server counts, because a dead
+   * server syncs nothing.
+   */
   tick(): void {
     const soundAtMs = this.#options.publisher.soundAtMs();
     if (soundAtMs !== undefined) this.#unsynced.expire(soundAtMs);
   }
 
   /**
-   * JetStream may have lost what it confirmed last: that is told again, before anything that came later. The ids of
-   * messages are those of the first time, so what is still there stays alone. Answers the jobs whose WORK messages are told
-   * again; undefined: not all of it is remembered here.
+   * JetStream may have lost its last confirmed messages. They are published again, before anything newer. They keep
+   * their message ids, so a message that is still there is not duplicated. Returns the jobs whose WORK messages are
+   * sent again. Undefined if the outbox does not remember everything that may be lost.
    */
   tellAgain(): readonly JobId[] | undefined {
     this.tick();
@@ -152,7 +157,7 @@ export class Outbox {
     this.#cancelRetry?.();
   }
 
-  /** What is not on its way, in order. */
+  /** The tasks that are not in flight, in order. */
   *#waiting(): Generator<OutboxTask> {
     yield* this.#failed;
     for (const chain of this.#chains.values()) yield* chain;
@@ -206,7 +211,7 @@ export class Outbox {
     this.pump();
   }
 
-  /** Nothing is to be sent for the task any more. */
+  /** The task needs no further sending. */
   #done(task: OutboxTask): void {
     this.#size -= 1;
     this.#instants[task.kind].remove(task.atMs);
@@ -229,7 +234,7 @@ export class Outbox {
     else if (!this.#stopped) this.#publish(next);
   }
 
-  /** After a pause the failed ones go first; a failed event still holds its job's chain. */
+  /** After a pause the failed tasks go first. A failed event still blocks the later events of its job. */
   #pause(): void {
     if (this.#stopped || this.#cancelRetry !== undefined) return;
     this.#cancelRetry = this.#options.clock.setTimer(this.#options.retryMs, () => {

@@ -1,10 +1,11 @@
 /**
- * Events that a crash of the owner, together with a power cut of the broker, could take: a next owner tells them again from
- * the records, so a record has to remember all of its own. It keeps them beyond what it keeps for readers; and once it holds
- * as many as fit, the job waits: it becomes due, is granted and is moved only when older ones are surely in JetStream.
+ * Keeps events in the record of a job until they are surely in JetStream. If the owner crashes and the broker loses
+ * power at the same time, events may be lost. The next owner then publishes them again from the records, so each record
+ * must remember all events that are still owed. For that it keeps more than readers need. When a record is full, the
+ * job waits: it becomes due, is granted or is moved only after its older events are surely in JetStream.
  *
- * An attempt makes three events by itself (started, its end, and what ends a job that waits), so `claimRoom` of them always
- * fit; and a job that becomes due has room for the attempt after it.
+ * An attempt makes up to three events that cannot wait: its start, its end, and the end of a job that waits. So a claim
+ * needs room for three. A job that becomes due also needs room for the attempt after it.
  */
 import { type JobRecord, trailLongestMax, trailMax } from '../../../domain/job.ts';
 import { withOwedEntries } from '../../../domain/trail.ts';
@@ -12,14 +13,14 @@ import type { Dispatcher } from './dispatcher.ts';
 import type { JobEntry } from '../table/job-table.ts';
 import type { PartitionSet } from '../commit/partition-set.ts';
 
-/** Events that must fit, before each of these is decided. */
+/** How many events must still fit before each of these decisions. */
 const room = { claim: 3, due: 6, reschedule: 6 } as const;
 
 export class OwedEvents {
   readonly #dispatcher: Pick<Dispatcher, 'oldestAtMs'>;
   readonly #partitions: Pick<PartitionSet, 'oldestAtMs'>;
   readonly #nowMs: () => number;
-  /** All that happened before is surely in JetStream. Looked up once a second: it costs a walk through the outbox. */
+  /** All events before this instant are surely in JetStream. It is computed once a second, at the tick. */
   #fromMs = -Infinity;
 
   constructor(
@@ -35,17 +36,20 @@ export class OwedEvents {
   tick(): void {
     const undurableMs = this.#partitions.oldestAtMs();
     const fromMs = Math.min(this.#nowMs(), undurableMs, this.#dispatcher.oldestAtMs('event'));
-    // It never steps back: what is lost in a doubt had not been sure.
+    // The instant never goes back. Events that a doubt about JetStream may have cost were not counted as sure before.
     this.#fromMs = Math.max(this.#fromMs, fromMs);
   }
 
-  /** Whether the record will remember all of its events that are owed, this one and those that come by themselves included. */
+  /**
+   * Whether the record can remember all owed events, including the event of this decision and those that follow without
+   * a decision of ours.
+   */
   mayAdd({ current: { trail } }: Pick<JobEntry, 'current'>, decision: keyof typeof room): boolean {
     const nextToGo = trail[trail.length - (trailLongestMax - room[decision])];
     return nextToGo === undefined || nextToGo.atMs < this.#fromMs;
   }
 
-  /** The record after a decision, with what it would have forgotten and is owed. */
+  /** The record after a decision, with the owed events that it would otherwise have forgotten. */
   kept(before: JobRecord, after: JobRecord): JobRecord {
     return before.trail.length < trailMax ? after : withOwedEntries(before, after, this.#fromMs);
   }

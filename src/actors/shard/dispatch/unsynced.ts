@@ -1,10 +1,12 @@
 /**
- * What JetStream has confirmed and may still lose: a server writes to its disk now and then (`sync_interval`), so a power
- * cut takes what it confirmed last. It is kept until that is over, and told again when it may have happened.
+ * What JetStream has confirmed and may still lose. A server syncs its disk at intervals (`sync_interval`), so a power
+ * cut loses what it confirmed last. Confirmed messages are remembered until they are on disk, and are published again
+ * when a power cut may have happened.
  *
- * In memory at most `tasksMax`: past it the oldest are forgotten, but for the times that hold the watermark back. Then only
- * the store can tell what may be missing. They lie in at most as many spans of time as an interval has seconds, and some:
- * when none expires, because the server is not heard of, the oldest two become one, which expires with the later one.
+ * At most `tasksMax` tasks are remembered. Beyond that, the oldest are forgotten, except for their times, which hold
+ * the watermark back; then only the store can tell what may be missing. Tasks are grouped into spans of a second. Spans
+ * do not expire while the server is not heard of. If there are too many, the oldest two are merged, and the merged span
+ * expires with the later one.
  */
 import type { JobEvent, WorkMessage } from '../../../application/ports/bus.ts';
 
@@ -12,9 +14,9 @@ export type OutboxTask =
   | { readonly kind: 'work'; readonly message: WorkMessage; readonly atMs: number; readonly bucket: number }
   | { readonly kind: 'event'; readonly event: JobEvent; readonly atMs: number; readonly bucket: number };
 
-/** What was confirmed within one second, or in several that became one. */
+/** What was confirmed within one second, or within several seconds that were merged. */
 interface Span {
-  /** The last of its seconds. */
+  /** The beginning of the last of its seconds. */
   readonly beganMs: number;
   /** Undefined: forgotten. */
   tasks: OutboxTask[] | undefined;
@@ -23,7 +25,9 @@ interface Span {
 }
 
 const secondMs = 1_000;
-/** Beyond those of one interval: looks at the server are some seconds apart. */
+/**
+ * How many more spans are allowed than one interval needs, because the contacts with the server are some seconds apart.
+ */
 const spareSpans = 16;
 
 export class Unsynced {
@@ -33,19 +37,19 @@ export class Unsynced {
   #spans: Span[] = [];
   #kept = 0;
 
-  /** `syncMs`: what was confirmed is on the disk after so long; 0 is at once. */
+  /** `syncMs`: how long after its confirmation a task is surely on disk. 0 means at once. */
   constructor(syncMs: number, tasksMax: number) {
     this.#syncMs = syncMs;
     this.#tasksMax = tasksMax;
     this.#spansMax = Math.ceil(syncMs / secondMs) + spareSpans;
   }
 
-  /** Of time, each with the tasks that are remembered of it. */
+  /** How many spans are remembered. */
   get spans(): number {
     return this.#spans.length;
   }
 
-  /** JetStream has confirmed it. `nowMs` is monotonic. */
+  /** JetStream has confirmed the task. `nowMs` is monotonic. */
   keep(task: OutboxTask, nowMs: number): void {
     if (this.#syncMs === 0) return;
     let last = this.#spans.at(-1);
@@ -62,7 +66,7 @@ export class Unsynced {
     if (this.#kept > this.#tasksMax) this.#forgetOldest();
   }
 
-  /** Lets go of what is surely on the disk. */
+  /** Drops what is surely on disk. */
   expire(nowMs: number): void {
     const first = this.#spans.findIndex(({ beganMs }) => nowMs - beganMs < this.#syncMs + secondMs);
     const over = this.#spans.splice(0, first < 0 ? this.#spans.length : first);
@@ -80,7 +84,10 @@ export class Unsynced {
     return this.#spans.some(({ buckets }) => buckets.has(bucket));
   }
 
-  /** All of it, in the order in which it was confirmed, to be told again; undefined when some was forgotten. */
+  /**
+   * Removes and returns all tasks in the order of their confirmation, so that they can be published again. Undefined if
+   * some were forgotten.
+   */
   takeAll(): readonly OutboxTask[] | undefined {
     const spans = this.#spans;
     if (spans.some(({ tasks }) => tasks === undefined)) return undefined;
@@ -93,7 +100,7 @@ export class Unsynced {
     const [first, second] = this.#spans;
     if (first === undefined || second === undefined) return;
     for (const bucket of second.buckets) first.buckets.add(bucket);
-    // The oldest are forgotten first.
+    // Tasks are forgotten oldest first, so the second span must not remember more than the first.
     if (first.tasks === undefined) this.#forget(second);
     else for (const task of second.tasks ?? []) first.tasks.push(task);
     const oldestAtMs = {

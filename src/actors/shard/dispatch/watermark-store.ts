@@ -1,6 +1,6 @@
 /**
- * Saves what is surely in JetStream, so that a recovery publishes little again. Saved while things happen, and once more
- * when all of it lies far enough below the mark.
+ * Saves the watermark, which says what is surely in JetStream, so that a recovery repeats little. It is saved while
+ * things happen, and once more when everything that has happened lies far enough below it.
  */
 import type { Watermark } from '../../../application/ports/job-store.ts';
 import type { ActorContext } from '../../../kernel/index.ts';
@@ -10,7 +10,9 @@ import type { QueueLimiters } from '../flow/queue-limiters.ts';
 import type { ShardMessage } from '../shard-message.ts';
 import type { ShardServices } from '../shard-services.ts';
 
-/** Events and dispatches this much older than the watermark are published again: clocks may have stepped. */
+/**
+ * Events and dispatches up to this much older than the watermark are published again, because clocks may have stepped.
+ */
 export const watermarkMarginMs = 5_000;
 const saveEveryMs = 2_000;
 
@@ -35,14 +37,15 @@ export class WatermarkStore {
     this.#parts = parts;
   }
 
-  /** Something became durable that JetStream has to be told. */
+  /** Something became durable that JetStream has to receive. */
   active(nowMs: number): void {
     this.#activeAtMs = nowMs;
   }
 
   /**
-   * A message of a job that is held now: nobody needs it any more once the watermark says that the job has to be
-   * dispatched again. Unless that is saved, a successor that finds no limiter would wait for this very message.
+   * Acknowledges the message of a held job, but only after a watermark is saved that says that the job has to be
+   * dispatched again. From then on nobody needs the message. Without the saved watermark, a successor that finds no
+   * limiter would wait for this very message.
    */
   acknowledgeOnceSaved(ackTo: string): void {
     this.#toAcknowledge.push(ackTo);

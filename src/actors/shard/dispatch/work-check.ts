@@ -1,15 +1,17 @@
 /**
- * The record against the stream, slowly and for ever: jobs that have waited for a while, though a WORK message is said to
- * be out for them. Whatever has taken the message (a purge, a stream put back to an older state, a fault of ours), the job
- * is sent again. The table alone says who waits; the stream alone says what is there.
+ * Compares the records with the WORK stream, slowly and without end. It looks at jobs that have waited for a while
+ * although a WORK message should be out for them. If the message is gone (because of a purge, a stream restored to an
+ * older state, or a fault of ours), the job is sent again. The table alone decides who waits, and the stream alone
+ * shows what is there.
  *
- * A route gives its messages out in the order of their places, and keeps each until it is acknowledged. So a message is
- * surely gone when its route is empty, or begins behind the last place that it can have: where the stream ended at any
- * look after it was confirmed. A job sent again gets a message with another id; its old one, should it be there after all,
- * is refused at its claim.
+ * A route delivers its messages in the order of their positions and keeps each until it is acknowledged. So a message
+ * is surely gone when its route is empty, or begins after the last position that the message can have. That position is
+ * the end of the stream at any look after the message was confirmed. A job that is sent again gets a message with
+ * another id. If its old message is still there after all, the claim with it is refused.
  *
- * A shard looks once a second at most, and the shards of a process one at a time (`WorkLooks`). A look asks about what
- * `WorkWalk` chooses, and sends at most `sendMax` messages: tenants take turns, and the queues of each.
+ * A shard looks at most once a second, and the shards of a process look one at a time (`WorkLooks`). A look asks about
+ * the jobs that `WorkWalk` chooses and sends at most `sendMax` messages. Tenants take turns, and so do the queues of
+ * each tenant.
  */
 import type { Publisher, WorkRoute, WorkStanding } from '../../../application/ports/bus.ts';
 import { needOf } from '../../../domain/handler-need.ts';
@@ -26,9 +28,9 @@ import type { LookTurn, WorkLooks } from './work-looks.ts';
 import { type WorkGroup, type LevelQueue, WorkWalk } from './work-walk.ts';
 import { given } from '../../../domain/given.ts';
 
-/** What became QUEUED later than this is not looked at. */
+/** Jobs that became QUEUED more recently than this are not looked at. */
 const waitsSinceMs = 5_000;
-/** Of one look. */
+/** Messages that one look sends. */
 const sendMax = 500;
 
 export interface WorkCheckParts {
@@ -44,14 +46,14 @@ export interface WorkCheckParts {
   readonly onLost: (jobs: number) => void;
 }
 
-/** As it was when it was looked at: what has changed since is another matter. */
+/** A job as it was when it was looked at. If it has changed since, the result of the look does not apply to it. */
 interface Suspect {
   readonly entry: JobEntry;
   readonly dispatches: number;
   readonly seq: number;
 }
 
-/** Jobs whose messages lie in the same routes: the main one of their level, and that of their need. */
+/** Jobs whose messages lie in the same two routes: the shared route of their level and the route of their handler. */
 interface Suspects {
   readonly levelQueue: LevelQueue;
   readonly routes: readonly [WorkRoute, WorkRoute];
@@ -68,7 +70,7 @@ export class WorkCheck {
     this.#walk = new WorkWalk(parts.table.queues, parts.context.clock.monotonicMs());
   }
 
-  /** Every second. */
+  /** Call this every second. */
   tick(): void {
     const { context, looks } = this.#parts;
     if (this.#turn !== undefined || !this.#walk.isDue(context.clock.monotonicMs())) return;
@@ -81,7 +83,10 @@ export class WorkCheck {
     looks.ask(turn);
   }
 
-  /** Their messages may have other places now, and what is being looked up may be of before: it is looked up anew. */
+  /**
+   * Messages of these jobs may get other positions now, and a look under way may describe the state before. So the look
+   * is abandoned and repeated.
+   */
   toldAgain(jobIds: readonly JobId[]): void {
     for (const jobId of jobIds) {
       const entry = this.#parts.table.get(jobId);
@@ -92,7 +97,7 @@ export class WorkCheck {
     this.stop();
   }
 
-  /** The others need not wait for this shard. */
+  /** Ends the turn, so that other shards need not wait for this one. */
   stop(): void {
     if (this.#turn !== undefined) this.#over(this.#turn);
   }
@@ -103,7 +108,7 @@ export class WorkCheck {
   }
 
   look(turn: LookTurn): void {
-    // The shard that asked for the turn has ended.
+    // The turn was abandoned in the meantime.
     if (this.#turn !== turn) return;
     const { context, publisher, looks } = this.#parts;
     const groups = this.#walk.next(context.clock.monotonicMs(), this.#saidToBeOut()).map(suspectsOf);
@@ -132,7 +137,7 @@ export class WorkCheck {
       if (current.state !== 'QUEUED' || entry.durable !== current || queuedAtMs(current) > untilMs) return false;
       if (outbox.isToSend(current.id)) return false;
       const standing = limiters.standingOf(entry);
-      // Its limiter does not know of it: it is held, and goes when its turn comes.
+      // The limiter does not know the job. From now on it holds the job and dispatches it when its turn comes.
       if (standing === 'unknown') limiters.ready(entry);
       return standing === 'out';
     };
@@ -180,15 +185,15 @@ export class WorkCheck {
 }
 
 /**
- * A node that cannot run the job copies the message from the shared route to that of the handler, and then acknowledges it.
- * So once the shared route has passed it, the copy, if there is one, is in the stream.
+ * A node that cannot run the job copies the message from the shared route to the handler route, and then acknowledges
+ * it. So once the shared route has passed the message, a copy, if there is one, is already in the stream.
  */
 function isLost(
   entry: JobEntry,
   at: { readonly last: number; readonly shared: number; readonly handler: number },
 ): boolean {
   const { last, shared, handler } = at;
-  // A stream that counts back ends before it did.
+  // The stream may have been restored to an older state. Its end is then lower than before.
   entry.sentThrough = Math.min(entry.sentThrough, last);
   if (handler <= entry.sentThrough || (shared <= entry.sentThrough && !entry.hasLeftShared)) return false;
   if (entry.hasLeftShared || handler === Infinity) return true;

@@ -1,10 +1,10 @@
 /**
- * Looks of the shards of this process at the stream of work: one at a time, in the order in which they were asked for. So a
- * node with many shards asks JetStream no more at once than one with a single shard, and no shard waits for more than one
- * look of each other.
+ * Lets the shards of this process look at the WORK stream one at a time, in the order in which they ask. So a node with
+ * many shards sends JetStream no more questions at once than a node with one. And no shard waits for more than one look
+ * of each other shard.
  */
 export interface LookTurn {
-  /** It is its turn. */
+  /** Called when it is this shard's turn. */
   readonly begin: () => void;
 }
 
@@ -12,13 +12,13 @@ export class WorkLooks {
   readonly #waiting = new Set<LookTurn>();
   #looking: LookTurn | undefined;
 
-  /** Calls `begin` when nobody looks; `end` must follow, whatever becomes of it. */
+  /** Calls `begin` when no other look is under way. The caller must call `end` afterwards, whatever the result. */
   ask(turn: LookTurn): void {
     this.#waiting.add(turn);
     this.#next();
   }
 
-  /** The look is over, or not wanted any more. */
+  /** The look is over, or no longer wanted. */
   end(turn: LookTurn): void {
     this.#waiting.delete(turn);
     if (this.#looking !== turn) return;

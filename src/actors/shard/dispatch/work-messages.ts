@@ -1,4 +1,4 @@
-/** Makes the WORK message of a job that waits, and hands it to the outbox. */
+/** Makes the WORK message of a waiting job and hands it to the outbox. */
 import type { WorkMessage } from '../../../application/ports/bus.ts';
 import { needOf } from '../../../domain/handler-need.ts';
 import { queuedAtMs } from '../../../domain/job.ts';
@@ -45,7 +45,7 @@ export class WorkMessages {
   }
 }
 
-/** Whether a message is the latest that this owner has sent for the job. Only that one speaks for it. */
+/** Whether a message is the latest that this owner has sent for the job. Only the latest one counts. */
 export function isLatestMessage({ dispatches }: JobEntry, again: number): boolean {
   return again === dispatches - 1;
 }

@@ -1,21 +1,22 @@
 /**
- * Whose jobs a look at the stream of work asks about: queues take turns, those of each tenant among themselves and tenants
- * with each other, so that no backlog keeps the others waiting. Within a level of a queue (a level queue) the jobs that became
- * QUEUED first come first. What a look could not settle comes before anything else of its level queue in the next one.
+ * Chooses the jobs that a look at the WORK stream asks about. Tenants take turns, and so do the queues of each tenant,
+ * so that no backlog keeps the others waiting. A level queue is one level of a queue; in it, the job that became QUEUED
+ * first comes first. Jobs that a look could not settle come first in the next look at their level queue.
  *
- * Of one look: at most `entriesMax` jobs are read, `turnMax` of a level queue before the next one has its turn, and asked is about
- * at most `groupsMax` kinds of jobs, `levelGroupsMax` of a level queue. With many level queues the next look goes on with the others.
+ * A look reads at most `entriesMax` jobs, and `turnMax` of a level queue before the next one has its turn. It asks
+ * about at most `groupsMax` groups of jobs, `levelGroupsMax` of them per level queue. If there are more level queues,
+ * the next look continues with the others.
  */
 import { inTurns } from '../../../domain/in-turns.ts';
 import type { JobId } from '../../../domain/job-id.ts';
 import type { JobEntry } from '../table/job-table.ts';
 import type { NeedTally, QueueIndex, QueueIndexes } from '../table/queue-index.ts';
 
-/** From the end of one walk through a level queue to the next. */
+/** The wait between two walks through a level queue. */
 const walkEveryMs = 5_000;
 const entriesMax = 20_000;
 const turnMax = 500;
-/** Each asks about two routes. */
+/** Each group needs a question about two routes. */
 const groupsMax = 32;
 const levelGroupsMax = 4;
 
@@ -25,11 +26,11 @@ export class LevelQueue {
   readonly tenant: string;
   readonly #jobs: LevelJobs;
   #walk: Iterator<JobEntry> | undefined;
-  /** Read, and not settled. */
+  /** Jobs that were read and are not settled. */
   #rest: readonly JobEntry[] = [];
   #restAt = 0;
   #dueMs: number;
-  /** Number of the look that read it last. */
+  /** Number of the look that read this level queue last. */
   lookedAt = 0;
 
   constructor(tenant: string, jobs: LevelJobs, dueMs: number) {
@@ -49,7 +50,8 @@ export class LevelQueue {
       return again;
     }
     if (this.#walk === undefined) {
-      // What was read again in this look must not be met a second time.
+      // A job that was read again in this look must not be met a second time, so the next walk begins with the next
+      // look.
       const hasRead = this.#rest.length > 0;
       this.#rest = [];
       this.#restAt = 0;
@@ -69,7 +71,10 @@ export class LevelQueue {
   }
 }
 
-/** Jobs of a level queue that need the same and spell their level alike: their messages lie in the same routes. */
+/**
+ * Jobs of a level queue with the same need that all state their level or all leave it out. Their messages lie in the
+ * same routes.
+ */
 export interface WorkGroup {
   readonly levelQueue: LevelQueue;
   readonly jobs: JobEntry[];
@@ -77,7 +82,10 @@ export interface WorkGroup {
 
 class LevelGroups {
   readonly all: WorkGroup[] = [];
-  /** Whether a job says its level or not, its level queue is the same, and its routes are others. */
+  /**
+   * A job that states the default level and one that states no level are in the same level queue, but their messages
+   * lie in different routes.
+   */
   readonly #byNeed = new Map<NeedTally, { said?: WorkGroup; unsaid?: WorkGroup }>();
   readonly #levelQueue: LevelQueue;
 
@@ -85,7 +93,7 @@ class LevelGroups {
     this.#levelQueue = levelQueue;
   }
 
-  /** False: its group was not begun. */
+  /** False if the group of the job was not begun yet. */
   join(entry: JobEntry): boolean {
     const group = this.#byNeed.get(entry.queueRef.tally)?.[saysLevel(entry)];
     group?.jobs.push(entry);
@@ -116,13 +124,13 @@ export class WorkWalk {
     this.#beginsMs = nowMs + walkEveryMs;
   }
 
-  /** There is something to read. */
+  /** Whether there is something to read. */
   isDue(nowMs: number): boolean {
     for (const levelQueue of this.#all()) if (levelQueue.isDue(nowMs)) return true;
     return false;
   }
 
-  /** Goes on where the last look has stopped; `isAsked`: whether to ask about the job. */
+  /** Continues where the last look stopped. `isAsked`: whether to ask about the job. */
   next(nowMs: number, isAsked: (entry: JobEntry) => boolean): readonly WorkGroup[] {
     this.#looks += 1;
     const groups = new Map<LevelQueue, LevelGroups>();
@@ -139,7 +147,7 @@ export class WorkWalk {
     return [...groups.values()].flatMap(({ all }) => all);
   }
 
-  /** One turn of a level queue; false: no other in this look. */
+  /** One turn of a level queue. False: the level queue gets no other turn in this look. */
   #read(
     levelQueue: LevelQueue,
     nowMs: number,
@@ -168,7 +176,10 @@ export class WorkWalk {
     return true;
   }
 
-  /** Those that are due: one of each tenant in turn; first whoever was not read for longest. */
+  /**
+   * The level queues that are due, one of each tenant in turn. The tenant that was not looked at for longest comes
+   * first.
+   */
   #inOrder(nowMs: number): readonly LevelQueue[] {
     const byTenant = new Map<string, LevelQueue[]>();
     for (const levelQueue of this.#all()) {

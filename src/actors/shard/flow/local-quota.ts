@@ -102,7 +102,7 @@ export class LocalQuota {
   #answered(result: QuotaResult | undefined): void {
     this.#asking = false;
     if (result === undefined || result.epoch < this.#homeEpoch) {
-      // // The outcome is unknown: the home may have granted something and may have recorded the reported usage. -1
+      // The outcome is unknown: the home may have granted something and may have recorded the reported usage. -1
       // makes the usage differ, so that it is reported again.
       this.#validToMs = -Infinity;
       this.#againMs = retryMs;

@@ -81,7 +81,7 @@ export class QueueLimiter {
   setRule(rule: FlowRule | undefined): void {
     this.#rule = rule;
     this.#queue.setWeights(rule?.fairnessWeights ?? {});
-    // // What was granted under the former rule has to be asked for again.
+    // What was granted under the former rule has to be asked for again.
     this.#quota.revoke();
     this.#keys.revoke();
     this.pump();
@@ -299,7 +299,7 @@ export class QueueLimiter {
       return 'probe';
     }
     if (this.#unserved.hasAside(need)) {
-      // // A node with the handler has come. The jobs that stood aside have their turn before this one.
+      // A node with the handler has come. The jobs that stood aside have their turn before this one.
       this.#queue.putBack(entry);
       this.#bringBack(need);
       return 'waits';
@@ -323,7 +323,7 @@ export class QueueLimiter {
     this.#unserved.setAside(entry);
     if (key === undefined) return;
     key.held -= 1;
-    // // While it counted as held, it took a place that another job of its key can use.
+    // While it counted as held, it took a place that another job of its key can use.
     this.#keys.unblock(key);
   }
 

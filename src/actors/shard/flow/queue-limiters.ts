@@ -184,7 +184,7 @@ export class QueueLimiters {
     );
     this.#limiters.set(index, limiter);
     for (const running of table.running()) if (running.queueRef.index === index) limiter.restoreRunning(running);
-    // // Jobs that were dispatched without a limiter are held as well. Their messages start them only if there is room.
+    // Jobs that were dispatched without a limiter are held as well. Their messages start them only if there is room.
     for (const one of this.#waiting(index)) {
       const wasSent = one.dispatches > 0 && (one !== entry || standing === 'out');
       if (wasSent) limiter.holdUnroutable(one);
@@ -201,7 +201,7 @@ export class QueueLimiters {
 
   #ask(question: Omit<QuotaItem, 'holder'>, answered: (answer: QuotaResult | undefined) => void): void {
     const { shard, epoch, services, context } = this.#parts;
-    // // This owner may have a successor. Then its own usage is not the usage of the shard.
+    // This owner may have a successor. Then its own usage is not the usage of the shard.
     if (!services.leaseIsSure()) {
       answered(undefined);
       return;

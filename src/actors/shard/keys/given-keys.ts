@@ -1,9 +1,9 @@
 /**
- * Idempotency keys of submits that were answered with a job of another submit: nothing in the record of that job says
- * them, so they are in the store before the answer. All of one message are written together.
+ * Idempotency keys of submits that were answered with the job of another submit. The record of that job does not
+ * contain them, so they must be in the store before the answer. All keys of one message are written together.
  *
- * A key is of the job from then on, for its retention. Its row ranks as the job's own would: what an owner that was
- * deposed meanwhile still writes counts less than the key of a job that was made after that one.
+ * From then on the key belongs to that job, for its retention. The row has the rank of the job, as if it were the job's
+ * own key. So a late write of a deposed owner does not replace the key of a newer job.
  */
 import { keysPutMax, type IdempotencyEntry, type JobStore } from '../../../application/ports/job-store.ts';
 import { TroupeError } from '../../../domain/errors.ts';
@@ -20,13 +20,13 @@ export interface GivenKeysParts {
   readonly store: Pick<JobStore, 'putKeys'>;
   readonly context: Pick<ActorContext<ShardMessage>, 'pipeToSelf'>;
   readonly stored: (entry: IdempotencyEntry) => void;
-  /** After that: what was decided on it is to be written. */
+  /** Called after `stored`, so that the decisions that followed are written. */
   readonly decided: () => void;
 }
 
 export class GivenKeys {
   readonly #parts: GivenKeysParts;
-  /** By key, on their way to the store: who else waits for its end. */
+  /** Keys on their way to the store, each with the callbacks that wait for it. */
   readonly #pending = new Map<string, (() => void)[]>();
   #unsent: Gift[] = [];
 
@@ -34,25 +34,25 @@ export class GivenKeys {
     this.#parts = parts;
   }
 
-  /** On their way to the store. */
+  /** Keys on their way to the store. */
   get size(): number {
     return this.#pending.size;
   }
 
-  /** True: the key is on its way to the store, for whichever job, and `again` is called when that is over. */
+  /** True if the key is on its way to the store, for any job. `again` is then called when the write has ended. */
   waits(keyHash: string, again: () => void): boolean {
     const waiting = this.#pending.get(keyHash);
     waiting?.push(again);
     return waiting !== undefined;
   }
 
-  /** Of a key that is not on its way. */
+  /** Gives a key that is not on its way to the store. */
   give(entry: IdempotencyEntry, then: Gift['then']): void {
     this.#pending.set(entry.keyHash, []);
     this.#unsent.push({ entry, then });
   }
 
-  /** At the end of each message. */
+  /** Call this at the end of each message. */
   send(): void {
     while (this.#unsent.length > 0) this.#put(this.#unsent.splice(0, keysPutMax));
   }
@@ -74,7 +74,7 @@ export class GivenKeys {
   }
 }
 
-/** The row may be there: whoever comes again under the key gets the same answer then. */
+/** The row may have been written. If so, a repeated submit with this key gets the same job. */
 function unknown(reason: unknown): TroupeError {
   return new TroupeError('STORE_UNAVAILABLE', { cause: reason, retryAfterMs: 1_000, metadata: { outcome: 'none' } });
 }

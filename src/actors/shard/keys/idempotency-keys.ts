@@ -1,8 +1,9 @@
 /**
- * Keys in memory. Those that the store may not have yet are held for as long as that is so: without them a key could
- * make a second job. Of the others, which the store knows as well, a bounded number; the oldest are forgotten first.
+ * Idempotency keys in memory. A key that the store may not have yet is held until it does, because otherwise the key
+ * could create a second job. Of the keys that the store knows, a bounded number is kept, and the oldest are forgotten
+ * first.
  *
- * Of two entries of a key the one of the later job counts, in whatever order they come.
+ * If a key has two entries, the entry of the later job counts, in whatever order they come.
  */
 import type { IdempotencyEntry } from '../../../application/ports/job-store.ts';
 
@@ -20,7 +21,7 @@ export class IdempotencyKeys {
     return entry !== undefined && entry.expiresAtMs > nowMs ? entry : undefined;
   }
 
-  /** Until `stored`: of a job that is not over, or whose entry is on its way to the store. */
+  /** Holds the entry of an unfinished job, or one that is on its way to the store, until `stored` is called. */
   hold(entry: IdempotencyEntry): void {
     const { keyHash } = entry;
     if (isOlder(entry, this.#held.get(keyHash)) || isOlder(entry, this.#known.get(keyHash))) return;
@@ -34,7 +35,7 @@ export class IdempotencyKeys {
     if (!isOlder(entry, held)) this.found(entry);
   }
 
-  /** The store said so. */
+  /** The store has this entry. */
   found(entry: IdempotencyEntry): void {
     if (isOlder(entry, this.#known.get(entry.keyHash))) return;
     this.#known.delete(entry.keyHash);

@@ -1,18 +1,18 @@
 /**
- * Questions to the store about keys. All that come up in one message go as one question, and their answers come back as
- * one message: so a batch of submits with keys is decided together, and written as one group.
+ * Looks keys up in the store. All questions of one message are sent together, and their answers come back as one
+ * message. So a batch of submits with keys is decided together and written as one group.
  */
 import type { IdempotencyEntry, JobStore } from '../../../application/ports/job-store.ts';
 import { TroupeError } from '../../../domain/errors.ts';
 import type { ActorContext } from '../../../kernel/index.ts';
 import { type ShardMessage, whenAnswered } from '../shard-message.ts';
 
-/** `row` is undefined when nobody has the key. After `trouble` nothing is known. */
+/** `row` is undefined when no job has the key. After `trouble` nothing is known. */
 export type KeyAnswer = { readonly row: IdempotencyEntry | undefined } | { readonly trouble: TroupeError };
 
 interface Question {
   readonly keyHash: string;
-  /** Whether the job of a row counts: the row of one that was never committed is an orphan of a crash. */
+  /** Whether the job of a row exists. A row whose job was never committed was left behind by a crash. */
   readonly counts: (row: IdempotencyEntry) => Promise<boolean>;
   readonly then: (answer: KeyAnswer) => void;
 }
@@ -21,7 +21,7 @@ export interface KeyLookupsParts {
   readonly shard: number;
   readonly store: Pick<JobStore, 'findKeys'>;
   readonly context: Pick<ActorContext<ShardMessage>, 'pipeToSelf'>;
-  /** After the answers: what was decided on them is to be written. */
+  /** Called after the answers, so that the decisions that followed are written. */
   readonly decided: () => void;
 }
 
@@ -33,12 +33,12 @@ export class KeyLookups {
     this.#parts = parts;
   }
 
-  /** Others may be accepted before `then` is called: it must look at the keys in memory first. */
+  /** Other submits may be accepted before `then` is called, so `then` must look at the keys in memory first. */
   ask(question: Question): void {
     this.#questions.push(question);
   }
 
-  /** At the end of each message. */
+  /** Call this at the end of each message. */
   send(): void {
     if (this.#questions.length === 0) return;
     const questions = this.#questions;
@@ -67,7 +67,7 @@ async function answerOf({ counts }: Question, row: IdempotencyEntry | undefined)
   }
 }
 
-/** Nothing is done without an answer: whoever waits is told, and may come again. */
+/** Without an answer nothing is done. The caller gets this error and may try again. */
 function unanswered(reason: unknown): KeyAnswer {
   const metadata = { outcome: 'none' };
   return { trouble: new TroupeError('STORE_UNAVAILABLE', { cause: reason, retryAfterMs: 1_000, metadata }) };

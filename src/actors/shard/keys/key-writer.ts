@@ -1,14 +1,14 @@
 /**
- * Brings the keys of ended jobs to the store. A submit does not wait for that: as long as its job is not over the shard
- * knows the key, and a next owner reads it in the record, because the partition is not sealed before its keys are stored.
- * Whatever a crash keeps back is therefore found and written again; writing it twice changes nothing.
+ * Writes the keys of ended jobs to the store. No submit waits for this. The shard knows the key of a job until it is
+ * written, and a partition is not sealed before its keys are stored, so the next owner finds the key in the record. A
+ * key whose write a crash has prevented is therefore found and written again. Writing it twice changes nothing.
  */
 import { keysPutMax, type IdempotencyEntry, type JobStore } from '../../../application/ports/job-store.ts';
 import type { ActorContext } from '../../../kernel/index.ts';
 import { type ShardMessage, whenAnswered } from '../shard-message.ts';
 
 interface Waiting {
-  /** Of the job that says so. */
+  /** The bucket of the job whose record has the key. */
   readonly bucket: number;
   readonly entry: IdempotencyEntry;
   readonly stored: (entry: IdempotencyEntry) => void;
@@ -24,7 +24,7 @@ export interface KeyWriterParts {
 export class KeyWriter {
   readonly #parts: KeyWriterParts;
   readonly #live: Waiting[] = [];
-  /** From before a recovery; they wait for the others, and nobody for them. */
+  /** Keys found at a recovery. They are written after the live ones, and nobody waits for them. */
   readonly #restored: Waiting[] = [];
   readonly #perBucket = new Map<number, number>();
   #isWriting = false;
@@ -33,7 +33,7 @@ export class KeyWriter {
     this.#parts = parts;
   }
 
-  /** Of jobs that ended under this owner. */
+  /** Keys of jobs that ended under this owner. */
   get backlog(): number {
     return this.#live.length;
   }
@@ -49,7 +49,10 @@ export class KeyWriter {
     if (this.#live.length >= keysPutMax) this.write();
   }
 
-  /** What waits, a request at a time, until nothing waits or the store refuses; then the next call tries again. */
+  /**
+   * Writes what waits, one request at a time, until nothing waits or the store refuses. After a refusal the next call
+   * tries again.
+   */
   write(): void {
     if (this.#isWriting) return;
     const source = this.#live.length > 0 ? this.#live : this.#restored;

@@ -1,7 +1,7 @@
 /**
- * All keys of a shard: idempotency keys (`requests`), unique keys of unfinished jobs (`unique`) and those held for a
- * window (`windows`). What a key says stands in the record of its job; this is the index over it, in memory for the
- * jobs of open partitions and in the store for those before.
+ * All keys of a shard: idempotency keys (`requests`), unique keys of unfinished jobs (`unique`) and unique keys held
+ * for a window (`windows`). The record of a job contains its keys. This is the index over them: in memory for jobs of
+ * open partitions, and in the store for earlier ones.
  */
 import type { IdempotencyEntry } from '../../../application/ports/job-store.ts';
 import { isTerminal, type JobRecord, type RequestKey } from '../../../domain/job.ts';
@@ -21,7 +21,7 @@ export interface ShardKeysParts {
   readonly services: ShardServices;
   readonly context: ActorContext<ShardMessage>;
   readonly nowMs: () => number;
-  /** After answers of the store: what was decided on them is to be written. */
+  /** Called after answers of the store, so that the decisions that followed are written. */
   readonly decided: () => void;
 }
 
@@ -44,18 +44,21 @@ export class ShardKeys {
     this.#writer = new KeyWriter({ shard, store, context, nowMs });
   }
 
-  /** Entries that the store does not have yet: of jobs that ended under this owner, or were given to one. */
+  /**
+   * Entries that the store does not have yet: keys of jobs that ended under this owner, and keys given to an existing
+   * job.
+   */
   get backlog(): number {
     return this.#writer.backlog + this.given.size;
   }
 
-  /** What one message asks of the store, at its end. */
+  /** Sends the questions and writes that one message has produced. Call this at its end. */
   send(): void {
     this.lookups.send();
     this.given.send();
   }
 
-  /** Whether a next owner has to read the partition for the sake of its keys. */
+  /** Whether the next owner has to read the partition because of its keys. */
   isOpen(bucket: number): boolean {
     return this.#writer.isOpen(bucket);
   }
@@ -68,7 +71,10 @@ export class ShardKeys {
     if (entry !== undefined) this.requests.hold(entry);
   }
 
-  /** Found at a recovery. Its keys are written as if it ended now: nobody knows whether that was done. */
+  /**
+   * The job was found at a recovery. If it has ended, its keys are written again, because nobody knows whether they
+   * were.
+   */
   restored(record: JobRecord): void {
     if (isTerminal(record.state)) this.#write(record, 'before');
     else this.accepted(record);
@@ -87,7 +93,7 @@ export class ShardKeys {
     this.#writer.write();
   }
 
-  /** Held until they are stored, also those that no accept has held. */
+  /** Holds the keys until they are stored. Keys of a job that had ended before the recovery were not held yet. */
   #write(record: JobRecord, when: 'now' | 'before'): void {
     const bucket = bucketOf(record.id);
     const request = requestEntry(record);
@@ -107,7 +113,7 @@ function requestEntry(record: JobRecord): IdempotencyEntry | undefined {
   return record.requestKey && entryOf(record.requestKey, record);
 }
 
-/** A key is the job's for its retention. */
+/** A key belongs to the job for the job's retention. */
 export function entryOf(
   { keyHash, contentHash }: RequestKey,
   { id: jobId, spec, createdAtMs }: JobRecord,

@@ -1,6 +1,7 @@
 /**
- * Who holds which unique key: the unfinished jobs of this shard, found again at a recovery, so no table is needed. A key
- * is free once the end of its holder is durable: before that a crash could bring the holder back beside its successor.
+ * Which unfinished job holds which unique key. The index is rebuilt from the records at a recovery, so it needs no
+ * table. A key is free when the end of its holder is durable. Before that, a crash could bring the holder back beside
+ * its successor.
  */
 import type { JobRecord } from '../../../domain/job.ts';
 import type { JobId } from '../../../domain/job-id.ts';
@@ -10,7 +11,10 @@ interface Waiter {
   readonly then: (outcome: 'free' | 'late') => void;
 }
 
-/** Undefined for a job without one. A key is the tenant's: another tenant's is another key. */
+/**
+ * The name includes the tenant, because the same key of another tenant is a different key. Undefined for a job without
+ * a key.
+ */
 function nameOf({ spec: { tenant, unique } }: Pick<JobRecord, 'spec'>): string | undefined {
   return unique === undefined ? undefined : `${tenant}\0${unique.key}`;
 }
@@ -39,7 +43,7 @@ export class UniqueKeys {
     for (const { then } of waiting) then('free');
   }
 
-  /** Calls back once the key is free, or it has become too late. Only while somebody holds it. */
+  /** Calls back when the key is free or the waiter's time is over. Call this only while a job holds the key. */
   whenFree(job: Pick<JobRecord, 'spec'>, waiter: Waiter): void {
     const name = nameOf(job) ?? '';
     const waiting = this.#waiting.get(name) ?? [];

@@ -1,9 +1,10 @@
 /**
- * Unique keys that are held for a window of time, also after the end of their holder. They are in memory until the end of
- * the holder; then the store gets an entry, which is looked up when somebody asks for the key. A job that was cancelled
- * has given its window up: its entry stays, so that no earlier one counts again.
+ * Unique keys that are held for a time window, which may outlast their holder. While the holder is unfinished, they are
+ * in memory. At its end the store gets an entry, which is looked up when somebody asks for the key. A cancelled job
+ * gives its window up. Its entry stays, so that no earlier entry of the key counts again.
  *
- * One more entry, the mark, says until when any window of the shard may last: a shard without windows looks nothing up.
+ * One more entry, the mark, says until when any window of the shard may last. So a shard without windows needs no
+ * look-ups.
  */
 import { uniqueHash } from '../../../application/jobs/job-fingerprint.ts';
 import type { IdempotencyEntry, JobStore } from '../../../application/ports/job-store.ts';
@@ -13,20 +14,20 @@ import { idsPerMsMax, type JobId, jobRank } from '../../../domain/job-id.ts';
 import { IdempotencyKeys } from './idempotency-keys.ts';
 import type { KeyLookups } from './key-lookups.ts';
 
-/** Apart from the hashes of idempotency keys, which have no dot. */
+/** The prefix keeps these apart from the hashes of idempotency keys, which contain no dot. */
 const rowName = ({ tenant, unique }: JobSpec): string =>
   unique === undefined ? '' : `u.${uniqueHash(tenant, unique.key)}`;
 const markName = 'u.any';
-/** In place of a content: the job was cancelled. */
+/** Stands in place of a content hash and says that the job was cancelled. */
 const givenUp = 'given-up';
-/** The mark is set ahead so far that it is seldom written. */
+/** The mark is set this far ahead, so that it is seldom written. */
 const markStepMs = 3_600_000;
 
 export interface UniqueWindowsParts {
   readonly store: Pick<JobStore, 'findJob'>;
   readonly lookups: KeyLookups;
   readonly nowMs: () => number;
-  /** Keys kept in memory; the store knows the rest. */
+  /** How many keys are kept in memory. The store knows the rest. */
   readonly max: number;
 }
 
@@ -38,11 +39,11 @@ export interface EndedWindow {
 export class UniqueWindows {
   readonly #parts: UniqueWindowsParts;
   readonly #rows: IdempotencyKeys;
-  /** What the store surely says; undefined: it was not asked yet. */
+  /** The mark that the store surely has. Undefined: the store was not asked yet. */
   #markedMs: number | undefined;
-  /** The end of the last window, of the store's or in memory, as far as is known. */
+  /** The end of the last window as far as is known, from the store or from memory. */
   #markMs = 0;
-  /** What the store will say once all that waits for it is written. */
+  /** The mark that the store will have when all pending writes are done. */
   #markAskedMs = 0;
 
   constructor(parts: UniqueWindowsParts) {
@@ -50,7 +51,7 @@ export class UniqueWindows {
     this.#rows = new IdempotencyKeys(parts.max);
   }
 
-  /** Of a key that no unfinished job has. `unknown`: `find` knows. */
+  /** Who holds a key that no unfinished job has. `unknown`: `find` can find out. */
   holderOf(spec: JobSpec): JobId | 'nobody' | 'unknown' {
     const nowMs = this.#parts.nowMs();
     if (this.#markedMs !== undefined && this.#markMs <= nowMs) return 'nobody';
@@ -58,7 +59,7 @@ export class UniqueWindows {
     return row?.contentHash === givenUp ? 'nobody' : (row?.jobId ?? 'unknown');
   }
 
-  /** Finds out who holds the key; `trouble`: the store could not be asked. */
+  /** Finds out who holds the key. `trouble`: the store could not be asked. */
   find(spec: JobSpec, then: (trouble?: TroupeError) => void): void {
     const { lookups, store } = this.#parts;
     if (this.#markedMs === undefined) {
@@ -91,8 +92,8 @@ export class UniqueWindows {
   }
 
   /**
-   * The end of the job is durable: what the store must know before it may be forgotten here, to be told `stored`. The
-   * mark goes no later than what it covers.
+   * The end of the job is durable. Returns the entries that the store must have before they may be forgotten here; call
+   * `stored` for each. The mark must be written no later than the entry that it covers.
    */
   ended(record: JobRecord): EndedWindow | undefined {
     const entry = rowOf(record);
@@ -118,7 +119,7 @@ export class UniqueWindows {
     this.#markMs = Math.max(this.#markMs, entry.expiresAtMs);
   }
 
-  /** Also what others know: an entry of this shard may last as long. */
+  /** The store's mark counts here too, because any entry of this shard may last that long. */
   #marked(untilMs: number): void {
     this.#markedMs = Math.max(this.#markedMs ?? 0, untilMs);
     this.#markMs = Math.max(this.#markMs, this.#markedMs);

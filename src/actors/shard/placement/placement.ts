@@ -1,15 +1,16 @@
 /**
- * Which node should own which shard: a pure function of the live nodes, their weights and who holds what now, so that
- * every process with the same view suggests the same. A suggestion only: the lease elects, the store decides.
+ * Suggests which node should own which shard. This is a pure function of the live nodes, their weights and the present
+ * holders, so every process with the same view gets the same result. It is only a suggestion: the lease elects the
+ * owner, and the epoch in the store decides.
  *
- * What is held stays where it is, unless somebody has less than the whole part of his share or somebody has two more than
- * it rounded up: so a join moves no more than the joiner's share, and a leave only what the leaver had. Free shards
- * go by weighted rendezvous among those that have too few.
+ * A held shard stays where it is, with two exceptions: some node has less than its share rounded down, or some node has
+ * at least two more than its share rounded up. So a join moves no more than the share of the new node, and a leave
+ * moves only the shards of the node that left. Free shards go by weighted rendezvous to nodes that have too few.
  */
 
 export interface Candidate {
   readonly nodeId: string;
-  /** Share of the shards in relation to the others; above 0. */
+  /** Share of the shards relative to the other nodes. Above 0. */
   readonly weight: number;
 }
 
@@ -20,7 +21,10 @@ interface Share {
   count: number;
 }
 
-/** FNV-1a over the text, then a finalizer (murmur3's), since FNV alone mixes short, similar keys badly. In (0, 1). */
+/**
+ * FNV-1a over the text, followed by the finalizer of murmur3, because FNV alone mixes short, similar keys badly. The
+ * result lies in (0, 1).
+ */
 function uniform(text: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i += 1) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
@@ -29,12 +33,12 @@ function uniform(text: string): number {
   return (((hash ^ (hash >>> 16)) >>> 0) + 0.5) / 2 ** 32;
 }
 
-/** Weighted rendezvous: the highest score wins each share as often as its weight says. */
+/** Weighted rendezvous: each node gets the highest score as often as its weight says. */
 function score(shard: number, { nodeId, weight }: Share): number {
   return -weight / Math.log(uniform(`${shard}:${nodeId}`));
 }
 
-/** The suggested node of each shard; undefined while there is no candidate. */
+/** The suggested node of each shard. Undefined while there is no candidate. */
 export function placeShards(
   shardCount: number,
   candidates: readonly Candidate[],
@@ -74,7 +78,10 @@ function sharesOf(shardCount: number, candidates: readonly Candidate[]): readonl
     .map(({ nodeId, weight }) => ({ nodeId, weight, ideal: (shardCount * weight) / weights, count: 0 }));
 }
 
-/** Who may get a free shard: below the whole part of the share, else below the share rounded up, else anyone. */
+/**
+ * Nodes that may get a free shard: those below their share rounded down, else those below their share rounded up, else
+ * all.
+ */
 function inNeed(shares: readonly Share[]): readonly Share[] {
   const below = shares.filter(({ count, ideal }) => count < Math.floor(ideal));
   if (below.length > 0) return below;
@@ -82,7 +89,10 @@ function inNeed(shares: readonly Share[]): readonly Share[] {
   return notAbove.length > 0 ? notAbove : shares;
 }
 
-/** From the one with most too many to the one with most too few, as long as either is out of bounds. */
+/**
+ * Moves a shard from the node with the largest surplus to the node with the largest deficit, as long as either is out
+ * of bounds.
+ */
 function nextMove(shares: readonly Share[]): { readonly giver: Share; readonly taker: Share } | undefined {
   const giver = highest(shares, ({ count, ideal }) => count - ideal);
   const taker = highest(shares, ({ count, ideal }) => ideal - count);

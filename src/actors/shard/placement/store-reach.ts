@@ -1,30 +1,36 @@
 /**
- * Whether this node reaches the store. One that is cut off from it alone keeps its leases, and nobody could serve its shards:
- * so it says early that it is away, which others see, and gives its shards up a little later, when it could not have committed
- * for longer than a lease lasts. By then a cluster in which nobody reaches the store knows that, and leaves everything
- * where it is. Back is only who has been answered for a while: shards do not come and go with a link that flaps.
+ * Whether this node reaches the store. If it is cut off from the store alone, it keeps its leases, and nobody can serve
+ * its shards. So it announces early that it is away, and other nodes see this. It gives its shards up a little later,
+ * when it could not have committed for longer than a lease lasts. By then, a cluster in which no node reaches the store
+ * knows this and leaves all shards where they are. A node is back only after a period of answered questions, so that a
+ * flapping link does not move shards back and forth.
  *
- * A store that answers questions may take no commit all the same (a full disk, rounds that time out). Then a commit that is
- * tried for as long, while none arrives on this node, counts as a question without an answer; where nothing is to be
- * committed, nothing is known. Who was away for that has no commit to show that it is over: so it is back after a rest,
- * which doubles each time that no commit has arrived in between. A store that refuses everybody so moves a shard a few
- * times, and then once in `restMaxMs`.
+ * A store that answers questions may still accept no commit, for example because its disk is full or its conditional
+ * writes time out. So commits that are retried for this long, while none succeeds on this node, count like unanswered
+ * questions. Where nothing has to be committed, nothing is known. A node that is away for this reason has no commit
+ * that shows that the trouble is over, so it is back after a rest. The rest doubles each time unless a commit has
+ * succeeded in between. If the store refuses everybody, a shard therefore moves a few times and then once per
+ * `restMaxMs`.
  */
 import type { JobStore } from '../../../application/ports/job-store.ts';
 import { TroupeError } from '../../../domain/errors.ts';
 import type { ActorContext } from '../../../kernel/index.ts';
 
 const askEveryMs = 2_000;
-/** A later answer is none. */
+/** A question that is not answered in this time has failed. */
 const answerMaxMs = 2_000;
-/** Of the time that a lease lasts. */
+/** Parts of the duration of a lease. */
 const awayAfter = 0.8;
 const givenUpAfter = 1.2;
-/** A process that stood still finds one question failed, whatever the store does. */
+/**
+ * One failure is not enough: a process that was stopped for a while finds one failed question, whatever the store does.
+ */
 const failuresMin = 2;
 const backAfterMs = 30_000;
 export const restMaxMs = 600_000;
-/** Failures that lie further apart have nothing to do with each other; a commit, or a start of a shard, is tried again sooner. */
+/**
+ * Failures further apart than this are unrelated. The retries of a commit or of a shard's start are closer together.
+ */
 const triesApartMs = 15_000;
 
 /** Runs a conditional write of a shard. */
@@ -35,7 +41,7 @@ export interface StoreReachParts<Message> {
   readonly context: Pick<ActorContext<Message>, 'clock' | 'log' | 'pipeToSelf'>;
   readonly leaseTtlMs: number;
   readonly message: (outcome: PromiseSettledResult<boolean>, sentMs: number) => Message;
-  /** Away, or back. */
+  /** Called when the node is away, and when it is back. */
   readonly changed: (isAway: boolean) => void;
 }
 
@@ -44,12 +50,12 @@ export class StoreReach<Message> {
   #askedMs = -Infinity;
   #asking = false;
   #failures = 0;
-  /** Since when questions fail, or they are answered and commits arrive, without an exception in between. */
+  /** Since when every question has failed, or every question was answered. */
   #sinceMs: number;
   #isAway = false;
-  /** Commits that failed, since one arrived. */
+  /** Commits that have failed since the last one succeeded. */
   #refused: { readonly sinceMs: number; readonly lastMs: number; readonly times: number } | undefined;
-  /** How often this node was away for that, since one arrived. */
+  /** How often this node was away because of failed commits since the last one succeeded. */
   #rests = 0;
 
   constructor(parts: StoreReachParts<Message>) {
@@ -57,18 +63,18 @@ export class StoreReach<Message> {
     this.#sinceMs = parts.context.clock.monotonicMs();
   }
 
-  /** No shard is to be placed here while others reach the store. */
+  /** While this is true, no shard is placed on this node if other nodes reach the store. */
   get isAway(): boolean {
     return this.#isAway;
   }
 
-  /** Nor is one to be kept. */
+  /** While this is true, this node also keeps no shard. */
   get isGivenUp(): boolean {
     const { leaseTtlMs } = this.#parts;
     return this.#isAway && Math.max(this.#unansweredMs(1), this.#refusedMs()) > leaseTtlMs * givenUpAfter;
   }
 
-  /** What the shards of this node write their commits through: whether they arrive is heeded, and nothing else. */
+  /** The shards of this node run their commits through this. It only observes whether they succeed. */
   readonly write: WriteWatch = async (write) => {
     const { clock } = this.#parts.context;
     const sentMs = clock.monotonicMs();
@@ -95,7 +101,7 @@ export class StoreReach<Message> {
     this.#refused = { sinceMs, lastMs: nowMs, times: times + 1 };
   }
 
-  /** What is asked is asked of a quorum, as a commit is. */
+  /** The question is answered by a quorum, as a commit is. */
   askIfDue(): void {
     const { context, message } = this.#parts;
     const sentMs = context.clock.monotonicMs();
@@ -121,7 +127,7 @@ export class StoreReach<Message> {
     this.look();
   }
 
-  /** After each answer, and at every tick. */
+  /** Called after each answer and at every tick. */
   look(): void {
     const awayMs = this.#parts.leaseTtlMs * awayAfter;
     if (this.#isAway) {
@@ -141,7 +147,7 @@ export class StoreReach<Message> {
     return true;
   }
 
-  /** For how long questions have failed, if so many did. */
+  /** For how long questions have failed, if at least `failures` did. */
   #unansweredMs(failures: number): number {
     return this.#failures < failures ? 0 : this.#parts.context.clock.monotonicMs() - this.#sinceMs;
   }

@@ -1,6 +1,7 @@
 /**
- * Who should own which shard, as this node sees the others. It counts itself as it was announced last: a key that nobody
- * could hear of in time does not make it leave. Nodes that do not reach the store are left out while others do.
+ * Suggests which node should own which shard, as this node sees the others. For itself it uses its last announced
+ * state, so it does not leave because its own key was not heard of in time. Nodes that do not reach the store are left
+ * out while other nodes do.
  */
 import type { Membership, NodeInfo, ShardLeases } from '../../../application/ports/membership.ts';
 import { placeShards } from './placement.ts';
@@ -16,7 +17,7 @@ export class SuggestedShards {
   readonly #parts: SuggestedShardsParts;
   readonly #selfIsAway: () => boolean;
   #self: NodeInfo | undefined;
-  /** Undefined: the view has changed since. */
+  /** Undefined: the view has changed since it was computed. */
   #target: readonly (string | undefined)[] | undefined;
 
   /** `selfIsAway`: this node does not reach the store. */
@@ -29,7 +30,7 @@ export class SuggestedShards {
     this.#target = undefined;
   }
 
-  /** The node of each shard; undefined while there is no candidate. */
+  /** The suggested node of each shard. Undefined while there is no candidate. */
   present(): readonly (string | undefined)[] {
     const { nodeId, membership, leases, shardCount } = this.#parts;
     if (this.#target !== undefined) return this.#target;

@@ -1,4 +1,7 @@
-/** The next deadlines of a shard's jobs, earliest first. Entries are never removed early: the reader checks them. */
+/**
+ * The next deadlines of a shard's jobs, earliest first. An entry is not removed when its job ends or changes, so the
+ * reader must check it.
+ */
 import type { JobId } from '../../../domain/job-id.ts';
 import { MinHeap } from './min-heap.ts';
 
@@ -28,7 +31,7 @@ export class DeadlineHeap {
     return top === undefined || top.atMs > nowMs ? undefined : this.#heap.pop();
   }
 
-  /** Lets go of all others. */
+  /** Removes the entries that `counts` rejects. */
   keep(counts: (deadline: JobDeadline) => boolean): void {
     this.#heap.keep(counts);
   }

@@ -1,7 +1,8 @@
 /**
- * One timer for all deadlines of a shard: set to the earliest, never further than a timer can be wide. A job has one
- * place in the heap, and another only when its deadline comes nearer: a job that is moved again and again takes no room.
- * Places of jobs that have ended go when they are half of all: most jobs end long before their last deadline.
+ * One timer for all deadlines of a shard. It is set to the earliest deadline, at most `timerMaxMs` ahead. A job has one
+ * place in the heap. It gets another one only when its deadline comes nearer, so a job that is rescheduled again and
+ * again takes no extra room. Places of ended jobs are removed when they are half of all, because most jobs end long
+ * before their last deadline.
  */
 import type { JobRecord } from '../../../domain/job.ts';
 import type { JobId } from '../../../domain/job-id.ts';
@@ -10,9 +11,9 @@ import type { ActorContext } from '../../../kernel/index.ts';
 import { type JobDeadline, DeadlineHeap } from './deadline-heap.ts';
 import type { ShardMessage } from '../shard-message.ts';
 
-/** A far deadline is armed again when this is over. */
+/** For a deadline further away, the timer is armed again after this time. */
 const timerMaxMs = 3_600_000;
-/** Fewer are not worth the work. */
+/** With fewer stale places a clean-up is not worth the work. */
 const staleMin = 1_000;
 
 export class DeadlineWatch {
@@ -22,7 +23,7 @@ export class DeadlineWatch {
   readonly #context: Pick<ActorContext<ShardMessage>, 'setTimer'>;
   readonly #nowMs: () => number;
   #armedAtMs = Infinity;
-  /** Places that nothing waits for any more: of jobs that have ended, or whose deadline came nearer. */
+  /** Places that no longer count, because their job has ended or its deadline came nearer. */
   #stale = 0;
 
   constructor(context: Pick<ActorContext<ShardMessage>, 'setTimer'>, nowMs: () => number) {
@@ -30,12 +31,15 @@ export class DeadlineWatch {
     this.#nowMs = nowMs;
   }
 
-  /** Places taken. */
+  /** Places in the heap, including those that no longer count. */
   get size(): number {
     return this.#heap.size;
   }
 
-  /** The record is the newest of its job. What is due by then is found out when a place in the heap comes up. */
+  /**
+   * Watches the deadline of the newest record of a job. When a place in the heap comes up, the caller finds out what is
+   * really due.
+   */
   watch(record: JobRecord, atMs = nextDeadline(record)?.atMs): void {
     if (atMs === undefined) return;
     const placedAtMs = this.#nearestAtMs.get(record.id);
@@ -46,7 +50,7 @@ export class DeadlineWatch {
     this.#arm();
   }
 
-  /** Calls back for each job whose deadline may have come; one that is due later must be watched again. */
+  /** Calls back for each job whose deadline may have come. If the job is due later, the caller must watch it again. */
   due(nowMs: number, each: (jobId: JobId) => void): void {
     for (let place = this.#heap.popDue(nowMs); place !== undefined; place = this.#heap.popDue(nowMs)) {
       if (!this.#counts(place)) {
@@ -60,7 +64,7 @@ export class DeadlineWatch {
     this.#arm();
   }
 
-  /** Of a job that has ended. */
+  /** Forgets a job that has ended. */
   forget(jobId: JobId): void {
     if (!this.#nearestAtMs.delete(jobId)) return;
     this.#stale += 1;

@@ -1,8 +1,8 @@
 /**
- * The jobs a shard holds in memory: all that are not terminal, and a bounded number of recent terminal ones.
+ * The jobs that a shard holds in memory: all that are not terminal, and a bounded number of recent terminal ones.
  *
- * `current` is what was decided last, `durable` what the store surely has. Decisions look at `current`; every answer to
- * a reader is `durable`, so that no crash can take back what somebody saw.
+ * `current` is what was decided last, and `durable` is what the store surely has. Decisions use `current`. Answers to
+ * readers use `durable`, so that no crash can take back what somebody saw.
  */
 import { type JobRecord, type JobState, jobStates } from '../../../domain/job.ts';
 import type { JobId } from '../../../domain/job-id.ts';
@@ -17,22 +17,25 @@ export interface JobEntry {
   publishedSeq: number;
   /** Monotonic ms of the last heartbeat of the present run. */
   heardMs: number;
-  /** Of the present run. */
+  /** Progress of the present run. */
   progress: JobProgress | undefined;
   readonly queueRef: IndexedQueue;
-  /** WORK messages that this owner has sent for it. */
+  /** How many WORK messages this owner has sent for the job. */
   dispatches: number;
-  /** Its WORK message, if in the stream, has this place or one before it. Infinity: not looked at since it was told. */
+  /**
+   * The highest position that its WORK message can have in the stream. Infinity: not looked up since the message was
+   * sent.
+   */
   sentThrough: number;
-  /** That message is not in the shared route: it was sent to that of its handler, or moved there, or is lost. */
+  /** Its WORK message is not in the shared route: it was sent or moved to the handler route, or is lost. */
   hasLeftShared: boolean;
 }
 
 export class JobTable {
   readonly queues = new QueueIndexes();
-  /** Decisions that became durable. */
+  /** Counts decisions that became durable. */
   readonly landed = new RateMeter();
-  /** Jobs whose end became durable. */
+  /** Counts jobs whose end became durable. */
   readonly ends = new RateMeter();
   readonly #live = new Map<JobId, JobEntry>();
   readonly #recent = new Map<JobId, JobRecord>();
@@ -103,7 +106,7 @@ export class JobTable {
     this.#index(entry);
   }
 
-  /** The end of the job is durable: it leaves, its record stays for late readers for a while. */
+  /** The end of the job is durable. The job leaves the table, and its record stays for late readers for a while. */
   retire(entry: JobEntry, record: JobRecord): void {
     this.ends.add(record.updatedAtMs);
     this.#counts[record.state] -= 1;
@@ -112,7 +115,7 @@ export class JobTable {
     this.remember(record);
   }
 
-  /** The durable record of an ended job, in place of what was known of it. */
+  /** Stores the durable record of an ended job. It replaces what was known of the job. */
   remember(record: JobRecord): void {
     this.#recent.set(record.id, record);
     if (this.#recent.size <= this.#recentMax) return;
@@ -127,7 +130,7 @@ export class JobTable {
   }
 }
 
-/** For the tree view: `jobs.QUEUED`, those that are 0 left out. */
+/** Counts for the tree view, such as `jobs.QUEUED`. Counts of 0 are left out. */
 export function jobFacts(counts: Readonly<Record<JobState, number>>): Readonly<Record<string, number>> {
   return Object.fromEntries(
     Object.entries(counts).flatMap(([state, count]) => (count === 0 ? [] : [[`jobs.${state}`, count]])),

@@ -1,4 +1,4 @@
-/** A binary heap: the entry of the lowest rank comes first. What counts no more is the business of its owner. */
+/** A binary heap: the entry with the lowest rank comes first. Its owner has to check which entries still count. */
 export class MinHeap<T> {
   readonly #rank: (entry: T) => number;
   #heap: T[] = [];
@@ -36,7 +36,7 @@ export class MinHeap<T> {
     return top;
   }
 
-  /** Lets go of all others. Ordered entries are a heap. */
+  /** Removes the entries that `counts` rejects. A sorted array is a valid heap. */
   keep(counts: (entry: T) => boolean): void {
     this.#heap = this.#heap.filter(counts).sort((left, right) => this.#rank(left) - this.#rank(right));
   }

@@ -1,6 +1,7 @@
 /**
- * The queues as measures of this process: sums over the shards that it owns, so that sums over processes are those of the
- * cluster. A shard tells its part at each tick and takes it back when it stops. At most `queuesMax` queues are told apart.
+ * Measures of the queues for this process. They are sums over the shards that it owns, so that sums over all processes
+ * describe the cluster. A shard reports its part at each tick and withdraws it when it stops. At most `queuesMax`
+ * queues have measures of their own; the others are left out.
  */
 import type { Gauge, Telemetry } from '../../../application/ports/runtime.ts';
 import { gauges } from '../../../domain/measures.ts';
@@ -8,7 +9,7 @@ import { gauges } from '../../../domain/measures.ts';
 export const queuesMax = 1_000;
 const toldEveryMs = 1_000;
 
-/** What a shard knows of one queue; a QueueBook is one. */
+/** What a shard knows of one queue. A `QueueIndex` satisfies this. */
 export interface CountedQueue {
   readonly tenant: string;
   readonly queue: string;
@@ -33,7 +34,7 @@ export class QueueGauges {
   readonly #bytes: Gauge;
   readonly #oldest: Gauge;
   readonly #byShard = new Map<number, readonly CountedQueue[]>();
-  /** Told before: what is empty now has to be told as empty. */
+  /** Queues that were reported before. If one is empty now, this has to be reported as well. */
   readonly #sums = new Map<string, Sum>();
   #toldAtMs = -Infinity;
 
@@ -52,7 +53,7 @@ export class QueueGauges {
     });
   }
 
-  /** `loads` are read at each telling, so that they may go on changing. */
+  /** `loads` are read again at each report, so they may keep changing. */
   tell(
     shard: number,
     loads: readonly CountedQueue[],

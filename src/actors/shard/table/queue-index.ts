@@ -1,9 +1,10 @@
 /**
- * What a shard knows of each queue among its live jobs: who waits, in the order of becoming QUEUED and by level, how many
- * are due later or run, how much they weigh, and how fast they come and go. In step with the job table, which alone calls
- * `enter`, `restore` and `move`; what a job does costs a few additions, never a scan.
+ * What a shard knows of each queue among its live jobs: which jobs wait, by level and in the order in which they became
+ * QUEUED, how many are due later or run, the size of their inputs, and how fast they come and go. Only the job table
+ * calls `enter`, `restore` and `move`, and so keeps this index in step. Each change of a job costs a few additions,
+ * never a scan.
  *
- * It looks at `current` records, as decisions do. Meters are of this ownership: after a recovery they begin again.
+ * It uses `current` records, as decisions do. The meters belong to this ownership and start anew after a recovery.
  */
 import { DurationHistogram } from '../../../domain/duration-histogram.ts';
 import { assertNever } from '../../../domain/errors.ts';
@@ -14,12 +15,12 @@ import { defaultPriority, priorities } from '../../../domain/priority.ts';
 import { RateMeter } from '../../../domain/rate-meter.ts';
 import type { JobEntry } from './job-table.ts';
 
-/** Queues without live jobs that are remembered for their meters; past it the oldest goes. */
+/** How many queues without live jobs are remembered for their meters. Beyond this, the oldest is forgotten. */
 export const idleQueuesMax = 1_000;
 
 type Standing = 'waiting' | 'later' | 'running';
 
-/** Undefined once it has ended. */
+/** Undefined for a job that has ended. */
 export function standingOf(state: JobState): Standing | undefined {
   switch (state) {
     case 'QUEUED':
@@ -40,14 +41,14 @@ export function standingOf(state: JobState): Standing | undefined {
   }
 }
 
-/** A job of a queue, what its input weighs and what it needs: looked at once, since they never change. */
+/** The queue of a job, the size of its input, and its need. These are computed once, because they never change. */
 export interface IndexedQueue {
   readonly index: QueueIndex;
   readonly inputBytes: number;
   readonly tally: NeedTally;
 }
 
-/** Live jobs of a queue that need the same of a node. */
+/** Counts of the live jobs of a queue that have the same need. */
 export interface NeedTally {
   readonly need: HandlerNeed;
   live: number;
@@ -59,11 +60,11 @@ export class QueueIndex {
   readonly queue: string;
   readonly #waiting: readonly Map<JobId, JobEntry>[] = priorities.map(() => new Map<JobId, JobEntry>());
   readonly #counts: Record<Standing, number> = { waiting: 0, later: 0, running: 0 };
-  /** Jobs that began to wait for a slot, attempts that started, jobs that ended. */
+  /** Rates of jobs that became QUEUED, of attempts that started and of jobs that ended. */
   readonly arrivals = new RateMeter();
   readonly starts = new RateMeter();
   readonly ends = new RateMeter();
-  /** From QUEUED to the start, and from there to the end of the attempt. */
+  /** `waits`: from QUEUED to the start. `runs`: from the start to the end of the attempt. */
   readonly waits = new DurationHistogram();
   readonly runs = new DurationHistogram();
   readonly #needs = new Map<string, NeedTally>();
@@ -74,7 +75,7 @@ export class QueueIndex {
     this.queue = queue;
   }
 
-  /** QUEUED jobs by level, in the order in which they became so. */
+  /** QUEUED jobs by level, in the order in which they became QUEUED. */
   get waiting(): readonly ReadonlyMap<JobId, JobEntry>[] {
     return this.#waiting;
   }
@@ -93,12 +94,12 @@ export class QueueIndex {
     return this.#counts.running;
   }
 
-  /** Of the inputs of jobs that do not run yet. */
+  /** Size of the inputs of jobs that are not running. */
   get openBytes(): number {
     return this.#openBytes;
   }
 
-  /** Since when its oldest QUEUED job waits; of those that were given back by a node, since when they wait again. */
+  /** Since when the oldest QUEUED job waits. For a job that its node released, since when it waits again. */
   get oldestReadyAtMs(): number | undefined {
     let oldest: number | undefined;
     for (const level of this.#waiting) {
@@ -108,7 +109,7 @@ export class QueueIndex {
     return oldest;
   }
 
-  /** What its live jobs need. */
+  /** The needs of its live jobs. */
   get needs(): Iterable<NeedTally> {
     return this.#needs.values();
   }
@@ -147,12 +148,15 @@ export class QueueIndex {
     else level?.delete(record.id);
   }
 
-  /** Forgets what no live job needs any more. After a move: in the middle of one a job is nowhere. */
+  /**
+   * Forgets a need that no live job has any more. Call it after a move is complete, because during a move the job is
+   * counted nowhere.
+   */
   settle({ tally }: IndexedQueue): void {
     if (tally.live === 0) this.#needs.delete(needText(tally.need));
   }
 
-  /** The record's own time is the clock: it is when the change was decided. */
+  /** Measures with the time of the record, which is when the change was decided. */
   measure(before: JobRecord | undefined, record: JobRecord): void {
     const nowMs = record.updatedAtMs;
     const from = before && standingOf(before.state);
@@ -167,7 +171,7 @@ export class QueueIndex {
     if (to === undefined) this.ends.add(nowMs);
   }
 
-  /** After a recovery, whose records come in no order. */
+  /** Sorts the waiting jobs after a recovery, because the store returns records in no particular order. */
   sort(): void {
     for (const level of this.#waiting) {
       const inOrder = [...level].sort(([, one], [, other]) => one.current.readyAtMs - other.current.readyAtMs);
@@ -179,7 +183,7 @@ export class QueueIndex {
 
 export class QueueIndexes {
   readonly #byTenant = new Map<string, Map<string, QueueIndex>>();
-  /** Those without live jobs, in the order of becoming so. */
+  /** Queues without live jobs, in the order in which they became idle. */
   readonly #idle = new Set<QueueIndex>();
 
   get(tenant: string, queue: string): QueueIndex | undefined {
@@ -196,20 +200,20 @@ export class QueueIndexes {
     return { index, inputBytes: inputBytes(input), tally: index.tallyOf(record) };
   }
 
-  /** A job that was accepted now. */
+  /** Adds a job that was accepted just now. */
   enter(entry: JobEntry): void {
     entry.queueRef.index.measure(undefined, entry.current);
     this.restore(entry);
   }
 
-  /** A job that was found at a recovery: nothing has happened to it now. */
+  /** Adds a job that was found at a recovery. It is not measured, because nothing has happened to it now. */
   restore(entry: JobEntry): void {
     const { index } = entry.queueRef;
     index.count(entry, entry.current, 1);
     this.#idle.delete(index);
   }
 
-  /** From `entry.current`, which is still the record before, to this one. */
+  /** Moves a job from `entry.current`, which is still its former record, to `record`. */
   move(entry: JobEntry, record: JobRecord): void {
     const { index } = entry.queueRef;
     index.measure(entry.current, record);
@@ -223,7 +227,7 @@ export class QueueIndexes {
     for (const index of this.all()) index.sort();
   }
 
-  /** Forgets queues that have nothing any more: no live job, and nothing that the meters remember. */
+  /** Forgets queues that have no live job and whose meters remember nothing. */
   sweep(nowMs: number): void {
     for (const index of this.#idle) {
       if (this.#idle.size <= idleQueuesMax && !index.isCold(nowMs)) continue;

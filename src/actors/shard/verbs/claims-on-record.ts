@@ -45,7 +45,7 @@ export class ClaimsOnRecord {
     const decision = core.decide(entry, command, (record) => {
       const isAwaited = this.#waiting.delete(waiting);
       acknowledge();
-      // // The job may have been cancelled in the meantime.
+      // The job may have been cancelled in the meantime.
       const isHeld = entry.current.run?.token === token;
       entry.heardMs = clock.monotonicMs();
       if (isAwaited) slot.ok(isHeld ? grantOf(record, token, core.nowMs()) : { kind: 'drop' });

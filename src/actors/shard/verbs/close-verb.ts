@@ -28,7 +28,7 @@ function unfinishedOf(core: ShardCore, queueNo: number): UnfinishedJobs {
   const found = { waiting: 0, later: 0, running: 0 };
   for (const { current } of core.table.entries()) {
     if (current.spec.queueNo !== queueNo) continue;
-    // // An ended job stays in the table until its end is durable. Until then a crash would bring it back, so it
+    // An ended job stays in the table until its end is durable. Until then a crash would bring it back, so it
     // counts.
     found[standingOf(current.state) ?? 'running'] += 1;
   }

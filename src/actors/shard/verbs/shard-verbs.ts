@@ -105,7 +105,7 @@ function limitUse(core: ShardCore, { home, epoch }: LimitUseItem, slot: Slot<Lim
 }
 
 function claim(core: ShardCore, item: ClaimItem, slot: Slot<ClaimResult>): void {
-  // // A successor dispatched this message. Its jobs are not known here, so the message must not be dropped.
+  // A successor dispatched this message. Its jobs are not known here, so the message must not be dropped.
   if (item.epoch > core.epoch) {
     slot.ok({ kind: 'later' });
     return;
@@ -132,7 +132,7 @@ function claim(core: ShardCore, item: ClaimItem, slot: Slot<ClaimResult>): void 
   const { readyAtMs } = entry.current;
   const token = `${core.epoch}.${entry.current.attempt + 1}`;
   const command = { kind: 'claim', node: item.node, token } as const;
-  // // The WORK message is acknowledged only when the claim is durable. A crash before that leads to a redelivery.
+  // The WORK message is acknowledged only when the claim is durable. A crash before that leads to a redelivery.
   const acknowledge = (): void => {
     if (ackTo !== undefined) core.services.publisher.acknowledge(ackTo);
   };
@@ -141,7 +141,7 @@ function claim(core: ShardCore, item: ClaimItem, slot: Slot<ClaimResult>): void 
     ? core.claimsOnRecord.claim(core, entry, command, { slot, acknowledge })
     : core.grant(entry, command, acknowledge);
   if (decision.kind === 'refused') {
-    // // While the store still says QUEUED, this message may be the last trace of the job in JetStream. If it were
+    // While the store still says QUEUED, this message may be the last trace of the job in JetStream. If it were
     // dropped and this owner crashed now, nobody would run the job. So the message goes back until the decision is
     // durable.
     slot.ok({ kind: entry.durable?.state === 'QUEUED' ? 'later' : 'drop' });
@@ -171,7 +171,7 @@ function checkpoint(core: ShardCore, { jobId, ...item }: CheckpointItem, slot: S
   };
   const decision = entry && core.decide(entry, { kind: 'checkpoint', ...item }, recorded);
   if (decision?.kind === 'changed') return;
-  // // The same checkpoint again, or one that a later one has overtaken. It counts as recorded once the present record
+  // The same checkpoint again, or one that a later one has overtaken. It counts as recorded once the present record
   // is durable.
   if (entry !== undefined && decision?.refusal === 'unchanged') core.whenDurable(entry, recorded);
   else slot.ok({ kind: 'stale' });
@@ -208,7 +208,7 @@ function cancel(core: ShardCore, item: CancelItem, slot: Slot<JobView>): void {
   }
   core.decide(entry, { kind: 'cancel', reason: item.reason });
   core.whenDurable(entry, (record) => {
-    // // The record that became durable may be a later one, in which the run has already ended.
+    // The record that became durable may be a later one, in which the run has already ended.
     if (isTerminal(record.state) && record.state !== 'CANCELLED') slot.fail(stateForbids(record, cancellable));
     else slot.ok({ record });
   });
@@ -223,7 +223,7 @@ function reschedule(core: ShardCore, { jobId, runAtMs = 0 }: RescheduleItem, slo
     withRecord(core, jobId, slot, refuse);
     return;
   }
-  // // A caller that reschedules a job again and again could make events faster than JetStream takes them. The record
+  // A caller that reschedules a job again and again could make events faster than JetStream takes them. The record
   // could then not remember all that are owed.
   if (!core.owed.mayAdd(entry, 'reschedule')) {
     throw new TroupeError('OVERLOADED', {

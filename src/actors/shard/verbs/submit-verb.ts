@@ -92,7 +92,7 @@ function acceptNew(core: ShardCore, submission: Submission, isLookedUp = false):
     id,
     spec,
     requestKey: key,
-    // // Lists are ordered by id. A reader who starts at a job's creation time must find the job.
+    // Lists are ordered by id. A reader who starts at a job's creation time must find the job.
     nowMs: jobIdParts(id).createdAtMs,
     wallMs: core.wallMs(),
   });
@@ -114,7 +114,7 @@ function hasUniqueKey(
   const again = (): void => begin(core, submission);
   const holder = core.keys.unique.holderOf(item);
   if (holder !== undefined) {
-    // // Retries start from the beginning, because a repetition of this same submit may have been accepted meanwhile.
+    // Retries start from the beginning, because a repetition of this same submit may have been accepted meanwhile.
     meetHolder(core, { item, key, holder, onConflict, slot, again });
     return false;
   }

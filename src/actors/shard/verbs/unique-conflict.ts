@@ -34,7 +34,7 @@ export function meetHolder(core: ShardCore, conflict: Conflict): void {
   const { holder, onConflict } = conflict;
   const entry = core.table.get(holder);
   invariant(entry !== undefined, 'the holder of a unique key is an unfinished job');
-  // // The holder has already ended, whatever this submit wants. Only its end is not durable yet.
+  // The holder has already ended, whatever this submit wants. Only its end is not durable yet.
   if (isTerminal(entry.current.state)) {
     waitForEnd(core, conflict);
     return;
@@ -81,7 +81,7 @@ function returnExisting(core: ShardCore, { holder, key, slot, again }: Conflict)
     }
     if (core.keys.given.waits(key.keyHash, again)) return;
     core.keys.given.give(entryOf(key, record), (trouble) => {
-      // // By now another owner may have given the key to another job.
+      // By now another owner may have given the key to another job.
       const doubt = trouble ?? ownershipDoubt(core);
       if (doubt === undefined) slot.ok({ record, duplicate: true });
       else slot.fail(doubt);
