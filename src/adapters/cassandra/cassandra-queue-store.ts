@@ -83,7 +83,7 @@ function createQueueUpdate(client: CqlClient, clock: Clock): QueueStore['updateQ
 
 type QueueRemoval = Pick<QueueStore, 'closeQueue' | 'closedQueues' | 'openQueue' | 'removeQueue'>;
 
-/** Notes on removals, and the removal itself. Notes expire by TTL, so nothing has to delete them. */
+/** Notes of removals, and the removal itself. Notes expire by TTL, so nothing has to delete them. */
 function createQueueRemoval(client: CqlClient, clock: Clock): QueueRemoval {
   return {
     async closeQueue({ queueNo, version, tenant, name }) {
@@ -103,7 +103,8 @@ function createQueueRemoval(client: CqlClient, clock: Clock): QueueRemoval {
       let undecided = false;
       return repeatUndecided(clock, async () => {
         const present = (await client.rows(queues.readQueueSerially, [tenant, name])).at(0);
-        // After an unknown outcome it may be this call's own removal. If it was another's, the result is the same.
+        // After an unknown outcome, this call itself may have removed the queue. If another call did, the result is the
+        // same.
         if (present?.queue_no !== queueNo) return undecided ? 'removed' : 'missing';
         if (present.version !== version) return 'conflict';
         const params = [tenant, name, version, queueNo];

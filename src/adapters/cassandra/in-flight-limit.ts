@@ -36,7 +36,10 @@ export function createInFlightLimit(options: {
   };
 }
 
-/** Runs `work` on every item, at most `width` at a time. Throws the first failure once all that began have ended. */
+/**
+ * Runs `work` on every item, at most `width` at a time. A failure ends only one of the `width` loops over the items,
+ * and the others continue. When all have ended, one of the failures is thrown.
+ */
 export async function forEachBounded<T>(
   items: readonly T[],
   width: number,

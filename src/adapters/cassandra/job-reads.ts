@@ -46,8 +46,7 @@ async function rowsOf(
 type JobReads = Pick<JobStore, 'readBucket' | 'findJob' | 'listJobs'>;
 
 /**
- * The minutes in which the queue has jobs, day by day. Days without jobs cost nothing, and there are at most 400
- * others.
+ * The minutes in which the queue has jobs, day by day. Days without jobs cost nothing, and at most 400 days have jobs.
  */
 async function* minutesOf(
   client: CqlClient,

@@ -40,13 +40,13 @@ export function fenceTtlSeconds(expiresAtMs: number, nowMs: number): number {
 export const longestTtlSeconds = ttlMaxSeconds;
 
 /**
- * Latest expiry of the rows in each partition that this process has open. It prevents that a later group of short-lived
- * rows shortens the life of the fence.
+ * The latest expiry of the rows in each partition that this process has open. Without it, a later group of short-lived
+ * rows would shorten the life of the fence.
  */
 export interface PartitionExpiries {
   /**
-   * The remembered expiry, but at least `atLeastMs`. A forgotten partition gets the longest possible retention, never
-   * less.
+   * The remembered expiry, but at least `atLeastMs`. For a partition that was forgotten, this is the longest possible
+   * retention.
    */
   raised(partition: Partition, atLeastMs: number, nowMs: number): number;
   remember(partition: Partition, expiresAtMs: number): void;

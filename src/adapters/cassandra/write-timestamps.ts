@@ -31,7 +31,8 @@ export function createWriteTimestamps(clock: Clock): WriteTimestamps {
       writes = { epoch, sinceMs: clock.monotonicMs(), last: -1 };
       current.set(shard, writes);
     }
-    // This process has taken a newer epoch since. A write of the old one must lose, also against its own last write.
+    // This process has taken a newer epoch since. A write under the old epoch must lose, even against the last write
+    // under that epoch.
     if (writes.epoch > epoch) return BigInt(epoch) << epochShift;
     writes.last = Math.max(writes.last + 1, Math.floor(clock.monotonicMs() - writes.sinceMs));
     return (BigInt(epoch) << epochShift) + BigInt(writes.last);

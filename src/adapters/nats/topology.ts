@@ -114,7 +114,7 @@ export class Topology {
   }
 
   /**
-   * The position of the oldest unacknowledged message of a route. Asked of the leader, because a replica may lag
+   * The position of the oldest unacknowledged message of a route. The leader is asked, because a replica may lag
    * behind.
    */
   async #firstPlace(streams: StreamAPI, route: WorkRoute): Promise<number | undefined> {

@@ -194,7 +194,10 @@ export class NatsWorkSource implements WorkSource {
   }
 }
 
-/** Reads a work message: subject `<root>.work.<tenant>.<queue>.<level>`, body `{"jobId","attempt","generation",…}`. */
+/**
+ * Reads a work message. Its subject is `<root>.work.<tenant>.<queue>.<token>`, where the token names the level and, on
+ * a handler route, the need. Its body is `{"jobId","attempt","generation",…}`.
+ */
 function readDelivery(message: Msg, ackTo: string): WorkDelivery | undefined {
   const place = routeOf(message.subject);
   if (place === undefined) return undefined;

@@ -42,8 +42,8 @@ export function createShardFence(database: SqliteDatabase): ShardFence {
     partitionRow.get(shard, bucket) as PartitionRow | undefined;
 
   /**
-   * Must run in one transaction: no other owner may come between comparing the shard's epoch and raising the
-   * partition's.
+   * Must run in one transaction, so that no other owner can come between the comparison with the shard's epoch and the
+   * raise of the partition's epoch.
    */
   const open = (partition: Partition, epoch: number): OpenBucketOutcome => {
     const { shard, bucket } = partition;
@@ -68,7 +68,7 @@ export function createShardFence(database: SqliteDatabase): ShardFence {
       const row = await database.read('owns_shard', () => shardEpoch.get(shard));
       return row?.['epoch'] === epoch;
     },
-    // The condition on the epoch makes a deposed owner's watermark a write of no rows.
+    // Because of the condition on the epoch, the watermark of a deposed owner changes no row.
     async saveWatermark(shard, epoch, watermark) {
       await database.write('save_watermark', () => saveWatermark.run(JSON.stringify(watermark), shard, epoch));
     },

@@ -86,7 +86,10 @@ function createListing(database: SqliteDatabase, findJob: JobStore['findJob']): 
   const newest = { partitions: partitions('<', 'DESC'), rows: rows('DESC') };
   const oldest = { partitions: partitions('>', 'ASC'), rows: rows('ASC') };
 
-  /** Groups the rows of `queue_buckets` into minutes. The start values lie just outside of the range. */
+  /**
+   * Groups the rows of `queue_buckets` into minutes. The start values lie just outside of the range, so nothing is
+   * skipped.
+   */
   async function* minutes({ queueNo, nowMs, order }: JobListQuery, from: number, to: number) {
     const statement = order === 'newest' ? newest.partitions : oldest.partitions;
     let last: QueueBucketRow =

@@ -25,7 +25,7 @@ function toQueue(row: unknown): Queue {
 type QueueRemoval = Pick<QueueStore, 'closeQueue' | 'closedQueues' | 'openQueue' | 'removeQueue'>;
 
 /**
- * Notes on removals, and the removal itself. The note and the queue have different tables, so a note outlives its
+ * Notes of removals, and the removal itself. The note and the queue have different tables, so a note outlives its
  * queue.
  */
 function createQueueRemoval(database: SqliteDatabase): QueueRemoval {
