@@ -94,8 +94,8 @@ function isUnwritten({ readerGone }: Terminal): boolean {
 }
 
 /**
- * The reader of the results has gone. This is fine, unless the exit code should report how jobs end, which is unknown
- * now.
+ * The reader of the results has gone. This is fine, unless the exit code was to report how jobs end: that is now
+ * unknown.
  */
 function unread(terminal: Terminal, awaitsJobs: boolean): number {
   const reason: unknown = terminal.readerGone.reason;

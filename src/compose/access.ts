@@ -22,7 +22,7 @@ export function natsAccess(nats: Config['nats']): { readonly login?: NatsLogin; 
   });
 }
 
-/** A user with a password counts before a file of credentials. */
+/** A user with a password takes precedence over a credentials file. */
 function natsLogin({ credsPath, user, passwordPath }: Config['nats']): NatsLogin | undefined {
   if (user !== undefined && passwordPath !== undefined) return { kind: 'user', user, passwordPath };
   return credsPath === undefined ? undefined : { kind: 'creds', credsPath };

@@ -210,9 +210,9 @@ interface Draining {
 }
 
 /**
- * The only way in which a node leaves. It accepts nothing new and announces that, which also moves its shards to other
- * nodes, a few at a time. A node without others keeps its shards, so that the outcomes of its last attempts still reach
- * their owner, and releases them last.
+ * The only way in which a node leaves. It accepts nothing new and announces this. The announcement also makes its
+ * shards move to other nodes, a few at a time. If no other node can take them, the node keeps its shards until the
+ * outcomes of its last attempts have reached them, and releases them last.
  */
 async function drain(parts: ClusterParts, { slots, runs, stopServing }: Draining, graceMs: number): Promise<void> {
   const { system, pool, node, runtime } = parts;
@@ -232,8 +232,8 @@ async function drain(parts: ClusterParts, { slots, runs, stopServing }: Draining
 }
 
 /**
- * Attempts may end by themselves within the grace period. Then they are stopped like cancelled ones, and at last their
- * process is killed.
+ * Attempts may end by themselves within the grace period. After it they are stopped as cancelled attempts are, and
+ * finally their process is killed.
  */
 async function drainRuns(
   runtime: ProcessRuntime,

@@ -42,7 +42,7 @@ export interface TroupeProcess {
   /** Settles when the process cannot continue, because its supervision tree has given up. */
   readonly failed: Promise<unknown>;
   readiness(): Promise<Readiness>;
-  /** Called when the reasons for not being ready change, also when none is left. */
+  /** Called when the reasons for not being ready change, including when none is left. */
   onReadiness(listener: (readiness: Readiness) => void): void;
   /** What fails although the connection to NATS is up. */
   troubles(): readonly Trouble[];

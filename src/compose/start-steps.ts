@@ -16,7 +16,7 @@ export interface StartOptions {
   readonly handlerVariables?: HandlerVariables;
   /** Receives reloads of handlers and their log lines. */
   readonly onHandlerNews?: HandlerNewsListener;
-  /** For tests: called when each step begins. It may throw in place of the step. */
+  /** For tests: called when each step begins. If it throws, the step fails. */
   readonly onStep?: (step: StartStep) => void;
 }
 

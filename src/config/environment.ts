@@ -2,7 +2,7 @@
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** A copy: what was read at the start is what counts. */
+/** Returns a copy, so that later changes of the environment have no effect. */
 export function readEnvironment(): Environment {
   return { ...process.env };
 }

@@ -64,7 +64,7 @@ function defaultOf(schema: z.core.$ZodType): unknown {
   return schema instanceof z.ZodDefault ? schema.def.defaultValue : undefined;
 }
 
-// recursive; a leaf is a schema with notes
+// Recursive. A leaf is a schema with notes.
 function collect(schema: z.core.$ZodType, path: string, into: ConfigKey[]): void {
   const inner = unwrap(schema);
   if (inner instanceof z.ZodObject) {

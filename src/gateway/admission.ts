@@ -30,7 +30,7 @@ export interface Admission {
     open: () => AsyncIterable<Item>,
     toMessage: (item: Item) => Message,
   ): AsyncGenerator<Message, void>;
-  /** Like `watch`, and also counts one payload part for as long as it lasts, whatever its client has read. */
+  /** Like `watch`. It also counts one payload part until the download ends, however much its client has read. */
   download<Item, Message>(
     open: () => AsyncIterable<Item>,
     toMessage: (item: Item) => Message,

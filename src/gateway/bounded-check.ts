@@ -1,9 +1,10 @@
 /**
  * Checks inputs with ajv at a cost bounded by the size of the input, whatever schema and input are. Each look at a
- * value is counted, and a check that needs too many accepts the input. Without this, ajv tries every branch of a union
- * to its end, so nested unions cost a power of their depth: an input of a few hundred bytes could block a gateway.
+ * value is counted. If a check needs too many looks, the input is accepted. Without this, ajv tries every branch of a
+ * union to its end, so nested unions cost a power of their depth: an input of a few hundred bytes could block a
+ * gateway.
  *
- * ajv has no such limit. Looks are counted, and loops end early, in its hook for generated code.
+ * ajv has no such limit, so the looks are counted in its hook for generated code. The same hook ends loops early.
  */
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
 
@@ -11,7 +12,10 @@ import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
 const looksMin = 2_000;
 /** Looks per value within the input. */
 const looksPerValue = 64;
-/** The most that a large input may cost, unless that is less than `looksPerValueLeast` for each value. */
+/**
+ * The most looks that a large input may cost. An input with so many values that this is less than `looksPerValueLeast`
+ * per value may cost that much instead.
+ */
 const looksMost = 1_000_000;
 const looksPerValueLeast = 4;
 

@@ -1,5 +1,5 @@
 /**
- * The methods that operate on many jobs. Each message reports the progress. Each operation takes the place of a watch.
+ * The methods that operate on many jobs. Each message reports the progress. Admission counts each operation as a watch.
  */
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { BulkFailure } from '../application/jobs/bulk-jobs.ts';

@@ -39,8 +39,8 @@ export interface CallScope {
     handle: (request: Request<M>, context: CallContext) => Promise<Init<Response<M>>>,
   ): handleUnaryCall<Request<M>, Init<Response<M>>>;
   /**
-   * Like `unary`, for calls that change nothing. It is refused if there is no room for its answer, although the work is
-   * done.
+   * Like `unary`, for calls that change nothing. Such a call may be refused after its work is done, if there is no room
+   * for its answer.
    */
   readonly read: CallScope['unary'];
   /** A client-streaming call. It reads messages as fast as `handle` takes them, and fails if none arrives in time. */

@@ -1,4 +1,7 @@
-/** The methods of Cluster. What nodes show of themselves is passed on, because they speak the contract. */
+/**
+ * The methods of Cluster. Answers of nodes are passed on unchanged, because nodes already use the messages of the
+ * contract.
+ */
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import { durationMs } from '../contract/time.ts';
 import { toQueue } from './queue-mapper.ts';

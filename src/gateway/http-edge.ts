@@ -96,7 +96,7 @@ export function createHttpEdge(options: HttpEdgeOptions): HttpEdge {
 
 /**
  * Above the limit, the oldest connection is closed and not the new one. A probe sends its request as soon as it is
- * connected and is answered in milliseconds, so the next probe gets through however many connections idle.
+ * connected and is answered in milliseconds. So the next probe gets through, however many connections are idle.
  */
 function makeRoomForNewest(server: Server): void {
   const oldestFirst = new Set<Socket>();

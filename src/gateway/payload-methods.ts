@@ -1,4 +1,7 @@
-/** Payloads as streams. A download takes the place of a watch, an upload that of a job with two parts. */
+/**
+ * Payloads as streams. Admission counts a download as a watch, and an upload as a submit of one job that holds
+ * `uploadHeldBytes`.
+ */
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import { chunkBytes, type DownloadQuery } from '../application/jobs/download-payload.ts';
 import { payloadPartBytes } from '../application/ports/payload-store.ts';

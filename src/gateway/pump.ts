@@ -16,7 +16,7 @@ export interface PumpParts {
   readonly signal: AbortSignal;
 }
 
-/** How long a client may read nothing of a message. After that it only holds memory. */
+/** How long a client may leave a message unread. After that, the message only occupies memory. */
 const leaveMaxMs = 30_000;
 
 /**

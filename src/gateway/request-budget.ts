@@ -130,8 +130,8 @@ export class RequestBudget {
   }
 
   /**
-   * The oldest request of the largest connection that holds at least that connection's average. So a small request
-   * stays while there is a large one.
+   * The request to refuse, taken from the connection that holds most: the oldest of its requests that holds at least
+   * the average of that connection. So a small request is kept while there is a large one.
    */
   #oldestOfLargest(): Arriving | undefined {
     let largest: Holder | undefined;
@@ -160,7 +160,7 @@ export class RequestBudget {
   }
 }
 
-/** Counts all bytes so far. A deflated byte counts as what it may inflate to. */
+/** Counts all bytes so far. A deflated byte counts as the most that it may inflate to. */
 function allOf(headers: IncomingHttpHeaders, messageMaxBytes: number): (chunk: Uint8Array) => number {
   const encoding = headers['grpc-encoding'];
   let bytes = 0;

@@ -24,7 +24,7 @@ interface Mapping {
   readonly extra: Extra;
   /** The delay before a retry, if the error itself names none. */
   readonly retryAfterMs?: number;
-  /** Whether the call had an effect: `none` or `unknown`. Absent if the code alone says it. */
+  /** Whether the call had an effect: `none` or `unknown`. Undefined if the error code alone says it. */
   readonly outcome?: 'none' | 'unknown';
 }
 

@@ -1,7 +1,7 @@
 /**
- * Closes streams whose clients do not read their answers. Each such answer holds a part of the shared budget. So it may
- * take half a minute, plus the time that its size needs on a slow line. Stream chunks have the same limit in the pump,
- * which also sends an error text.
+ * Closes streams whose clients do not read their answers, because each unread answer occupies a part of the shared
+ * budget. An answer may stay unread for half a minute, plus the time that its size needs on a slow line. Stream chunks
+ * have the same limit in the pump, which also sends an error text.
  */
 import { constants, type ServerHttp2Stream } from 'node:http2';
 

@@ -22,10 +22,13 @@ export interface FollowOptions {
   readonly nowMs: () => number;
   /** Show neither bars nor lines. */
   readonly quiet: boolean;
-  /** The result text for a change, and for the end, of a job; default: none. */
+  /** The text for standard output when a job changes, and when it ends. Default: none. */
   readonly changeText?: (job: JobInfo, followed: FollowedJob) => string;
   readonly endText?: (job: JobInfo, followed: FollowedJob) => string;
-  /** Handles a job that cannot be followed to its end. An error that it throws ends everything; so it is by default. */
+  /**
+   * Handles a job that cannot be followed to its end. If it throws, or is undefined, following all jobs ends with the
+   * error.
+   */
   readonly onError?: (error: unknown, followed: FollowedJob) => void;
   /** Called for each ended job, once its result is written. */
   readonly onEnd?: (followed: FollowedJob) => void;

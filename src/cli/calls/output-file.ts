@@ -44,7 +44,7 @@ export class OutputFolder {
     }
   }
 
-  /** Writes an output. Returns the path of the file. */
+  /** Writes an output and returns the path of the file. */
   save(label: string, output: unknown): string {
     const stem = label.replace(/\.[^.]*$/, '').replaceAll(/[^\w.-]+/g, '_') || 'output';
     const extension = extensionOf(output);

@@ -1,4 +1,7 @@
-/** `troupe backing nats|cassandra`: a server that `troupe dev` would start itself, to be run by another supervisor. */
+/**
+ * `troupe backing nats|cassandra` prints how to run a server that `troupe dev` would start itself, so that another
+ * supervisor can run it.
+ */
 import { Argument, type Command } from 'commander';
 import type { BackingService } from '../processes/backing.ts';
 import type { CommandContext } from '../calls/command-context.ts';

@@ -195,7 +195,7 @@ function addStatsCommand(queues: Command, context: CommandContext): void {
     });
 }
 
-/** `pause` and `resume`: change one setting, whatever the version of the queue. */
+/** `pause` and `resume` change one setting, whatever the version of the queue is. */
 function addPauseCommand(queues: Command, context: CommandContext, verb: 'pause' | 'resume', text: string): void {
   queues
     .command(`${verb} <name>`)

@@ -30,7 +30,7 @@ interface Submission {
   readonly flags: SubmitFlags;
 }
 
-/** Up to so many ids are printed. */
+/** At most this many ids are printed. */
 const namedMax = 20;
 
 /** Tells a user who stopped waiting, or could not wait, how to find the jobs. */

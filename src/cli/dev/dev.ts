@@ -34,7 +34,7 @@ export function runDev(options: DevOptions): Promise<number> {
   const { level, pretty } = options.config.log;
   const log = createLogger({ level, pretty });
   const { terminal } = options;
-  // If the reader of its terminal has gone, nobody uses the cluster.
+  // If the reader of the terminal has gone, nobody uses the cluster, so it stops.
   return liveAndDie({ log, terminal }, (stop) =>
     runCluster(options, log, AbortSignal.any([stop, terminal.readerGone])),
   );
@@ -152,7 +152,8 @@ async function sampleBatch(options: DevOptions, { troupe, services, config, stop
   try {
     terminal.err(`\nrunning ${samples.length} sample jobs ...\n`);
     const run = await runSamples(client, samples, { resultsDir, terminal, signal: stop });
-    // Measured afterwards, when the threads have compiled the code. So the speed-up is rather underestimated.
+    // Measured at the end, when the threads have already compiled the code. So the reported speed-up is too low rather
+    // than too high.
     const aloneMs = options.demo ? await oneAfterTheOther(client, samples, { resultsDir, terminal, signal: stop }) : 0;
     const report = demoReport(run, { threads: troupe.threads, aloneMs });
     if (options.demo) terminal.out(`\n${report.text}\nresults in ${relativePath(resultsDir)}\n`);

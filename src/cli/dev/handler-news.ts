@@ -96,7 +96,7 @@ function newsText(news: Exclude<HandlerNews, { kind: 'line' }>): string {
   }
 }
 
-/** ` (resize.ts changed, old.job.ts gone)` */
+/** For example ` (resize.ts changed, old.job.ts gone)`. */
 function changesText(changes: readonly FileChange[]): string {
   const texts = changes.map(({ file, how }) => `${file} ${how}`);
   return texts.length === 0 ? '' : ` (${someOf(texts, filesMax)})`;

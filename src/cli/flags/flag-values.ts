@@ -63,7 +63,7 @@ export function labelFlag(
   return { ...former, [text.slice(0, at)]: text.slice(at + 1) };
 }
 
-/** Collects `--non-retryable-code ENOENT --non-retryable-code NO_CARD`; `none` is the empty list. */
+/** Collects `--non-retryable-code ENOENT --non-retryable-code NO_CARD`. The value `none` gives the empty list. */
 export function codesFlag(text: string, former: readonly string[] = []): readonly string[] {
   return text === 'none' ? [] : [...former, text];
 }
@@ -75,7 +75,7 @@ export function stateFlag(text: string, former: readonly JobState[] = []): reado
   return [...former, state];
 }
 
-/** `10` or `10:50`: starts per second, and the burst. */
+/** `10` is ten starts per second. `10:50` also allows a burst of 50. */
 export function rateFlag(text: string): { readonly perSecond: number; readonly burst?: number } {
   const [, perSecond, burst] = /^(\d+(?:\.\d+)?)(?::(\d+))?$/.exec(text) ?? [];
   if (perSecond === undefined) throw new UsageError(`--rate ${text}: write starts per second, such as 10 or 10:50`);

@@ -54,7 +54,7 @@ export function addProcessFlags(command: Command): Command {
     .option('--insecure', 'allow an address other than loopback without TLS');
 }
 
-/** `--set gateway.port=0` → `['gateway.port', '0']` */
+/** For example `--set gateway.port=0` becomes `['gateway.port', '0']`. */
 function splitSetting(setting: string): [string, string] {
   const at = setting.indexOf('=');
   if (at < 1) throw new UsageError(`--set ${setting}: write it as key=value`);

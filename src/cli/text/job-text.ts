@@ -34,7 +34,7 @@ function succeededText({ firstStartedAt, endedAt }: JobInfo): string {
   return `SUCCEEDED after ${durationText(endedAt.getTime() - firstStartedAt.getTime())}`;
 }
 
-/** `SUCCEEDED after 1.2s`, `RUNNING 40% tile 3 of 8`, `RETRYING in 4s: HANDLER_FAILED no such file` */
+/** For example `SUCCEEDED after 1.2s`, `RUNNING 40% tile 3 of 8`, `RETRYING in 4s: HANDLER_FAILED no such file`. */
 export function stateText(job: JobInfo, nowMs: number): string {
   return oneLine(stateWords(job, nowMs));
 }
@@ -72,7 +72,7 @@ function labelsText({ labels }: JobInfo): string | undefined {
   return texts.length === 0 ? undefined : oneLine(texts.join(' '));
 }
 
-/** `#2 failed after 1.2s on node-a: HANDLER_FAILED ENOENT no such file`, `#3 started 4s ago on node-b` */
+/** For example `#2 failed after 1.2s on node-a: HANDLER_FAILED ENOENT no such file`, `#3 started 4s ago on node-b`. */
 function attemptText(attempt: JobInfo['attempts'][number], nowMs: number): string {
   const { number, node, startedAt, endedAt, outcome = 'unknown', reason, message, code } = attempt;
   const how =

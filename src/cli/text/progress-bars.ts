@@ -1,6 +1,6 @@
 /**
- * Progress bars that are redrawn in place, on a terminal only. Each drawing goes back up and rewrites all rows, at most
- * ten times per second. So a thousand updates cost ten writes.
+ * Progress bars that are redrawn in place, on a terminal only. Each drawing moves the cursor up and rewrites all rows.
+ * There are at most ten drawings per second, however many updates come.
  */
 import { oneLine } from '../../domain/printable.ts';
 import type { Terminal } from './terminal.ts';

@@ -7,10 +7,10 @@ export interface Terminal {
   out(text: string): void;
   /** Writes progress, hints and errors to standard error. Control characters are made visible. */
   err(text: string): void;
-  /** The same, with our own control sequences: foreign text in it must already be printable. */
+  /** Like `out` and `err`, but control sequences pass unchanged. Foreign text in it must already be printable. */
   drawOut(text: string): void;
   drawErr(text: string): void;
-  /** Aborted when the reader of the results is gone (`troupe follow | head -1`); `out` throws from then on. */
+  /** Aborted when the reader of the results is gone (`troupe follow | head -1`). From then on `out` throws. */
   readonly readerGone: AbortSignal;
   /** Whether results go to a terminal. */
   readonly isOutTerminal: boolean;
