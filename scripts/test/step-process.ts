@@ -10,6 +10,8 @@ export interface StepCommand {
   readonly command: string;
   readonly args: readonly string[];
   readonly cwd: string;
+  /** In addition to that of this process. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Run at low priority, on the cores that other steps leave. */
   readonly isPatient?: boolean;
 }
@@ -41,9 +43,10 @@ function scriptOf(isPatient: boolean): string {
   return `trap : INT TERM HUP; ${isPatient ? yielding : ''}"$@" 3>&-; code=$?; times >&3; exit $code`;
 }
 
-export function startStep({ command, args, cwd, isPatient = false }: StepCommand): StepProcess {
+export function startStep({ command, args, cwd, env, isPatient = false }: StepCommand): StepProcess {
   const child = spawn('/bin/sh', ['-c', scriptOf(isPatient), 'step', command, ...args], {
     cwd,
+    env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     detached: true,
   });

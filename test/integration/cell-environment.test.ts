@@ -1,5 +1,6 @@
 /** What `handlers.env` gives: to the import of a handler in the boot thread, and to its runs in each thread of each cell. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { enableCompileCache, getCompileCacheDir } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -31,6 +32,8 @@ const source = `
 
 describe('the environment of a handler', () => {
   it('is what the pool is given, and nothing of its process, in every cell', async () => {
+    // Cells and threads share it by a variable, which no handler may see.
+    enableCompileCache(join(dir, 'compiled'));
     await writeFile(join(dir, 'reads.job.ts'), source);
     const handlerEnv = new Map([
       ['APP_VERSION', '7.1'],
@@ -50,6 +53,8 @@ describe('the environment of a handler', () => {
       // What it starts sees no more either.
       expect(Object.keys(JSON.parse(seen.child) as object)).not.toContain('SECRET');
       expect(JSON.parse(seen.child)).toMatchObject({ APP_VERSION: '7.1' });
+      expect(Object.keys(JSON.parse(seen.child) as object)).not.toContain('NODE_COMPILE_CACHE');
     }
+    expect(await readdir(getCompileCacheDir() ?? '')).not.toEqual([]);
   });
 });

@@ -1,5 +1,8 @@
 // The entry of `troupe`: what stays begins anew with settings of the allocator, as the same process.
 import { execFile } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
@@ -36,4 +39,21 @@ it('leaves alone what is over soon, and who has settings already', async () => {
   expect(await beginnings(['submit', '--help'])).toHaveLength(1);
   const [only, ...more] = await beginnings(['serve', '--help'], { MALLOC_ARENA_MAX: '8' });
   expect([only?.[1], more]).toEqual(['8', []]);
+});
+
+it('keeps compiled code in the cache of its user, unless it is told not to', async () => {
+  const caches = mkdtempSync(join(tmpdir(), 'troupe-entry-'));
+  const kept = (): readonly string[] => readdirSync(caches, { recursive: true }).map(String);
+  try {
+    await beginnings(['submit', '--help'], { XDG_CACHE_HOME: caches, NODE_DISABLE_COMPILE_CACHE: '1' });
+    expect(kept()).toEqual([]);
+    await beginnings(['submit', '--help'], { XDG_CACHE_HOME: caches });
+    expect(kept().filter((path) => path.startsWith(join('troupe', 'compiled'))).length).toBeGreaterThan(50);
+  } finally {
+    rmSync(caches, { recursive: true });
+  }
+});
+
+it('runs for a user without a home', async () => {
+  expect(await beginnings(['submit', '--help'], { HOME: '/nonexistent/home' })).toHaveLength(1);
 });

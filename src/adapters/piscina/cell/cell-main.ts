@@ -19,6 +19,7 @@ import { CellMemory } from './cell-memory.ts';
 import { CellOutbox } from './cell-outbox.ts';
 import { CellRuns } from './cell-runs.ts';
 import { CellThreads } from './cell-threads.ts';
+import { settleCompileCache } from '../protocol/compile-cache.ts';
 import { endOrphans, endProcessTree } from '../protocol/child-processes.ts';
 import { bootHandlers } from './handler-boot.ts';
 import { HandlerLimits, problemOfMemory } from './handler-limits.ts';
@@ -47,6 +48,7 @@ function emit(event: CellEvent): void {
 }
 
 async function setUp(setup: CellSetup): Promise<void> {
+  settleCompileCache();
   const booted = await bootHandlers({
     files: setup.files,
     sources: setup.sources,

@@ -7,6 +7,7 @@
 import type { Worker } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import { endChildrenOf, endOrphans } from '../protocol/child-processes.ts';
+import { compileCacheEnv } from '../protocol/compile-cache.ts';
 import { entryPath } from '../protocol/entry-path.ts';
 import { createSlotMemory, RunSlot } from '../protocol/run-slot.ts';
 import type {
@@ -82,7 +83,7 @@ export class CellThread {
       // An idle thread that blocks in Atomics.wait keeps a stale loop time, so the timers of the next run would fire
       // early.
       atomics: 'disabled',
-      env: Object.fromEntries(env),
+      env: { ...compileCacheEnv(), ...Object.fromEntries(env) },
       resourceLimits: { maxOldGenerationSizeMb: memoryMb },
       workerData: setup,
     });

@@ -5,6 +5,7 @@
 import { Worker } from 'node:worker_threads';
 import type { BootReport, BootSetup } from '../thread/boot-thread.ts';
 import type { HandlerProblem, LoadedHandler } from '../protocol/cell-frames.ts';
+import { compileCacheEnv } from '../protocol/compile-cache.ts';
 import { entryPath } from '../protocol/entry-path.ts';
 import { manifestOrProblem } from '../protocol/manifest-shape.ts';
 import type { Sources } from '../protocol/thread-messages.ts';
@@ -67,7 +68,7 @@ async function importInThread(
   const setup: BootSetup = { files: options.files, sources: options.sources, told };
   const thread = new Worker(entryPath('thread/boot-thread'), {
     workerData: setup,
-    env: Object.fromEntries(options.env),
+    env: { ...compileCacheEnv(), ...Object.fromEntries(options.env) },
     resourceLimits: { maxOldGenerationSizeMb: options.memoryMb },
     trackUnmanagedFds: true,
   });

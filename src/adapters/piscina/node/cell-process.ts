@@ -17,6 +17,7 @@ import {
   type CellSetup,
 } from '../protocol/cell-frames.ts';
 import { endProcessTree } from '../protocol/child-processes.ts';
+import { compileCacheEnv } from '../protocol/compile-cache.ts';
 import { entryPath } from '../protocol/entry-path.ts';
 import { inFrames } from '../protocol/frame-cut.ts';
 import { LineBuffer } from '../protocol/output-capture.ts';
@@ -79,7 +80,7 @@ export class CellProcess {
     this.#options = options;
     this.#child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', entryPath('cell/cell-main')], {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
-      env: { ...allocatorEnv, ...options.env },
+      env: { ...allocatorEnv, ...compileCacheEnv(), ...options.env },
       detached: true,
     });
     const closed = Promise.withResolvers<undefined>();

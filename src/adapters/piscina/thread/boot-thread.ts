@@ -7,6 +7,7 @@ import type { HandlerManifest } from '../../../domain/handler-manifest.ts';
 import { isHandler } from '../../../handlers/definition.ts';
 import { describeThrown } from '../../../handlers/execution.ts';
 import { manifestOf } from '../../../handlers/manifest.ts';
+import { settleCompileCache } from '../protocol/compile-cache.ts';
 import { installModuleHooks } from './module-hooks.ts';
 import type { Sources } from '../protocol/thread-messages.ts';
 
@@ -29,6 +30,7 @@ const toldMaxMs = 5_000;
 
 const setup = workerData as BootSetup;
 const told = new Int32Array(setup.told);
+settleCompileCache();
 installModuleHooks(setup.sources);
 
 for (const url of setup.files) {

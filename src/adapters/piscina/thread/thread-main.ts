@@ -7,6 +7,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { isHandler, type AnyHandler } from '../../../handlers/definition.ts';
 import { executeHandler, outcomeOfThrown, type HandlerOutcome } from '../../../handlers/execution.ts';
 import { ownThread } from '../protocol/child-processes.ts';
+import { settleCompileCache } from '../protocol/compile-cache.ts';
 import { IntrinsicsGuard } from './intrinsics-guard.ts';
 import { LeftOver } from './left-over.ts';
 import { ListenerGuard } from './listener-guard.ts';
@@ -38,6 +39,7 @@ let voice: RunVoice | undefined;
 /** Code other than the present run has failed in this thread. */
 let strayed = false;
 
+settleCompileCache();
 installModuleHooks(setup.sources);
 const scopes = new RunScopes((text) => {
   strayed = true;
