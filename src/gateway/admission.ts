@@ -107,7 +107,7 @@ export function createAdmission({ telemetry, limits, budget, ...runtime }: Admis
   };
 }
 
-/** A quota. A refused caller is told when there should be room, estimated from the rate of releases. */
+/** A quota. The error to a refused caller says when there should be room, estimated from the rate of releases. */
 class Quota {
   readonly #what: string;
   readonly #max: number;

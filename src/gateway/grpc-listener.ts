@@ -12,7 +12,7 @@ import { ensureListenable, isLoopback, listenError, ListenError } from './listen
 export interface ServerTls {
   readonly cert: Buffer;
   readonly key: Buffer;
-  /** Callers must present a certificate of these authorities. If absent, callers need no certificate. */
+  /** Callers must present a certificate of these authorities. Undefined: callers need no certificate. */
   readonly clientCa?: Buffer;
 }
 

@@ -22,9 +22,9 @@ export class SilentRuns {
   lose(): void {
     const core = this.#core;
     const nowMs = core.context.clock.monotonicMs();
-    // Either this process did not run for a while: then the silence was its own, and heartbeats that came meanwhile
-    // are not handled yet. Or the lease is not sure, so nobody may reach this process: then the holder of the lease
-    // finds out which runs are lost.
+    // Either this process did not run for a while. Then the silence was its own, and heartbeats that came meanwhile are
+    // not handled yet. Or the lease is not sure, because this process reaches nobody. Then heartbeats do not reach it
+    // either, and the next holder of the lease finds out which runs are lost.
     const isOwnSilence = nowMs - this.#lookedMs > stalledAfterMs || !core.services.leaseIsSure();
     if (isOwnSilence) for (const entry of core.table.running()) entry.heardMs = nowMs;
     this.#lookedMs = nowMs;

@@ -24,7 +24,7 @@ export interface LinkOptions {
   readonly servers: readonly string[];
   readonly name: string;
   readonly login?: NatsLogin;
-  /** Paths of PEM files, which the client reads at each dial. If absent, TLS is used only if the server requires it. */
+  /** Paths of PEM files, which the client reads at each dial. Undefined: TLS is used only if the server requires it. */
   readonly tls?: NatsTls;
   /** First token of the subjects on which this process receives answers. Default: `_INBOX`. */
   readonly inboxPrefix?: string;

@@ -11,7 +11,7 @@ import type { NatsLink } from './link.ts';
 export type ReplyFailure = 'timeout' | 'linkLost' | 'noResponders';
 
 export interface PendingReply {
-  /** True if no further answer follows. If absent, the first answer is the last. */
+  /** True if no further answer follows. Undefined: the first answer is the last. */
   isLast?(message: Msg): boolean;
   /** Called with the last answer. */
   onReply(message: Msg): void;

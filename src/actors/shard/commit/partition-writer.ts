@@ -178,7 +178,10 @@ export class PartitionWriter {
     throw new TroupeError('STORE_UNAVAILABLE', { message: 'the group was not written; the shard retries it' });
   }
 
-  /** Retries only after errors that leave nothing undecided. All other errors are thrown. */
+  /**
+   * Retries after STORE_UNAVAILABLE, when nothing was done, and after OUTCOME_UNKNOWN. The latter is safe, because
+   * `#commit` finds out unknown outcomes itself and all other calls may be repeated. Other errors are thrown.
+   */
   async #retry<T>(attempt: () => Promise<T>): Promise<T> {
     for (let tries = 1; ; tries += 1) {
       try {

@@ -41,8 +41,8 @@ export class OwedEvents {
   }
 
   /**
-   * Whether the record can remember all owed events, including the event of this decision and those that follow without
-   * a decision of ours.
+   * Whether the record can remember all owed events, including the event of this decision and those that must be
+   * possible after it without waiting.
    */
   mayAdd({ current: { trail } }: Pick<JobEntry, 'current'>, decision: keyof typeof room): boolean {
     const nextToGo = trail[trail.length - (trailLongestMax - room[decision])];

@@ -323,7 +323,7 @@ export class QueueLimiter {
     this.#unserved.setAside(entry);
     if (key === undefined) return;
     key.held -= 1;
-    // While it counted as held, it took a place that another job of its key can use.
+    // This job had taken the turn of a blocked job of its key. That one gets its turn now.
     this.#keys.unblock(key);
   }
 

@@ -1,5 +1,5 @@
 /**
- * The home of limits: this shard keeps, in memory, the accounts of all limits whose name leads to it. A new owner asks
+ * The home of limits: this shard keeps, in memory, the accounts of the limits whose names hash to it. A new owner asks
  * all shards what they use. It grants nothing until it has heard from all of them, or until `forgetMs` have passed: by
  * then, every grant that a silent shard had received is over.
  */

@@ -2,7 +2,7 @@
  * Jobs of a limiter whose handler no live node has, as far as the shard knows. They stand aside of the line, in the
  * order in which their turns came. One message per need stays out as a probe. If the shard is wrong about the nodes,
  * some node claims with that message, and then the next job goes. So jobs that no node can run cost at most one message
- * per need, and no job waits for ever because the shard has a wrong view.
+ * per need, and no job waits forever because the shard has a wrong view.
  *
  * `unroutable`: a message is out for a job that does not count as running. It was sent while a node had the handler, or
  * it is the probe of its need. When the job's turn comes, the message is still there, so the job needs no other.

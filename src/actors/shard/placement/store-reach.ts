@@ -50,7 +50,7 @@ export class StoreReach<Message> {
   #askedMs = -Infinity;
   #asking = false;
   #failures = 0;
-  /** Since when every question has failed, or every question was answered. */
+  /** Since when every question has failed, or since when every question was answered and commits succeeded. */
   #sinceMs: number;
   #isAway = false;
   /** Commits that have failed since the last one succeeded. */
