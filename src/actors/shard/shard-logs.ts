@@ -39,7 +39,7 @@ export class ShardLogs {
   }
 
   /**
-   * Lines that come after `seen`, in order, from the first attempt that has any. All lines of that attempt are
+   * Lines that come after `seen`, in order, from the first attempt that has any. All such lines of that attempt are
    * returned, so an answer is at most as long as the log of one attempt.
    */
   read(jobId: JobId, seen: LogPosition): readonly LogLine[] {

@@ -1,6 +1,6 @@
 /**
- * The verbs that callers may send to a shard. Each item is decided alone, and its slot is answered when the decision is
- * durable.
+ * The verbs that callers may send to a shard. Each item is decided alone. Its slot is answered when the decision is
+ * durable, but a claim is answered at once unless its job may start only once.
  */
 import type {
   CancelItem,
