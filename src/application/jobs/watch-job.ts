@@ -89,8 +89,9 @@ export function createWatchJob(parts: WatchJobParts): WatchJob {
           const view = isTerminal(record.state) ? first : await reader.read(context.tenant, id, knownSeq);
           readAtMs = clock.monotonicMs();
           progress.read(view);
-          // A watch that continues may begin with an older answer than its token.
-          if (view.record.seq >= seenSeq) ({ record } = view);
+          // A watch that continues may begin with an older answer than its token. An end is final, so it is never older,
+          // even if its number is lower, as after a restore from a backup.
+          if (view.record.seq >= seenSeq || isTerminal(view.record.state)) ({ record } = view);
           if (record.seq > seenSeq || isTerminal(record.state)) {
             seenSeq = record.seq;
             linesDue = logs;

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { CallContext } from '../../../../src/application/ports/call-context.ts';
 import type { LiveFeed } from '../../../../src/application/ports/bus.ts';
 import type { JobProgress } from '../../../../src/application/ports/shard-protocol.ts';
+import { resumeToken } from '../../../../src/application/calls/page-token.ts';
 import { createWatchJob, type WatchUpdate } from '../../../../src/application/jobs/watch-job.ts';
 import { isTerminal, type JobRecord } from '../../../../src/domain/job.ts';
 import { decide, type JobCommand } from '../../../../src/domain/transitions.ts';
@@ -207,6 +208,18 @@ describe('watch', () => {
     ]);
     watch.change(succeed);
     await Promise.all([first, again]);
+  });
+
+  it('ends with the final state, though its token has a later number, as after a restore from a backup', async () => {
+    const watch = setUp();
+    watch.change(claim);
+    const done = watch.start(resumeToken(watch.newest().id, 40, undefined));
+    await settle();
+    watch.change(succeed);
+    watch.clock.advance(5_000);
+    await settle();
+    expect([watch.states(), watch.ended()]).toEqual([['SUCCEEDED'], true]);
+    await done;
   });
 
   it('passes progress on without reading, at most one note in 100 ms, and still polls', async () => {
