@@ -126,8 +126,16 @@ export class TroupeError extends Error {
     };
   }
 
-  static fromWire(wire: WireError): TroupeError {
-    return new TroupeError(wire.code, wire);
+  /**
+   * The other side may be of a later version and have codes that this one does not know. Those become INTERNAL_ERROR,
+   * because nobody could say whether they are retryable, or map them.
+   */
+  static fromWire(wire: unknown): TroupeError {
+    const { code, message, ...details } = (wire ?? {}) as Partial<WireError>;
+    if (typeof code !== 'string' || !Object.hasOwn(errorRegistry, code)) {
+      return new TroupeError('INTERNAL_ERROR', { message: 'the answer holds an unknown error' });
+    }
+    return new TroupeError(code, { ...details, ...given({ message }) });
   }
 }
 

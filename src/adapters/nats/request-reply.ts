@@ -3,7 +3,7 @@
  * the shape that the caller expects, or `{"error":WireError}` if the request as a whole failed.
  */
 import type { Msg, Subscription } from '@nats-io/transport-node';
-import { type ErrorCode, errorRegistry, TroupeError, type WireError } from '../../domain/errors.ts';
+import { TroupeError } from '../../domain/errors.ts';
 import type { NatsLink } from './link.ts';
 import type { ReplyFailure, ReplyMux } from './reply-mux.ts';
 
@@ -86,7 +86,7 @@ function readAnswer(message: Msg): Record<string, unknown> {
     throw new TroupeError('OUTCOME_UNKNOWN', { message: 'the answer cannot be decoded', cause: error });
   }
   const { error } = answer as { error?: unknown };
-  if (error !== undefined) throw TroupeError.fromWire(readWireError(error));
+  if (error !== undefined) throw TroupeError.fromWire(error);
   return answer;
 }
 
@@ -94,18 +94,6 @@ function readAnswer(message: Msg): Record<string, unknown> {
 export function asObject(value: unknown): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new TypeError('not a JSON object');
   return value as Record<string, unknown>;
-}
-
-function readWireError(value: unknown): WireError {
-  const wire = value as Partial<WireError> | null;
-  if (typeof wire?.code !== 'string' || !isErrorCode(wire.code)) {
-    return { code: 'INTERNAL_ERROR', message: 'the answer holds an unknown error' };
-  }
-  return { ...wire, code: wire.code, message: wire.message ?? errorRegistry[wire.code].message };
-}
-
-function isErrorCode(code: string): code is ErrorCode {
-  return Object.hasOwn(errorRegistry, code);
 }
 
 export interface ReplyOptions {

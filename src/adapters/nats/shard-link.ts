@@ -41,8 +41,15 @@ export class NatsShardClient implements ShardClient {
     if (!Array.isArray(results) || results.length !== items.length) {
       throw new TroupeError('OUTCOME_UNKNOWN', { message: 'the shard answered with a wrong number of results' });
     }
+    if (!results.every(isResult)) {
+      throw new TroupeError('OUTCOME_UNKNOWN', { message: 'the shard answered with a result of another form' });
+    }
     return results as readonly ItemResult<ShardVerbs[V]['result']>[];
   }
+}
+
+function isResult(result: unknown): boolean {
+  return typeof result === 'object' && result !== null && ('ok' in result || 'error' in result);
 }
 
 export class NatsShardServer implements ShardServer {

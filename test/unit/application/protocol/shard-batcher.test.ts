@@ -117,6 +117,21 @@ describe('shard batcher', () => {
     expect(await Promise.all(doomed)).toEqual(['SHARD_UNAVAILABLE', 'SHARD_UNAVAILABLE']);
   });
 
+  it('takes an error that this version does not know as an internal one', async () => {
+    const { batcher, batches, endTurn } = setUp();
+    const outcomes = [0, 1, 2].map((number) => batcher.call(0, 'report', completion(number)));
+    endTurn();
+    const later = { error: { code: 'OF_A_LATER_VERSION', message: 'm' } };
+    const none = { error: { code: 'toString' } };
+    batches[0]?.answer([later, none, recorded] as unknown as ItemResult<unknown>[]);
+    const errors = await Promise.all(outcomes.slice(0, 2).map((outcome) => outcome.catch((error: unknown) => error)));
+    expect(errors.map((error) => error instanceof TroupeError && [error.code, error.retryable])).toEqual([
+      ['INTERNAL_ERROR', false],
+      ['INTERNAL_ERROR', false],
+    ]);
+    await expect(outcomes[2]).resolves.toEqual(recorded.ok);
+  });
+
   it('treats an answer that is too short as a bug of the other side', async () => {
     const { batcher, batches, endTurn } = setUp();
     const call = codeOf(batcher.call(0, 'report', completion(1)));
