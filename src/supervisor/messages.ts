@@ -14,10 +14,11 @@ export type OrderReply = { readonly ok: true } | { readonly ok: false; readonly 
 
 /**
  * The outcome of `startChild`. The error is INVALID_ARGUMENT for a wrong spec or a name that is taken, and BACKLOG_FULL
- * if the supervisor has `maxChildren` children.
+ * if the supervisor has `maxChildren` children. `existing` is the child that has the name, unless it is stopping.
  */
 export type StartChildReply =
-  { readonly ok: true; readonly ref: ActorRef<never> } | { readonly ok: false; readonly error: TroupeError };
+  | { readonly ok: true; readonly ref: ActorRef<never> }
+  | { readonly ok: false; readonly error: TroupeError; readonly existing?: ActorRef<never> };
 
 /** A child as its supervisor sees it. */
 export interface ChildStatus {

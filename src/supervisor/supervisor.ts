@@ -220,8 +220,11 @@ class Supervisor implements Behavior<Message> {
   // --- requests ------------------------------------------------------------------------------------------------------
 
   #startChild(spec: ChildSpec): StartChildReply {
-    if (this.#children.get(spec.name) !== undefined)
-      return refused(`a child named ${spec.name} already exists; choose another name`);
+    const existing = this.#children.get(spec.name);
+    if (existing !== undefined) {
+      const refusal = refused(`a child named ${spec.name} already exists; choose another name`);
+      return existing.wanted === 'gone' ? refusal : { ...refusal, existing: existing.handle.ref };
+    }
     if (this.#children.size >= this.#spec.maxChildren) {
       return {
         ok: false,

@@ -66,6 +66,10 @@ export interface WorkerHarness {
   logThrough: number;
   /** Messages that were moved to a handler route. */
   readonly moved: WorkMessage[];
+  /** How often a consumer was asked for. */
+  routesAsked: number;
+  /** `slow` are there after ten seconds. */
+  consumers: 'up' | 'slow';
   /** The queues in the shared configuration. */
   readonly queues: Map<string, number>;
   /** What the stream reports about its routes. */
@@ -128,6 +132,8 @@ export async function createWorkerHarness(threads = 2, bounds: Partial<WorkerLim
       logThrough: 0,
       moved: [],
     },
+    routesAsked: 0,
+    consumers: 'up',
     queues: new Map([['default/default', 1]]),
     waiting: [],
     stop: [],
@@ -211,7 +217,11 @@ export async function createWorkerHarness(threads = 2, bounds: Partial<WorkerLim
           pull: ({ route, batch, expiresMs }) =>
             new Promise((resolve) => harness.pulls.push({ route, batch, expiresMs, resolve })),
           release: (ackTo, delayMs) => void harness.givenBack.push({ ackTo, delayMs }),
-          ensureRoute: () => Promise.resolve(),
+          ensureRoute: async () => {
+            harness.routesAsked += 1;
+            if (harness.consumers === 'slow')
+              await new Promise<void>((resolve) => void kit.clock.setTimer(10_000, resolve));
+          },
           removeRoute: () => Promise.reject(new Error('not expected of a worker')),
           routes: () => Promise.resolve(harness.waiting),
         },

@@ -15,8 +15,15 @@
 import type { HandlerFleet } from '../../application/jobs/handler-fleet.ts';
 import type { WorkRoute, RouteDepth } from '../../application/ports/bus.ts';
 import type { SharedConfig } from '../../application/ports/membership.ts';
+import type { TroupeError } from '../../domain/errors.ts';
 import { type HandlerNeed, needText } from '../../domain/handler-need.ts';
-import { type ChildSpec, type StartChildReply, supervise, type SupervisorMessage } from '../../supervisor/index.ts';
+import {
+  type ChildSpec,
+  type ChildStatus,
+  type StartChildReply,
+  supervise,
+  type SupervisorMessage,
+} from '../../supervisor/index.ts';
 import { type ActorContext, type ActorDefinition, type ActorRef, ask, type Behavior } from '../../kernel/index.ts';
 import { pullerActor } from './puller-actor.ts';
 import type { AttemptsMessage } from './attempts-message.ts';
@@ -29,7 +36,8 @@ type QueueWatchMessage =
   | { readonly kind: 'look' }
   | { readonly kind: 'seen'; readonly outcome: Outcome<readonly RouteDepth[]> }
   | { readonly kind: 'ready'; readonly route: WorkRoute; readonly outcome: Outcome<void> }
-  | { readonly kind: 'begun'; readonly name: string; readonly outcome: Outcome<StartChildReply> };
+  | { readonly kind: 'begun'; readonly name: string; readonly outcome: Outcome<StartChildReply> }
+  | { readonly kind: 'found'; readonly outcome: Outcome<readonly ChildStatus[]> };
 
 /** The first job of a level or a handler route may wait this long. A new queue comes by a watch and does not wait. */
 const lookEveryMs = 1_000;
@@ -112,6 +120,8 @@ class QueueWatch implements Behavior<QueueWatchMessage> {
     const look = (): void => void context.self.tell({ kind: 'look' });
     this.#stopListening = [config.onChange(look), services.handlers.onChange(look)];
     look();
+    const found = this.#ask<readonly ChildStatus[]>((reply) => ({ kind: 'listChildren', reply }));
+    context.pipeToSelf(found, (outcome) => ({ kind: 'found', outcome }));
   }
 
   receive(message: QueueWatchMessage): void {
@@ -128,6 +138,9 @@ class QueueWatch implements Behavior<QueueWatchMessage> {
         break;
       case 'begun':
         this.#begun(message.name, message.outcome);
+        break;
+      case 'found':
+        this.#found(message.outcome);
         break;
     }
   }
@@ -198,19 +211,20 @@ class QueueWatch implements Behavior<QueueWatchMessage> {
     }
     if (!this.#pulled.has(name)) return;
     const spec = pullerSpec(name, route, this.#services, this.#runs);
-    const { clock } = this.#context;
-    const begun = ask<SupervisorMessage, StartChildReply>(
-      this.#queues,
-      (reply) => ({ kind: 'startChild', spec, reply }),
-      { timeoutMs: startMs, clock },
-    );
+    const begun = this.#ask<StartChildReply>((reply) => ({ kind: 'startChild', spec, reply }));
     this.#context.pipeToSelf(begun, (outcome) => ({ kind: 'begun', name, outcome }));
   }
 
-  /** A route whose puller was refused does not count as pulled, or nobody would ever start one for it. */
+  #ask<Reply>(request: (reply: ActorRef<Reply>) => SupervisorMessage): Promise<Reply> {
+    return ask(this.#queues, request, { timeoutMs: startMs, clock: this.#context.clock });
+  }
+
+  /**
+   * A route whose puller was refused does not count as pulled, or nobody would ever start one for it. A puller that is
+   * there already is as good: an earlier request of this actor, or of the one before it, has started it.
+   */
   #begun(name: string, outcome: Outcome<StartChildReply>): void {
-    const refusal =
-      outcome.status === 'rejected' ? (outcome.reason as unknown) : outcome.value.ok ? undefined : outcome.value.error;
+    const refusal = outcome.status === 'rejected' ? (outcome.reason as unknown) : refusalOf(outcome.value);
     if (refusal === undefined) {
       this.#isFull = false;
       return;
@@ -219,6 +233,15 @@ class QueueWatch implements Behavior<QueueWatchMessage> {
     this.#pulled.delete(name);
     if (!this.#isFull) this.#context.log.warn({ err: refusal, route: name }, 'no puller for a route; tried again');
     this.#isFull = true;
+  }
+
+  /**
+   * The pullers of the actor before this one, which has failed. Those of routes that nobody wants yet end here, because
+   * nobody else knows of them. If one is wanted after all, the next look starts it again.
+   */
+  #found(outcome: Outcome<readonly ChildStatus[]>): void {
+    if (outcome.status === 'rejected') return;
+    for (const { name } of outcome.value) if (!this.#pulled.has(name)) this.#leave(name);
   }
 
   #leave(name: string): void {
@@ -260,6 +283,10 @@ class QueueWatch implements Behavior<QueueWatchMessage> {
     if (!this.#unserved.delete(name)) return;
     this.#services.metrics.unserved.set(0, unservedLabels(route));
   }
+}
+
+function refusalOf(reply: StartChildReply): TroupeError | undefined {
+  return reply.ok || reply.existing !== undefined ? undefined : reply.error;
 }
 
 function unservedLabels({ tenant, queue, need }: WorkRoute & { readonly need: HandlerNeed }): Record<string, string> {
