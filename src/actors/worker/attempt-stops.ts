@@ -31,6 +31,17 @@ export class AttemptStops {
     for (const { runId } of this.#parts.runs.all()) this.stop(runId, 'drain');
   }
 
+  /**
+   * The actor ends, and what it knows of its runs with it. So their code must end, too: nobody could stop it any more,
+   * while the shards give their jobs to other nodes.
+   */
+  abandon(): void {
+    const { services, runs } = this.#parts;
+    for (const { runId, phase } of runs.all()) {
+      if (phase === 'handed' || phase === 'running') services.pool.cancel(runId);
+    }
+  }
+
   drain(done: () => void): void {
     this.isDraining = true;
     this.#onDrained = done;

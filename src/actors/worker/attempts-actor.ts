@@ -65,6 +65,7 @@ function startAttempts(services: WorkerServices, context: ActorContext<AttemptsM
     },
     onStop() {
       parts.heldSlots.stop();
+      stops.abandon();
       reports.stop();
     },
   };

@@ -89,45 +89,6 @@ describe('the workers of a node', () => {
     expect(pulled()).toEqual(['second']);
   });
 
-  it('know their pullers again when the watch of the queues is started again, and leave those of deleted queues', async () => {
-    await idle();
-    worker.waiting = [{ tenant: 'default', queue: 'default', level: 4, messages: 1 }];
-    worker.queues.set('default/second', 1);
-    await worker.kit.advance(5_000);
-    const pullers = (): string[] =>
-      worker.kit.system
-        .tree()
-        .filter(({ kind }) => kind === 'puller')
-        .map(({ path }) => path.slice('/workers/queues/'.length))
-        .sort();
-    expect(pullers()).toEqual(['default.default', 'default.default^4', 'default.second']);
-    worker.waiting = [];
-    worker.queues.delete('default/second');
-    worker.kit.system.refAt<unknown>('/workers/queue-watch').tell({ kind: 'seen', outcome: { status: 'fulfilled' } });
-    await worker.kit.advance(5_000);
-    expect(pullers()).toEqual(['default.default']);
-    const asked = worker.routesAsked;
-    await worker.kit.advance(5_000);
-    expect(worker.routesAsked).toBe(asked);
-    expect(worker.kit.logEntries.filter(({ message }) => message.startsWith('no puller'))).toEqual([]);
-    worker.queues.clear();
-    await worker.kit.advance(10_000);
-    expect([pullers(), worker.slots.reserved]).toEqual([[], 0]);
-  });
-
-  it('go on to pull a route that was left and wanted again while its consumer was made', async () => {
-    worker.consumers = 'slow';
-    worker.queues.set('default/second', 1);
-    await worker.kit.advance(1_000);
-    worker.queues.delete('default/second');
-    await worker.kit.advance(4_000);
-    worker.queues.set('default/second', 1);
-    await worker.kit.advance(30_000);
-    const asked = worker.routesAsked;
-    await worker.kit.advance(5_000);
-    expect(worker.routesAsked).toBe(asked);
-  });
-
   it('begin with every one of thousands of queues, and leave them all', async () => {
     const named = Array.from({ length: 2_000 }, (_, n): [string, number] => [`default/q${n}`, 1]);
     for (const [key, stamp] of named) worker.queues.set(key, stamp);
