@@ -48,6 +48,15 @@ export function toAccepted({ jobId, state, duplicate }: AcceptedJob): Init<wire.
   return { jobId, state: jobStateCodes[state], duplicate };
 }
 
+/** Maps one request of a batch. What is wrong with it is the outcome of this one alone. */
+export function fromBatchedRequest(request: wire.SubmitJobRequest): JobRequest | TroupeError {
+  try {
+    return fromSubmitRequest(request);
+  } catch (error) {
+    return TroupeError.from(error);
+  }
+}
+
 export function fromSubmitRequest(request: wire.SubmitJobRequest): JobRequest {
   const { job, idempotencyKey } = request;
   // A missing job becomes one with an empty handler, which the use case refuses with the name of the field.
@@ -56,7 +65,7 @@ export function fromSubmitRequest(request: wire.SubmitJobRequest): JobRequest {
     handler: job.handler,
     handlerVersion: job.handlerVersion || undefined,
     queue: job.queue,
-    input: fromPayload(job.input),
+    input: fromPayload(job.input, 'job.input'),
     runAtMs: timestampMs(job.runTime),
     queueTimeoutMs: durationMs(job.queueTimeout),
     executionTimeoutMs: durationMs(job.executionTimeout),
@@ -120,7 +129,7 @@ function knownState(code: number, index: number): JobState {
 }
 
 export function fromRetryRequest({ jobId, input, idempotencyKey }: wire.RetryJobRequest): RetryRequest {
-  return { jobId, input: fromPayload(input), idempotencyKey };
+  return { jobId, input: fromPayload(input, 'input'), idempotencyKey };
 }
 
 /** The requested time. Undefined if neither a time nor `now: true` is given, which the use case refuses. */
@@ -139,7 +148,17 @@ function fromUnique(unique: wire.UniqueKey | null): UniqueKey | undefined {
   throw new TroupeError('INVALID_JOB_SPEC', { violations });
 }
 
-function fromPayload(payload: wire.Payload | null): RequestPayload | undefined {
+/**
+ * Refuses `gone`, which only answers have: a job that was read and is submitted again must not run with another input
+ * than it had.
+ */
+function fromPayload(payload: wire.Payload | null, field: string): RequestPayload | undefined {
+  if (payload?.kind === 'gone') {
+    const violations = [
+      { field: `${field}.gone`, description: 'must be absent: the input is gone, state another one' },
+    ];
+    throw new TroupeError('INVALID_JOB_SPEC', { violations });
+  }
   if (payload?.kind === 'data') return { kind: 'bytes', bytes: payload.data ?? new Uint8Array() };
   return payload?.kind === 'json' ? { kind: 'json', json: payload.json ?? '' } : undefined;
 }

@@ -1,8 +1,10 @@
 /** The methods of Jobs and Queues. Each maps a request, calls its use case and maps the answer. */
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import { type JobRequest, payloadBytes } from '../application/jobs/job-request.ts';
+import { TroupeError } from '../domain/errors.ts';
 import { bulkMethods } from './bulk-methods.ts';
 import {
+  fromBatchedRequest,
   fromFilter,
   fromListRequest,
   fromRetryRequest,
@@ -26,7 +28,7 @@ export function jobsService(parts: ServiceParts): UntypedServiceImplementation {
     }),
 
     SubmitJobs: scope.unary('SubmitJobs', async (request, context) => {
-      const jobs = request.requests.map(fromSubmitRequest);
+      const jobs = request.requests.map(fromBatchedRequest);
       const outcomes = await admission.submit(loadOf(jobs), () => useCases.submit.many(context, jobs));
       return {
         outcomes: outcomes.map((outcome) =>
@@ -126,6 +128,7 @@ export function queuesService({ useCases: { queues }, scope }: ServiceParts): Un
  * What a batch counts against the limits of admission. Only the inputs count as bytes; the message limit bounds the
  * rest.
  */
-function loadOf(jobs: readonly JobRequest[]): { readonly jobs: number; readonly bytes: number } {
-  return { jobs: jobs.length, bytes: jobs.reduce((sum, { input }) => sum + (input ? payloadBytes(input) : 0), 0) };
+function loadOf(jobs: readonly (JobRequest | TroupeError)[]): { readonly jobs: number; readonly bytes: number } {
+  const inputs = jobs.map((job) => (job instanceof TroupeError ? undefined : job.input));
+  return { jobs: jobs.length, bytes: inputs.reduce((sum, input) => sum + (input ? payloadBytes(input) : 0), 0) };
 }

@@ -27,8 +27,11 @@ export interface SubmitJobs {
   one(context: CallContext, request: JobRequest): Promise<AcceptedJob>;
   /** Reads no piece before the job is known to be valid. Nothing remains of an input that is not completed. */
   streamed(context: CallContext, open: StreamedRequest, pieces: AsyncIterable<InputPiece>): Promise<AcceptedJob>;
-  /** Submits each job independently. Rejects only if the batch as a whole is invalid. */
-  many(context: CallContext, requests: readonly JobRequest[]): Promise<readonly SubmitOutcome[]>;
+  /**
+   * Submits each job independently. Rejects only if the batch as a whole is invalid. A request that was not
+   * understandable comes as its error, which is its outcome.
+   */
+  many(context: CallContext, requests: readonly (JobRequest | TroupeError)[]): Promise<readonly SubmitOutcome[]>;
 }
 
 export function createSubmitJobs(parts: SubmitParts): SubmitJobs {
@@ -45,7 +48,10 @@ export function createSubmitJobs(parts: SubmitParts): SubmitJobs {
     });
   }
 
-  async function many(context: CallContext, requests: readonly JobRequest[]): Promise<readonly SubmitOutcome[]> {
+  async function many(
+    context: CallContext,
+    requests: readonly (JobRequest | TroupeError)[],
+  ): Promise<readonly SubmitOutcome[]> {
     ensureAwaited(context, clock.nowMs());
     if (requests.length === 0 || requests.length > submitBatchMax) {
       const description = `must hold 1 to ${submitBatchMax} jobs, not ${requests.length}`;
@@ -54,12 +60,13 @@ export function createSubmitJobs(parts: SubmitParts): SubmitJobs {
     // All jobs without a key go to one shard, so that they share commits.
     const shard = shards.peek();
     return Promise.all(
-      requests.map((request) =>
-        one(context, request, shard).then(
+      requests.map(async (request) => {
+        if (request instanceof TroupeError) return { error: request };
+        return one(context, request, shard).then(
           (ok) => ({ ok }),
           (error: unknown) => ({ error: TroupeError.from(error) }),
-        ),
-      ),
+        );
+      }),
     );
   }
 

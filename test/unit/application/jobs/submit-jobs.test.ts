@@ -165,6 +165,14 @@ describe('submit', () => {
     expect([...shards].sort()).toEqual([2, 5]);
   });
 
+  it('refuses what it could not read of a batch in its place, and accepts the others', async () => {
+    const { submit } = setUp();
+    const unreadable = new TroupeError('INVALID_JOB_SPEC');
+    const outcomes = await submit.many(context, [echo, unreadable, echo]);
+    expect(outcomes.map((outcome) => ('ok' in outcome ? 'ok' : outcome.error))).toEqual(['ok', unreadable, 'ok']);
+    expect(await submit.many(context, [unreadable])).toEqual([{ error: unreadable }]);
+  });
+
   it('sends a key always to the same shard, and spreads keys', async () => {
     const { submit, sent, clock } = setUp({ local: [1] });
     for (const idempotencyKey of ['a', 'a', 'b', 'c', 'd', 'e', 'f', 'g']) {
