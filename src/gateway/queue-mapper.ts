@@ -36,7 +36,7 @@ export function toQueue({ queue, quarantines }: QueueView): Init<wire.Queue> {
 }
 
 /**
- * Maps settings. Without a mask, all fields that are present count. Throws INVALID_ARGUMENT for an unknown path, and
+ * Maps settings. Without a mask, or with one that names nothing, all fields that are present count. Throws INVALID_ARGUMENT for an unknown path, and
  * for a 0 that means "none" in the domain.
  */
 export function fromSettings(settings: wire.QueueSettings | null, mask: wire.FieldMask | null = null): SettingsRequest {
@@ -51,7 +51,7 @@ export function fromSettings(settings: wire.QueueSettings | null, mask: wire.Fie
     flow: fromFlow(settings?.flow),
   };
   refuseZeros(request);
-  return mask ? masked(request, mask.paths) : request;
+  return mask !== null && mask.paths.length > 0 ? masked(request, mask.paths) : request;
 }
 
 function fromFlow(flow: wire.FlowRule | null | undefined): FlowRequest | undefined {
@@ -77,7 +77,9 @@ function refuseZeros({ heartbeatTimeoutMs, payloadRetentionMs, maxDepth, maxByte
     'flow.rate.per_second': flow?.rate?.perSecond,
   };
   for (const [path, value] of Object.entries(values)) {
-    if (value === 0) checks.add(`settings.${path}`, 'must not be 0: leave it absent, and name it in update_mask');
+    // A rate is one setting. The mask cannot name a part of it.
+    const what = path.startsWith('flow.rate.') ? 'flow.rate' : path;
+    if (value === 0) checks.add(`settings.${path}`, `must not be 0: leave ${what} absent, and name it in update_mask`);
   }
   checks.ensureNone();
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { type Init, loadContract } from '../../../src/contract/codec.ts';
 import type * as wire from '../../../src/contract/messages.ts';
 import { toTime } from '../../../src/contract/time.ts';
-import { TroupeError } from '../../../src/domain/errors.ts';
+import { type FieldViolation, TroupeError } from '../../../src/domain/errors.ts';
 import { defaultQueueSettings } from '../../../src/domain/queue.ts';
 import { fromSettings } from '../../../src/gateway/queue-mapper.ts';
 
@@ -16,14 +16,16 @@ function asked(settings: Init<wire.QueueSettings>, ...paths: readonly string[]):
   return JSON.parse(JSON.stringify(fromSettings(arrived.settings, arrived.updateMask)));
 }
 
-function violationsOf(...question: Parameters<typeof asked>): readonly string[] {
+function refusalOf(...question: Parameters<typeof asked>): readonly FieldViolation[] {
   try {
     asked(...question);
     return [];
   } catch (error) {
-    return TroupeError.from(error).violations.map(({ field }) => field);
+    return TroupeError.from(error).violations;
   }
 }
+const violationsOf = (...question: Parameters<typeof asked>): readonly string[] =>
+  refusalOf(...question).map(({ field }) => field);
 
 describe('settings of an update', () => {
   it('are those that are present, where there is no mask', () => {
@@ -49,10 +51,27 @@ describe('settings of an update', () => {
     expect(asked({}, 'flow')).toMatchObject({ flow: { paused: false, maxRunning: 0, fairnessWeights: {} } });
   });
 
+  it('are those that are present, where the mask names none', () => {
+    const arrived = UpdateQueue.requestDeserialize(
+      UpdateQueue.requestSerialize({ settings: { maxDepth: 7 }, updateMask: { paths: [] } }),
+    );
+    expect(fromSettings(arrived.settings, arrived.updateMask)).toMatchObject({ maxDepth: 7 });
+  });
+
   it('that the mask cannot name are refused', () => {
     expect(violationsOf({}, 'max_depth', 'max_size', '*', 'flow.rate.burst')).toEqual(
       Array.from({ length: 3 }, () => 'update_mask'),
     );
+  });
+
+  it('say with each 0 which path of the mask takes the limit away', () => {
+    const zeros = { heartbeatTimeout: toTime(0), payloadRetention: toTime(0), maxDepth: 0, maxBytes: 0 };
+    const flow = { maxRunning: 0, maxRunningPerKey: 0, rate: { perSecond: 0 } };
+    const paths = refusalOf({ ...zeros, flow }).map(
+      ({ description }) => /leave ([a-z._]+) absent/.exec(description)?.[1],
+    );
+    expect(paths).toHaveLength(7);
+    expect(refusalOf({}, ...paths.map(String))).toEqual([]);
   });
 
   it('are never 0 to say none', () => {
