@@ -49,7 +49,8 @@ export function fromJob(job: wire.Job, parseJson: (text: string) => unknown): Jo
     handlerVersion: spec?.handlerVersion || undefined,
     queue: spec?.queue ?? '',
     state,
-    final: state !== 'UNKNOWN' && isTerminal(state),
+    // A state of a later version: the contract says that a job with an end time is final, whatever its state is called.
+    final: state === 'UNKNOWN' ? job.endTime !== null : isTerminal(state),
     seq: job.seq,
     attempt: job.attempt,
     failures: job.failures,
