@@ -9,6 +9,12 @@ import type { AttemptParts } from './attempt-table.ts';
 import type { MessageOf } from './attempts-message.ts';
 import { type NodeAttempt, runIdOf } from './node-attempt.ts';
 
+/**
+ * Runs in one heartbeat. Their notes may take up to 12,000 bytes each, and a heartbeat that does not fit one message is
+ * refused: then all its runs would be taken for lost.
+ */
+const pulsesMax = 50;
+
 export class AttemptHeartbeats {
   readonly #parts: AttemptParts & { readonly stops: AttemptStops };
 
@@ -31,8 +37,11 @@ export class AttemptHeartbeats {
   beat(): void {
     const { services, context, runs } = this.#parts;
     for (const [shard, pulses] of pulsesByShard(runs.all())) {
-      const heard = services.batcher.call(shard, 'heartbeat', { node: services.nodeId, runs: pulses });
-      context.pipeToSelf(heard, (outcome) => ({ kind: 'heartbeat-answered', outcome }));
+      for (let first = 0; first < pulses.length; first += pulsesMax) {
+        const some = pulses.slice(first, first + pulsesMax);
+        const heard = services.batcher.call(shard, 'heartbeat', { node: services.nodeId, runs: some });
+        context.pipeToSelf(heard, (outcome) => ({ kind: 'heartbeat-answered', outcome }));
+      }
     }
     for (const [phase, count] of Object.entries(runs.counts)) services.metrics.runs.set(count, { phase });
     context.describe({ ...runs.counts, slotsFree: services.slots.free });

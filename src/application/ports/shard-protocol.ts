@@ -251,7 +251,8 @@ export const shardVerbs: Readonly<Record<ShardVerb, VerbTraits>> = {
   checkpoint: { answerBytes: () => 256 },
   log: { answerBytes: () => 256 },
   readLog: { answerBytes: () => 400_000 },
-  heartbeat: { answerBytes: () => 256 },
+  // It may name each of its runs again, with a word.
+  heartbeat: { answerBytes: (itemBytes) => itemBytes + 1_024 },
   cancel: { answerBytes: () => 34_816 },
   erase: { answerBytes: () => 34_816 },
   reschedule: { answerBytes: () => 34_816 },

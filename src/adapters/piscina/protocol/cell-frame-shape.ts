@@ -10,6 +10,7 @@ import type { JobId } from '../../../domain/job-id.ts';
 import { logLevels } from '../../../domain/job-log.ts';
 import type { CellCommand, CellEvent } from './cell-frames.ts';
 import { manifestShape } from './manifest-shape.ts';
+import { noteMaxChars } from './thread-messages.ts';
 
 const count = z.int().positive();
 const runId = z.string();
@@ -72,7 +73,7 @@ const event: z.ZodType<CellEvent> = z.discriminatedUnion('kind', [
   z.object({ kind: kind('failed'), reason: z.string() }),
   z.object({ kind: kind('pulse'), vitals }),
   z.object({ kind: kind('started'), runId }),
-  z.object({ kind: kind('progress'), runId, fraction: amount, note: z.string() }),
+  z.object({ kind: kind('progress'), runId, fraction: amount.max(1), note: z.string().max(noteMaxChars) }),
   z.object({ kind: kind('log'), runId, level: z.enum(logLevels), text: z.string() }),
   z.object({ kind: kind('checkpoint'), runId, number: count, payload: ownPayload }),
   z.object({ kind: kind('ended'), runId, outcome, durationMs: amount }),
