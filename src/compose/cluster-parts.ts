@@ -11,7 +11,7 @@ import type { StopRun } from '../actors/shard/shard-services.ts';
 import type { NodeHandlers } from '../actors/worker/node-handlers.ts';
 import type { SlotPool } from '../actors/worker/slot-pool.ts';
 import type { Config } from '../config/index.ts';
-import type { DrainOrder } from './drain-order.ts';
+import type { DrainRequest } from './drain-request.ts';
 import type { ProcessRuntime } from './runtime.ts';
 
 export interface ClusterParts {
@@ -25,7 +25,7 @@ export interface ClusterParts {
   readonly node: Omit<NodeInfo, 'handlers'>;
   readonly shardCount: number;
   readonly startedAtMs: number;
-  readonly order: DrainOrder;
+  readonly order: DrainRequest;
   /** The job cache, if this process is a gateway. */
   readonly cache: JobCache | undefined;
   /**

@@ -1,7 +1,6 @@
-/** Starts and drains the actors of a node: its membership, its shards, its workers. */
+/** Starts the actors of a node: its membership, its shards, its workers. node-drain.ts ends them in order. */
 import { HandlerFleet } from '../application/jobs/handler-fleet.ts';
 import { createQuarantineAwareSource } from '../application/cluster/quarantine-aware-source.ts';
-import type { RunPool } from '../application/ports/run-pool.ts';
 import type { ActorDefinition, ActorRef } from '../kernel/index.ts';
 import type { ShardManagerMessage } from '../actors/shard/shard-manager-actor.ts';
 import type { StopRun } from '../actors/shard/shard-services.ts';
@@ -16,8 +15,8 @@ import { SlotPool } from '../actors/worker/slot-pool.ts';
 import type { HandlerManifest } from '../domain/handler-manifest.ts';
 import { type ChildSpec, supervise } from '../supervisor/index.ts';
 import type { ClusterParts, Wiring } from './cluster-parts.ts';
+import { drainNode } from './node-drain.ts';
 import { nodeAdmin, serveNode } from './node-admin.ts';
-import type { ProcessRuntime } from './runtime.ts';
 import { shardsOf } from './shards-role.ts';
 
 export interface ClusterRoles {
@@ -32,12 +31,6 @@ export interface ClusterRoles {
 }
 
 const root = 'node';
-/** Time after the grace period for handlers that clean up when they are stopped. Slower ones are killed. */
-const stopMaxMs = 3_000;
-/** Time to report the outcomes of the last attempts to their shards. */
-const reportMaxMs = 5_000;
-/** Time to hand the shards over. */
-const shardsMaxMs = 8_000;
 export const adminPath = `/${root}/admin`;
 
 export async function startClusterRoles(parts: ClusterParts): Promise<ClusterRoles> {
@@ -87,7 +80,7 @@ export async function startClusterRoles(parts: ClusterParts): Promise<ClusterRol
   return {
     manifests,
     failed: Promise.race([system.whenStopped(ref), replaced.promise]),
-    drain: (graceMs) => drain(parts, { slots, runs, stopServing }, graceMs),
+    drain: (graceMs) => drainNode({ ...parts, root, slots, runs, stopServing }, graceMs),
   };
 }
 
@@ -201,71 +194,4 @@ function adminOf(parts: ClusterParts, slots: SlotPool | undefined): ActorDefinit
       order.ask();
     },
   });
-}
-
-interface Draining {
-  readonly slots: SlotPool | undefined;
-  readonly runs: ActorRef<AttemptsMessage>;
-  readonly stopServing: () => void;
-}
-
-/**
- * The only way in which a node leaves. It accepts nothing new and announces this. The announcement also makes its
- * shards move to other nodes, a few at a time. If no other node can take them, the node keeps its shards until the
- * outcomes of its last attempts have reached them, and releases them last.
- */
-async function drain(parts: ClusterParts, { slots, runs, stopServing }: Draining, graceMs: number): Promise<void> {
-  const { system, pool, node, runtime } = parts;
-  const began = runtime.clock.monotonicMs();
-  runtime.log.info({ event: 'node.draining', nodeId: node.nodeId, graceMs }, 'node is draining');
-  slots?.close();
-  system.refAt<MembershipMessage>(`/${root}/membership`).tell({ kind: 'drain' });
-  if (pool !== undefined) await drainRuns(runtime, pool, runs, graceMs);
-  if (node.roles.includes('shards')) {
-    const shardManager = system.refAt<ShardManagerMessage>(`/${root}/shards`);
-    const released = settlement(runtime, (done) => shardManager.tell({ kind: 'drain', done }));
-    if (!(await released(shardsMaxMs))) runtime.log.warn({}, 'shards not handed over in time; others take them over');
-  }
-  stopServing();
-  const tookMs = Math.round(runtime.clock.monotonicMs() - began);
-  runtime.log.info({ event: 'node.drained', nodeId: node.nodeId, tookMs }, 'node has drained');
-}
-
-/**
- * Attempts may end by themselves within the grace period. After it they are stopped as cancelled attempts are, and
- * finally their process is killed.
- */
-async function drainRuns(
-  runtime: ProcessRuntime,
-  pool: RunPool,
-  runs: ActorRef<AttemptsMessage>,
-  graceMs: number,
-): Promise<void> {
-  const ended = settlement(runtime, (done) => runs.tell({ kind: 'drain', done }));
-  if (!(await ended(graceMs))) {
-    runs.tell({ kind: 'stop-all' });
-    await ended(stopMaxMs);
-  }
-  await pool.stop(0);
-  if (!(await ended(reportMaxMs)))
-    runtime.log.warn({}, 'outcomes not reported in time; their jobs run again elsewhere');
-}
-
-/** Calls `ask` once. The returned function waits for the answer and resolves with whether it came in time. */
-function settlement(
-  runtime: ProcessRuntime,
-  ask: (done: () => void) => boolean,
-): (withinMs: number) => Promise<boolean> {
-  const answer = Promise.withResolvers<true>();
-  const done = (): void => answer.resolve(true);
-  if (!ask(done)) done();
-  return async (withinMs) => {
-    let cancel: () => void = () => undefined;
-    const late = new Promise<false>((resolve) => {
-      cancel = runtime.clock.setTimer(withinMs, () => resolve(false));
-    });
-    const inTime = await Promise.race([answer.promise, late]);
-    cancel();
-    return inTime;
-  };
 }

@@ -18,7 +18,7 @@ import type { Readiness } from '../gateway/http-edge.ts';
 import { createJobCache } from '../gateway/job-cache.ts';
 import { natsAccess } from './access.ts';
 import { adminPath, startClusterRoles } from './cluster-roles.ts';
-import { DrainOrder } from './drain-order.ts';
+import { DrainRequest } from './drain-request.ts';
 import { createGatewayRole, createProbes, type GatewayRole } from './gateway-role.ts';
 import { createNodeClient } from './node-admin.ts';
 import { nodeIdentity } from './node-identity.ts';
@@ -105,7 +105,7 @@ async function start(config: Config, version: string, opened: Opened, options: S
     version,
   };
   const shared = { config, runtime, bus, store, router, batcher, shardCount: facts.shardCount };
-  const order = new DrainOrder(log);
+  const order = new DrainRequest(log);
   const startedAtMs = clock.nowMs();
   const cache = config.roles.includes('gateway')
     ? createJobCache({ telemetry, nowMs: () => clock.nowMs() })

@@ -67,10 +67,10 @@ interface Moment {
   readonly nowMs: number;
   readonly random: number;
 }
-/** Creates the first record of a job. It is SCHEDULED if its start lies in the future, and QUEUED otherwise. */
 
 const refused = (refusal: Refusal): Decision => ({ kind: 'refused', refusal });
 
+/** Creates the first record of a job. It is SCHEDULED if its start lies in the future, and QUEUED otherwise. */
 export function acceptJob(input: {
   readonly id: JobId;
   readonly spec: JobSpec;

@@ -2,7 +2,7 @@
  * A shard: the only writer of its jobs. A start of the actor is a recovery: it takes the shard over and reads it from
  * the store, so a crash costs a restart and nothing else. The shard makes every decision in memory and gathers
  * decisions into a group commit. It answers callers and publishes only after the commit is durable. A claim is the
- * exception: it is answered at once (see DESIGN 3.4), unless its job may start only once.
+ * exception: it is answered at once, unless its job may start only once.
  */
 import type { ShardHandler } from '../../application/ports/shard-link.ts';
 import type { ItemResult, ShardVerb, ShardVerbs } from '../../application/ports/shard-protocol.ts';

@@ -19,8 +19,8 @@ import { QueueLimiters } from './flow/queue-limiters.ts';
 import { WorkMessages } from './dispatch/work-messages.ts';
 import { RateMeter } from '../../domain/rate-meter.ts';
 import { type JobEntry, jobFacts, JobTable } from './table/job-table.ts';
-import { PayloadErasure } from './commit/payload-erasure.ts';
-import { OwedEvents } from './dispatch/owed-events.ts';
+import { RecordErasure } from './commit/record-erasure.ts';
+import { TrailRoom } from './dispatch/trail-room.ts';
 import { deposed, OwnershipProof } from './commit/ownership-proof.ts';
 import { PartitionSet } from './commit/partition-set.ts';
 import { ShardKeys } from './keys/shard-keys.ts';
@@ -51,8 +51,8 @@ export class ShardCore {
   /** Counts facts that JetStream has confirmed. */
   readonly published = new RateMeter();
   readonly quotaHome: QuotaHome;
-  readonly owed: OwedEvents;
-  readonly erasure: PayloadErasure;
+  readonly owed: TrailRoom;
+  readonly erasure: RecordErasure;
   readonly logs = new ShardLogs();
   readonly claimsOnRecord = new ClaimsOnRecord();
   readonly nextId: (queueNo: number) => JobId;
@@ -96,8 +96,8 @@ export class ShardCore {
     this.limiters = new QueueLimiters({ shard, epoch, services, context, table, nowMs, work });
     const parts = { shard, epoch, services, context, table, partitions, nowMs };
     this.dispatcher = new Dispatcher({ ...parts, outbox, work, limiters: this.limiters });
-    this.erasure = new PayloadErasure(table, partitions, nowMs);
-    this.owed = new OwedEvents(this.dispatcher, this.#partitions, nowMs);
+    this.erasure = new RecordErasure(table, partitions, nowMs);
+    this.owed = new TrailRoom(this.dispatcher, this.#partitions, nowMs);
     this.quotaHome = new QuotaHome({ shard, epoch: this.epoch, services, context });
     this.#ownership = new OwnershipProof({ shard, epoch: this.epoch, store: services.store, context });
     this.#load(taken);

@@ -3,7 +3,7 @@
  * wire. An item fails on its own: its slot in the reply holds the error.
  */
 import type { AttemptOutcome } from '../../domain/attempt-outcome.ts';
-import type { QuotaLease, QuotaRequest } from '../../domain/quota-lease.ts';
+import type { QuotaLease, QuotaRequest } from '../../domain/quota-account.ts';
 import type { ClusterLoad } from '../../domain/demand.ts';
 import type { WireError } from '../../domain/errors.ts';
 import type { Checkpoint, JobRecord, JobSpec, Payload } from '../../domain/job.ts';
@@ -182,7 +182,7 @@ export interface PlaceResult {
  */
 export type HeldBy = 'pause' | 'running' | 'rate' | 'key';
 
-/** Asks the home of a limit how much of the limit this shard may use. See `domain/quota-lease.ts`. */
+/** Asks the home of a limit how much of the limit this shard may use. See `domain/quota-account.ts`. */
 export interface QuotaItem extends QuotaRequest {
   readonly tenant: string;
   readonly queue: string;

@@ -12,7 +12,7 @@ import type { JobCache } from '../../../src/application/ports/job-cache.ts';
 import type { RunPool } from '../../../src/application/ports/run-pool.ts';
 import type { Store } from '../../../src/application/ports/store.ts';
 import { createUseCases, type UseCases } from '../../../src/application/use-cases.ts';
-import { DrainOrder } from '../../../src/compose/drain-order.ts';
+import { DrainRequest } from '../../../src/compose/drain-request.ts';
 import type { NatsBus } from '../../../src/adapters/nats/connect-nats.ts';
 import { adminPath, type ClusterRoles, startClusterRoles } from '../../../src/compose/cluster-roles.ts';
 import { createNodeClient } from '../../../src/compose/node-admin.ts';
@@ -141,7 +141,7 @@ export class SimNode {
         node: { ...node, roles: ['gateway', 'shards', ...(options.works ? (['workers'] as const) : [])] },
         shardCount: ground.shardCount,
         startedAtMs: clock.nowMs(),
-        order: new DrainOrder(log),
+        order: new DrainRequest(log),
         cache,
         handlersAreTold: false,
         ...(options.works && { pool: this.#ports.pool }),

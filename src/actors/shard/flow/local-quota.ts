@@ -2,7 +2,7 @@
  * What this shard may use of one cluster-wide limit, as granted by the home of the limit. The shard asks while it needs
  * more, or when it has to report that it uses less. Between question and answer it starts nothing, and without an
  * answer it may use nothing more. So the home never counts less than what is in use, whatever message is lost (see
- * `domain/quota-lease.ts`).
+ * `domain/quota-account.ts`).
  */
 import type { QuotaItem, QuotaResult } from '../../../application/ports/shard-protocol.ts';
 

@@ -5,7 +5,7 @@
  */
 import type { QuotaItem, QuotaResult, LimitUse } from '../../../application/ports/shard-protocol.ts';
 import { type LimitName, limitText } from '../../../application/queues/limit-home.ts';
-import { QuotaAccount, forgetMs, type LimitRule } from '../../../domain/quota-lease.ts';
+import { QuotaAccount, forgetMs, type LimitRule } from '../../../domain/quota-account.ts';
 import { defaultMaxRunningPerKey } from '../../../domain/flow-rule.ts';
 import type { ActorContext } from '../../../kernel/index.ts';
 import { type ShardMessage, whenAnswered } from '../shard-message.ts';

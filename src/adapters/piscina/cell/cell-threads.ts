@@ -5,7 +5,7 @@
  * and keeps its place.
  */
 import { CellThread, type CellThreadOptions } from './cell-thread.ts';
-import { displacedBy, outlived } from './thread-eviction.ts';
+import { displacedBy, outlived } from './idle-eviction.ts';
 
 /** How long an ended thread may take to exit. After that it counts as leaked. */
 export const exitMaxMs = 1_000;

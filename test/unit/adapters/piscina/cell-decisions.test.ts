@@ -6,7 +6,7 @@ import { lossesOf } from '../../../../src/adapters/piscina/node/cell-losses.ts';
 import { culpritOf } from '../../../../src/adapters/piscina/cell/memory-culprit.ts';
 import type { PoolRun } from '../../../../src/adapters/piscina/node/pool-run.ts';
 import { RestartPauses } from '../../../../src/adapters/piscina/node/restart-pauses.ts';
-import { displacedBy, outlived } from '../../../../src/adapters/piscina/cell/thread-eviction.ts';
+import { displacedBy, outlived } from '../../../../src/adapters/piscina/cell/idle-eviction.ts';
 import type { JobId } from '../../../../src/domain/job-id.ts';
 
 const well = { rssBytes: 100, eventLoopUtilization: 0, threadsAlive: 8, leaked: 0, orphans: 0, runs: [] };

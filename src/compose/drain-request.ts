@@ -1,10 +1,10 @@
 /**
- * Whether this process is shutting down. The code that started the process stops it, after a signal as after an
- * operator's order.
+ * An operator's request to drain this node, and whether a drain has begun. The code that started the process stops it,
+ * after a signal as after such a request. node-drain.ts has the steps.
  */
 import type { Logger } from '../application/ports/runtime.ts';
 
-export class DrainOrder {
+export class DrainRequest {
   readonly #log: Logger;
   readonly #asked = new AbortController();
   #begun = false;

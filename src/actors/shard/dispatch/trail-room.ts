@@ -16,7 +16,7 @@ import type { PartitionSet } from '../commit/partition-set.ts';
 /** How many events must still fit before each of these decisions. */
 const room = { claim: 3, due: 6, reschedule: 6 } as const;
 
-export class OwedEvents {
+export class TrailRoom {
   readonly #dispatcher: Pick<Dispatcher, 'oldestAtMs'>;
   readonly #partitions: Pick<PartitionSet, 'oldestAtMs'>;
   readonly #nowMs: () => number;

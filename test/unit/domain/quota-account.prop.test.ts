@@ -7,7 +7,7 @@ import {
   QuotaAccount,
   fairShares,
   forgetMs,
-} from '../../../src/domain/quota-lease.ts';
+} from '../../../src/domain/quota-account.ts';
 
 const longAgoMs = -1e9;
 

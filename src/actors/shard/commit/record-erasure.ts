@@ -8,7 +8,7 @@ import { eraseJob } from '../../../domain/payload-life.ts';
 import type { JobTable } from '../table/job-table.ts';
 import type { PartitionSet } from './partition-set.ts';
 
-export class PayloadErasure {
+export class RecordErasure {
   readonly #table: Pick<JobTable, 'recent' | 'remember'>;
   readonly #partitions: Pick<PartitionSet, 'of'>;
   readonly #nowMs: () => number;
