@@ -185,7 +185,7 @@ export class StreamGuard {
     const isLess = isSurelyLess || !(await this.#holdsAll(toFind));
     if (!isCurrent()) return;
     if (isReplaced) {
-      log.warn({ streams: found.created }, 'JetStream lost streams, they were made anew');
+      log.warn({ streams: found.created }, 'JetStream lost streams; they were created again');
       await Promise.all([...this.#streamRepairs].map((repair) => repair()));
       if (!isCurrent()) return;
     }
@@ -216,7 +216,7 @@ export class StreamGuard {
   }
 
   #tellDoubt(): void {
-    this.#options.log.info({}, 'JetStream may have lost what it confirmed last; that is told again');
+    this.#options.log.info({}, 'JetStream may have lost what it confirmed last; it is sent again');
     for (const confirmed of Object.values(this.#confirmed)) confirmed.forget();
     for (const listener of [...this.#doubters]) listener();
   }
@@ -236,7 +236,7 @@ export class StreamGuard {
     if (!isCurrent()) return;
     const isReplaced = found.created !== before?.created;
     if (isReplaced) {
-      log.warn({ buckets: found.created }, 'JetStream lost buckets, they were made anew');
+      log.warn({ buckets: found.created }, 'JetStream lost buckets; they were created again');
       await Promise.all([...this.#bucketRepairs].map((repair) => repair()));
       if (!isCurrent()) return;
     }
