@@ -62,6 +62,24 @@ describe('shard link', () => {
     });
   });
 
+  test('an owner of an earlier version, which lacks a verb: nothing was done, and a later owner may have it', async () => {
+    const asked: string[] = [];
+    const stop = owner.shardServer.serveShard(
+      2,
+      handler(async (verb) => {
+        asked.push(verb);
+        return [];
+      }),
+    );
+    await roundTrip(owner);
+    for (const verb of ['of-a-later-version', 'toString', '__proto__']) {
+      const refusal = await client.shardClient.call(2, verb as 'report', [], 2_000).catch(TroupeError.from);
+      expect(refusal).toMatchObject({ code: 'SHARD_UNAVAILABLE', retryable: true });
+    }
+    expect(asked).toEqual([]);
+    stop();
+  });
+
   test('no answer in time: OUTCOME_UNKNOWN, not before the time', async () => {
     const stop = owner.shardServer.serveShard(
       2,
@@ -146,7 +164,6 @@ describe('shard link', () => {
       ['get', '{"items":5}'],
       ['get', '{"items":[1]}'],
       ['get', 'null'],
-      ['drop-all', '{"items":[]}'],
     ] as const) {
       const answer = await plain.request(`troupe.shard.7.${verb}`, body, { timeout: 2_000 });
       expect(answer.json()).toMatchObject({ error: { code: 'INVALID_ARGUMENT' } });

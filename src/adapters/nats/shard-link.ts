@@ -69,12 +69,21 @@ export class NatsShardServer implements ShardServer {
       subject: this.#names.shardSubject(shard, '*'),
       maxInProgress: this.#maxInProgress,
       answer: async (verb, message) => {
-        if (!isShardVerb(verb)) throw new TroupeError('INVALID_ARGUMENT', { message: 'unknown shard verb' });
+        if (!isShardVerb(verb)) throw unknownVerb();
         const results = await handler(verb, readItems(message));
         return fitResults(results, this.#link.maxPayload);
       },
     });
   }
+}
+
+/**
+ * The caller is of a later version. The answer is retryable, because the next owner may be of that version, too. A
+ * node must not forget the outcome of an attempt meanwhile.
+ */
+function unknownVerb(): TroupeError {
+  const message = 'the owner of the shard is of a version that does not know the request';
+  return new TroupeError('SHARD_UNAVAILABLE', { message, retryAfterMs: 1_000 });
 }
 
 /** Checks the shape only. Items come from our own processes, and the shard checks what it bases decisions on. */
