@@ -156,7 +156,10 @@ export class QueueLimiters {
     for (const [{ tenant, queue }, limiter] of this.#limiters) {
       const limitOf = (key?: string) => ({ tenant, queue, ...given({ key }) });
       const isOfHome = (key?: string): boolean => homeOfLimit(limitOf(key), this.#parts.services.shardCount) === home;
-      for (const { key, using } of limiter.reportUsage(isOfHome, homeEpoch)) uses.push({ ...limitOf(key), using });
+      for (const { key, using } of limiter.reportUsage(isOfHome, homeEpoch)) {
+        // A limit without a row is not used. Waiting jobs may have very many keys, and the answer is one message.
+        if (using > 0) uses.push({ ...limitOf(key), using });
+      }
     }
     return uses;
   }

@@ -25,6 +25,19 @@ it('answers a new home while its lease is sure, and else refuses', async () => {
   await expect(shard.call('limitUse', limitUse)).rejects.toMatchObject({ code: 'SHARD_UNAVAILABLE' });
 });
 
+it('tells a new home what it uses, and no row for each key of a job that only waits', async () => {
+  shard.rules.set('default', {});
+  await shard.start();
+  for (let key = 0; key < 200; key += 1) {
+    await shard.call('submit', { spec: testSpec({ concurrencyKey: `key-${key}` }) });
+  }
+  await shard.kit.advance(2_000);
+  const homes = Array.from({ length: 4 }, (_, home) => shard.call('limitUse', { home, epoch: 2 }));
+  const uses = (await Promise.all(homes)).flatMap((answer) => answer.uses);
+  expect(uses.length).toBeGreaterThan(0);
+  expect(uses.filter(({ using }) => using === 0)).toEqual([]);
+});
+
 it('asks in order, and nothing while its lease is not sure', async () => {
   const { length } = shard.asked;
   expect(length).toBeGreaterThan(0);
