@@ -28,7 +28,7 @@ export type ExplainJob = (record: JobRecord) => Promise<JobWaiting | undefined>;
 
 export interface ExplainJobParts {
   readonly batcher: Pick<ShardBatcher, 'call'>;
-  readonly stats: QueueStatsReader;
+  readonly stats: Pick<QueueStatsReader, 'read'>;
   readonly quarantines: Pick<QueueQuarantines, 'of'>;
   readonly fleet: Pick<HandlerFleet, 'someNodeHas'>;
   readonly clock: Clock;

@@ -10,7 +10,7 @@ import type { QueueStatsReader } from '../queues/queue-stats.ts';
 export type LateCheck = (spec: Omit<JobSpec, 'input'>) => Promise<void>;
 
 export function createLateCheck(parts: {
-  readonly stats: QueueStatsReader;
+  readonly stats: Pick<QueueStatsReader, 'read'>;
   readonly clock: Clock;
   readonly random: Random;
 }): LateCheck {

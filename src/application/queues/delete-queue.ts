@@ -28,7 +28,7 @@ import type { UnfinishedJobs } from '../ports/shard-protocol.ts';
 export interface DeleteQueueParts {
   readonly store: QueueStore;
   readonly catalog: Pick<QueueCatalog, 'announce' | 'retire'>;
-  readonly stats: QueueStatsReader;
+  readonly stats: Pick<QueueStatsReader, 'read'>;
   readonly batcher: Pick<ShardBatcher, 'call'>;
   readonly shardCount: number;
   readonly clock: Clock;

@@ -75,7 +75,7 @@ export interface ManageQueuesParts {
   readonly store: Pick<QueueStore, 'createQueue' | 'findQueue' | 'listQueues' | 'updateQueue'>;
   readonly catalog: QueueCatalog;
   readonly views: QueueViews;
-  readonly stats: QueueStatsReader;
+  readonly stats: Pick<QueueStatsReader, 'read'>;
   readonly remove: DeleteQueue;
   readonly clock: Clock;
 }

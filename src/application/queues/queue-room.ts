@@ -6,6 +6,10 @@
  *
  * A limit may therefore be exceeded by what other gateways admit while an answer is made and used (2 s), each of them
  * no more than the room that it saw. With a single gateway the limit is never exceeded.
+ *
+ * A job that this gateway had admitted when the shards were asked is in their answer, and is not counted again. A submit
+ * that was under way between question and answer may be in the answer or not, so it is counted too: at worst twice,
+ * because counting it not at all would exceed the limit.
  */
 import { TroupeError } from '../../domain/errors.ts';
 import type { Queue } from '../../domain/queue.ts';
@@ -18,8 +22,6 @@ import { type ClusterQueueStats, type QueueStatsReader, statsMaxAgeMs, statsPati
 
 /** Oldest statistics that may refuse a job. */
 const refusalMaxAgeMs = 100;
-/** Resolution in which past admissions are remembered. */
-const tickMs = 50;
 /** How long admissions are remembered. No answer in use was requested earlier than this. */
 const memoryMs = statsMaxAgeMs + 2 * statsPatienceMs;
 const queuesMax = 1_000;
@@ -58,7 +60,7 @@ export function createQueueRoom({ stats, clock, random }: QueueRoomParts): Queue
       if (bytes > (settings.maxBytes ?? Infinity)) throw neverFits(name, bytes, settings.maxBytes ?? 0);
       const mine = entriesOf(queue);
       const look = (answer: ClusterQueueStats): FullQueue | undefined => {
-        const own = mine.since(answer.askedMs);
+        const own = mine.unseenBy(answer.ask);
         const load = { jobs: depthOf(answer.stats) + own.jobs, bytes: answer.stats.openBytes + own.bytes };
         return fullQueue(load, bytes, settings);
       };
@@ -70,14 +72,17 @@ export function createQueueRoom({ stats, clock, random }: QueueRoomParts): Queue
       }
       mine.begin(bytes);
       return () => {
-        mine.end(bytes, clock.monotonicMs());
+        mine.end(bytes, stats.lastAsk(tenant, name), clock.monotonicMs());
       };
     },
   };
 }
 
-interface Tick {
-  readonly fromMs: number;
+/** Submits that ended after one question to the shards and before the next. */
+interface Ended {
+  /** The `ask` of the former. */
+  readonly after: number;
+  lastMs: number;
   jobs: number;
   bytes: number;
 }
@@ -85,31 +90,31 @@ interface Tick {
 /** What this gateway recently admitted to one queue, regardless of the outcome. */
 class Entries {
   #open = { jobs: 0, bytes: 0 };
-  /** Ended submits, grouped by the time of their end, oldest first. */
-  #over: Tick[] = [];
+  /** Oldest first. */
+  #ended: Ended[] = [];
 
   begin(bytes: number): void {
     this.#open.jobs += 1;
     this.#open.bytes += bytes;
   }
 
-  end(bytes: number, nowMs: number): void {
+  end(bytes: number, lastAsk: number, nowMs: number): void {
     this.#open.jobs -= 1;
     this.#open.bytes -= bytes;
-    const fromMs = nowMs - (nowMs % tickMs);
-    let tick = this.#over.at(-1);
-    if (tick?.fromMs !== fromMs) {
-      tick = { fromMs, jobs: 0, bytes: 0 };
+    let ended = this.#ended.at(-1);
+    if (ended?.after !== lastAsk) {
+      ended = { after: lastAsk, lastMs: nowMs, jobs: 0, bytes: 0 };
       this.#forget(nowMs);
-      this.#over.push(tick);
+      this.#ended.push(ended);
     }
-    tick.jobs += 1;
-    tick.bytes += bytes;
+    ended.lastMs = nowMs;
+    ended.jobs += 1;
+    ended.bytes += bytes;
   }
 
-  /** The admissions that statistics requested at that time may not include. */
-  since(askedMs: number): { readonly jobs: number; readonly bytes: number } {
-    const unseen = this.#over.filter(({ fromMs }) => fromMs + tickMs > askedMs);
+  /** The admissions that the answer to that question may not include. */
+  unseenBy(ask: number): { readonly jobs: number; readonly bytes: number } {
+    const unseen = this.#ended.filter(({ after }) => after >= ask);
     return {
       jobs: unseen.reduce((sum, { jobs }) => sum + jobs, this.#open.jobs),
       bytes: unseen.reduce((sum, { bytes }) => sum + bytes, this.#open.bytes),
@@ -118,11 +123,11 @@ class Entries {
 
   isIdle(nowMs: number): boolean {
     this.#forget(nowMs);
-    return this.#open.jobs === 0 && this.#over.length === 0;
+    return this.#open.jobs === 0 && this.#ended.length === 0;
   }
 
   #forget(nowMs: number): void {
-    this.#over = this.#over.filter(({ fromMs }) => nowMs - fromMs <= memoryMs);
+    this.#ended = this.#ended.filter(({ lastMs }) => nowMs - lastMs <= memoryMs);
   }
 }
 

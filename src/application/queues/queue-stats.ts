@@ -18,14 +18,20 @@ export interface ClusterQueueStats {
   readonly shards: number;
   /** Number of shards that did not answer. The statistics do not include their jobs. */
   readonly silent: number;
-  /** When the shards were asked: epoch ms here, monotonic below. */
+  /** When the shards were asked, epoch ms. */
   readonly askedAtMs: number;
-  readonly askedMs: number;
+  /** Number of the question. A later question has a higher number. */
+  readonly ask: number;
 }
 
 export interface QueueStatsReader {
   /** An answer that is at most `maxAgeMs` old (default and maximum: `statsMaxAgeMs`) or is being made. */
   read(tenant: string, queue: string, maxAgeMs?: number): Promise<ClusterQueueStats>;
+  /**
+   * The highest `ask` of the questions about the queue so far. What is done in the shards by now is in every answer
+   * with a higher one.
+   */
+  lastAsk(tenant: string, queue: string): number;
 }
 
 export interface QueueStatsParts {
@@ -35,6 +41,7 @@ export interface QueueStatsParts {
 }
 
 interface Answer {
+  readonly ask: number;
   readonly askedMs: number;
   readonly result: Promise<ClusterQueueStats>;
   made: boolean;
@@ -42,9 +49,10 @@ interface Answer {
 
 export function createQueueStatsReader({ batcher, shardCount, clock }: QueueStatsParts): QueueStatsReader {
   const answers = new Map<string, Answer>();
+  let asks = 0;
 
-  async function askAll(tenant: string, queue: string): Promise<ClusterQueueStats> {
-    const [askedAtMs, askedMs] = [clock.nowMs(), clock.monotonicMs()];
+  async function askAll(tenant: string, queue: string, ask: number): Promise<ClusterQueueStats> {
+    const askedAtMs = clock.nowMs();
     const deadlineAtMs = askedAtMs + statsPatienceMs;
     let [stats, silent] = [noStats, 0];
     await everyShard(shardCount, async (shard) => {
@@ -55,7 +63,7 @@ export function createQueueStatsReader({ batcher, shardCount, clock }: QueueStat
         silent += 1;
       }
     });
-    return { stats, shards: shardCount, silent, askedAtMs, askedMs };
+    return { stats, shards: shardCount, silent, askedAtMs, ask };
   }
 
   return {
@@ -66,9 +74,11 @@ export function createQueueStatsReader({ batcher, shardCount, clock }: QueueStat
       const fresh = known !== undefined && nowMs - known.askedMs < Math.min(maxAgeMs, statsMaxAgeMs);
       if (known !== undefined && (fresh || !known.made)) return known.result;
       answers.delete(key);
+      asks += 1;
       const answer: Answer = {
+        ask: asks,
         askedMs: nowMs,
-        result: askAll(tenant, queue).finally(() => (answer.made = true)),
+        result: askAll(tenant, queue, asks).finally(() => (answer.made = true)),
         made: false,
       };
       answers.set(key, answer);
@@ -76,5 +86,7 @@ export function createQueueStatsReader({ batcher, shardCount, clock }: QueueStat
       if (answers.size > queuesMax && oldest.done !== true) answers.delete(oldest.value);
       return answer.result;
     },
+    // The answer to an older question may still be in use after it was dropped here.
+    lastAsk: (tenant, queue) => answers.get(`${tenant}/${queue}`)?.ask ?? asks,
   };
 }

@@ -45,7 +45,7 @@ export interface WorkerDemandParts {
   readonly membership: Pick<Membership, 'nodes'>;
   readonly catalog: Pick<QueueCatalog, 'find'>;
   readonly quarantines: Pick<QueueQuarantines, 'of'>;
-  readonly stats: QueueStatsReader;
+  readonly stats: Pick<QueueStatsReader, 'read'>;
   readonly clock: Clock;
 }
 

@@ -15,7 +15,7 @@ function setUp() {
       async read() {
         asked += 1;
         const stats = { ...noStats, waiting: [0, 0, 100, 0, 0], oldestReadyAtMs, startsPerSecond: 10 };
-        return { stats, shards: 1, silent: 0, askedAtMs: 0, askedMs: 0 };
+        return { stats, shards: 1, silent: 0, askedAtMs: 0, ask: 1 };
       },
     },
     clock,

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { createQueueRoom, type QueueRoom } from '../../../../src/application/queues/queue-room.ts';
 import {
   createQueueStatsReader,
+  type QueueStatsReader,
   statsMaxAgeMs,
   statsPatienceMs,
 } from '../../../../src/application/queues/queue-stats.ts';
@@ -20,17 +21,19 @@ function queueWith(limits: { readonly maxDepth?: number; readonly maxBytes?: num
 /** Several gateways before one shard. */
 function setUp(gateways = 1) {
   const clock = createManualClock();
-  const shard = { jobs: 0, bytes: 0, perSecond: 0, asked: 0 };
+  const shard = { jobs: 0, bytes: 0, perSecond: 0, asked: 0, counting: Promise.resolve() };
   const call = async () => {
     shard.asked += 1;
+    await shard.counting;
     return { ...noStats, later: shard.jobs, openBytes: shard.bytes, startsPerSecond: shard.perSecond };
   };
   const batcher = { call: call as unknown as ShardBatcher['call'] };
-  const rooms = Array.from({ length: gateways }, () =>
-    createQueueRoom({ stats: createQueueStatsReader({ batcher, shardCount: 1, clock }), clock, random: () => 0 }),
-  );
-  const [room] = rooms as [QueueRoom];
-  return { clock, shard, rooms, room };
+  const all = Array.from({ length: gateways }, () => {
+    const stats = createQueueStatsReader({ batcher, shardCount: 1, clock });
+    return { stats, room: createQueueRoom({ stats, clock, random: () => 0 }) };
+  });
+  const [{ room, stats }] = all as [{ room: QueueRoom; stats: QueueStatsReader }];
+  return { clock, shard, rooms: all.map((gateway) => gateway.room), room, stats };
 }
 
 async function refusal(entering: Promise<unknown>): Promise<TroupeError> {
@@ -78,6 +81,58 @@ describe('the room of a queue', () => {
     const queue = queueWith({ maxDepth: 10 });
     const entered = await Promise.allSettled(Array.from({ length: 50 }, () => room.enter(queue, 1)));
     expect(entered.filter(({ status }) => status === 'fulfilled')).toHaveLength(10);
+  });
+
+  it('counts a job once that was accepted before the shards were asked, in the same moment too', async () => {
+    const { room, shard, stats } = setUp();
+    const queue = queueWith({ maxDepth: 2 });
+    const leave = await room.enter(queue, 1);
+    shard.jobs = 1;
+    leave();
+    expect((await stats.read('default', 'q', 0)).stats.later).toBe(1);
+    await room.enter(queue, 1);
+    expect((await refusal(room.enter(queue, 1))).metadata).toMatchObject({ held: '2' });
+  });
+
+  it.each([0, 1])(
+    'counts a job that is accepted while the shards are asked, of which they counted %i',
+    async (seen) => {
+      const { room, shard, stats } = setUp();
+      const queue = queueWith({ maxDepth: 2 });
+      const leave = await room.enter(queue, 1);
+      const counted = Promise.withResolvers<undefined>();
+      shard.counting = counted.promise;
+      const asking = stats.read('default', 'q', 0);
+      leave();
+      shard.jobs = seen;
+      counted.resolve(undefined);
+      await asking;
+      if (seen === 0) await room.enter(queue, 1);
+      else expect((await refusal(room.enter(queue, 1))).metadata).toMatchObject({ held: '2' });
+    },
+  );
+
+  it('counts exactly what is submitted one after the other, whenever the shards are asked', async () => {
+    const step = fc.record({ passedMs: fc.nat(700), maxAgeMs: fc.nat(1_200), submits: fc.nat(3) });
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 1, max: 20 }), fc.array(step, { maxLength: 20 }), async (max, steps) => {
+        const { room, shard, stats, clock } = setUp();
+        const queue = queueWith({ maxDepth: max });
+        for (const { passedMs, maxAgeMs, submits } of steps) {
+          clock.advance(passedMs);
+          for (let submit = 0; submit < submits; submit += 1) {
+            if (shard.jobs >= max) {
+              expect((await refusal(room.enter(queue, 1))).metadata).toMatchObject({ held: String(max) });
+              continue;
+            }
+            const leave = await room.enter(queue, 1);
+            shard.jobs += 1;
+            leave();
+          }
+          await stats.read('default', 'q', maxAgeMs);
+        }
+      }),
+    );
   });
 
   it('opens soon after the queue has drained, not when the statistics are old', async () => {
