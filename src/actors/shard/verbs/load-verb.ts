@@ -2,26 +2,18 @@
  * What waits and runs in a shard, for autoscalers. It comes from memory. Waiting jobs are counted as they change.
  * Running jobs are scanned, and there are at most as many as the cluster has slots.
  */
+import { shardVerbs } from '../../../application/ports/shard-protocol.ts';
+import { jsonBytes } from '../../../application/protocol/json-bytes.ts';
 import { type ClusterLoad, type JobCount, queueKey, type RunCount } from '../../../domain/demand.ts';
 import { needOf, needText } from '../../../domain/handler-need.ts';
 import type { ShardCore } from '../shard-core.ts';
 import type { Slot } from './batch-reply.ts';
+import { boundedLoad } from './load-bounds.ts';
 
-/** Rows of each kind in one answer. The rest is reported as a sum. */
-const loadRowsMax = 1_000;
-
-interface Rows<T> {
-  readonly kept: readonly T[];
-  /** Jobs in the rows that were left out. */
-  readonly omitted: number;
-}
-
-export function load(core: ShardCore, _item: unknown, slot: Slot<ClusterLoad>): void {
-  const waiting = bounded(waitingIn(core));
-  const running = bounded(runningIn(core));
-  const heldByKey = core.limiters.heldByKey().slice(0, loadRowsMax);
-  const omitted = waiting.omitted + running.omitted;
-  slot.ok({ waiting: waiting.kept, running: running.kept, heldByKey, omitted });
+export function load(core: ShardCore, item: Readonly<Record<string, never>>, slot: Slot<ClusterLoad>): void {
+  const waiting = [...waitingIn(core)];
+  const whole = { waiting, running: runningIn(core), heldByKey: core.limiters.heldByKey() };
+  slot.ok(boundedLoad(whole, shardVerbs.load.answerBytes(jsonBytes(item))));
 }
 
 function* waitingIn({ table }: ShardCore): Generator<JobCount, void> {
@@ -30,7 +22,7 @@ function* waitingIn({ table }: ShardCore): Generator<JobCount, void> {
   }
 }
 
-function runningIn({ table }: ShardCore): Iterable<RunCount> {
+function runningIn({ table }: ShardCore): readonly RunCount[] {
   const counts = new Map<string, { readonly row: Omit<RunCount, 'jobs'>; jobs: number }>();
   for (const { current } of table.running()) {
     if (current.run === undefined) continue;
@@ -43,14 +35,4 @@ function runningIn({ table }: ShardCore): Iterable<RunCount> {
     counts.set(key, count);
   }
   return [...counts.values()].map(({ row, jobs }) => ({ ...row, jobs }));
-}
-
-function bounded<T extends { readonly jobs: number }>(rows: Iterable<T>): Rows<T> {
-  const kept: T[] = [];
-  let omitted = 0;
-  for (const row of rows) {
-    if (kept.length < loadRowsMax) kept.push(row);
-    else omitted += row.jobs;
-  }
-  return { kept, omitted };
 }
