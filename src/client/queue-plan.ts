@@ -41,7 +41,13 @@ export type QueuePlan =
   | { readonly kind: 'undeclared'; readonly name: string };
 
 const { initialMs, maxMs, ...defaultParts } = defaultQueueSettings.retry;
-const defaultRetry: RetryInfo = { ...defaultParts, initialDelayMs: initialMs, maxDelayMs: maxMs };
+
+/** Like the gateway: of the delays, a default follows the one that is stated. */
+function completeRetry(retry: QueueSettingsInput['retry'] = {}): RetryInfo {
+  const initialDelayMs = Math.min(initialMs, retry.maxDelayMs ?? Infinity);
+  const maxDelayMs = Math.max(maxMs, retry.initialDelayMs ?? 0);
+  return { ...defaultParts, initialDelayMs, maxDelayMs, ...retry };
+}
 
 /** Returns the plans in the order of the queues' names. */
 export function planQueues(declared: DeclaredQueues, present: Iterable<QueueInfo>): readonly QueuePlan[] {
@@ -73,7 +79,7 @@ function changesBetween(from: QueueSettingsInput, to: QueueSettingsInput): reado
 function factsOf(input: QueueSettingsInput | QueueSettingsInfo): ReadonlyMap<string, SettingValue> {
   const executionTimeoutMs = input.executionTimeoutMs ?? defaultQueueSettings.executionTimeoutMs;
   const retentionMs = input.retentionMs ?? defaultQueueSettings.retentionMs;
-  const retry = { ...defaultRetry, ...input.retry };
+  const retry = completeRetry(input.retry);
   const flow: FlowInput = input.flow ?? {};
   const weights = Object.entries(flow.fairnessWeights ?? {}).filter(([, weight]) => weight > 1);
   return new Map<string, SettingValue>([
@@ -86,8 +92,7 @@ function factsOf(input: QueueSettingsInput | QueueSettingsInfo): ReadonlyMap<str
     ['retry.maxAttempts', retry.maxAttempts],
     ['retry.initialDelayMs', retry.initialDelayMs],
     ['retry.coefficient', retry.coefficient],
-    // Like the gateway: an initial delay above the maximum raises the maximum.
-    ['retry.maxDelayMs', Math.max(retry.maxDelayMs, retry.initialDelayMs)],
+    ['retry.maxDelayMs', retry.maxDelayMs],
     ['retry.nonRetryableCodes', [...new Set(retry.nonRetryableCodes)].sort().join(' ') || null],
     ['retry.maxLosses', retry.maxLosses ?? maxLossesDefault],
     ['flow.paused', flow.paused ?? false],
@@ -101,7 +106,7 @@ function factsOf(input: QueueSettingsInput | QueueSettingsInfo): ReadonlyMap<str
 
 /** An update keeps what it does not name, so it names every setting. Null removes limits that are not declared. */
 function updateTo(input: QueueSettingsInput): QueueSettingsInput {
-  const retry = { ...defaultRetry, ...input.retry };
+  const retry = completeRetry(input.retry);
   const { flow = {} } = input;
   return {
     executionTimeoutMs: input.executionTimeoutMs ?? defaultQueueSettings.executionTimeoutMs,
@@ -112,7 +117,6 @@ function updateTo(input: QueueSettingsInput): QueueSettingsInput {
     maxBytes: input.maxBytes ?? null,
     retry: {
       ...retry,
-      maxDelayMs: Math.max(retry.maxDelayMs, retry.initialDelayMs),
       nonRetryableCodes: retry.nonRetryableCodes ?? [],
       maxLosses: retry.maxLosses ?? maxLossesDefault,
     },

@@ -96,6 +96,11 @@ function masked(request: SettingsRequest, paths: readonly string[]): SettingsReq
     named(path) ? (value ?? none) : undefined;
   const { retry, flow } = request;
   const { retry: defaultRetry, ...defaults } = defaultQueueSettings;
+  // A default follows the delay that is stated beside it.
+  const statedInitialMs = named('retry.initial_delay') ? retry?.initialMs : undefined;
+  const statedMaxMs = named('retry.max_delay') ? retry?.maxMs : undefined;
+  const initialMs = Math.min(defaultRetry.initialMs, statedMaxMs ?? Infinity);
+  const maxMs = Math.max(defaultRetry.maxMs, statedInitialMs ?? 0);
   const picked: SettingsRequest = {
     executionTimeoutMs: pick('execution_timeout', request.executionTimeoutMs, defaults.executionTimeoutMs),
     heartbeatTimeoutMs: pick('heartbeat_timeout', request.heartbeatTimeoutMs, 0),
@@ -105,9 +110,9 @@ function masked(request: SettingsRequest, paths: readonly string[]): SettingsReq
     maxBytes: pick('max_bytes', request.maxBytes, 0),
     retry: {
       maxAttempts: pick('retry.max_attempts', retry?.maxAttempts, defaultRetry.maxAttempts),
-      initialMs: pick('retry.initial_delay', retry?.initialMs, defaultRetry.initialMs),
+      initialMs: pick('retry.initial_delay', retry?.initialMs, initialMs),
       coefficient: pick('retry.coefficient', retry?.coefficient, defaultRetry.coefficient),
-      maxMs: pick('retry.max_delay', retry?.maxMs, defaultRetry.maxMs),
+      maxMs: pick('retry.max_delay', retry?.maxMs, maxMs),
       nonRetryableCodes: pick('retry.non_retryable_codes', retry?.nonRetryableCodes, []),
       maxLosses: pick('retry.max_losses', retry?.maxLosses, maxLossesDefault),
     },

@@ -58,21 +58,27 @@ function checkCodes(checks: FieldChecks, field: string, codes: readonly string[]
 }
 
 /**
- * The first layer with a value wins, and an empty list is a value. An initial delay above an inherited maximum raises
- * the maximum.
+ * The first layer with a value wins, and an empty list is a value. Of two delays that contradict each other, the one of
+ * the earlier layer wins: an initial delay raises an inherited maximum, and a maximum caps an inherited initial delay.
  */
 export function mergeRetry(layers: readonly RetryLayer[], base: RetryPolicy): RetryPolicy {
   const pick = <K extends keyof RetryPolicy>(key: K): RetryPolicy[K] =>
     layers.find((layer) => layer?.[key] !== undefined)?.[key] ?? base[key];
+  const layerOf = (key: keyof RetryPolicy): number => {
+    const index = layers.findIndex((layer) => layer?.[key] !== undefined);
+    return index === -1 ? layers.length : index;
+  };
   // Nodes of earlier versions publish handlers with wider ranges. Clamp them, because the result must be valid.
   const initialMs = Math.min(pick('initialMs'), delayRange.max);
+  const maxMs = Math.min(pick('maxMs'), delayRange.max);
+  const isCapped = layerOf('maxMs') < layerOf('initialMs');
   const nonRetryableCodes = pick('nonRetryableCodes') ?? [];
   const maxLosses = pick('maxLosses') ?? maxLossesDefault;
   return complete<RetryPolicy>({
     maxAttempts: pick('maxAttempts'),
-    initialMs,
+    initialMs: isCapped ? Math.min(initialMs, maxMs) : initialMs,
     coefficient: Math.min(pick('coefficient'), coefficientRange.max),
-    maxMs: Math.min(Math.max(pick('maxMs'), initialMs), delayRange.max),
+    maxMs: isCapped ? maxMs : Math.max(maxMs, initialMs),
     nonRetryableCodes: nonRetryableCodes.length > 0 ? nonRetryableCodes : undefined,
     maxLosses: maxLosses < maxLossesDefault ? maxLosses : undefined,
   });

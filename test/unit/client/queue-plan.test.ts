@@ -14,6 +14,7 @@ function merged(present: QueueSettingsInfo, input: QueueSettingsInput): QueueSet
     value === undefined ? former : (value ?? undefined);
   const retentionMs = input.retentionMs ?? present.retentionMs;
   const retry = { ...present.retry, ...input.retry };
+  const isCapped = input.retry?.maxDelayMs !== undefined && input.retry.initialDelayMs === undefined;
   const flow = input.flow ?? {};
   const { perSecond = 0, burst } =
     limit<{ readonly perSecond: number; readonly burst?: number }>(flow.rate, present.flow.rate) ?? {};
@@ -26,7 +27,11 @@ function merged(present: QueueSettingsInfo, input: QueueSettingsInput): QueueSet
     executionTimeoutMs: input.executionTimeoutMs ?? present.executionTimeoutMs,
     retentionMs,
     payloadRetentionMs: input.payloadRetentionMs ?? retentionMs,
-    retry: { ...retry, maxDelayMs: Math.max(retry.maxDelayMs, retry.initialDelayMs) },
+    retry: {
+      ...retry,
+      ...(isCapped && { initialDelayMs: Math.min(retry.initialDelayMs, retry.maxDelayMs) }),
+      ...(!isCapped && { maxDelayMs: Math.max(retry.maxDelayMs, retry.initialDelayMs) }),
+    },
     ...(heartbeatTimeoutMs !== undefined && { heartbeatTimeoutMs }),
     ...(maxDepth !== undefined && { maxDepth }),
     ...(maxBytes !== undefined && { maxBytes }),
@@ -123,15 +128,18 @@ const settings: fc.Arbitrary<QueueSettingsInput> = fc.record(
     payloadRetentionMs: fc.constantFrom(60_000, 3_600_000),
     maxDepth: limit(5),
     maxBytes: limit(5),
-    retry: fc.record(
-      {
-        maxAttempts: fc.integer({ min: 1, max: 100 }),
-        initialDelayMs: fc.integer({ min: 1, max: 100_000 }),
-        coefficient: fc.constantFrom(1, 2, 3),
-        nonRetryableCodes: fc.subarray(['A', 'B', 'C']),
-      },
-      { requiredKeys: [] },
-    ),
+    retry: fc
+      .record(
+        {
+          maxAttempts: fc.integer({ min: 1, max: 100 }),
+          initialDelayMs: fc.integer({ min: 1, max: 100_000 }),
+          maxDelayMs: fc.integer({ min: 1, max: 100_000 }),
+          coefficient: fc.constantFrom(1, 2, 3),
+          nonRetryableCodes: fc.subarray(['A', 'B', 'C']),
+        },
+        { requiredKeys: [] },
+      )
+      .filter(({ initialDelayMs = 0, maxDelayMs = Infinity }) => initialDelayMs <= maxDelayMs),
     flow: fc.record(
       {
         paused: fc.boolean(),

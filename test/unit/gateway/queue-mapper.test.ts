@@ -51,6 +51,14 @@ describe('settings of an update', () => {
     expect(asked({}, 'flow')).toMatchObject({ flow: { paused: false, maxRunning: 0, fairnessWeights: {} } });
   });
 
+  it('have a default that follows the delay that is stated beside it', () => {
+    const short = { maxDelay: toTime(500) };
+    expect(asked({ retry: short }, 'retry')).toMatchObject({ retry: { initialMs: 500, maxMs: 500 } });
+    const long = { initialDelay: toTime(90_000) };
+    expect(asked({ retry: long }, 'retry')).toMatchObject({ retry: { initialMs: 90_000, maxMs: 90_000 } });
+    expect(asked({ retry: short }, 'retry.initial_delay')).toMatchObject({ retry: { initialMs: 1_000 } });
+  });
+
   it('are those that are present, where the mask names none', () => {
     const arrived = UpdateQueue.requestDeserialize(
       UpdateQueue.requestSerialize({ settings: { maxDepth: 7 }, updateMask: { paths: [] } }),
