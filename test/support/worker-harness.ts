@@ -77,6 +77,10 @@ export interface WorkerHarness {
   threads: number;
   /** `silent` never answers. */
   shards: 'up' | 'away' | 'silent';
+  /** Requests with these verbs fail after one second. */
+  readonly failing: Set<ShardVerb>;
+  /** Every request to a shard. */
+  readonly asked: ShardVerb[];
   checkpoint: CheckpointResult['kind'];
   claim: 'granted' | 'drop';
   spec: JobSpec;
@@ -140,6 +144,8 @@ export async function createWorkerHarness(threads = 2, bounds: Partial<WorkerLim
     handlers,
     threads,
     shards: 'up',
+    failing: new Set(),
+    asked: [],
     checkpoint: 'recorded',
     claim: 'granted',
     spec: testSpec(),
@@ -161,7 +167,12 @@ export async function createWorkerHarness(threads = 2, bounds: Partial<WorkerLim
   };
 
   async function callShard(verb: ShardVerb, item: unknown): Promise<unknown> {
+    harness.asked.push(verb);
     await Promise.resolve();
+    if (harness.failing.has(verb)) {
+      await new Promise<void>((resolve) => void kit.clock.setTimer(1_000, resolve));
+      throw new TroupeError('SHARD_UNAVAILABLE');
+    }
     if (harness.shards === 'away') throw new TroupeError('SHARD_UNAVAILABLE');
     if (harness.shards === 'silent') return new Promise(() => undefined);
     switch (verb) {

@@ -29,7 +29,8 @@ export class AttemptCheckpoints {
   }
 
   answered(run: NodeAttempt, checkpoint: OfferedCheckpoint, outcome: PromiseSettledResult<CheckpointResult>): void {
-    const { services, context } = this.#parts;
+    const { services, context, runs } = this.#parts;
+    if (!runs.holds(run)) return;
     const { checkpoints, runId } = run;
     if (outcome.status === 'rejected' && TroupeError.from(outcome.reason).retryable && !checkpoints.holdReport) {
       checkpoints.tries += 1;
@@ -46,6 +47,7 @@ export class AttemptCheckpoints {
   }
 
   retry(run: NodeAttempt, checkpoint: OfferedCheckpoint): void {
+    if (!this.#parts.runs.holds(run)) return;
     run.checkpoints.waiting ??= checkpoint;
     run.checkpoints.underWay = false;
     this.#next(run);

@@ -45,7 +45,7 @@ export class AttemptLogs {
 
   answered(run: NodeAttempt, outcome: PromiseSettledResult<LogResult>): void {
     const { log: own, jobId, grant } = run;
-    if (own === undefined) return;
+    if (own === undefined || !this.#parts.runs.holds(run)) return;
     own.underWay = false;
     if (outcome.status === 'rejected') {
       this.#ship(run, retryMs);

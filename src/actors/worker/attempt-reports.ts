@@ -59,7 +59,8 @@ export class AttemptReports {
   }
 
   answered(run: NodeAttempt, outcome: PromiseSettledResult<ReportResult>): void {
-    const { context } = this.#parts;
+    const { context, runs } = this.#parts;
+    if (!runs.holds(run)) return;
     const { runId } = run;
     if (outcome.status === 'rejected') {
       const error = TroupeError.from(outcome.reason);

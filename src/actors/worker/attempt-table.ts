@@ -24,6 +24,11 @@ export class AttemptTable {
     return this.#runs.get(runId);
   }
 
+  /** False once the run is forgotten. An answer about it may still come, and must plan nothing. */
+  holds(run: NodeAttempt): boolean {
+    return this.#runs.get(run.runId) === run;
+  }
+
   all(): readonly NodeAttempt[] {
     return [...this.#runs.values()];
   }
