@@ -59,7 +59,10 @@ export interface FailureCause {
   readonly code?: string;
 }
 
-/** Why an attempt, or the job, did not succeed. Whoever creates it cuts `message` to 1 KiB and `stack` to 4 KiB. */
+/** Most characters of the texts of a failure. Whoever creates one cuts them, and so does a node that is told of one. */
+export const failureMaxChars = { message: 1_000, code: 100, causeMessage: 300, stack: 4_000 } as const;
+
+/** Why an attempt, or the job, did not succeed. */
 export interface Failure {
   readonly reason: FailureReason;
   readonly message: string;

@@ -6,7 +6,13 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { AttemptOutcome, RunPayload } from '../domain/attempt-outcome.ts';
 import { clipped } from '../domain/clipped-text.ts';
-import { failureCausesMax, type Failure, type FailureCause, type FailureReason } from '../domain/job.ts';
+import {
+  failureCausesMax,
+  failureMaxChars,
+  type Failure,
+  type FailureCause,
+  type FailureReason,
+} from '../domain/job.ts';
 import { strictJson } from '../domain/strict-json.ts';
 import type { HandlerContext } from './context.ts';
 import type { AnyHandler } from './definition.ts';
@@ -18,10 +24,6 @@ import { given } from '../domain/given.ts';
 export type HandlerOutcome = Exclude<AttemptOutcome<RunPayload>, { readonly kind: 'released' | 'lost' }>;
 
 const cannotBeShown = 'a value that cannot be shown was thrown';
-const messageMaxChars = 1_000;
-const stackMaxChars = 4_000;
-const causeMaxChars = 300;
-const codeMaxChars = 100;
 
 /** Called at two moments of a run, for example to measure it. */
 export interface ExecutionHooks {
@@ -146,7 +148,7 @@ function outcomeAsTold(thrown: unknown): HandlerOutcome {
     ...given({
       code,
       causes: causes.length > 0 ? causes : undefined,
-      stack: typeof stack === 'string' ? clipped(stack, stackMaxChars) : undefined,
+      stack: typeof stack === 'string' ? clipped(stack, failureMaxChars.stack) : undefined,
     }),
   };
   return { kind: 'failed', failure, retryable };
@@ -163,7 +165,7 @@ function causesOf(thrown: unknown): readonly FailureCause[] {
       if (behind === undefined || behind === null || seen.has(behind) || causes.length >= failureCausesMax) continue;
       seen.add(behind);
       const code = codeOf(behind);
-      const message = clipped(describeThrown(behind), causeMaxChars);
+      const message = clipped(describeThrown(behind), failureMaxChars.causeMessage);
       causes.push({ message, ...given({ code }) });
       follow(behind);
     }
@@ -188,7 +190,7 @@ function membersOf(errors: unknown): readonly unknown[] {
 /** Numbers count too, because database drivers and HTTP clients use them. */
 function codeOf(thrown: unknown): string | undefined {
   const { code } = fieldsOf(thrown);
-  return typeof code === 'string' || typeof code === 'number' ? clipped(String(code), codeMaxChars) : undefined;
+  return typeof code === 'string' || typeof code === 'number' ? clipped(String(code), failureMaxChars.code) : undefined;
 }
 
 interface ThrownFields {
@@ -218,12 +220,12 @@ export function describeThrown(thrown: unknown): string {
   try {
     // A message may have been assigned, so it can be of any type.
     const said: unknown = thrown instanceof Error ? thrown.message || thrown.name : `${String(thrown)} was thrown`;
-    return clipped(String(said), messageMaxChars);
+    return clipped(String(said), failureMaxChars.message);
   } catch {
     return cannotBeShown;
   }
 }
 
 function refused(reason: FailureReason, message: string): HandlerOutcome {
-  return { kind: 'failed', failure: { reason, message: clipped(message, messageMaxChars) }, retryable: false };
+  return { kind: 'failed', failure: { reason, message: clipped(message, failureMaxChars.message) }, retryable: false };
 }

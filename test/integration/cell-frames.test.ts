@@ -24,4 +24,11 @@ describe('a handler that writes to the node by itself', () => {
       expect((await zoo.run('noop').ended).outcome.kind).toBe('succeeded');
     },
   );
+
+  it('is busy once, however often it says that it has started', async () => {
+    zoo = await startPool({ handlerDirs: [zooDir], threads: 1, cells: 1 });
+    const forger = zoo.run('forges', { what: 'second start', runId: 'forges#1' });
+    expect((await forger.ended).outcome.kind).toBe('succeeded');
+    expect(zoo.pool.stats()).toMatchObject({ busy: 0, waiting: 0 });
+  });
 });

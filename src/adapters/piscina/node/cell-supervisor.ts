@@ -206,6 +206,8 @@ export class CellSupervisor implements RunHome {
   #onRunEvent(run: PoolRun, event: RunEvent): void {
     switch (event.kind) {
       case 'started':
+        // A run starts once. A thread can write to the pipe, and the run would count as two.
+        if (run.startedAtMs !== undefined) return;
         run.startedAtMs = this.#options.clock.monotonicMs();
         break;
       case 'progress':

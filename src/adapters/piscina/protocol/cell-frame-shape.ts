@@ -5,7 +5,8 @@
 import { z } from 'zod';
 import type { RunRequest } from '../../../application/ports/run-pool.ts';
 import { blames } from '../../../domain/attempt-outcome.ts';
-import { failureCausesMax, failureReasons } from '../../../domain/job.ts';
+import { clipped } from '../../../domain/clipped-text.ts';
+import { failureCausesMax, failureMaxChars, failureReasons } from '../../../domain/job.ts';
 import type { JobId } from '../../../domain/job-id.ts';
 import { logLevels } from '../../../domain/job-log.ts';
 import type { CellCommand, CellEvent } from './cell-frames.ts';
@@ -26,18 +27,27 @@ const ownPayload = z.discriminatedUnion('kind', [
   z.object({ kind: kind('bytes'), bytes: bytes.transform((view) => new Uint8Array(view)) }),
 ]);
 
-/** Longer than any text that our own code sends. */
-const text = z.string().max(4_096);
+/**
+ * Longer than any text that our own code sends. A text within it is cut to what a failure may hold, because the failure
+ * goes into the record of the job, whose size is bounded.
+ */
+const textMaxChars = 4_096;
+const cutTo = (maxChars: number) =>
+  z
+    .string()
+    .max(textMaxChars)
+    .transform((text) => clipped(text, maxChars));
+const code = cutTo(failureMaxChars.code);
 
 export const failureShape = z.object({
   reason: z.enum(failureReasons),
-  message: text,
-  code: text.exactOptional(),
+  message: cutTo(failureMaxChars.message),
+  code: code.exactOptional(),
   causes: z
-    .array(z.object({ message: text, code: text.exactOptional() }))
+    .array(z.object({ message: cutTo(failureMaxChars.causeMessage), code: code.exactOptional() }))
     .max(failureCausesMax)
     .exactOptional(),
-  stack: text.exactOptional(),
+  stack: cutTo(failureMaxChars.stack).exactOptional(),
 });
 
 const outcome = z.discriminatedUnion('kind', [

@@ -9,8 +9,17 @@ const descriptor = 3;
 /** Writes forged frames to the node. */
 export default defineHandler({
   name: 'forges',
-  input: z.object({ what: z.enum(['noise', 'length', 'body', 'no list', 'no event', 'no outcome', 'wrong type']) }),
-  run({ what }) {
+  input: z.object({
+    what: z.enum(['noise', 'length', 'body', 'no list', 'no event', 'no outcome', 'wrong type', 'second start']),
+    /** The run itself, which it cannot know. */
+    runId: z.string().optional(),
+  }),
+  run({ what, runId = '' }) {
+    if (what === 'second start') {
+      const started = { kind: 'started', runId };
+      writeSync(descriptor, frame([started, started]));
+      return Promise.resolve(undefined);
+    }
     writeSync(descriptor, forged(what));
     return new Promise<undefined>(() => undefined);
   },

@@ -91,6 +91,21 @@ describe('the shape of a frame', () => {
     expect(parseEvents(ended({ kind: 'succeeded' }))).toEqual(ended({ kind: 'succeeded' }));
     const failure = { reason: 'HANDLER_FAILED', message: 'm', code: 'C', stack: 's' };
     expect(parseEvents(ended({ kind: 'failed', retryable: true, failure }))).toBeDefined();
+    const long = 'x'.repeat(4_000);
+    const cause = { message: long, code: long };
+    const [event] =
+      parseEvents(
+        ended({
+          kind: 'failed',
+          retryable: true,
+          failure: { ...failure, message: long, code: long, causes: [cause], stack: long },
+        }),
+      ) ?? [];
+    const told = event?.kind === 'ended' && event.outcome.kind === 'failed' ? event.outcome.failure : undefined;
+    const [{ message, code } = { message: '' }] = told?.causes ?? [];
+    expect([told?.message, told?.code, message, code, told?.stack].map((text) => text?.length)).toEqual([
+      1_000, 100, 300, 100, 4_000,
+    ]);
     for (const outcome of [
       undefined,
       'succeeded',
