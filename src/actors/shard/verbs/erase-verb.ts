@@ -8,7 +8,7 @@ import { TroupeError } from '../../../domain/errors.ts';
 import { isTerminal } from '../../../domain/job.ts';
 import { notEnded } from '../../../domain/payload-life.ts';
 import type { Slot } from './batch-reply.ts';
-import { withRecord } from './job-lookup.ts';
+import { refuse, withRecord } from './job-lookup.ts';
 import type { ShardCore } from '../shard-core.ts';
 
 export function erase(core: ShardCore, { jobId }: EraseItem, slot: Slot<JobView>): void {
@@ -16,10 +16,13 @@ export function erase(core: ShardCore, { jobId }: EraseItem, slot: Slot<JobView>
     throw new TroupeError('OVERLOADED', { retryAfterMs: 500, metadata: { shard: String(core.shard) } });
   }
   const entry = core.table.get(jobId);
-  if (entry !== undefined && !isTerminal(entry.current.state)) throw notEnded(entry.current);
+  if (entry !== undefined && !isTerminal(entry.current.state)) {
+    refuse(core, slot, notEnded(entry.current));
+    return;
+  }
   withRecord(core, jobId, slot, (record) => {
     if (!isTerminal(record.state)) {
-      slot.fail(notEnded(record));
+      refuse(core, slot, notEnded(record));
       return;
     }
     core.erasure.erase(record, (erased) => {

@@ -19,6 +19,21 @@ export function ownershipDoubt({ services }: ShardCore): TroupeError | undefined
 }
 
 /**
+ * Refuses what the memory of this owner forbids. A former owner must not: another owner may have taken the job further,
+ * and whoever asked would believe the answer. Its caller asks again.
+ */
+export function refuse(core: ShardCore, slot: Pick<Slot<never>, 'fail'>, error: TroupeError): void {
+  slot.fail(ownershipDoubt(core) ?? error);
+}
+
+/** Says that the attempt is not the one that holds the job. A former owner cannot know, as with `refuse`. */
+export function sayStale(core: ShardCore, slot: Slot<{ readonly kind: 'stale' }>): void {
+  const doubt = ownershipDoubt(core);
+  if (doubt === undefined) slot.ok({ kind: 'stale' });
+  else slot.fail(doubt);
+}
+
+/**
  * Finds the holder of a key, for an answer that only names this job. The holder must be durable: otherwise the answer
  * could name a job that a crash takes back. And this process must still be the owner: otherwise the key could belong to
  * another job by now.

@@ -1,13 +1,13 @@
 /** Nodes send the logs of their runs, and watchers read them. */
 import type { LogItem, LogResult, ReadLogItem, ReadLogResult } from '../../../application/ports/shard-protocol.ts';
 import type { Slot } from './batch-reply.ts';
-import { notFound, ownershipDoubt } from './job-lookup.ts';
+import { notFound, ownershipDoubt, sayStale } from './job-lookup.ts';
 import type { ShardCore } from '../shard-core.ts';
 
 export function keepLog(core: ShardCore, { jobId, token, after, lines }: LogItem, slot: Slot<LogResult>): void {
   const run = core.table.get(jobId)?.current.run;
   if (run?.token === token) slot.ok({ kind: 'kept', through: core.logs.add(jobId, run.attempt, after, lines) });
-  else slot.ok({ kind: 'stale' });
+  else sayStale(core, slot);
 }
 
 export function readAttemptLog(core: ShardCore, { jobId, seen }: ReadLogItem, slot: Slot<ReadLogResult>): void {

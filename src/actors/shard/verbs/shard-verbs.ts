@@ -31,7 +31,7 @@ import type { Slot } from './batch-reply.ts';
 import { closeQueue } from './close-verb.ts';
 import { erase } from './erase-verb.ts';
 import { grantOf } from './grant.ts';
-import { notFound, ownershipDoubt, withRecord } from './job-lookup.ts';
+import { notFound, ownershipDoubt, refuse, sayStale, withRecord } from './job-lookup.ts';
 import { load } from './load-verb.ts';
 import { place, queueStats } from './queue-verbs.ts';
 import { keepLog, readAttemptLog } from './log-verbs.ts';
@@ -161,7 +161,7 @@ function report(core: ShardCore, { jobId, ...item }: ReportItem, slot: Slot<Repo
       : core.decide(entry, { kind: 'report', ...item }, (record) => {
           slot.ok({ kind: 'recorded', state: record.state });
         });
-  if (decision === undefined || decision.kind === 'refused') slot.ok({ kind: 'stale' });
+  if (decision === undefined || decision.kind === 'refused') sayStale(core, slot);
 }
 
 function checkpoint(core: ShardCore, { jobId, ...item }: CheckpointItem, slot: Slot<CheckpointResult>): void {
@@ -174,16 +174,18 @@ function checkpoint(core: ShardCore, { jobId, ...item }: CheckpointItem, slot: S
   // The same checkpoint again, or one that a later one has overtaken. It counts as recorded once the present record
   // is durable.
   if (entry !== undefined && decision?.refusal === 'unchanged') core.whenDurable(entry, recorded);
-  else slot.ok({ kind: 'stale' });
+  else sayStale(core, slot);
 }
 
 function heartbeat(core: ShardCore, item: HeartbeatItem, slot: Slot<HeartbeatResult>): void {
   const nowMs = core.context.clock.monotonicMs();
+  // A former owner does not know the attempts that its successor has granted.
+  const isSure = ownershipDoubt(core) === undefined;
   const stop: HeartbeatResult['stop'][number][] = [];
   for (const { jobId, token, progress, note } of item.runs) {
     const entry = core.table.get(jobId);
     if (entry?.current.run?.token !== token) {
-      stop.push({ jobId, token, why: 'stale' });
+      if (isSure) stop.push({ jobId, token, why: 'stale' });
       continue;
     }
     entry.heardMs = nowMs;
@@ -203,7 +205,7 @@ function cancel(core: ShardCore, item: CancelItem, slot: Slot<JobView>): void {
     return;
   }
   if (item.unlessRunning === true && entry.current.run !== undefined) {
-    slot.fail(stateForbids(entry.current, ['SCHEDULED', 'QUEUED', 'RETRYING']));
+    refuse(core, slot, stateForbids(entry.current, ['SCHEDULED', 'QUEUED', 'RETRYING']));
     return;
   }
   core.decide(entry, { kind: 'cancel', reason: item.reason });
@@ -216,11 +218,11 @@ function cancel(core: ShardCore, item: CancelItem, slot: Slot<JobView>): void {
 
 function reschedule(core: ShardCore, { jobId, runAtMs = 0 }: RescheduleItem, slot: Slot<JobView>): void {
   const entry = core.table.get(jobId);
-  const refuse = (record: JobRecord): void => {
-    slot.fail(stateForbids(record, ['SCHEDULED', 'RETRYING']));
+  const forbid = (record: JobRecord): void => {
+    refuse(core, slot, stateForbids(record, ['SCHEDULED', 'RETRYING']));
   };
   if (entry === undefined) {
-    withRecord(core, jobId, slot, refuse);
+    withRecord(core, jobId, slot, forbid);
     return;
   }
   // A caller that reschedules a job again and again could make events faster than JetStream takes them. The record
@@ -234,7 +236,7 @@ function reschedule(core: ShardCore, { jobId, runAtMs = 0 }: RescheduleItem, slo
   const decision = core.decide(entry, { kind: 'reschedule', readyAtMs: runAtMs, wallMs: core.wallMs() });
   const isRefused = decision.kind === 'refused' && decision.refusal !== 'unchanged';
   core.whenDurable(entry, (record) => {
-    if (isRefused) refuse(record);
+    if (isRefused) forbid(record);
     else slot.ok({ record });
   });
 }
