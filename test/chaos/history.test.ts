@@ -64,6 +64,19 @@ describe('the check of a history', () => {
     expect(history.check({ events: events.flatMap((one) => [one, one]), executions })).toEqual([]);
   });
 
+  it('allows events of before the end behind it if NATS has lost data, and none that follow the end', () => {
+    const lossy = (late: EventSighting): readonly string[] => {
+      const history = new History();
+      history.accepted('j', 'k');
+      history.excuseEvents();
+      history.saw('final', view('j', 'SUCCEEDED', 3, 42));
+      const executions = [ran('j', 'start'), ran('j', 'end')];
+      return history.check({ events: [event('j', 3, 'succeeded'), late], executions });
+    };
+    expect(lossy(event('j', 1, 'queued'))).toEqual([]);
+    expect(lossy(event('j', 4, 'queued'))).toEqual(['event j.4 (queued) came after the end']);
+  });
+
   it.each(faults)('finds %s', (_what, spoil, complaint) => {
     const story = good();
     spoil(story);
