@@ -5,7 +5,7 @@
 import { numberOf } from './int64.ts';
 import type { Duration, Timestamp } from './messages.ts';
 
-interface TimeParts {
+export interface TimeParts {
   readonly seconds: number;
   readonly nanos: number;
 }

@@ -133,10 +133,10 @@ describe('a NATS client that knows nothing', () => {
 
   it('gets progress', async () => {
     const gate = join(cluster.dir, 'progress.gate');
-    const notes: unknown[] = [];
+    const notes: { readonly jobId: string; readonly note: string }[] = [];
     // Each message is JSON for whoever reads it so, whatever else jobs say.
     live.connection.subscribe(`${cluster.root}.progress.>`, {
-      callback: (_error, message) => void notes.push(message.json()),
+      callback: (_error, message) => void notes.push(message.json<(typeof notes)[number]>()),
     });
     let news = 0;
     live.connection.subscribe(`${cluster.root}.logs.>`, { callback: () => void (news += 1) });
@@ -144,12 +144,13 @@ describe('a NATS client that knows nothing', () => {
     const { jobId: talker } = await troupe.submit('test.talks', { lines: 3, gate });
     await cluster.waitFor('news of lines', () => news > 0, 5_000);
     const { jobId } = await troupe.submit('test.hold', { gate, ledger: join(cluster.dir, 'progress.ledger') });
-    await cluster.waitFor('a note', () => notes.length > 0, 5_000);
-    expect(notes[0]).toMatchObject({ jobId, attempt: 1, fraction: 0.5, note: 'waits at the gate' });
+    // On a busy machine the fraction may be seen a moment before the note.
+    await cluster.waitFor('a note', () => notes.some(({ note }) => note !== ''), 5_000);
+    expect(notes.at(-1)).toMatchObject({ jobId, attempt: 1, fraction: 0.5, note: 'waits at the gate' });
     writeFileSync(gate, '');
     await troupe.wait(jobId);
     await troupe.wait(talker);
-    expect(notes.every((note) => (note as { readonly jobId: string }).jobId === jobId)).toBe(true);
+    expect(notes.every((note) => note.jobId === jobId)).toBe(true);
   });
 });
 

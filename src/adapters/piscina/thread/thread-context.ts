@@ -148,8 +148,9 @@ export function createThreadContext(
     },
     progress(fraction, note) {
       if (!open) return;
-      slot.setProgress(fraction);
+      // The note first: the cell sees the slot at once, and would report the fraction with the note before.
       if (note !== undefined) voice.note(note);
+      slot.setProgress(fraction);
     },
     checkpoint(value) {
       heartbeat();
