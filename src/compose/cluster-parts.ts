@@ -25,7 +25,7 @@ export interface ClusterParts {
   readonly node: Omit<NodeInfo, 'handlers'>;
   readonly shardCount: number;
   readonly startedAtMs: number;
-  readonly order: DrainRequest;
+  readonly drainRequest: DrainRequest;
   /** The job cache, if this process is a gateway. */
   readonly cache: JobCache | undefined;
   /**

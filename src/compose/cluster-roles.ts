@@ -179,19 +179,19 @@ function children(parts: ClusterParts, wiring: Wiring): ChildSpec[] {
 }
 
 function adminOf(parts: ClusterParts, slots: SlotPool | undefined): ActorDefinition<AdminMessage> {
-  const { node, system, bus, pool, startedAtMs, order, cache } = parts;
+  const { node, system, bus, pool, startedAtMs, drainRequest, cache } = parts;
   return nodeAdmin({
     node,
     system,
     pool,
     startedAtMs,
-    isDraining: () => order.draining,
+    isDraining: () => drainRequest.draining,
     quarantines: bus.quarantines,
     slotsFree: () => slots?.free ?? 0,
     handlers: () => parts.pool?.manifests() ?? [],
     replaceCopy: (record) => cache?.replace(record),
     drain: () => {
-      order.ask();
+      drainRequest.ask();
     },
   });
 }

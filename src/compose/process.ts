@@ -105,7 +105,7 @@ async function start(config: Config, version: string, opened: Opened, options: S
     version,
   };
   const shared = { config, runtime, bus, store, router, batcher, shardCount: facts.shardCount };
-  const order = new DrainRequest(log);
+  const drainRequest = new DrainRequest(log);
   const startedAtMs = clock.nowMs();
   const cache = config.roles.includes('gateway')
     ? createJobCache({ telemetry, nowMs: () => clock.nowMs() })
@@ -113,7 +113,7 @@ async function start(config: Config, version: string, opened: Opened, options: S
   opened.push(() => cache?.close());
   opened.begin('workers');
   const handlersAreTold = options.onHandlerNews !== undefined && config.log.pretty;
-  const parts = { ...shared, system, node, order, startedAtMs, cache, handlersAreTold };
+  const parts = { ...shared, system, node, drainRequest, startedAtMs, cache, handlersAreTold };
   const roles = await startClusterRoles({ ...parts, ...given({ pool }) });
   opened.push(startPodCost(config, runtime, { pool, slots: threads }));
   opened.begin('queues');
@@ -122,12 +122,13 @@ async function start(config: Config, version: string, opened: Opened, options: S
   const nodes = createNodeClient({ bus, ownId: identity.nodeId, admin: system.refAt(adminPath), clock });
   const edge = cache && createGatewayRole({ ...shared, nodes, cache });
   const ports = await startEdge(edge, opened);
-  const ready = (): Promise<Readiness> => readiness({ bus, store, router, vitals, draining: order.draining, config });
+  const ready = (): Promise<Readiness> =>
+    readiness({ bus, store, router, vitals, draining: drainRequest.draining, config });
   const { httpPort, watch } = await startProbes(config, runtime, ready, opened);
 
   let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
-    order.begin();
+    drainRequest.begin();
     const { graceMs } = config.shutdown;
     // Both drain at the same time, so that together they take no longer than one grace period.
     await Promise.all([edge?.gateway.stop(graceMs), edge?.scaler?.stop(graceMs), roles.drain(graceMs)]);
@@ -147,7 +148,7 @@ async function start(config: Config, version: string, opened: Opened, options: S
     },
     troubles: () => (bus.health().connected ? vitals.troubles() : []),
     tree: () => system.tree(),
-    drainAsked: order.asked,
+    drainAsked: drainRequest.asked,
     stop: () => (stopped ??= stop()),
   };
 }

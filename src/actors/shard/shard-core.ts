@@ -51,7 +51,7 @@ export class ShardCore {
   /** Counts facts that JetStream has confirmed. */
   readonly published = new RateMeter();
   readonly quotaHome: QuotaHome;
-  readonly owed: TrailRoom;
+  readonly trailRoom: TrailRoom;
   readonly erasure: RecordErasure;
   readonly logs = new ShardLogs();
   readonly claimsOnRecord = new ClaimsOnRecord();
@@ -97,7 +97,7 @@ export class ShardCore {
     const parts = { shard, epoch, services, context, table, partitions, nowMs };
     this.dispatcher = new Dispatcher({ ...parts, outbox, work, limiters: this.limiters });
     this.erasure = new RecordErasure(table, partitions, nowMs);
-    this.owed = new TrailRoom(this.dispatcher, this.#partitions, nowMs);
+    this.trailRoom = new TrailRoom(this.dispatcher, this.#partitions, nowMs);
     this.quotaHome = new QuotaHome({ shard, epoch: this.epoch, services, context });
     this.#ownership = new OwnershipProof({ shard, epoch: this.epoch, store: services.store, context });
     this.#load(taken);
@@ -167,7 +167,7 @@ export class ShardCore {
     const before = entry.current;
     const decision = decide(before, command, this.nowMs(), this.context.random());
     if (decision.kind === 'refused') return decision;
-    const record = this.owed.kept(before, decision.record);
+    const record = this.trailRoom.kept(before, decision.record);
     this.table.replace(entry, record);
     write(record);
     this.limiters.moved(entry, before);
@@ -233,7 +233,7 @@ export class ShardCore {
     this.claimsOnRecord.expire(this.context.clock.monotonicMs());
     this.quotaHome.tick();
     this.dispatcher.tick(nowMs);
-    this.owed.tick();
+    this.trailRoom.tick();
     this.#tellMeasures(nowMs);
     this.context.describe({
       epoch: this.epoch,
@@ -263,7 +263,7 @@ export class ShardCore {
       if (deadline === undefined) return;
       const earlyMs = this.#earlyMs(entry.current, deadline);
       if (earlyMs > 0) this.#deadlines.watch(entry.current, nowMs + earlyMs);
-      else if (deadline.command === 'due' && !this.owed.mayAdd(entry, 'due'))
+      else if (deadline.command === 'due' && !this.trailRoom.mayAdd(entry, 'due'))
         this.#deadlines.watch(entry.current, nowMs + lookAgainMs);
       else this.decide(entry, { kind: deadline.command });
     });

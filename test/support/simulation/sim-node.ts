@@ -141,7 +141,7 @@ export class SimNode {
         node: { ...node, roles: ['gateway', 'shards', ...(options.works ? (['workers'] as const) : [])] },
         shardCount: ground.shardCount,
         startedAtMs: clock.nowMs(),
-        order: new DrainRequest(log),
+        drainRequest: new DrainRequest(log),
         cache,
         handlersAreTold: false,
         ...(options.works && { pool: this.#ports.pool }),

@@ -125,7 +125,7 @@ function claim(core: ShardCore, item: ClaimItem, slot: Slot<ClaimResult>): void 
     slot.ok({ kind: may });
     return;
   }
-  if (!core.owed.mayAdd(entry, 'claim')) {
+  if (!core.trailRoom.mayAdd(entry, 'claim')) {
     slot.ok({ kind: 'later' });
     return;
   }
@@ -227,7 +227,7 @@ function reschedule(core: ShardCore, { jobId, runAtMs = 0 }: RescheduleItem, slo
   }
   // A caller that reschedules a job again and again could make events faster than JetStream takes them. The record
   // could then not remember all that are owed.
-  if (!core.owed.mayAdd(entry, 'reschedule')) {
+  if (!core.trailRoom.mayAdd(entry, 'reschedule')) {
     throw new TroupeError('OVERLOADED', {
       message: 'the last events of the job are not published yet; try again later',
       retryAfterMs: 1_000,
@@ -247,7 +247,7 @@ function get(core: ShardCore, { jobId }: GetItem, slot: Slot<JobView>): void {
     const doubt = ownershipDoubt(core);
     if (doubt !== undefined) slot.fail(doubt);
     else if (record === undefined) slot.fail(notFound(jobId));
-    else slot.ok({ record, ...given({ progress: entry?.progress === undefined ? undefined : entry.progress }) });
+    else slot.ok({ record, ...given({ progress: entry?.progress }) });
   };
   if (entry === undefined) answer(core.table.recent(jobId));
   else core.whenReadable(entry, answer);

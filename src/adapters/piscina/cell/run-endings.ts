@@ -1,12 +1,8 @@
 /** The outcomes that a cell itself gives a run, with the messages that its job shows. */
 import type { RunOutcome } from '../../../application/ports/run-pool.ts';
-import type { FailureReason } from '../../../domain/job.ts';
 import { describeThrown, type HandlerOutcome } from '../../../handlers/execution.ts';
+import { failed } from '../protocol/run-failure.ts';
 import type { HandlerLimits } from './handler-limits.ts';
-
-export function failed(reason: FailureReason, message: string, retryable: boolean): RunOutcome {
-  return { kind: 'failed', failure: { reason, message }, retryable };
-}
 
 /** The outcome of a handler that ended although nobody had asked it to stop. */
 export function unaskedOutcome(outcome: HandlerOutcome): RunOutcome {

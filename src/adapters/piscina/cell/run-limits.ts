@@ -1,7 +1,7 @@
 /** The limits of a run in its thread: when the run must end although nobody asked for it, and with which outcome. */
 import type { RunOutcome } from '../../../application/ports/run-pool.ts';
 import { isPastDeadline, type Run } from './cell-run.ts';
-import { deadlineExceeded } from '../protocol/past-deadline.ts';
+import { deadlineExceeded } from '../protocol/run-failure.ts';
 import { heartbeatLost, timedOut } from './run-endings.ts';
 
 /**

@@ -25,7 +25,7 @@ import { LookAhead, lookAheadMaxRuns } from './look-ahead.ts';
 import { newPoolRun, type PoolRun } from './pool-run.ts';
 import { poolStats, runView } from './pool-views.ts';
 import { IsolatedRuns } from './isolated-runs.ts';
-import { deadlineExceeded } from '../protocol/past-deadline.ts';
+import { deadlineExceeded } from '../protocol/run-failure.ts';
 import { checkProfile } from './run-profile.ts';
 
 const measureEveryMs = 1_000;

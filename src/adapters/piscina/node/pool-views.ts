@@ -45,7 +45,7 @@ export function runView(run: PoolRun, home: RunHome | undefined, nowMs: number):
     ...view,
     startedAgoMs: nowMs - startedAtMs,
     ...given({
-      cellPid: home?.pid === undefined ? undefined : home.pid,
+      cellPid: home?.pid,
       thread: told?.thread,
       pulseAgoMs: told?.quietMs,
     }),
