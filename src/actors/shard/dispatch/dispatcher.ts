@@ -158,8 +158,7 @@ export class Dispatcher {
     const isSentAnew = this.#parts.outbox.takeWiped();
     if (isSentAnew === undefined) return;
     for (const entry of this.#parts.table.entries()) {
-      const { durable } = entry;
-      if (durable?.state !== 'QUEUED' || isSentAnew(durable.id)) continue;
+      if (!isWaiting(entry) || isSentAnew(entry.current.id)) continue;
       if (this.#parts.limiters.standingOf(entry) === 'out') this.#parts.work.add(entry);
     }
     this.#parts.outbox.pump();
@@ -235,5 +234,13 @@ export function createOutbox(parts: OutboxParts): Outbox {
  * comes.
  */
 function isWanted(entry: JobEntry, { attempt, again = 0 }: WorkMessage): boolean {
-  return isLatestMessage(entry, again) && entry.durable?.state === 'QUEUED' && entry.durable.attempt === attempt;
+  return isLatestMessage(entry, again) && isWaiting(entry) && entry.current.attempt === attempt;
+}
+
+/**
+ * Whether the job waits, according to the store and to the last decision. If it was decided that the job no longer
+ * waits, or that it waits anew, it gets its next message once that is durable.
+ */
+function isWaiting({ current, durable }: JobEntry): boolean {
+  return durable?.state === 'QUEUED' && durable.seq === current.seq;
 }

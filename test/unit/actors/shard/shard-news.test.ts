@@ -91,3 +91,24 @@ describe('a wipe of JetStream, of which the shard hears late because its mailbox
     expect(sent.get(after.id)?.map(({ again = 0 }) => again)).toEqual([0]);
   });
 });
+
+describe('a wipe of JetStream while the store is slow to confirm', () => {
+  it('sends no message for a wait that is over: the job gets one when its next wait is durable', async () => {
+    shard = await createShardHarness();
+    await shard.start();
+    const { record } = await shard.call('submit', { spec: testSpec() });
+    await shard.kit.advance(60_000);
+    shard.fates.push(...Array.from({ length: 4 }, () => 'unavailable' as const));
+    const grant = await shard.call('claim', { jobId: record.id, node: 'n', epoch: 1, ackTo: 'x' });
+    if (grant.kind !== 'granted') throw new Error('not granted');
+    const report = { jobId: record.id, token: grant.token, outcome: { kind: 'released' } } as const;
+    void shard.send('report', report);
+    await shard.kit.advance(100);
+    shard.replaceStreams();
+    await shard.kit.advance(100);
+    expect(shard.work, 'while the store says nothing').toHaveLength(1);
+    await shard.kit.advance(20_000);
+    expect((await shard.call('get', { jobId: record.id })).record).toMatchObject({ state: 'QUEUED', seq: 3 });
+    expect(shard.work).toHaveLength(2);
+  });
+});
