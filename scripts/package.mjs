@@ -25,7 +25,9 @@ for (const file of ['proto', 'README.md', 'CHANGELOG.md', 'LICENSE']) {
   cpSync(join(root, file), join(target, file), { recursive: true });
 }
 mkdirSync(join(target, 'scripts'));
-cpSync(join(root, 'scripts', 'troupe.mjs'), join(target, 'scripts', 'troupe.mjs'));
+for (const file of ['troupe.mjs', 'compile-cache.mjs']) {
+  cpSync(join(root, 'scripts', file), join(target, 'scripts', file));
+}
 
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const { name, version, description, license, type, engines, bin } = manifest;

@@ -4,10 +4,10 @@
 // Its exit codes are those of docs/reference/exit-codes.md; a child that a signal ended is 128 and the signal's number.
 import { spawn } from 'child_process';
 import { existsSync } from 'fs';
-import module from 'module';
-import { constants, homedir } from 'os';
+import { constants } from 'os';
 import { dirname, join } from 'path';
 import { fileURLToPath } from 'url';
+import { keepCompiledCode } from './compile-cache.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const carriedNode = join(root, 'node_modules', 'node', 'bin', 'node');
@@ -53,20 +53,6 @@ function beginAnewWithAllocator() {
   if (!stays || isSet || process.platform !== 'linux' || !process.execve || process.channel) return;
   const args = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
   process.execve(process.execPath, args, { ...process.env, ...allocatorEnv });
-}
-
-/**
- * Compiled code, and JavaScript whose types were stripped, lasts from start to start, which halves the CPU of a start. It
- * is kept in the user's own folder: Node runs what it finds there. NODE_DISABLE_COMPILE_CACHE=1 switches it off.
- */
-function keepCompiledCode() {
-  if (process.env.NODE_COMPILE_CACHE) return;
-  try {
-    const caches = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
-    module.enableCompileCache(join(caches, 'troupe', 'compiled'));
-  } catch {
-    // This user has no home. Everything works without the cache.
-  }
 }
 
 if (isNewEnough) {

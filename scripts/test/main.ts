@@ -16,12 +16,12 @@ const isQuick = process.argv.includes('--quick');
 const beganAt = Date.now();
 /** At most three: two that wait and one that computes. The limit bounds memory, too, since each may have a cluster. */
 const bound = { cores: availableParallelism(), sideBySide: 3 };
+const scratch = mkdtempSync(join(tmpdir(), 'troupe-test-'));
 /**
  * Suites start some thousand processes and threads. Code that one of them compiled, the others take from here, for half
- * the CPU.
+ * the CPU. It does not outlive the tests, because handlers in temporary folders would add to it each time.
  */
-const compiledCode = { NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/compiled') };
-const scratch = mkdtempSync(join(tmpdir(), 'troupe-test-'));
+const compiledCode = { NODE_COMPILE_CACHE: join(scratch, 'compiled') };
 const results: StepResult[] = [];
 
 const processes = new Set<StepProcess>();
@@ -143,4 +143,5 @@ if (process.argv.includes('--plan')) {
     console.log(line);
   process.exitCode ??= results.some(({ failed }) => failed > 0) ? 1 : 0;
 }
-rmSync(scratch, { recursive: true, force: true });
+// A process that is just ending may still write what it compiled.
+rmSync(scratch, { recursive: true, force: true, maxRetries: 5 });

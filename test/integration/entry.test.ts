@@ -1,11 +1,21 @@
 // The entry of `troupe`: what stays begins anew with settings of the allocator, as the same process.
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 
 const entry = fileURLToPath(new URL('../../scripts/troupe.mjs', import.meta.url));
 /** Runs whenever a process begins with Node: its pid, its setting, its arguments. */
@@ -41,17 +51,58 @@ it('leaves alone what is over soon, and who has settings already', async () => {
   expect([only?.[1], more]).toEqual(['8', []]);
 });
 
-it('keeps compiled code in the cache of its user, unless it is told not to', async () => {
-  const caches = mkdtempSync(join(tmpdir(), 'troupe-entry-'));
-  const kept = (): readonly string[] => readdirSync(caches, { recursive: true }).map(String);
-  try {
-    await beginnings(['submit', '--help'], { XDG_CACHE_HOME: caches, NODE_DISABLE_COMPILE_CACHE: '1' });
+describe('compiled code', () => {
+  let home: string;
+  const compiled = (): string => join(home, '.cache', 'troupe', 'compiled');
+  const kept = (): readonly string[] => (existsSync(compiled()) ? readdirSync(compiled(), { recursive: true }) : []).map(String);
+
+  beforeEach(() => {
+    home = mkdtempSync(join(tmpdir(), 'troupe-entry-'));
+    return () => {
+      rmSync(home, { recursive: true });
+    };
+  });
+
+  it('is kept in the cache of the user, unless that is switched off', async () => {
+    await beginnings(['submit', '--help'], { HOME: home, NODE_DISABLE_COMPILE_CACHE: '1' });
     expect(kept()).toEqual([]);
-    await beginnings(['submit', '--help'], { XDG_CACHE_HOME: caches });
-    expect(kept().filter((path) => path.startsWith(join('troupe', 'compiled'))).length).toBeGreaterThan(50);
-  } finally {
-    rmSync(caches, { recursive: true });
-  }
+    await beginnings(['submit', '--help'], { XDG_CACHE_HOME: join(home, '.cache') });
+    expect(kept().length).toBeGreaterThan(50);
+    expect(statSync(compiled()).mode & 0o777).toBe(0o700);
+  });
+
+  it('is kept at home if the variable for caches is not a whole path', async () => {
+    await beginnings(['submit', '--help'], { HOME: home, XDG_CACHE_HOME: 'caches' });
+    expect(kept().length).toBeGreaterThan(50);
+    expect(existsSync('caches')).toBe(false);
+  });
+
+  it('is neither kept nor taken where others can write', async () => {
+    mkdirSync(compiled(), { recursive: true });
+    chmodSync(compiled(), 0o777);
+    await beginnings(['submit', '--help'], { HOME: home });
+    expect(kept()).toEqual([]);
+  });
+
+  it.skipIf(process.getuid?.() !== 0)('is neither kept in nor taken from the home of another user', async () => {
+    chownSync(home, 12_345, 12_345);
+    await beginnings(['submit', '--help'], { HOME: home });
+    expect(readdirSync(home)).toEqual([]);
+    mkdirSync(compiled(), { recursive: true, mode: 0o700 });
+    chownSync(compiled(), 12_345, 12_345);
+    await beginnings(['submit', '--help'], { HOME: home });
+    expect(kept()).toEqual([]);
+  });
+
+  it('takes a bounded part of the disk', async () => {
+    const former = join(compiled(), 'v1');
+    mkdirSync(former, { recursive: true, mode: 0o700 });
+    for (let entry = 0; entry < 10_000; entry += 1) writeFileSync(join(former, String(entry)), '');
+    chmodSync(compiled(), 0o700);
+    await beginnings(['submit', '--help'], { HOME: home });
+    expect(existsSync(former)).toBe(false);
+    expect(kept().length).toBeGreaterThan(50);
+  });
 });
 
 it('runs for a user without a home', async () => {
