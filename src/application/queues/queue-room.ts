@@ -58,9 +58,8 @@ export function createQueueRoom({ stats, clock, random }: QueueRoomParts): Queue
       const { tenant, name, settings } = queue;
       if (settings.maxDepth === undefined && settings.maxBytes === undefined) return () => undefined;
       if (bytes > (settings.maxBytes ?? Infinity)) throw neverFits(name, bytes, settings.maxBytes ?? 0);
-      const mine = entriesOf(queue);
       const look = (answer: ClusterQueueStats): FullQueue | undefined => {
-        const own = mine.unseenBy(answer.ask);
+        const own = entriesOf(queue).unseenBy(answer.ask);
         const load = { jobs: depthOf(answer.stats) + own.jobs, bytes: answer.stats.openBytes + own.bytes };
         return fullQueue(load, bytes, settings);
       };
@@ -70,6 +69,8 @@ export function createQueueRoom({ stats, clock, random }: QueueRoomParts): Queue
         const full = look(answer);
         if (full !== undefined) throw queueFull(name, full, drainPerSecond(answer.stats), random());
       }
+      // Taken now, because entries that nobody had begun to use may have been dropped meanwhile.
+      const mine = entriesOf(queue);
       mine.begin(bytes);
       return () => {
         mine.end(bytes, stats.lastAsk(tenant, name), clock.monotonicMs());

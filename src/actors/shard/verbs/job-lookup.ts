@@ -1,6 +1,6 @@
 /** Finds the durable record of a job: in memory, among the recently ended jobs, or in the store. */
 import { TroupeError } from '../../../domain/errors.ts';
-import type { JobRecord } from '../../../domain/job.ts';
+import { isTerminal, type JobRecord } from '../../../domain/job.ts';
 import type { Slot } from './batch-reply.ts';
 import type { ShardCore } from '../shard-core.ts';
 import { whenAnswered } from '../shard-message.ts';
@@ -49,7 +49,10 @@ export function withHolder(
   else slot.fail(doubt);
 }
 
-/** Continues with the record, or fails the slot. */
+/**
+ * Continues with the record, or fails the slot. An owner has every unfinished job of its shard in memory. If the store
+ * has one that is not there, a successor has accepted it, whatever the lease seems to be.
+ */
 export function withRecord(
   core: ShardCore,
   jobId: JobRecord['id'],
@@ -69,6 +72,8 @@ export function withRecord(
   whenAnswered(core.context, 'store', core.services.store.findJob(jobId), (outcome) => {
     if (outcome.status === 'rejected') slot.fail(TroupeError.from(outcome.reason));
     else if (outcome.value === undefined) slot.fail(notFound(jobId));
-    else then(outcome.value);
+    else if (isTerminal(outcome.value.state)) then(outcome.value);
+    else
+      slot.fail(new TroupeError('SHARD_UNAVAILABLE', { message: 'another owner of the shard has accepted the job' }));
   });
 }

@@ -135,6 +135,18 @@ describe('the room of a queue', () => {
     );
   });
 
+  it('counts a job that begins while very many other queues are asked about', async () => {
+    const { room, shard } = setUp();
+    const queue = queueWith({ maxDepth: 1 });
+    const counted = Promise.withResolvers<undefined>();
+    shard.counting = counted.promise;
+    const entering = room.enter(queue, 1);
+    const others = Array.from({ length: 1_000 }, (_, n) => room.enter({ ...queue, name: `q${n}` }, 1));
+    counted.resolve(undefined);
+    await Promise.all([entering, ...others]);
+    expect((await refusal(room.enter(queue, 1))).metadata).toMatchObject({ held: '1' });
+  });
+
   it('opens soon after the queue has drained, not when the statistics are old', async () => {
     const { room, shard, clock } = setUp();
     const queue = queueWith({ maxDepth: 1 });

@@ -1,8 +1,8 @@
 // An owner that is not sure of its lease may be a former one: it says no from memory to nobody, who would believe it.
-import { beforeEach, expect, it } from 'vitest';
+import { beforeEach, expect, it, vi } from 'vitest';
 import type { JobId } from '../../../../../src/domain/job-id.ts';
-import { testSpec } from '../../../../support/jobs.ts';
-import { type ShardHarness, startShardHarness } from '../../../../support/shard-harness.ts';
+import { testRecord, testSpec } from '../../../../support/jobs.ts';
+import { harnessShard, type ShardHarness, startShardHarness } from '../../../../support/shard-harness.ts';
 
 const doubt = { code: 'SHARD_UNAVAILABLE', retryable: true };
 let shard: ShardHarness;
@@ -61,3 +61,15 @@ it('an end is final: who asks to cancel an ended job is told so', async () => {
   shard.lease = false;
   await expect(shard.call('cancel', { jobId, reason: '' })).rejects.toMatchObject({ code: 'JOB_STATE_FORBIDS' });
 });
+
+it.each([false, true])(
+  'a job that only a successor knows is refused nothing, with a lease that is %s',
+  async (lease) => {
+    const { id: jobId, ...record } = testRecord({}, { shard: harnessShard });
+    vi.spyOn(shard.store.jobs, 'findJob').mockResolvedValue({ id: jobId, ...record });
+    shard.lease = lease;
+    await expect(shard.call('cancel', { jobId, reason: '' })).rejects.toMatchObject(doubt);
+    await expect(shard.call('erase', { jobId })).rejects.toMatchObject(doubt);
+    await expect(shard.call('reschedule', { jobId, runAtMs: 1 })).rejects.toMatchObject(doubt);
+  },
+);
