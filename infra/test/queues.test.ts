@@ -46,6 +46,34 @@ function resourcesOf(stack: TerraformStack): Readonly<Record<'queue' | 'apply' |
 const declared = { images: { executionTimeout: '2m', maxDepth: 100 }, default: {} };
 
 describe('the queues of an environment', () => {
+  it('are refused with the path of what contradicts another setting', () => {
+    const images = {
+      executionTimeout: '2m',
+      heartbeatTimeout: '3m',
+      payloadRetention: '366d',
+      retry: { initialDelay: '2m', maxDelay: '1m' },
+    };
+    const problemsOf = (settings: object): readonly string[] => {
+      try {
+        local({ declared: { images: settings } });
+      } catch (error) {
+        if (error instanceof EnvironmentError) return error.problems;
+      }
+      return [];
+    };
+    const { retry, ...others } = images;
+    expect(problemsOf({ retry })).toEqual([
+      'queues.declared.images.retry.maxDelay: must not be less than initialDelay',
+    ]);
+    expect(problemsOf(others)).toEqual([
+      'queues.declared.images.heartbeatTimeout: must be 1 s to the execution timeout (120000 ms)',
+      expect.stringMatching(/^queues\.declared\.images\.payloadRetention: must be 1 minute to the retention/),
+    ]);
+    expect(
+      problemsOf({ ...images, heartbeatTimeout: 'none', payloadRetention: '1h', retry: { initialDelay: '1m' } }),
+    ).toEqual([]);
+  });
+
   it('are refused with the path of everything that is wrong', () => {
     const wrong = {
       declared: {

@@ -2,5 +2,5 @@
 export * from '../domain/setting-ranges.ts';
 export { parseDurationMs } from '../domain/duration-text.ts';
 export { fairnessKeyMax, fairnessWeightsMax } from '../domain/flow-rule.ts';
-export { namePattern } from '../domain/queue.ts';
+export { defaultQueueSettings, namePattern } from '../domain/queue.ts';
 export { errorCodePattern, nonRetryableCodesMax } from '../domain/retry-policy.ts';

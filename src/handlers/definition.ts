@@ -161,6 +161,10 @@ export function defineHandler<
   const memoryMaxMb = check.megabytes('memoryMax', options.memoryMax);
   check.that((memoryMaxMb ?? Infinity) >= (memoryMb ?? 0), 'memoryMax', options.memoryMax, 'at least `memory`');
   const executionTimeoutMs = check.duration('executionTimeout', options.executionTimeout, 10, 7 * dayMs);
+  const { retry } = options;
+  const initialMs = check.duration('retry.initialDelay', retry?.initialDelay, delayRange.min, delayRange.max);
+  const maxMs = check.duration('retry.maxDelay', retry?.maxDelay, delayRange.min, delayRange.max);
+  check.that((maxMs ?? Infinity) >= (initialMs ?? 0), 'retry.maxDelay', retry?.maxDelay, 'at least `initialDelay`');
   return {
     '~troupe': 1,
     name: options.name,
@@ -172,12 +176,12 @@ export function defineHandler<
     memoryMb,
     memoryMaxMb,
     retry: definedOnly({
-      maxAttempts: check.number('retry.maxAttempts', options.retry?.maxAttempts, attemptsRange),
-      maxLosses: check.number('retry.maxLosses', options.retry?.maxLosses, lossesRange),
-      initialMs: check.duration('retry.initialDelay', options.retry?.initialDelay, delayRange.min, delayRange.max),
-      coefficient: check.number('retry.coefficient', options.retry?.coefficient, coefficientRange),
-      maxMs: check.duration('retry.maxDelay', options.retry?.maxDelay, delayRange.min, delayRange.max),
-      nonRetryableCodes: check.codes('retry.nonRetryableCodes', options.retry?.nonRetryableCodes),
+      maxAttempts: check.number('retry.maxAttempts', retry?.maxAttempts, attemptsRange),
+      maxLosses: check.number('retry.maxLosses', retry?.maxLosses, lossesRange),
+      initialMs,
+      coefficient: check.number('retry.coefficient', retry?.coefficient, coefficientRange),
+      maxMs,
+      nonRetryableCodes: check.codes('retry.nonRetryableCodes', retry?.nonRetryableCodes),
     }),
     cancelGraceMs: check.duration('cancelGrace', options.cancelGrace, 0, 600_000),
     run: options.run.bind(options),

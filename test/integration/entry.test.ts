@@ -54,7 +54,8 @@ it('leaves alone what is over soon, and who has settings already', async () => {
 describe('compiled code', () => {
   let home: string;
   const compiled = (): string => join(home, '.cache', 'troupe', 'compiled');
-  const kept = (): readonly string[] => (existsSync(compiled()) ? readdirSync(compiled(), { recursive: true }) : []).map(String);
+  const kept = (): readonly string[] =>
+    (existsSync(compiled()) ? readdirSync(compiled(), { recursive: true }) : []).map(String);
 
   beforeEach(() => {
     home = mkdtempSync(join(tmpdir(), 'troupe-entry-'));

@@ -22,14 +22,22 @@ const numberOrNone = (range: Range) =>
     { message: `must be ${range.text}, or none` },
   );
 
-const retry = z.strictObject({
-  maxAttempts: number(bounds.attemptsRange).optional(),
-  maxLosses: number(bounds.lossesRange).optional(),
-  initialDelay: duration(bounds.delayRange).optional(),
-  coefficient: number(bounds.coefficientRange).optional(),
-  maxDelay: duration(bounds.delayRange).optional(),
-  nonRetryableCodes: z.array(z.string().regex(bounds.errorCodePattern)).max(bounds.nonRetryableCodesMax).optional(),
-});
+const msOf = (text: string | undefined): number | undefined =>
+  text === undefined ? undefined : bounds.parseDurationMs(text);
+
+const retry = z
+  .strictObject({
+    maxAttempts: number(bounds.attemptsRange).optional(),
+    maxLosses: number(bounds.lossesRange).optional(),
+    initialDelay: duration(bounds.delayRange).optional(),
+    coefficient: number(bounds.coefficientRange).optional(),
+    maxDelay: duration(bounds.delayRange).optional(),
+    nonRetryableCodes: z.array(z.string().regex(bounds.errorCodePattern)).max(bounds.nonRetryableCodesMax).optional(),
+  })
+  .refine(({ initialDelay, maxDelay }) => (msOf(maxDelay) ?? Infinity) >= (msOf(initialDelay) ?? 0), {
+    message: 'must not be less than initialDelay',
+    path: ['maxDelay'],
+  });
 
 const flow = z.strictObject({
   paused: z.boolean().optional(),
@@ -45,16 +53,28 @@ const flow = z.strictObject({
 });
 
 /** Settings that are absent get their defaults. */
-const queueSettingsSchema = z.strictObject({
-  executionTimeout: duration(bounds.executionTimeoutRange).optional(),
-  heartbeatTimeout: z.union([z.literal('none'), anyDuration], 'none, or ' + durationHint).optional(),
-  retention: duration(bounds.retentionRange).optional(),
-  payloadRetention: duration(bounds.retentionRange).optional(),
-  maxDepth: numberOrNone(bounds.maxDepthRange).optional(),
-  maxBytes: numberOrNone(bounds.maxBytesRange).optional(),
-  retry: retry.optional(),
-  flow: flow.optional(),
-});
+const queueSettingsSchema = z
+  .strictObject({
+    executionTimeout: duration(bounds.executionTimeoutRange).optional(),
+    heartbeatTimeout: z.union([z.literal('none'), anyDuration], 'none, or ' + durationHint).optional(),
+    retention: duration(bounds.retentionRange).optional(),
+    payloadRetention: anyDuration.optional(),
+    maxDepth: numberOrNone(bounds.maxDepthRange).optional(),
+    maxBytes: numberOrNone(bounds.maxBytesRange).optional(),
+    retry: retry.optional(),
+    flow: flow.optional(),
+  })
+  .superRefine(({ executionTimeout, heartbeatTimeout, retention, payloadRetention }, context) => {
+    const { defaultQueueSettings: defaults } = bounds;
+    const within = (path: string, text: string | undefined, range: Range): void => {
+      const ms = text === 'none' ? undefined : msOf(text);
+      if (ms === undefined || bounds.isInRange(ms, range)) return;
+      context.addIssue({ code: 'custom', path: [path], message: `must be ${range.text}` });
+    };
+    const executionMs = msOf(executionTimeout) ?? defaults.executionTimeoutMs;
+    within('heartbeatTimeout', heartbeatTimeout, bounds.heartbeatRange(executionMs));
+    within('payloadRetention', payloadRetention, bounds.payloadRetentionRange(msOf(retention) ?? defaults.retentionMs));
+  });
 
 export const queueGatewaySchema = z.strictObject({
   address: hostPort,

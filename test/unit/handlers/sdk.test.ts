@@ -63,6 +63,9 @@ describe('defineHandler', () => {
     // Not more than the contract takes, or what was accepted once could not be submitted again.
     expect(wrong({ retry: { coefficient: 10.1 } })).toThrow(/retry\.coefficient: 10\.1 .* 1 to 10/);
     expect(wrong({ retry: { maxDelay: '25h' } })).toThrow(/retry\.maxDelay: "25h" is not valid/);
+    expect(wrong({ retry: { initialDelay: '2m', maxDelay: '1m' } })).toThrow(
+      'handler "x.y": retry.maxDelay: "1m" is not valid; expected at least `initialDelay`',
+    );
     expect(wrong({ retry: { maxLosses: 25 } })).toThrow(/retry\.maxLosses: 25 .* 0 to 24/);
     expect(wrong({ retry: { nonRetryableCodes: 'ENOENT' } })).toThrow(
       /retry\.nonRetryableCodes: "ENOENT" .* a list of at most 32/,
