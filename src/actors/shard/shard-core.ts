@@ -6,7 +6,7 @@ import type { ItemResult } from '../../application/ports/shard-protocol.ts';
 import { type Deadline, nextDeadline, waitsForDate } from '../../domain/deadline.ts';
 import type { TroupeError } from '../../domain/errors.ts';
 import { isTerminal, type JobRecord } from '../../domain/job.ts';
-import { bucketOf, createJobIdGenerator, type JobId } from '../../domain/job-id.ts';
+import { createJobIdGenerator, type JobId } from '../../domain/job-id.ts';
 import { clockAheadMaxMs, SteadyTime } from '../../domain/steady-time.ts';
 import { decide, type Decision, type JobCommand } from '../../domain/transitions.ts';
 import type { ActorContext } from '../../kernel/actor.ts';
@@ -38,6 +38,11 @@ const grantFlushMs = 50;
  * a job's date, and when JetStream still lacks too many events of the job.
  */
 const lookAgainMs = 1_000;
+/**
+ * How many jobs that are due together are decided in one turn. The others have theirs in the next turns, so that no
+ * caller waits for all of them.
+ */
+const dueMax = 250;
 
 export class ShardCore {
   readonly shard: number;
@@ -63,6 +68,7 @@ export class ShardCore {
   readonly #time: SteadyTime;
   #flushAsked = false;
   #flushingSoon = false;
+  #areDueHeldBack = false;
   /** When the last group commit was applied, on the monotonic clock. */
   #committedMs: number | undefined;
   #handedOver: { readonly done: () => void; readonly untilMs: number } | undefined;
@@ -217,6 +223,7 @@ export class ShardCore {
     for (const record of landed) this.#durable(record);
     this.table.landed.add(this.nowMs(), landed.length);
     this.dispatcher.pump();
+    if (this.#areDueHeldBack) this.deadlinesDue();
     if (writer.urgent) this.askFlush();
     else if (writer.dirty) this.#flushSoon();
     this.checkHandOver();
@@ -227,7 +234,7 @@ export class ShardCore {
     // The deadline timer was set with the clock of that moment. The clock may have been set forward since.
     this.deadlinesDue();
     this.#ownership.askIfDue();
-    this.#partitions.seal(nowMs, () => this.#bucketsInUse());
+    this.#partitions.seal(nowMs, (bucket) => this.#isInUse(bucket));
     this.keys.tick(nowMs, this.context.clock.monotonicMs());
     this.table.queues.sweep(nowMs);
     this.claimsOnRecord.expire(this.context.clock.monotonicMs());
@@ -254,20 +261,30 @@ export class ShardCore {
     queues.tell(this.shard, [...this.table.queues.all()], { nowMs, monotonicMs: this.context.clock.monotonicMs() });
   }
 
+  /**
+   * Decides about jobs whose deadlines have come. While too much waits for the store, the deadlines wait as well: they
+   * go on after a commit.
+   */
   deadlinesDue(): void {
     const nowMs = this.nowMs();
-    this.#deadlines.due(nowMs, (id) => {
+    const room = Math.ceil(this.services.limits.undurableMax / 2) - this.#partitions.undurable;
+    const most = Math.max(0, Math.min(dueMax, room));
+    this.#areDueHeldBack = most === 0;
+    this.#deadlines.due(nowMs, most, (id) => {
       const entry = this.table.get(id);
-      if (entry === undefined) return;
-      const deadline = nextDeadline(entry.current);
-      if (deadline === undefined) return;
-      const earlyMs = this.#earlyMs(entry.current, deadline);
-      if (earlyMs > 0) this.#deadlines.watch(entry.current, nowMs + earlyMs);
-      else if (deadline.command === 'due' && !this.trailRoom.mayAdd(entry, 'due'))
-        this.#deadlines.watch(entry.current, nowMs + lookAgainMs);
-      else this.decide(entry, { kind: deadline.command });
+      if (entry !== undefined) this.#deadlineCame(entry, nowMs);
     });
     this.askFlush();
+  }
+
+  #deadlineCame(entry: JobEntry, nowMs: number): void {
+    const deadline = nextDeadline(entry.current);
+    if (deadline === undefined) return;
+    const earlyMs = this.#earlyMs(entry.current, deadline);
+    if (earlyMs > 0) this.#deadlines.watch(entry.current, nowMs + earlyMs);
+    else if (deadline.command === 'due' && !this.trailRoom.mayAdd(entry, 'due'))
+      this.#deadlines.watch(entry.current, nowMs + lookAgainMs);
+    else this.decide(entry, { kind: deadline.command });
   }
 
   /**
@@ -349,13 +366,11 @@ export class ShardCore {
   }
 
   /**
-   * Says which buckets may not be sealed: those with unfinished jobs, with facts that JetStream does not have, or with
-   * keys that the store does not have.
+   * Whether a bucket may not be sealed: it has unfinished jobs, facts that JetStream does not have, or keys that the
+   * store does not have.
    */
-  #bucketsInUse(): (bucket: number) => boolean {
-    const used = new Set<number>();
-    for (const entry of this.table.entries()) used.add(bucketOf(entry.current.id));
-    return (bucket) => used.has(bucket) || this.dispatcher.owes(bucket) || this.keys.isOpen(bucket);
+  #isInUse(bucket: number): boolean {
+    return this.table.unfinished.hasBucket(bucket) || this.dispatcher.owes(bucket) || this.keys.isOpen(bucket);
   }
 
   checkHandOver(): void {

@@ -23,9 +23,9 @@ export interface ShardLimits {
   /** Unfinished jobs per shard. Beyond this, submits get BACKLOG_FULL. */
   readonly backlogMax: number;
   /**
-   * Facts that may wait for JetStream. Beyond this, submits get BACKLOG_FULL. Jobs may end while their facts wait, so
-   * `backlogMax` alone does not bound the outbox. Jobs that are already accepted add only a few facts each, because no
-   * attempt starts while WORK messages are not published.
+   * Facts of each kind (WORK messages, events) that may wait for JetStream. Beyond this, submits get BACKLOG_FULL. Jobs
+   * may end while their facts wait, so `backlogMax` alone does not bound the outbox. Jobs that are already accepted add
+   * only a few facts each, because no attempt starts while WORK messages are not published.
    */
   readonly outboxMax: number;
   /** Decisions that may wait for the store. Beyond this, submits get OVERLOADED. */
@@ -33,6 +33,7 @@ export interface ShardLimits {
   readonly groupMaxRecords: number;
   /** Ended jobs that are kept in memory for late readers. */
   readonly recentMax: number;
+  /** Facts of each kind that may be on their way to JetStream. */
   readonly outboxWindowMax: number;
   /**
    * How long after its confirmation a message is assumed to be on JetStream's disk. 0 means that JetStream confirms
@@ -51,12 +52,9 @@ export interface ShardLimits {
 
 const outboxWindowMax = 512;
 
-/**
- * A waiting job makes two facts, its WORK message and its event. The facts that are on their way are allowed on top of
- * that.
- */
+/** A waiting job makes one fact of each kind. Those that are on their way are allowed on top of that. */
 export function outboxMaxFor(backlogMax: number): number {
-  return 2 * backlogMax + outboxWindowMax;
+  return backlogMax + outboxWindowMax;
 }
 
 /** The server needs a moment to write what has gathered in a sync interval. */

@@ -79,14 +79,10 @@ export class PartitionSet {
     this.#isStopped = true;
   }
 
-  /** Seals partitions that are too old to grow and that `inUse` does not need any more. */
-  seal(nowMs: number, inUse: () => (bucket: number) => boolean): void {
-    const old = [...this.#writers.keys()].filter((bucket) => (bucket + 1) * bucketMs + sealAfterMs < nowMs);
-    if (old.length === 0) return;
-    const isUsed = inUse();
-    for (const bucket of old) {
-      const writer = this.#writers.get(bucket);
-      if (writer === undefined || writer.backlog > 0 || isUsed(bucket)) continue;
+  /** Seals partitions that are too old to grow and that are not in use any more. */
+  seal(nowMs: number, isUsed: (bucket: number) => boolean): void {
+    for (const [bucket, writer] of this.#writers) {
+      if ((bucket + 1) * bucketMs + sealAfterMs >= nowMs || writer.backlog > 0 || isUsed(bucket)) continue;
       this.#writers.delete(bucket);
       this.#services.store.sealBucket(writer.partition, this.#epoch).catch((error: unknown) => {
         this.#context.log.debug({ err: error, bucket }, 'bucket not sealed; the next owner reads it once more');

@@ -18,12 +18,11 @@ import type { PartitionSet } from '../commit/partition-set.ts';
 import type { QueueLimiters } from '../flow/queue-limiters.ts';
 import type { ShardMessage } from '../shard-message.ts';
 import type { ShardServices } from '../shard-services.ts';
+import type { OutboxTask } from './unsynced.ts';
 import type { LookTurn } from './work-looks.ts';
 import { WorkCheck } from './work-check.ts';
 import { isLatestMessage, type WorkMessages } from './work-messages.ts';
 import { WatermarkStore, watermarkMarginMs } from './watermark-store.ts';
-
-const outboxRetryMs = 500;
 
 export interface DispatcherParts {
   readonly shard: number;
@@ -92,13 +91,18 @@ export class Dispatcher {
     return this.#parts.outbox.size;
   }
 
+  /** Facts of a kind that JetStream does not have yet. */
+  backlogOf(kind: OutboxTask['kind']): number {
+    return this.#parts.outbox.sizeOf(kind);
+  }
+
   /** Whether facts about jobs of this minute may be missing in JetStream. */
   owes(bucket: number): boolean {
     return this.#parts.outbox.holds(bucket);
   }
 
   /** Earliest instant among the facts of a kind that JetStream does not surely have. Infinity when it has all. */
-  oldestAtMs(kind: 'work' | 'event'): number {
+  oldestAtMs(kind: OutboxTask['kind']): number {
     return this.#parts.outbox.oldestAtMs(kind);
   }
 
@@ -139,7 +143,7 @@ export class Dispatcher {
     if (newlyQueued) this.#parts.limiters.ready(entry);
   }
 
-  /** Publishes as much as the window allows. */
+  /** Publishes as much as the windows allow. */
   pump(): void {
     this.#watermark.active(this.#parts.nowMs());
     this.#parts.outbox.pump();
@@ -216,7 +220,7 @@ export function createOutbox(parts: OutboxParts): Outbox {
     publisher,
     clock: context.clock,
     windowMax: limits.outboxWindowMax,
-    retryMs: outboxRetryMs,
+    random: context.random,
     syncMs: limits.brokerSyncMs,
     unsyncedMax: limits.unsyncedMax,
     isWanted: (message) => {

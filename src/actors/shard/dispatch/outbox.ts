@@ -1,8 +1,8 @@
 /**
- * What is durable and still has to reach JetStream: events, and WORK messages of queued jobs. It is first in, first
- * out, with a bounded window in flight. A failure pauses the outbox, and retries never end: an accepted job is
- * dispatched whenever JetStream returns. Events of one job are published one after the other, so their order holds even
- * when one has to be repeated. What was confirmed is remembered until a power cut of the server can no longer lose it.
+ * What is durable and still has to reach JetStream: events, and WORK messages of queued jobs. Each kind has a queue of
+ * its own, so events do not wait while JetStream refuses work. Retries never end: an accepted job is dispatched
+ * whenever JetStream returns. Events of one job are published one after the other, so their order holds even when one
+ * has to be repeated. What was confirmed is remembered until a power cut of the server can no longer lose it.
  *
  * A WORK message is published only while its job waits for it. If its confirmation was lost, the message may already
  * have started the job, and by the time of the repetition the job may wait for a later message. JetStream would not
@@ -12,13 +12,15 @@ import type { JobEvent, Publisher, WorkMessage } from '../../../application/port
 import type { Clock } from '../../../application/ports/runtime.ts';
 import type { JobId } from '../../../domain/job-id.ts';
 import { Instants } from './earliest-instant.ts';
+import { OutboxQueue } from './outbox-queue.ts';
 import { type OutboxTask, Unsynced } from './unsynced.ts';
 
 export interface OutboxOptions {
   readonly publisher: Publisher;
   readonly clock: Clock;
+  readonly random: () => number;
+  /** How many messages of a kind may be in flight. */
   readonly windowMax: number;
-  readonly retryMs: number;
   /** How long after its confirmation a message is surely on JetStream's disk. */
   readonly syncMs: number;
   /** How many confirmed tasks are remembered during that time. */
@@ -31,34 +33,62 @@ export interface OutboxOptions {
 }
 
 type WorkTask = Extract<OutboxTask, { readonly kind: 'work' }>;
+type EventTask = Extract<OutboxTask, { readonly kind: 'event' }>;
 
 export class Outbox {
   readonly #options: OutboxOptions;
-  #queue: OutboxTask[] = [];
-  #head = 0;
-  readonly #inFlight = new Set<OutboxTask>();
+  readonly #work: OutboxQueue<WorkTask>;
+  readonly #events: OutboxQueue<EventTask>;
   /** Later events of jobs that have an event in flight. */
-  readonly #chains = new Map<JobId, OutboxTask[]>();
+  readonly #chains = new Map<JobId, EventTask[]>();
   readonly #perBucket = new Map<number, number>();
-  #failed: OutboxTask[] = [];
   /** Instants of the unconfirmed tasks, so that no question has to scan all tasks. */
   readonly #instants = { work: new Instants(), event: new Instants() };
+  readonly #sizes = { work: 0, event: 0 };
   /** The latest WORK message of each job, until it is confirmed. */
   readonly #latestWork = new Map<JobId, WorkTask>();
   /** Jobs whose latest WORK message was confirmed after JetStream was wiped, until `takeWiped` is called. */
   #confirmedAnew: Set<JobId> | undefined;
   readonly #unsynced: Unsynced;
-  #size = 0;
-  #cancelRetry: (() => void) | undefined;
-  #stopped = false;
 
   constructor(options: OutboxOptions) {
     this.#options = options;
     this.#unsynced = new Unsynced(options.syncMs, options.unsyncedMax);
+    const { publisher, clock, random, windowMax, isWanted } = options;
+    this.#work = new OutboxQueue<WorkTask>({
+      clock,
+      random,
+      windowMax,
+      admits: () => true,
+      send: (task) => {
+        if (isWanted(task.message)) return publisher.publishWork(task.message);
+        this.#done(task);
+        return undefined;
+      },
+      onPublished: (task) => {
+        this.#published(task);
+      },
+    });
+    this.#events = new OutboxQueue<EventTask>({
+      clock,
+      random,
+      windowMax,
+      admits: (task) => this.#joinsNoChain(task),
+      send: ({ event }) => publisher.publishEvent(event),
+      onPublished: (task) => {
+        this.#published(task);
+        this.#nextOfChain(task.event.jobId);
+      },
+    });
   }
 
   get size(): number {
-    return this.#size;
+    return this.#sizes.work + this.#sizes.event;
+  }
+
+  /** Tasks of a kind that JetStream has not confirmed. */
+  sizeOf(kind: OutboxTask['kind']): number {
+    return this.#sizes[kind];
   }
 
   /** Whether something about jobs of this minute may be missing in JetStream. */
@@ -88,11 +118,15 @@ export class Outbox {
   }
 
   addWork(message: WorkMessage, atMs: number, bucket: number): void {
-    this.#add({ kind: 'work', message, atMs, bucket });
+    const task: WorkTask = { kind: 'work', message, atMs, bucket };
+    this.#work.add(task);
+    this.#count(task);
   }
 
   addEvent(event: JobEvent, bucket: number): void {
-    this.#add({ kind: 'event', event, atMs: event.atMs, bucket });
+    const task: EventTask = { kind: 'event', event, atMs: event.atMs, bucket };
+    this.#events.add(task);
+    this.#count(task);
   }
 
   /** Earliest instant among what may be missing in JetStream. Infinity when all is surely there. */
@@ -106,7 +140,10 @@ export class Outbox {
    */
   tick(): void {
     const soundAtMs = this.#options.publisher.soundAtMs();
-    if (soundAtMs !== undefined) this.#unsynced.expire(soundAtMs);
+    if (soundAtMs === undefined) return;
+    this.#unsynced.expire(soundAtMs);
+    this.#work.heard(soundAtMs);
+    this.#events.heard(soundAtMs);
   }
 
   /**
@@ -118,62 +155,32 @@ export class Outbox {
     this.tick();
     const lost = this.#unsynced.takeAll();
     if (lost === undefined) return undefined;
-    const again = lost.filter((task) => task.kind === 'event' || this.#options.isWanted(task.message));
-    for (const task of again) this.#count(task);
-    const waiting = [...this.#waiting()];
-    this.#failed = [];
+    const work = lost.filter((task) => task.kind === 'work').filter(({ message }) => this.#options.isWanted(message));
+    const events = lost.filter((task) => task.kind === 'event');
+    for (const task of [...work, ...events]) this.#count(task);
+    const chained = [...this.#chains.values()].flat();
     this.#chains.clear();
-    for (const task of this.#inFlight) if (task.kind === 'event') this.#chains.set(task.event.jobId, []);
-    this.#queue = [...again, ...waiting];
-    this.#head = 0;
+    for (const { event } of this.#events.inFlight) this.#chains.set(event.jobId, []);
+    const [failed, waiting] = this.#events.takeAll();
+    for (const task of [...events, ...failed, ...chained, ...waiting]) this.#events.add(task);
+    for (const task of [...work, ...this.#work.takeAll().flat()]) this.#work.add(task);
     this.pump();
-    return again.flatMap((task) => (task.kind === 'work' ? [task.message.jobId] : []));
+    return work.map(({ message }) => message.jobId);
   }
 
-  /** Publishes as much as the window allows. */
+  /** Publishes as much as the windows allow. */
   pump(): void {
-    while (!this.#stopped && this.#cancelRetry === undefined && this.#inFlight.size < this.#options.windowMax) {
-      const task = this.#queue[this.#head];
-      if (task === undefined) break;
-      this.#head += 1;
-      if (task.kind === 'event') {
-        const chain = this.#chains.get(task.event.jobId);
-        if (chain !== undefined) {
-          chain.push(task);
-          continue;
-        }
-        this.#chains.set(task.event.jobId, []);
-      }
-      this.#publish(task);
-    }
-    if (this.#head > 1_024 && this.#head * 2 > this.#queue.length) {
-      this.#queue = this.#queue.slice(this.#head);
-      this.#head = 0;
-    }
+    this.#events.pump();
+    this.#work.pump();
   }
 
   stop(): void {
-    this.#stopped = true;
-    this.#cancelRetry?.();
-  }
-
-  /** The tasks that are not in flight, in order. */
-  *#waiting(): Generator<OutboxTask> {
-    yield* this.#failed;
-    for (const chain of this.#chains.values()) yield* chain;
-    for (let i = this.#head; i < this.#queue.length; i += 1) {
-      const task = this.#queue[i];
-      if (task !== undefined) yield task;
-    }
-  }
-
-  #add(task: OutboxTask): void {
-    this.#queue.push(task);
-    this.#count(task);
+    this.#events.stop();
+    this.#work.stop();
   }
 
   #count(task: OutboxTask): void {
-    this.#size += 1;
+    this.#sizes[task.kind] += 1;
     this.#perBucket.set(task.bucket, (this.#perBucket.get(task.bucket) ?? 0) + 1);
     this.#instants[task.kind].add(task.atMs);
     if (task.kind === 'work' && !isLater(this.#latestWork.get(task.message.jobId), task)) {
@@ -181,39 +188,16 @@ export class Outbox {
     }
   }
 
-  #publish(task: OutboxTask): void {
-    if (task.kind === 'work' && !this.#options.isWanted(task.message)) {
-      this.#done(task);
-      return;
-    }
-    this.#inFlight.add(task);
-    const { publisher } = this.#options;
-    const sent = task.kind === 'work' ? publisher.publishWork(task.message) : publisher.publishEvent(task.event);
-    sent.then(
-      () => {
-        this.#published(task);
-      },
-      () => {
-        this.#inFlight.delete(task);
-        this.#failed.push(task);
-        this.#pause();
-      },
-    );
-  }
-
   #published(task: OutboxTask): void {
-    this.#inFlight.delete(task);
     this.#unsynced.keep(task, this.#options.clock.monotonicMs());
     if (this.#isLatest(task)) this.#confirmedAnew?.add(task.message.jobId);
     this.#options.onPublished();
     this.#done(task);
-    if (task.kind === 'event') this.#nextOfChain(task.event.jobId);
-    this.pump();
   }
 
   /** The task needs no further sending. */
   #done(task: OutboxTask): void {
-    this.#size -= 1;
+    this.#sizes[task.kind] -= 1;
     this.#instants[task.kind].remove(task.atMs);
     if (this.#isLatest(task)) this.#latestWork.delete(task.message.jobId);
     const left = (this.#perBucket.get(task.bucket) ?? 0) - 1;
@@ -228,22 +212,18 @@ export class Outbox {
     return task.kind === 'work' && this.#latestWork.get(task.message.jobId) === task;
   }
 
+  /** Whether no other event of the job is on its way. Otherwise this event waits until that one is confirmed. */
+  #joinsNoChain(task: EventTask): boolean {
+    const chain = this.#chains.get(task.event.jobId);
+    if (chain === undefined) this.#chains.set(task.event.jobId, []);
+    else chain.push(task);
+    return chain === undefined;
+  }
+
   #nextOfChain(jobId: JobId): void {
     const next = this.#chains.get(jobId)?.shift();
     if (next === undefined) this.#chains.delete(jobId);
-    else if (!this.#stopped) this.#publish(next);
-  }
-
-  /** After a pause the failed tasks go first. A failed event still blocks the later events of its job. */
-  #pause(): void {
-    if (this.#stopped || this.#cancelRetry !== undefined) return;
-    this.#cancelRetry = this.#options.clock.setTimer(this.#options.retryMs, () => {
-      this.#cancelRetry = undefined;
-      const failed = this.#failed;
-      this.#failed = [];
-      for (const task of failed) this.#publish(task);
-      this.pump();
-    });
+    else this.#events.publish(next);
   }
 }
 

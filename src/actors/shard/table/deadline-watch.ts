@@ -50,16 +50,21 @@ export class DeadlineWatch {
     this.#arm();
   }
 
-  /** Calls back for each job whose deadline may have come. If the job is due later, the caller must watch it again. */
-  due(nowMs: number, each: (jobId: JobId) => void): void {
-    for (let place = this.#heap.popDue(nowMs); place !== undefined; place = this.#heap.popDue(nowMs)) {
-      if (!this.#counts(place)) {
-        this.#stale -= 1;
-        continue;
-      }
-      this.#nearestAtMs.delete(place.jobId);
-      each(place.jobId);
+  /**
+   * Calls back for each job whose deadline may have come, for at most `most` of them. If the job is due later, the
+   * caller must watch it again. If places are left over, the timer fires at once, unless `most` is 0: then the caller
+   * has to come back.
+   */
+  due(nowMs: number, most: number, each: (jobId: JobId) => void): void {
+    for (let left = most; left > 0; left -= 1) {
+      const place = this.#heap.popDue(nowMs);
+      if (place === undefined) break;
+      if (this.#counts(place)) {
+        this.#nearestAtMs.delete(place.jobId);
+        each(place.jobId);
+      } else this.#stale -= 1;
     }
+    if (most === 0) return;
     this.#armedAtMs = Infinity;
     this.#arm();
   }

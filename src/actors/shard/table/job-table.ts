@@ -9,6 +9,7 @@ import type { JobId } from '../../../domain/job-id.ts';
 import { RateMeter } from '../../../domain/rate-meter.ts';
 import type { JobProgress } from '../../../application/ports/shard-protocol.ts';
 import { QueueIndexes, type IndexedQueue } from './queue-index.ts';
+import { UnfinishedCounts } from './unfinished-counts.ts';
 
 export interface JobEntry {
   current: JobRecord;
@@ -33,6 +34,7 @@ export interface JobEntry {
 
 export class JobTable {
   readonly queues = new QueueIndexes();
+  readonly unfinished = new UnfinishedCounts();
   /** Counts decisions that became durable. */
   readonly landed = new RateMeter();
   /** Counts jobs whose end became durable. */
@@ -91,6 +93,7 @@ export class JobTable {
     };
     this.#live.set(record.id, entry);
     this.#counts[record.state] += 1;
+    this.unfinished.add(record);
     if (options.durable) this.queues.restore(entry);
     else this.queues.enter(entry);
     this.#index(entry);
@@ -100,6 +103,7 @@ export class JobTable {
   replace(entry: JobEntry, record: JobRecord): void {
     this.#counts[entry.current.state] -= 1;
     this.#counts[record.state] += 1;
+    this.unfinished.move(entry.current, record);
     this.queues.move(entry, record);
     if (record.run?.token !== entry.current.run?.token) entry.progress = undefined;
     entry.current = record;
@@ -110,6 +114,7 @@ export class JobTable {
   retire(entry: JobEntry, record: JobRecord): void {
     this.ends.add(record.updatedAtMs);
     this.#counts[record.state] -= 1;
+    this.unfinished.remove(record);
     this.#live.delete(record.id);
     this.#running.delete(entry);
     this.remember(record);

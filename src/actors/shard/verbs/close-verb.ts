@@ -4,7 +4,6 @@ import { TroupeError } from '../../../domain/errors.ts';
 import type { QueueClosing } from '../../../domain/queue.ts';
 import type { Slot } from './batch-reply.ts';
 import { deposed } from '../commit/ownership-proof.ts';
-import { standingOf } from '../table/queue-index.ts';
 import type { ShardCore } from '../shard-core.ts';
 import { whenAnswered } from '../shard-message.ts';
 
@@ -19,18 +18,6 @@ export function closeQueue(core: ShardCore, closing: QueueClosing, slot: Slot<Un
   whenAnswered(core.context, 'store', store.ownsShard(core.shard, core.epoch), (outcome) => {
     if (outcome.status === 'rejected') slot.fail(TroupeError.from(outcome.reason));
     else if (!outcome.value) slot.fail(deposed());
-    else slot.ok(unfinishedOf(core, closing.queueNo));
+    else slot.ok(core.table.unfinished.ofQueue(closing.queueNo));
   });
-}
-
-/** Looks at every job of the shard, up to 200,000. This is acceptable, because queues are rarely deleted. */
-function unfinishedOf(core: ShardCore, queueNo: number): UnfinishedJobs {
-  const found = { waiting: 0, later: 0, running: 0 };
-  for (const { current } of core.table.entries()) {
-    if (current.spec.queueNo !== queueNo) continue;
-    // An ended job stays in the table until its end is durable. Until then a crash would bring it back, so it
-    // counts.
-    found[standingOf(current.state) ?? 'running'] += 1;
-  }
-  return found;
 }

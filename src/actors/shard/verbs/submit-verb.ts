@@ -53,8 +53,9 @@ function refusalOf(core: ShardCore): TroupeError | undefined {
     const perSecond = core.table.ends.perSecond(core.nowMs());
     return new TroupeError('BACKLOG_FULL', { retryAfterMs: retryAfter(core, excess, perSecond), metadata });
   }
-  if (dispatcher.backlog >= limits.outboxMax) {
-    const excess = dispatcher.backlog - limits.outboxMax + roomAgain(limits.outboxMax);
+  const backlog = Math.max(dispatcher.backlogOf('work'), dispatcher.backlogOf('event'));
+  if (backlog >= limits.outboxMax) {
+    const excess = backlog - limits.outboxMax + roomAgain(limits.outboxMax);
     const perSecond = core.published.perSecond(core.nowMs());
     return new TroupeError('BACKLOG_FULL', {
       message: 'too many facts wait for JetStream, which does not accept them',

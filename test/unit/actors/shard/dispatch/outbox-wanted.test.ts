@@ -73,7 +73,7 @@ describe('an outbox', () => {
     const outbox = new Outbox({
       clock: kit.clock,
       windowMax: 4,
-      retryMs: 100,
+      random: () => 1,
       syncMs: 0,
       unsyncedMax: 10,
       publisher: publisher as Publisher,
@@ -87,7 +87,7 @@ describe('an outbox', () => {
     wanted = 1;
     outbox.addWork(messageOf(1, 1), 20, 8);
     expect([outbox.size, outbox.oldestAtMs('work'), outbox.holds(7)]).toEqual([2, 10, true]);
-    await kit.advance(200);
+    await kit.advance(300);
     expect(sent).toEqual([0, 1]);
     expect(idle).toEqual([7, 8]);
     expect([outbox.size, outbox.oldestAtMs('work'), outbox.holds(7), outbox.isToSend(jobId)]).toEqual([

@@ -64,7 +64,7 @@ describe('the outbox', () => {
           const outbox = new Outbox({
             clock: kit.clock,
             windowMax: 4,
-            retryMs: 100,
+            random: () => 1,
             syncMs,
             unsyncedMax: 1_000,
             publisher: publisher as Publisher,
@@ -101,7 +101,7 @@ describe('the outbox', () => {
             } else if ('tellAgain' in one) {
               outbox.tellAgain();
               if (syncMs > 0) open.push(...confirmed.splice(0));
-            } else if ('retry' in one) await kit.advance(150);
+            } else if ('retry' in one) await kit.advance(20_000);
             await kit.settle();
             const unsure = syncMs > 0 ? [...open, ...confirmed] : open;
             for (const kind of kinds) {

@@ -12,6 +12,7 @@ function watched() {
   const fired: number[] = [];
   const jobs = new Map<string, JobRecord>();
   let cancel: () => void = () => undefined;
+  const turns: number[] = [];
   let arms = 0;
   const watch = new DeadlineWatch(
     {
@@ -19,7 +20,9 @@ function watched() {
         arms += 1;
         cancel();
         cancel = clock.setTimer(delayMs, () => {
-          watch.due(clock.nowMs(), (id) => {
+          turns.push(0);
+          watch.due(clock.nowMs(), 10, (id) => {
+            turns.push((turns.pop() ?? 0) + 1);
             const job = jobs.get(id);
             if (job === undefined) return;
             if (job.readyAtMs <= clock.nowMs()) fired.push(clock.nowMs());
@@ -33,6 +36,7 @@ function watched() {
   return {
     clock,
     fired,
+    turns,
     watch,
     arms: () => arms,
     put(job: JobRecord): void {
@@ -65,6 +69,15 @@ describe('the deadlines of a shard', () => {
     shard.until(nowMs + 2_000_000);
     expect(shard.fired).toEqual([nowMs + 1_000_000]);
     expect(shard.watch.size).toBe(0);
+  });
+
+  it('that come together are handled a few at a time, in one turn each, and all at once as the clock sees it', () => {
+    const shard = watched();
+    const nowMs = shard.clock.nowMs();
+    for (let n = 1; n <= 95; n += 1) shard.put(testRecord({ runAtMs: nowMs + 1_000 }, { nowMs, unique: BigInt(n) }));
+    shard.until(nowMs + 1_000);
+    expect(shard.fired).toEqual(Array.from({ length: 95 }, () => nowMs + 1_000));
+    expect(shard.turns.filter((handled) => handled > 0)).toEqual([10, 10, 10, 10, 10, 10, 10, 10, 10, 5]);
   });
 
   it('take no room for long once their jobs have ended, and those of others still come', () => {

@@ -1,0 +1,121 @@
+/** WORK messages and events leave the outbox side by side, and what JetStream does not take is not pressed on it. */
+import { describe, expect, it } from 'vitest';
+import { Outbox } from '../../../../../src/actors/shard/dispatch/outbox.ts';
+import type { Publisher, WorkMessage } from '../../../../../src/application/ports/bus.ts';
+import { TroupeError, type ErrorCode } from '../../../../../src/domain/errors.ts';
+import { composeJobId } from '../../../../../src/domain/job-id.ts';
+import { createTestKit } from '../../../../../src/kernel/testkit/index.ts';
+
+const place = { tenant: 'default', queue: 'default' };
+const need = { handler: 'sim.work' };
+const windowMax = 4;
+
+function setUp(random = () => 0) {
+  const kit = createTestKit();
+  /** Why JetStream does not take WORK messages. Undefined: it takes them. */
+  const state: { refusal: ErrorCode | undefined; soundAtMs: number } = { refusal: 'BACKLOG_FULL', soundAtMs: 0 };
+  const tries: { readonly atMs: number; readonly message: WorkMessage }[] = [];
+  const events: number[] = [];
+  const publisher: Pick<Publisher, 'publishWork' | 'publishEvent' | 'soundAtMs'> = {
+    publishWork: async (message) => {
+      tries.push({ atMs: kit.clock.monotonicMs(), message });
+      await Promise.resolve();
+      if (state.refusal !== undefined) throw new TroupeError(state.refusal);
+    },
+    publishEvent: async ({ seq }) => {
+      await Promise.resolve();
+      events.push(seq);
+    },
+    soundAtMs: () => state.soundAtMs,
+  };
+  const outbox = new Outbox({
+    clock: kit.clock,
+    random,
+    windowMax,
+    syncMs: 0,
+    unsyncedMax: 10,
+    publisher: publisher as Publisher,
+    isWanted: () => true,
+    onPublished: () => undefined,
+  });
+  const jobIdOf = (n: number) => composeJobId({ createdAtMs: 1, shard: 1, queueNo: 1 }, BigInt(n));
+  return {
+    kit,
+    outbox,
+    state,
+    tries,
+    events,
+    addWork: (n: number) =>
+      outbox.addWork({ ...place, jobId: jobIdOf(n), attempt: 0, epoch: 1, need, route: 'shared' }, n, 1),
+    addEvent: (n: number) =>
+      outbox.addEvent({ ...place, jobId: jobIdOf(n), seq: n, type: 'queued', atMs: n, data: {} }, 1),
+  };
+}
+
+describe('an outbox of which JetStream takes no work', () => {
+  it('gets all its events out meanwhile', async () => {
+    const { kit, outbox, events, addWork, addEvent } = setUp();
+    for (let n = 0; n < 100; n += 1) {
+      addWork(n);
+      addEvent(n);
+    }
+    outbox.pump();
+    await kit.settle();
+    expect(events).toHaveLength(100);
+    expect([outbox.sizeOf('work'), outbox.sizeOf('event'), outbox.size]).toEqual([100, 0, 100]);
+  });
+
+  it('tries again after 0.5 s, and after twice as long each time, up to 15 s', async () => {
+    const { kit, outbox, tries, addWork } = setUp();
+    addWork(1);
+    outbox.pump();
+    for (let s = 0; s < 60; s += 1) {
+      await kit.advance(1_000);
+      outbox.pump();
+      outbox.tick();
+    }
+    expect(tries.map(({ atMs }) => atMs)).toEqual([0, 500, 1_500, 3_500, 7_500, 15_500, 30_500, 45_500]);
+  });
+
+  it('spreads its tries, so that not all shards come back at once', async () => {
+    const { kit, outbox, tries, addWork } = setUp(() => 0.5);
+    addWork(1);
+    outbox.pump();
+    await kit.advance(2_000);
+    expect(tries.map(({ atMs }) => atMs)).toEqual([0, 375, 1_125]);
+  });
+
+  it('keeps the order, and begins with the shortest pause again once a message was taken', async () => {
+    const { kit, outbox, state, tries, addWork } = setUp();
+    for (let n = 1; n <= 3 * windowMax; n += 1) addWork(n);
+    outbox.pump();
+    await kit.advance(4_000);
+    state.refusal = undefined;
+    tries.splice(0);
+    await kit.advance(4_000);
+    expect(tries.map(({ message }) => message.jobId)).toEqual(tries.map(({ message }) => message.jobId).toSorted());
+    expect([tries.length, outbox.size]).toEqual([3 * windowMax, 0]);
+    state.refusal = 'BACKLOG_FULL';
+    const nowMs = kit.clock.monotonicMs();
+    tries.splice(0);
+    addWork(20);
+    outbox.pump();
+    await kit.advance(600);
+    expect(tries.map(({ atMs }) => atMs - nowMs)).toEqual([0, 500]);
+  });
+
+  it('waits no longer for a JetStream out of reach once that has answered', async () => {
+    const { kit, outbox, state, tries, addWork } = setUp();
+    state.refusal = 'BROKER_UNAVAILABLE';
+    addWork(1);
+    outbox.pump();
+    await kit.advance(20_000);
+    outbox.tick();
+    state.refusal = undefined;
+    expect([tries.length, outbox.size]).toEqual([6, 1]);
+    state.soundAtMs = kit.clock.monotonicMs();
+    outbox.tick();
+    await kit.settle();
+    expect([tries.length, outbox.size]).toEqual([7, 0]);
+  });
+});
