@@ -43,7 +43,7 @@ export default defineConfig({
         workers: 2,
       }),
       project('smoke', ['test/smoke/**/*.test.ts'], { testTimeout: 120_000, hookTimeout: 120_000, workers: 1 }),
-      project('contract-sqlite', ['test/contract/sqlite*.test.ts'], {
+      project('contract', ['test/contract/**/*.test.ts'], {
         testTimeout: 20_000,
         hookTimeout: 20_000,
         workers: 2,

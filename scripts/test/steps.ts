@@ -91,7 +91,7 @@ export function testSteps(scratch: string): readonly TestStep[] {
     suite('chaos', { ...timed, busy: 0.5, seconds: 305, spare: 0.5, holds: shortDeadlines }),
     suite('integration', { ...timed, busy: 0.9, seconds: 236 }),
     suite('smoke', { ...timed, busy: 0.9, seconds: 25 }),
-    suite('contract-sqlite', { ...timed, busy: 0.8, seconds: 8 }),
+    suite('contract', { ...timed, busy: 0.8, seconds: 18 }),
     suite('simulation', { pace: 'patient', busy: 1.9, seconds: 87 }),
     suite('unit', { pace: 'patient', busy: 1.7, seconds: 60 }),
     suite('architecture', { pace: 'patient', busy: 1.3, seconds: 10 }),

@@ -7,6 +7,7 @@ import { openSqliteStore } from '../adapters/sqlite/sqlite-store.ts';
 import type { ClusterFacts, Store } from '../application/ports/store.ts';
 import type { Config } from '../config/index.ts';
 import { cassandraAccess } from './access.ts';
+import { withLargePayloads } from './object-store.ts';
 import type { ProcessRuntime } from './runtime.ts';
 
 export interface OpenedStore {
@@ -20,7 +21,7 @@ export interface OpenedStore {
 const newClusterShards = { sqlite: 8, cassandra: 64 } as const;
 
 export async function openStore(config: Config, runtime: ProcessRuntime): Promise<OpenedStore> {
-  const store = await open(config, runtime);
+  const store = await withLargePayloads(await open(config, runtime), config, runtime, sqlitePath(config));
   try {
     const shardCount = config.shards.count || newClusterShards[config.store.kind];
     const facts = await store.agreeFacts({ clusterId: randomUUID(), shardCount });

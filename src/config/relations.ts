@@ -73,6 +73,15 @@ function listenRelation(
 
 export const relations: readonly Relation[] = [
   {
+    keys: ['objects.kind', 'objects.files.path', 'store.kind'],
+    rule: '`objects.kind: files` with the store `cassandra` needs `objects.files.path`',
+    check: ({ objects, store }) =>
+      requires(
+        objects.kind !== 'files' || store.kind === 'sqlite' || objects.files.path !== undefined,
+        'needs objects.files.path, a folder that every machine of the cluster has mounted; set both',
+      ),
+  },
+  {
     keys: ['shards.leaseTtlMs', 'shards.leaseRenewalMs'],
     rule: '`shards.leaseTtlMs` is more than twice `shards.leaseRenewalMs`',
     check: ({ shards }) =>

@@ -6,6 +6,7 @@
  */
 import { z } from 'zod';
 import { natsSection, storeSection } from './backing-sections.ts';
+import { objectsSection } from './objects-section.ts';
 import { gatewaySection, httpSection } from './edge-sections.ts';
 import { handlersSection } from './handlers-section.ts';
 import { kubernetesSection } from './kubernetes-section.ts';
@@ -32,10 +33,12 @@ export const configSchema = z.strictObject({
     defaultNote: 'generated once and kept in `dataDir`',
   }),
   dataDir: key(path.default('.troupe'), {
-    meaning: 'Folder for the files of this process: the embedded store, the files of its nats-server, downloads.',
+    meaning:
+      'Folder for the files of this process: the embedded store with its large payloads, the files of its nats-server, downloads.',
     consequence: 'If it is lost, so are the jobs of the embedded store.',
   }),
   store: storeSection.prefault({}),
+  objects: objectsSection.prefault({}),
   nats: natsSection.prefault({}),
   gateway: gatewaySection.prefault({}),
   http: httpSection.prefault({}),

@@ -12,7 +12,7 @@ const rows = page
   .map((line) => line.split('|').map((cell) => cell.trim()));
 const named = rows.filter((cells) => cells.at(-2) !== 'test').map((cells) => cells.at(-2) ?? '');
 
-const files = ['chaos', 'e2e', 'integration', 'unit'].flatMap((folder) =>
+const files = ['chaos', 'contract', 'e2e', 'integration', 'unit'].flatMap((folder) =>
   readdirSync(`${project}test/${folder}`, { recursive: true, encoding: 'utf8' }).map(
     (path) => `${project}test/${folder}/${path}`,
   ),

@@ -88,7 +88,7 @@ it(
       'it ends when it cannot write',
       async () => {
         const id = `on a full disk ${kept.length}`;
-        await store.payloads.putPayload({ id, bytes, expiresAtMs: Date.now() + testMs }).then(
+        await store.payloads.putPayload({ name: id, bytes, expiresAtMs: Date.now() + testMs }).then(
           () => kept.push(id),
           () => undefined,
         );

@@ -4,6 +4,7 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readLedger } from '../support/cluster-history.ts';
+import { largePayloads } from '../support/file-payloads.ts';
 import { GapCluster } from '../support/gap-cluster.ts';
 
 const runAgainMaxMs = 20_000;
@@ -33,6 +34,25 @@ describe('gap', () => {
     await gap.endsOnce(next, jobId, 'SUCCEEDED');
     // What the first call had stored is nobody's, and expires.
     expect([view.jobs().length, view.payloads()]).toEqual([1, 2]);
+  });
+
+  it('large payload in its file, submit not decided', async () => {
+    const { gateway, troupe, view } = await gap.apart('gateway');
+    const input = { ...work, ledger: gap.ledger, pad: 'x'.repeat(2_000_000) };
+    gap.proxy.hold('to-server');
+    const failed = troupe.submit('test.work', input, { idempotencyKey: 'k' }).catch((error: unknown) => error);
+    const files = (): readonly string[] => largePayloads(gap.cluster.sqlitePath);
+    await gap.cluster.waitFor('its file is there', () => files().length === 1 && gap.proxy.held() > 0, 5_000);
+    await gateway.kill();
+    gap.proxy.drop();
+    expect(await failed).toMatchObject({ status: 'UNAVAILABLE', outcome: 'unknown' });
+    expect([view.jobs().length, view.payloads()]).toEqual([0, 0]);
+
+    const next = (await gap.cluster.restartNode(gateway)).client();
+    const jobId = await gap.submitUntilAccepted(next, 'test.work', input, 'k');
+    await gap.endsOnce(next, jobId, 'SUCCEEDED');
+    // The file of the first call is nobody's. It lies under the hour of its expiry, which is when the sweep takes it.
+    expect([view.jobs().length, files().length]).toEqual([1, 2]);
   });
 
   it('submit decided, its commit under way', async () => {

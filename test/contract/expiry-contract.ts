@@ -110,13 +110,5 @@ export function describeExpiry(use: () => StoreUnderTest): void {
       expect(await readAll(second, partition)).toEqual([old]);
       expect(await second.jobs.findJob(old.id)).toEqual(old);
     });
-
-    it('takes a payload', async () => {
-      const { first, second } = use();
-      const expiresAtMs = Date.now() + 2_000;
-      await first.payloads.putPayload({ id: 'brief-payload', bytes: new Uint8Array(10), expiresAtMs });
-      expect(await second.payloads.getPayload('brief-payload')).toHaveLength(10);
-      await expect.poll(() => second.payloads.getPayload('brief-payload'), patience).toBeUndefined();
-    });
   });
 }

@@ -184,7 +184,7 @@ describe('a sqlite file', () => {
         records.map((record) => keyEntry(record, { expiresAtMs })),
       );
     }
-    await store.payloads.putPayload({ id: 'p', bytes: new Uint8Array(3 << 20), expiresAtMs });
+    await store.payloads.putPayload({ name: 'p', bytes: new Uint8Array(3 << 20), expiresAtMs });
     /** Runs the sweep and waits until it has scheduled its next turn. */
     const sweep = async (): Promise<void> => {
       for (const fire of timers.splice(0)) fire();

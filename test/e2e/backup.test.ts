@@ -1,7 +1,7 @@
 // The drill of docs/operating/backup-and-restore.md: a backup is taken while jobs run, everything is lost, and the backup
 // goes on elsewhere on a NATS that has never heard of it.
 import { execFile } from 'node:child_process';
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -16,7 +16,11 @@ import { startLoad } from '../support/cluster-load.ts';
 
 const mainFile = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 /** Past the limit under which an input is part of the record. */
-const largeText = 'x'.repeat(20_000);
+const storedText = 'x'.repeat(20_000);
+/** Past the limit above which a payload is a file beside the store. */
+const largeText = 'x'.repeat(1_200_000);
+/** Few jobs have it: each is two files. */
+const isLarge = (n: number): boolean => n % 100 === 10;
 
 let dir: string;
 let first: TestCluster;
@@ -51,7 +55,8 @@ const farOff = new Date(Date.now() + 3_600_000);
 /** From the hundredth on some hold their thread until the gate opens: soon all do, and the rest waits. */
 function draft(n: number): JobDraft {
   if (n > 100 && n % 10 === 2) return { handler: 'test.hold', input: { gate: gate(), ledger: ledger() } };
-  if (n % 10 === 0) return { handler: 'test.echo', input: { n, largeText } };
+  if (isLarge(n)) return { handler: 'test.echo', input: { n, text: largeText } };
+  if (n % 10 === 0) return { handler: 'test.echo', input: { n, text: storedText } };
   if (n % 10 === 1) return { handler: 'test.echo', input: n, runAt: farOff };
   return { handler: 'test.work', input: { n, ms: 20, ledger: ledger() } };
 }
@@ -109,6 +114,7 @@ describe('a backup of the embedded store, taken while jobs run', () => {
 
     const beganMs = performance.now();
     copyFileSync(file, second.sqlitePath);
+    cpSync(`${file}.objects`, `${second.sqlitePath}.objects`, { recursive: true });
     writeFileSync(gate(), '');
     const [c, d] = [await second.startNode('c'), await second.startNode('d')];
     const [client, other] = [c.client(), d.client()];
@@ -136,8 +142,9 @@ describe('a backup of the embedded store, taken while jobs run', () => {
     const wrong = [...ends].filter(([id, runs]) => runs.length !== 1 || isTerminal(inBackup.get(id) ?? 'QUEUED'));
     expect(wrong).toEqual([]);
     expect(ends.size).toBeGreaterThan(20);
-    const large = [...accepted].find(([, key]) => key === 'job-10')?.[0] ?? '';
-    expect((await client.get(large)).output).toEqual({ n: 10, largeText });
+    const withKey = (key: string): string => [...accepted].find(([, one]) => one === key)?.[0] ?? '';
+    expect((await client.get(withKey('job-10'))).output).toEqual({ n: 10, text: largeText });
+    expect((await client.get(withKey('job-20'))).output).toEqual({ n: 20, text: storedText });
 
     // Callers that send all again under its key lose nothing: known jobs are known, later ones are made anew.
     for (const [id, key] of [...accepted].slice(0, 20)) expect(await again(client, key)).toEqual([id, true]);

@@ -10,6 +10,8 @@ import type { InputSource, TroupeClient } from '../../src/client/index.ts';
 import { payloadIds } from '../../src/domain/payload-life.ts';
 import type { JobRecord } from '../../src/domain/job.ts';
 import type { JobId } from '../../src/domain/job-id.ts';
+import { isObjectId } from '../../src/application/storage/object-id.ts';
+import { largePayloads } from '../support/file-payloads.ts';
 import { startCluster, type TestCluster, type TestNode } from '../support/cluster.ts';
 import { recordedTerminal } from '../support/recorded-terminal.ts';
 import { storeRuntime } from '../support/stores.ts';
@@ -63,6 +65,25 @@ it('come as a stream from any gateway, larger than a chunk', async () => {
   for await (const piece of other.download(jobId)) pieces.push(piece);
   expect(pieces.length).toBeGreaterThan(2);
   expect(JSON.parse(Buffer.concat(pieces).toString())).toEqual(input);
+});
+
+it('of more than 1 MiB lie in files beside the store, and are gone with them when they are erased', async () => {
+  const files = (): readonly string[] => largePayloads(cluster.sqlitePath);
+  const before = files();
+  const input = { text: 'x'.repeat(2_000_000) };
+  const jobId = await ended(input);
+  const [inStore, ofJob] = await stored(jobId, async (record, store) => {
+    const ids = payloadIds(record);
+    return [await Promise.all(ids.map((id) => store.payloads.openPayload(id))), ids.filter(isObjectId)];
+  });
+  expect([inStore, ofJob.length, files().length]).toEqual([[undefined, undefined], 2, before.length + 2]);
+  const { jobId: again } = await other.retry(jobId);
+  expect(await other.wait(again)).toMatchObject({ state: 'SUCCEEDED', output: input });
+  for (const id of [jobId, again]) {
+    await troupe.erasePayloads(id);
+    for (const client of [troupe, other]) expect(await client.get(id)).toMatchObject(gone);
+  }
+  expect(files()).toEqual(before);
 });
 
 describe('a streamed input', () => {

@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openFilePayloads } from '../../src/adapters/files/file-payload-store.ts';
 import { openSqliteStore } from '../../src/adapters/sqlite/sqlite-store.ts';
 import { runCli } from '../../src/cli/main.ts';
 import { recordedTerminal } from '../support/recorded-terminal.ts';
@@ -21,6 +22,7 @@ import { storeRuntime } from '../support/stores.ts';
 
 let dir: string;
 let dataDir: string;
+const largeBytes = new Uint8Array(2 << 20).fill(7);
 
 beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), 'troupe-backup-'));
@@ -39,7 +41,55 @@ async function backup(file: string, ...more: readonly string[]): Promise<{ code:
   return { code, ...terminal.written };
 }
 
+async function putLarge(folder: string, name: string): Promise<string> {
+  const { payloads, close } = await openFilePayloads({ folder, ...storeRuntime });
+  const id = await payloads.putPayload({ name, bytes: largeBytes, expiresAtMs: Date.now() + 600_000 });
+  close();
+  return id;
+}
+
+async function readLarge(folder: string, id: string): Promise<Uint8Array | undefined> {
+  const { payloads, close } = await openFilePayloads({ folder, ...storeRuntime });
+  close();
+  return payloads.getPayload(id);
+}
+
 describe('troupe backup', () => {
+  it('has the large payloads in a folder beside the file, where a store on the copy finds them', async () => {
+    const folder = join(dataDir, 'troupe.db.objects');
+    const id = await putLarge(folder, 'large');
+    // Somebody is still uploading.
+    writeFileSync(join(folder, 'unfinished', 'draft'), 'half');
+    const { code, out } = await backup(join(dir, 'copy.db'));
+    const copied = join(dir, 'copy.db.objects');
+    expect({ code, said: JSON.parse(out) as unknown }).toMatchObject({
+      code: 0,
+      said: { objects: { folder: copied, files: 1, bytes: largeBytes.byteLength } },
+    });
+    expect(await readLarge(copied, id)).toEqual(largeBytes);
+    expect(readdirSync(copied)).not.toContain('unfinished');
+    expect(readdirSync(dir).sort()).toEqual(['copy.db', 'copy.db.objects', 'data']);
+  });
+
+  it('finds the large payloads where the configuration says, and overwrites no older copy of them', async () => {
+    const folder = join(dir, 'elsewhere');
+    const id = await putLarge(folder, 'large');
+    const options = ['--set', `objects.files.path=${folder}`];
+    expect((await backup(join(dir, 'copy.db'), ...options)).code).toBe(0);
+    expect(await readLarge(join(dir, 'copy.db.objects'), id)).toEqual(largeBytes);
+    rmSync(join(dir, 'copy.db'));
+    expect(await backup(join(dir, 'copy.db'), ...options)).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('copy.db.objects already exists') as string,
+    });
+  });
+
+  it('has no folder of large payloads when there are none', async () => {
+    const { out } = await backup(join(dir, 'copy.db'));
+    expect(JSON.parse(out)).toMatchObject({ objects: null });
+    expect(readdirSync(dir).sort()).toEqual(['copy.db', 'data']);
+  });
+
   it('makes a store that opens with what was committed, and says how large it is', async () => {
     const { code, out } = await backup(join(dir, 'copy.db'));
     expect({ code, said: JSON.parse(out) as unknown }).toMatchObject({
@@ -101,6 +151,7 @@ describe('troupe backup', () => {
     writeSync(file, Buffer.alloc(fstatSync(file).size - pageBytes), 0, undefined, pageBytes);
     closeSync(file);
     mkdirSync(join(dir, 'backups'));
+    await putLarge(join(dataDir, 'troupe.db.objects'), 'large');
     expect(await backup(join(dir, 'backups', 'copy.db'))).toMatchObject({
       code: 8,
       err: expect.stringContaining('damaged') as string,

@@ -147,7 +147,7 @@ describe('download', () => {
   async function endedWith(bytes: Buffer): Promise<string> {
     const { jobId } = await troupe.submit('test.echo', large);
     const id = `out-${jobId}`;
-    await edge.store.payloads.putPayload({ id, bytes, expiresAtMs: Date.now() + 600_000 });
+    await edge.store.payloads.putPayload({ name: id, bytes, expiresAtMs: Date.now() + 600_000 });
     await succeed(jobId, { kind: 'ref', id, bytes: bytes.byteLength, encoding: 'bytes' });
     return jobId;
   }

@@ -21,7 +21,7 @@ beforeAll(async () => {
   ({ jobId } = await troupe.submit('test.echo', 1));
   await edge.apply(jobId, { kind: 'claim', node: 'one', token: 't' });
   const expiresAtMs = Date.now() + 3_600_000;
-  await edge.store.payloads.putPayload({ id: 'large', bytes: new Uint8Array(mib), expiresAtMs });
+  await edge.store.payloads.putPayload({ name: 'large', bytes: new Uint8Array(mib), expiresAtMs });
   const output = { kind: 'ref', id: 'large', encoding: 'bytes', bytes: mib } as const;
   await edge.apply(jobId, { kind: 'report', token: 't', outcome: { kind: 'succeeded', output } });
 });

@@ -120,6 +120,10 @@ export async function makeCassandraHarness(
         await driver.execute(change, [Buffer.alloc(length), id, last], { prepare: true });
       }
     },
+    async hasPayload(name) {
+      const read = `SELECT part FROM ${keyspace}.payload_parts WHERE id = ? AND part = 0`;
+      return (await driver.execute(read, [name], { prepare: true })).rowLength > 0;
+    },
     async dispose() {
       for (const end of endings) await end();
       await driver.execute(`DROP KEYSPACE IF EXISTS ${keyspace}`);

@@ -48,13 +48,26 @@ export interface LossyStore {
   heal(): Promise<void>;
 }
 
+/** Looks at payloads behind the back of their store. */
+export interface PayloadHarness {
+  /** Damages a stored payload. */
+  damagePayload(id: string, how: 'drop-last-part' | 'change-last-part'): Promise<void>;
+  /** Whether a reader would find a payload that was written under this name. */
+  hasPayload(name: string): Promise<boolean>;
+}
+
+/** Two processes that share payloads. */
+export interface PayloadsUnderTest {
+  readonly harness: PayloadHarness;
+  readonly first: Pick<Store, 'payloads'>;
+  readonly second: Pick<Store, 'payloads'>;
+}
+
 /** A set of data and ways to open it. */
-export interface StoreHarness {
+export interface StoreHarness extends PayloadHarness {
   /** Opens another client on the same data. The harness closes it. */
   open(): Promise<Store>;
   openLossy(): Promise<LossyStore>;
-  /** Damages a stored payload behind the store's back. */
-  damagePayload(id: string, how: 'drop-last-part' | 'change-last-part'): Promise<void>;
   dispose(): Promise<void>;
 }
 
@@ -106,6 +119,7 @@ export function makeSqliteHarness(): StoreHarness & { readonly path: string } {
       else file.prepare(`UPDATE payload_parts SET bytes = zeroblob(length(bytes)) WHERE ${last}`).run(id, id);
       file.close();
     },
+    hasPayload: async (name) => (await stores[0]?.payloads.openPayload(name)) !== undefined,
     async dispose() {
       for (const store of stores) await store.close();
       rmSync(folder, { recursive: true, force: true });

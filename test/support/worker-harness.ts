@@ -253,10 +253,10 @@ export async function createWorkerHarness(threads = 2, bounds: Partial<WorkerLim
             harness.payloads.delete(id);
             return Promise.resolve();
           },
-          writePayload: async () => new Uint8Array(),
-          putPayload: ({ id, bytes }) => {
-            harness.payloads.set(id, bytes);
-            return Promise.resolve();
+          writePayload: async ({ name }) => ({ id: name, sha256: new Uint8Array() }),
+          putPayload: ({ name, bytes }) => {
+            harness.payloads.set(name, bytes);
+            return Promise.resolve(name);
           },
           async getPayload(id) {
             if (harness.payloadStore === 'away') throw new TroupeError('STORE_UNAVAILABLE');

@@ -74,10 +74,10 @@ export class AttemptCheckpoints {
     const { services } = this.#parts;
     const { jobId, grant, shard, checkpoints } = run;
     const place = payloadLocation(run, `checkpoint-${number}`, services);
-    const bytes = bytesOf(payload);
     if (checkpoints.sent?.number !== number) {
-      if (bytes > place.inlineMaxBytes) run.stored = [...run.stored, { number, id: place.payloadId }];
-      checkpoints.sent = { jobId, token: grant.token, number, bytes, payload: await stored(payload, place) };
+      const saved = await stored(payload, place);
+      if (saved.kind === 'ref') run.stored = [...run.stored, { number, id: saved.id }];
+      checkpoints.sent = { jobId, token: grant.token, number, bytes: bytesOf(payload), payload: saved };
     }
     return services.batcher.call(shard, 'checkpoint', checkpoints.sent);
   }

@@ -11,7 +11,7 @@ export interface PayloadLocation {
   /** A larger payload goes to the payload store. */
   readonly inlineMaxBytes: number;
   /** Unique to the attempt, because two attempts may return different bytes. */
-  readonly payloadId: string;
+  readonly payloadName: string;
   readonly expiresAtMs: number;
 }
 
@@ -31,12 +31,12 @@ export async function attemptOutcome(outcome: RunOutcome, place: PayloadLocation
 export async function stored(payload: RunPayload, place: PayloadLocation): Promise<Payload> {
   const bytes = bytesOf(payload);
   if (bytes <= place.inlineMaxBytes) return inline(payload);
-  await place.payloads.putPayload({
-    id: place.payloadId,
+  const id = await place.payloads.putPayload({
+    name: place.payloadName,
     bytes: payload.kind === 'json' ? Buffer.from(payload.json) : payload.bytes,
     expiresAtMs: place.expiresAtMs,
   });
-  return { kind: 'ref', id: place.payloadId, bytes, encoding: payload.kind };
+  return { kind: 'ref', id, bytes, encoding: payload.kind };
 }
 
 export function bytesOf(payload: RunPayload): number {

@@ -100,6 +100,6 @@ export function payloadLocation(
 ): PayloadLocation {
   const { spec, createdAtMs } = grant;
   const expiresAtMs = createdAtMs + aheadMs + payloadsStoredMs(spec) + payloadMarginMs;
-  const payloadId = `${jobId}/${grant.token}/${name}`;
-  return { payloads, limits, payloadId, expiresAtMs, inlineMaxBytes: inlineLimit(spec, limits.inlineMaxBytes) };
+  const payloadName = `${jobId}/${grant.token}/${name}`;
+  return { payloads, limits, payloadName, expiresAtMs, inlineMaxBytes: inlineLimit(spec, limits.inlineMaxBytes) };
 }

@@ -52,7 +52,7 @@ export function createCassandraPayloadStore(client: CqlClient, clock: Clock): Pa
       // Delete the first part last, because it tells a repeated call how many parts there are.
       await client.rows(deletePart, [timestamp, id, 0]);
     },
-    async putPayload({ id, bytes, expiresAtMs }) {
+    async putPayload({ name: id, bytes, expiresAtMs }) {
       const parts = partCount(bytes.byteLength);
       const total = BigInt(bytes.byteLength);
       const sha256 = digest(bytes);
@@ -61,16 +61,18 @@ export function createCassandraPayloadStore(client: CqlClient, clock: Clock): Pa
         const slice = bytes.subarray(part * payloadPartBytes, (part + 1) * payloadPartBytes);
         return client.rows(putPart, [id, part, parts, total, sha256, cellOf(slice), ttl]);
       });
+      return id;
     },
-    async writePayload({ id, bytes, expiresAtMs }, source) {
+    async writePayload({ name: id, bytes, expiresAtMs }, source) {
       const parts = partCount(bytes);
       const written: number[] = [];
       try {
-        return await writeParts(source, (part, slice, sha256) => {
+        const sha256 = await writeParts(source, (part, slice, whole) => {
           written.push(part);
           const ttl = ttlSeconds(expiresAtMs, clock.nowMs());
-          return client.rows(putPart, [id, part, parts, BigInt(bytes), Buffer.from(sha256), cellOf(slice), ttl]);
+          return client.rows(putPart, [id, part, parts, BigInt(bytes), Buffer.from(whole), cellOf(slice), ttl]);
         });
+        return { id, sha256 };
       } catch (error) {
         // A write without an answer may still be applied, so the delete must have a later timestamp.
         const timestamp = BigInt(Math.floor(clock.nowMs())) * 1_000n + writtenWithinMicros;

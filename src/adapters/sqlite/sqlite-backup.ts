@@ -15,19 +15,28 @@ import { translateSqliteError } from './sqlite-error.ts';
 /** Longest wait for a process that is migrating the schema, or that closes the file as the last one. */
 const openTimeoutMs = 5_000;
 
+export interface SqliteBackupOrder {
+  /** Must exist. */
+  readonly path: string;
+  /** Must not exist, but its folder must. It may lie on another disk. */
+  readonly target: string;
+  /** Called when the copy is complete, before it gets its name. If it rejects, there is no backup. */
+  readonly beforeNamed?: () => Promise<void>;
+}
+
 export interface SqliteBackup {
   readonly bytes: number;
   readonly schemaVersion: number;
 }
 
-/** `path` must exist. `target` must not, but its folder must. They may lie on different disks. */
-export function backUpSqliteStore({ path, target }: { readonly path: string; readonly target: string }): SqliteBackup {
+export async function backUpSqliteStore({ path, target, beforeNamed }: SqliteBackupOrder): Promise<SqliteBackup> {
   const draft = `${target}.${randomUUID()}.partial`;
   try {
     const schemaVersion = copySnapshot(path, draft);
     checkCopy(draft);
     syncToDisk(draft);
     const { size: bytes } = statSync(draft);
+    await beforeNamed?.();
     renameSync(draft, target);
     syncToDisk(dirname(target));
     return { bytes, schemaVersion };

@@ -66,19 +66,20 @@ export function createSqlitePayloadStore(database: SqliteDatabase, clock: Clock)
     deletePayload,
     // Each part is a transaction of its own, so that other writers get their turn. `writeParts` makes the payload
     // visible last.
-    async writePayload({ id, bytes, expiresAtMs }, source) {
+    async writePayload({ name: id, bytes, expiresAtMs }, source) {
       const parts = partCount(bytes);
       try {
-        return await writeParts(source, (part, slice, sha256) =>
-          database.write('write_payload', () => put.run(id, part, parts, bytes, sha256, expiresAtMs, slice)),
+        const sha256 = await writeParts(source, (part, slice, whole) =>
+          database.write('write_payload', () => put.run(id, part, parts, bytes, whole, expiresAtMs, slice)),
         );
+        return { id, sha256 };
       } catch (error) {
         await deletePayload(id).catch(() => undefined);
         throw error;
       }
     },
     // All parts in one transaction, because the payload is in memory anyway.
-    async putPayload({ id, bytes, expiresAtMs }) {
+    async putPayload({ name: id, bytes, expiresAtMs }) {
       const parts = partCount(bytes.byteLength);
       const sha256 = digest(bytes);
       await database.write('put_payload', () => {
@@ -87,6 +88,7 @@ export function createSqlitePayloadStore(database: SqliteDatabase, clock: Clock)
           put.run(id, part, parts, bytes.byteLength, sha256, expiresAtMs, slice);
         }
       });
+      return id;
     },
     async openPayload(id) {
       const row = await database.read('open_payload', () => headOf.get(id, clock.nowMs()));

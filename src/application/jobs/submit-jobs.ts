@@ -78,16 +78,16 @@ export function createSubmitJobs(parts: SubmitParts): SubmitJobs {
 }
 
 /**
- * Stores the input under an id that only this call uses, even if the job has an idempotency key. So deleting it never
- * affects the job of another call, and no id is written again after its deletion.
+ * Stores the input under a name that only this call uses, even if the job has an idempotency key. So deleting it never
+ * affects the job of another call, and no name is written again after its deletion.
  */
 async function storeInput(
   payloads: PayloadStore,
   { input, inputBytes, spec }: Resolution,
   nowMs: number,
 ): Promise<Payload> {
-  const id = `in-${randomUUID()}`;
+  const name = `in-${randomUUID()}`;
   const bytes = input.kind === 'json' ? Buffer.from(input.json) : input.bytes;
-  await payloads.putPayload({ id, bytes, expiresAtMs: nowMs + payloadsStoredMs(spec) + payloadMarginMs });
+  const id = await payloads.putPayload({ name, bytes, expiresAtMs: nowMs + payloadsStoredMs(spec) + payloadMarginMs });
   return { kind: 'ref', id, bytes: inputBytes, encoding: input.kind };
 }

@@ -29,12 +29,12 @@ export async function submitStreamed(
   const checked = await checkJob(parts, context, { request, streamedBytes: inputBytes });
   const { spec } = checked.resolution;
   return inItsPlace(parts, checked, async () => {
-    const id = `in-${randomUUID()}`;
+    const name = `in-${randomUUID()}`;
     const fromMs = checked.nowMs;
     // Allow for the upload, because the job is created only after it.
     const expiresAtMs = fromMs + uploadMaxMs + payloadsStoredMs(spec) + payloadMarginMs;
     const source = inputParts(inTime(context, { pieces, clock: parts.clock, fromMs }), inputBytes);
-    const sha256 = await parts.payloads.writePayload({ id, bytes: inputBytes, expiresAtMs }, source);
+    const { id, sha256 } = await parts.payloads.writePayload({ name, bytes: inputBytes, expiresAtMs }, source);
     const input: Payload = { kind: 'ref', id, bytes: inputBytes, encoding: 'bytes' };
     return sendJob(parts, context, { spec: { ...spec, input }, ...fingerprint(context.tenant, request, sha256) });
   });

@@ -2,6 +2,8 @@
  * Stores payloads that are too large for the record. A payload is written before the commit that refers to it and never
  * changes. So an orphan is harmless, and a reference is never dangling before the retention ends. A payload of up to 1
  * MiB is one part; a larger one has many.
+ *
+ * A writer gives a payload a name of its own and is told the id under which it is found. Only the id says where it lies.
  */
 export const payloadPartBytes = 1 << 20;
 
@@ -12,17 +14,23 @@ export const payloadPartBytes = 1 << 20;
 export const payloadMarginMs = 60_000;
 
 export interface PayloadStore {
-  /** Idempotent, because an id always has the same bytes. Durable when it resolves. */
-  putPayload(input: { readonly id: string; readonly bytes: Uint8Array; readonly expiresAtMs: number }): Promise<void>;
   /**
-   * Writes a payload part by part, under an id that no other writer uses. The payload does not exist until its last
+   * Idempotent, because a name always has the same bytes. Durable when it resolves, with the id of the payload.
+   */
+  putPayload(input: {
+    readonly name: string;
+    readonly bytes: Uint8Array;
+    readonly expiresAtMs: number;
+  }): Promise<string>;
+  /**
+   * Writes a payload part by part, under a name that no other writer uses. The payload does not exist until its last
    * part is written. If the source or the store fails, the parts written so far are removed where possible, and expire
-   * otherwise. Rejects with the error of the source. Resolves with the SHA-256 of the whole payload.
+   * otherwise. Rejects with the error of the source.
    */
   writePayload(
-    input: { readonly id: string; readonly bytes: number; readonly expiresAtMs: number },
+    input: { readonly name: string; readonly bytes: number; readonly expiresAtMs: number },
     parts: PayloadParts,
-  ): Promise<Uint8Array>;
+  ): Promise<WrittenPayload>;
   /** Undefined if the payload is unknown, incomplete or expired. */
   getPayload(id: string): Promise<Uint8Array | undefined>;
   /**
@@ -41,6 +49,12 @@ export interface PayloadStore {
  * the whole.
  */
 export type PayloadParts = AsyncIterator<Uint8Array, Uint8Array>;
+
+export interface WrittenPayload {
+  readonly id: string;
+  /** SHA-256 of the whole payload. */
+  readonly sha256: Uint8Array;
+}
 
 export interface StoredPayload {
   readonly bytes: number;

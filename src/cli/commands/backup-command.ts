@@ -6,11 +6,13 @@ import { addStoreFlags, processConfig, type ProcessFlags } from '../flags/proces
 export function addBackupCommand(program: Command, { terminal, done }: CommandContext): void {
   const command = program
     .command('backup <file>')
-    .description('copy the embedded store (SQLite) into a file, also while the cluster runs');
+    .description(
+      'copy the embedded store (SQLite) into a file, and its large payloads into FILE.objects, also while the cluster runs',
+    );
   addStoreFlags(command).action(async (file: string, flags: ProcessFlags) => {
     const config = processConfig(flags);
     const isJson = program.opts<{ readonly json?: boolean }>().json === true;
     const { runBackup } = await import('../processes/backup.ts');
-    done(runBackup({ config, file, terminal, isJson }));
+    done(await runBackup({ config, file, terminal, isJson }));
   });
 }

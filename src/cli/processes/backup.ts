@@ -1,11 +1,14 @@
 /**
- * `troupe backup`: copies the one file that holds all durable state of a cluster with the embedded store, as it was at
- * one instant. Every job that was accepted before the command started is in the copy. It talks to no process of the
- * cluster.
+ * `troupe backup`: copies all durable state of a cluster with the embedded store, as it was at one instant: its file, and
+ * the folder of its large payloads. Every job that was accepted before the command started is in the copy. It talks to no
+ * process of the cluster.
  */
 import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { backUpSqliteStore } from '../../adapters/sqlite/sqlite-backup.ts';
+import { backUpFiles, type FileBackup } from '../../adapters/files/file-backup.ts';
+import { objectsFolder } from '../../compose/object-store.ts';
 import { sqlitePath } from '../../compose/store.ts';
 import type { Config } from '../../config/index.ts';
 import { TroupeError } from '../../domain/errors.ts';
@@ -20,24 +23,46 @@ export interface BackupOptions {
   readonly isJson: boolean;
 }
 
-export function runBackup({ config, file, terminal, isJson }: BackupOptions): number {
-  if (config.store.kind !== 'sqlite') {
-    throw new UsageError('the configured store is Cassandra: back it up with its own tools (snapshots, Medusa)');
-  }
-  const [path, target] = [sqlitePath(config), resolve(file)];
-  if (!existsSync(path))
-    throw new UsageError(`${path}: there is no store here; name its folder with --data-dir or --config`);
-  if (existsSync(target)) throw new UsageError(`${target} already exists and is not overwritten; choose another file`);
-  if (!existsSync(dirname(target)))
-    throw new UsageError(`${dirname(target)}: the folder does not exist; create it first`);
+export async function runBackup({ config, file, terminal, isJson }: BackupOptions): Promise<number> {
+  const target = resolve(file);
+  const large = `${target}.objects`;
+  const path = sqlitePath(config);
+  refuseIfImpossible(config, [target, large]);
+  let objects: FileBackup | undefined;
+  // A file under the requested name is a complete backup, so the large payloads get their name before it does.
+  const beforeNamed = async (): Promise<void> => {
+    objects = await backUpFiles(objectsFolder(config, path), large);
+  };
   try {
-    const { bytes, schemaVersion } = backUpSqliteStore({ path, target });
-    const said = { store: path, backup: target, bytes, schemaVersion };
+    const { bytes, schemaVersion } = await backUpSqliteStore({ path, target, beforeNamed });
+    const said = { store: path, backup: target, bytes, schemaVersion, objects: objects ?? null };
     terminal.out(isJson ? documentLine(said) : `${target}  ${bytes} bytes, schema version ${schemaVersion}\n`);
+    if (!isJson) terminal.out(largeLine(objects));
     return exitCodes.ok;
   } catch (error) {
+    if (objects !== undefined) await rm(large, { recursive: true, force: true });
     if (!(error instanceof TroupeError)) throw error;
     terminal.err(`troupe: the backup failed: ${error.message}\n`);
     return exitCodeOf(error);
   }
+}
+
+function refuseIfImpossible(config: Config, targets: readonly [string, string]): void {
+  if (config.store.kind !== 'sqlite') {
+    throw new UsageError('the configured store is Cassandra: back it up with its own tools (snapshots, Medusa)');
+  }
+  const path = sqlitePath(config);
+  if (!existsSync(path))
+    throw new UsageError(`${path}: there is no store here; name its folder with --data-dir or --config`);
+  for (const target of targets) {
+    if (existsSync(target))
+      throw new UsageError(`${target} already exists and is not overwritten; choose another file`);
+  }
+  const folder = dirname(targets[0]);
+  if (!existsSync(folder)) throw new UsageError(`${folder}: the folder does not exist; create it first`);
+}
+
+function largeLine(objects: FileBackup | undefined): string {
+  if (objects === undefined) return 'no large payloads\n';
+  return `${objects.folder}  ${objects.bytes} bytes in ${objects.files} large payloads\n`;
 }

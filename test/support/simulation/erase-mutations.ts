@@ -56,10 +56,11 @@ export const eraseMutations: Readonly<Record<string, Mutation>> = {
         payloads: {
           ...payloads,
           async putPayload(input) {
-            await payloads.putPayload(input);
+            const id = await payloads.putPayload(input);
             host.clock.setTimer(host.random() * 5_000, () => {
               payloads.putPayload(input).catch(() => undefined);
             });
+            return id;
           },
         },
       };

@@ -79,7 +79,7 @@ export class StoreExtras {
     return 'removed';
   }
 
-  putPayload({ id, bytes, expiresAtMs }: Parameters<PayloadStore['putPayload']>[0], sentMs: number): void {
+  putPayload({ name: id, bytes, expiresAtMs }: Parameters<PayloadStore['putPayload']>[0], sentMs: number): void {
     if (sentMs <= (this.#deletedMs.get(id) ?? -Infinity)) return;
     this.payloads.set(id, { bytes: Uint8Array.from(bytes), digest: digestOf(bytes), expiresAtMs });
   }

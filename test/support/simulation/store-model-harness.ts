@@ -16,6 +16,7 @@ export function makeModelHarness(): StoreHarness {
     async damagePayload(id, how) {
       extras.damage(id, how);
     },
+    hasPayload: async (name) => extras.payloads.has(name),
     dispose: () => Promise.resolve(),
   };
 }

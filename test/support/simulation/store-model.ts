@@ -57,21 +57,22 @@ export function openModelStore(parts: ModelStoreParts): Store {
       removeQueue: (closing) => transport('remove queue', () => extras.removeQueue(closing)),
     },
     payloads: {
-      async writePayload({ id, expiresAtMs }, source) {
+      async writePayload({ name, expiresAtMs }, source) {
         const parts: Uint8Array[] = [];
         const sentMs = clock.nowMs();
-        return writeParts(source, (part, bytes, sha256) =>
+        const sha256 = await writeParts(source, (part, bytes) =>
           transport('write payload', () => {
             parts[part] = bytes;
-            if (part === 0) extras.putPayload({ id, bytes: Buffer.concat(parts), expiresAtMs }, sentMs);
-            return sha256;
+            if (part === 0) extras.putPayload({ name, bytes: Buffer.concat(parts), expiresAtMs }, sentMs);
           }),
         );
+        return { id: name, sha256 };
       },
       putPayload: (input) => {
         const sentMs = clock.nowMs();
         return transport('put payload', () => {
           extras.putPayload(input, sentMs);
+          return input.name;
         });
       },
       getPayload: (id) => transport('get payload', () => extras.payload(id, clock.nowMs())),

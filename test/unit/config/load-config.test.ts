@@ -126,6 +126,7 @@ describe('loadConfig', () => {
   it.each([
     ['shards: {leaseTtlMs: 4000, leaseRenewalMs: 2000}', 'shards.leaseTtlMs'],
     ['gateway: {payloadMaxBytes: 200000000}', 'gateway.payloadMaxBytes'],
+    ['store: {kind: cassandra}\nobjects: {kind: files}', 'objects.kind'],
     ['workers: {cancelGraceMs: 21000}', 'workers.cancelGraceMs'],
     ['workers: {memoryMb: 8192}', 'workers.memoryMb'],
     ['workers: {cellRssMaxMb: 100}', 'workers.cellRssMaxMb'],

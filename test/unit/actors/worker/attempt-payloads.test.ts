@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { newAttempt, payloadLocation } from '../../../../src/actors/worker/node-attempt.ts';
 import { attemptOutcome } from '../../../../src/actors/worker/attempt-payloads.ts';
 import { defaultWorkerLimits } from '../../../../src/actors/worker/worker-services.ts';
-import { payloadMarginMs } from '../../../../src/application/ports/payload-store.ts';
+import { payloadMarginMs, type PayloadStore } from '../../../../src/application/ports/payload-store.ts';
 import { testRecord, testSpec } from '../../../support/jobs.ts';
 
 const createdAtMs = 1_000;
@@ -14,9 +14,12 @@ async function place(
   clocks: { node: number; shard?: number } = { node: 0 },
 ) {
   const puts: { id: string; expiresAtMs: number }[] = [];
-  const payloads = {
-    writePayload: async () => new Uint8Array(),
-    putPayload: async ({ id, expiresAtMs }: { id: string; expiresAtMs: number }) => void puts.push({ id, expiresAtMs }),
+  const payloads: PayloadStore = {
+    writePayload: async ({ name }) => ({ id: name, sha256: new Uint8Array() }),
+    putPayload: async ({ name, expiresAtMs }) => {
+      puts.push({ id: name, expiresAtMs });
+      return name;
+    },
     getPayload: async () => undefined,
     openPayload: async () => undefined,
     deletePayload: async () => undefined,

@@ -15,8 +15,8 @@ async function opened(record: JobRecord, nowMs: number, payloads: ReadonlyMap<st
     reader: { read: async () => ({ record }) },
     explain: async () => undefined,
     payloads: {
-      writePayload: async () => new Uint8Array(),
-      putPayload: async () => undefined,
+      writePayload: async ({ name }) => ({ id: name, sha256: new Uint8Array() }),
+      putPayload: async ({ name }) => name,
       getPayload: async (id) => payloads.get(id),
       openPayload: async () => undefined,
       deletePayload: async () => undefined,

@@ -22,8 +22,8 @@ async function requestedAgain(spec: Partial<JobSpec>): Promise<JobRequest> {
     clock,
     reader: { read: async () => ({ record }) },
     payloads: {
-      writePayload: async () => new Uint8Array(),
-      putPayload: async () => undefined,
+      writePayload: async ({ name }) => ({ id: name, sha256: new Uint8Array() }),
+      putPayload: async ({ name }) => name,
       getPayload: async () => undefined,
       openPayload: async () => undefined,
       deletePayload: async () => undefined,

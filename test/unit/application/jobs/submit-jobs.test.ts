@@ -98,18 +98,20 @@ function setUp(options: Options = {}) {
     },
     fleet: { versionsOf: () => ['1', '2.0.0', '2.1.0'] },
     payloads: {
-      async writePayload({ id, expiresAtMs }, source) {
+      async writePayload({ name: id, expiresAtMs }, source) {
         const parts: Uint8Array[] = [];
-        return writeParts(source, async (part, bytes) => {
+        const sha256 = await writeParts(source, async (part, bytes) => {
           parts[part] = bytes;
           if (part > 0) return;
           stored.set(id, Buffer.concat(parts));
           expiries.set(id, expiresAtMs);
         });
+        return { id, sha256 };
       },
-      putPayload: async ({ id, bytes, expiresAtMs }) => {
+      putPayload: async ({ name: id, bytes, expiresAtMs }) => {
         stored.set(id, bytes);
         expiries.set(id, expiresAtMs);
+        return id;
       },
       getPayload: async () => undefined,
       openPayload: async () => undefined,

@@ -51,8 +51,8 @@ function setUp(signal?: AbortSignal) {
     },
     batcher,
     payloads: {
-      writePayload: async () => new Uint8Array(),
-      putPayload: async () => undefined,
+      writePayload: async ({ name }) => ({ id: name, sha256: new Uint8Array() }),
+      putPayload: async ({ name }) => name,
       getPayload: async () => undefined,
       openPayload: async () => undefined,
       deletePayload: async () => undefined,

@@ -1,0 +1,112 @@
+/**
+ * `PayloadStore` on places that hold whole objects: what every object store does alike. A reader gets exactly the bytes that
+ * the id vouches for, or an error. Readers ask for one piece at a time, so that a payload which was erased is gone for those
+ * who are reading it, too.
+ */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { TroupeError } from '../../domain/errors.ts';
+import { payloadPartBytes, type PayloadParts, type PayloadStore, type WrittenPayload } from '../ports/payload-store.ts';
+import type { Clock } from '../ports/runtime.ts';
+import { type ObjectId, objectIdText, objectPlace, type ObjectPlace, parseObjectId } from './object-id.ts';
+
+/** What an adapter has to offer. Errors are translated already. */
+export interface ObjectPlaces {
+  /**
+   * Durable when it resolves, replaces an object there, and leaves nothing if it rejects. `bytes` is the size of all pieces
+   * together. Rejects with the error of the pieces.
+   */
+  put(place: ObjectPlace, bytes: number, pieces: AsyncIterable<Uint8Array>): Promise<void>;
+  /** Undefined if nothing is there. */
+  sizeOf(place: ObjectPlace): Promise<number | undefined>;
+  /** Bytes from `offset` on. Fewer than asked for only if the object ends there. Undefined if nothing is there. */
+  read(place: ObjectPlace, offset: number, bytes: number): Promise<Uint8Array | undefined>;
+  /** Does nothing if nothing is there. */
+  remove(place: ObjectPlace): Promise<void>;
+}
+
+export function createObjectPayloads(places: ObjectPlaces, clock: Clock): PayloadStore {
+  /** Undefined if it is no object, or has expired. */
+  const known = (id: string): ObjectId | undefined => {
+    const object = parseObjectId(id);
+    return object !== undefined && object.expiresAtMs > clock.nowMs() ? object : undefined;
+  };
+
+  async function write(
+    input: { readonly name: string; readonly bytes: number; readonly expiresAtMs: number },
+    parts: PayloadParts,
+  ): Promise<WrittenPayload> {
+    const place = objectPlace(input);
+    let sha256: Uint8Array = new Uint8Array();
+    async function* pieces(): AsyncGenerator<Uint8Array, void> {
+      for (let next = await parts.next(); ; next = await parts.next()) {
+        if (next.done === true) {
+          sha256 = next.value;
+          return;
+        }
+        yield next.value;
+      }
+    }
+    await places.put(place, input.bytes, pieces());
+    return { id: objectIdText({ ...input, sha256 }), sha256 };
+  }
+
+  async function* readFrom(id: string, object: ObjectId, offset: number): AsyncGenerator<Uint8Array, void> {
+    for (let at = offset; at < object.bytes;) {
+      const bytes = Math.min(payloadPartBytes, object.bytes - at);
+      const piece = known(id) && (await places.read(objectPlace(object), at, bytes));
+      if (piece === undefined) throw new TroupeError('PAYLOAD_GONE', { metadata: { why: 'missing' } });
+      if (piece.byteLength !== bytes) throw damaged(id);
+      at += bytes;
+      yield piece;
+    }
+  }
+
+  /** Undefined if it is gone. An object of another size than was written is damaged. */
+  async function find(id: string): Promise<ObjectId | undefined> {
+    const object = known(id);
+    const bytes = object && (await places.sizeOf(objectPlace(object)));
+    if (object === undefined || bytes === undefined) return undefined;
+    if (bytes !== object.bytes) throw damaged(id);
+    return object;
+  }
+
+  return {
+    async putPayload({ bytes, ...input }) {
+      const { id } = await write({ ...input, bytes: bytes.byteLength }, wholeInParts(bytes));
+      return id;
+    },
+    writePayload: write,
+    async getPayload(id) {
+      const object = await find(id);
+      const whole = object && (await places.read(objectPlace(object), 0, object.bytes));
+      if (object === undefined || whole === undefined) return undefined;
+      const sum = createHash('sha256').update(whole).digest();
+      if (!timingSafeEqual(sum, object.sha256)) throw damaged(id);
+      return whole;
+    },
+    async openPayload(id) {
+      const object = await find(id);
+      if (object === undefined) return undefined;
+      const { bytes, sha256 } = object;
+      return { bytes, sha256, readFrom: (offset) => readFrom(id, object, offset) };
+    },
+    async deletePayload(id) {
+      const object = parseObjectId(id);
+      if (object !== undefined) await places.remove(objectPlace(object));
+    },
+  };
+}
+
+async function* wholeInParts(bytes: Uint8Array): AsyncGenerator<Uint8Array, Uint8Array> {
+  for (let from = 0; from < bytes.byteLength; from += payloadPartBytes) {
+    yield bytes.subarray(from, from + payloadPartBytes);
+  }
+  return createHash('sha256').update(bytes).digest();
+}
+
+function damaged(id: string): TroupeError {
+  return new TroupeError('INTERNAL_ERROR', {
+    message: 'a payload in the store is damaged',
+    metadata: { payloadId: id },
+  });
+}

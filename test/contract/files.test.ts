@@ -1,0 +1,187 @@
+/** The files of large payloads: the contract of every payload store, and what is true of files alone. */
+import { randomBytes, randomUUID } from 'node:crypto';
+import { existsSync, readdirSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { openFilePayloads } from '../../src/adapters/files/file-payload-store.ts';
+import { sweepStep } from '../../src/adapters/files/file-sweep.ts';
+import { payloadPartBytes, type PayloadStore } from '../../src/application/ports/payload-store.ts';
+import { type FilePayloadsHarness, makeFilePayloadsHarness } from '../support/file-payloads.ts';
+import { mountSmallDisk } from '../support/small-disk.ts';
+import { type PayloadsUnderTest, realClock, storeRuntime } from '../support/stores.ts';
+import { describePayloads } from './payload-contract.ts';
+
+const laterMs = (): number => Date.now() + 600_000;
+
+describe('files', () => {
+  let current: PayloadsUnderTest | undefined;
+  beforeAll(async () => {
+    const harness = makeFilePayloadsHarness();
+    current = { harness, first: await harness.open(), second: await harness.open() };
+    return () => harness.dispose();
+  });
+  describePayloads(() => {
+    if (current === undefined) throw new Error('the folder was not opened');
+    return current;
+  });
+});
+
+describe('a payload in a file', () => {
+  let harness: FilePayloadsHarness;
+  let payloads: PayloadStore;
+  beforeAll(async () => {
+    harness = makeFilePayloadsHarness();
+    ({ payloads } = await harness.open());
+  });
+  afterAll(() => harness.dispose());
+
+  it('is the bytes and nothing else, for nobody but this user', async () => {
+    const bytes = randomBytes(100);
+    const name = `${randomUUID()}/12.1/output`;
+    const id = await payloads.putPayload({ name, bytes, expiresAtMs: laterMs() });
+    const path = harness.pathOf(id);
+    expect(harness.files().filter((file) => file.includes(name.replaceAll('/', '~')))).toHaveLength(1);
+    expect([statSync(path).size, statSync(path).mode & 0o777]).toEqual([100, 0o600]);
+    expect(await payloads.getPayload(id)).toEqual(new Uint8Array(bytes));
+  });
+
+  it.each(['', '..', 'a/../b', '/etc/passwd', 'a//b', 'a~b', '.a', 'a..b', 'a\0b', 'a:b', 'a/b/c/d/e', 'x'.repeat(81)])(
+    'is never written under the name %j',
+    async (name) => {
+      const before = harness.files();
+      const put = payloads.putPayload({ name, bytes: randomBytes(9), expiresAtMs: laterMs() });
+      await expect(put).rejects.toThrow(RangeError);
+      expect(harness.files()).toEqual(before);
+    },
+  );
+
+  it('is not found under an id that was tampered with, and nothing else is', async () => {
+    const bytes = randomBytes(50);
+    const id = await payloads.putPayload({ name: 'mine', bytes, expiresAtMs: laterMs() });
+    const [word, expires, size, sum] = id.split(':');
+    writeFileSync(join(harness.folder, 'outside'), bytes);
+    for (const hostile of [
+      `${word}:${expires}:${size}:${sum}:../outside`,
+      `${word}:${expires}:${size}:${sum}:..`,
+      `${word}:1e99:${size}:${sum}:mine`,
+      `${word}:${expires}:-1:${sum}:mine`,
+      `${word}:${expires}:${size}:short:mine`,
+      `${word}:${expires}:${size}:${sum}:mine:more`,
+      '../outside',
+    ]) {
+      expect(await payloads.getPayload(hostile)).toBeUndefined();
+      expect(await payloads.openPayload(hostile)).toBeUndefined();
+      await payloads.deletePayload(hostile);
+    }
+    expect(existsSync(join(harness.folder, 'outside'))).toBe(true);
+    expect(await payloads.getPayload(id)).toBeDefined();
+  });
+
+  it('that was cut short is damaged, and none of it is taken for the whole', async () => {
+    const id = await payloads.putPayload({
+      name: 'cut',
+      bytes: randomBytes(2 * payloadPartBytes),
+      expiresAtMs: laterMs(),
+    });
+    const opened = await payloads.openPayload(id);
+    truncateSync(harness.pathOf(id), payloadPartBytes + 5);
+    await expect(payloads.getPayload(id)).rejects.toMatchObject({ code: 'INTERNAL_ERROR' });
+    await expect(payloads.openPayload(id)).rejects.toMatchObject({ code: 'INTERNAL_ERROR' });
+    const read = async (): Promise<void> => {
+      for await (const piece of opened?.readFrom(0) ?? []) expect(piece.byteLength).toBeGreaterThan(0);
+    };
+    await expect(read()).rejects.toMatchObject({ code: 'INTERNAL_ERROR' });
+  });
+
+  it('whose source fails leaves no file', async () => {
+    const before = harness.files();
+    async function* broken(): AsyncGenerator<Uint8Array, Uint8Array> {
+      yield randomBytes(payloadPartBytes);
+      throw new Error('the line was cut');
+    }
+    const input = { name: randomUUID(), bytes: 2 * payloadPartBytes, expiresAtMs: laterMs() };
+    await expect(payloads.writePayload(input, broken())).rejects.toThrow('the line was cut');
+    expect(harness.files()).toEqual(before);
+  });
+});
+
+describe('the sweep of files', () => {
+  it('removes what has expired and drafts without a writer, and nothing else', async () => {
+    const harness = makeFilePayloadsHarness();
+    onTestFinished(() => harness.dispose());
+    const { payloads } = await harness.open({ clock: { ...realClock, setTimer: () => () => undefined } });
+    const startMs = Date.UTC(2026, 10, 29, 22, 10);
+    let nowMs = startMs;
+    const clock = { ...realClock, nowMs: () => nowMs };
+    const put = (name: string, expiresAtMs: number): Promise<string> =>
+      payloads.putPayload({ name, bytes: randomBytes(9), expiresAtMs });
+    const soon = await put('soon', startMs + 60_000);
+    const later = await put('later', startMs + 120_000);
+    const [nextHour] = [await put('next-hour', startMs + 3_600_000)];
+    const drafts = join(harness.folder, 'unfinished');
+    for (const [name, ageMs] of [
+      ['old', 3_601_000],
+      ['young', 60_000],
+    ] as const) {
+      writeFileSync(join(drafts, name), 'draft');
+      const atS = (Date.now() - ageMs) / 1_000;
+      utimesSync(join(drafts, name), atS, atS);
+    }
+    const folder = harness.folder;
+    const there = (): readonly boolean[] => [soon, later, nextHour].map((id) => existsSync(harness.pathOf(id)));
+
+    expect(await sweepStep({ folder, clock })).toBe(false);
+    expect(there()).toEqual([true, true, true]);
+    expect(readdirSync(drafts)).toEqual(['young']);
+    nowMs = startMs + 60_000;
+    await sweepStep({ folder, clock });
+    expect(there()).toEqual([false, true, true]);
+    nowMs = startMs + 3_000_000;
+    await sweepStep({ folder, clock });
+    expect(there()).toEqual([false, false, true]);
+    // The folder goes with its hour.
+    expect(existsSync(dirname(harness.pathOf(soon)))).toBe(false);
+    expect(existsSync(dirname(harness.pathOf(nextHour)))).toBe(true);
+  });
+
+  it('removes a bounded number of files at a time', async () => {
+    const harness = makeFilePayloadsHarness();
+    onTestFinished(() => harness.dispose());
+    const { payloads } = await harness.open({ clock: { ...realClock, setTimer: () => () => undefined } });
+    const expiresAtMs = Date.now() + 600_000;
+    await payloads.putPayload({ name: 'first', bytes: randomBytes(1), expiresAtMs });
+    const [file = ''] = harness.files();
+    for (let n = 0; n < 149; n += 1) writeFileSync(join(harness.folder, `${file}-${n}`), '');
+    const clock = { ...realClock, nowMs: () => expiresAtMs };
+    const { folder } = harness;
+    expect(await sweepStep({ folder, clock })).toBe(true);
+    expect(harness.files()).toHaveLength(50);
+    expect(await sweepStep({ folder, clock })).toBe(false);
+    expect(harness.files()).toHaveLength(0);
+  });
+});
+
+describe('a full disk', () => {
+  it('refuses a payload with a reason, keeps nothing of it, and takes the next once there is room', async ({
+    skip,
+  }) => {
+    const disk = mountSmallDisk(8 * payloadPartBytes);
+    if (!('dir' in disk)) return skip(disk.reason);
+    onTestFinished(disk.unmount);
+    const folder = join(disk.dir, 'objects');
+    const { payloads, close } = await openFilePayloads({ folder, ...storeRuntime });
+    onTestFinished(close);
+    const bytes = randomBytes(2 * payloadPartBytes);
+    const kept = await payloads.putPayload({ name: 'kept', bytes, expiresAtMs: laterMs() });
+    disk.fill();
+    const put = (): Promise<string> => payloads.putPayload({ name: 'next', bytes, expiresAtMs: laterMs() });
+    await expect(put()).rejects.toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+      retryable: true,
+      message: `the folder of large payloads (${folder}): the disk is full`,
+    });
+    expect(readdirSync(join(folder, 'unfinished'))).toEqual([]);
+    disk.free();
+    for (const id of [kept, await put()]) expect(await payloads.getPayload(id)).toEqual(new Uint8Array(bytes));
+  });
+});
