@@ -31,6 +31,7 @@ describe('topology', () => {
       retention: 'workqueue',
       storage: 'file',
       discard: 'new',
+      max_consumers: 100_000,
       allow_direct: true,
       duplicate_window: 30e9,
     });

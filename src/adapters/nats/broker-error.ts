@@ -10,6 +10,7 @@ export const apiCodes = {
   consumerExists: 10148,
   consumerNotFound: 10014,
   streamNameInUse: 10058,
+  consumersMaxReached: 10026,
   wrongLastSequence: 10071,
   wrongLastSequenceUnknown: 10164,
   storeFailed: 10077,

@@ -22,6 +22,12 @@ export type DesiredConsumer = Partial<ConsumerConfig> & { readonly durable_name:
 const workDuplicateWindowMs = 30_000;
 const eventsDuplicateWindowMs = 120_000;
 
+/**
+ * A queue has a consumer, and one more for each other level and for each handler that not every node has. From 2.15 on a
+ * server allows 1,000 consumers of a stream that states no number, and takes "unlimited" for none.
+ */
+const workConsumersMax = 100_000;
+
 export interface DesiredStreams {
   readonly work: DesiredStream;
   readonly events: DesiredStream;
@@ -49,6 +55,7 @@ function workStream(names: NatsNames, limits: NatsLimits, replicas: number): Des
     retention: RetentionPolicy.Workqueue,
     storage: StorageType.File,
     discard: DiscardPolicy.New,
+    max_consumers: workConsumersMax,
     max_msgs: limits.workMaxMessages,
     max_bytes: limits.workMaxBytes,
     max_msg_size: 128 * 1024,

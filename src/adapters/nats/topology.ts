@@ -202,6 +202,10 @@ export class Topology {
     } catch (error) {
       // Another process has created it with a different configuration. That one stays, and the difference is reported.
       if (apiCodeOf(error) === apiCodes.streamNameInUse) return await streams.info(desired.name);
+      // The account allows fewer consumers than wanted. Its own number then holds, and the difference is reported.
+      const { max_consumers: consumersMax, ...rest } = desired;
+      if (consumersMax !== undefined && apiCodeOf(error) === apiCodes.consumersMaxReached)
+        return this.#createStream(rest);
       throw error;
     }
   }

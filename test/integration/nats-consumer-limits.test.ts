@@ -1,0 +1,73 @@
+// A server from 2.15 on allows 1,000 consumers of a stream that states no number, and an account may allow fewer. A
+// cluster of many queues must start all the same: each queue has a consumer.
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { connectNats, type NatsBus } from '../../src/adapters/nats/connect-nats.ts';
+import { waitFor } from '../support/cluster.ts';
+import { natsServerPath, natsTestClock, natsTestLog, natsTestTelemetry } from '../support/nats.ts';
+
+const path = await natsServerPath();
+/** A server before 2.15 does not know the setting, and has no such limit. */
+const isOlder = /v2\.14\./.test(execFileSync(path, ['--version'], { encoding: 'utf8' }));
+
+let dir: string;
+let server: ChildProcess | undefined;
+let bus: NatsBus | undefined;
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'troupe-nats-limits-'));
+});
+afterEach(async () => {
+  await bus?.close();
+  if (server?.exitCode === null) {
+    server.kill('SIGKILL');
+    await once(server, 'exit');
+  }
+  await rm(dir, { recursive: true, force: true });
+});
+
+/** With a JetStream of its own and these lines of configuration besides. */
+async function connectTo(jetstream: readonly string[], more: readonly string[] = []): Promise<NatsBus> {
+  const config = join(dir, 'server.conf');
+  const store = [`store_dir: ${JSON.stringify(join(dir, 'jetstream'))}`, 'max_file_store: 1TB'];
+  const lines = ['host: 127.0.0.1', 'port: -1', `ports_file_dir: ${JSON.stringify(dir)}`, ...more];
+  await writeFile(config, [...lines, 'jetstream {', ...store, ...jetstream, '}', ''].join('\n'));
+  server = spawn(path, ['-c', config], { stdio: 'ignore' });
+  let url = '';
+  await waitFor(
+    'the ports of the server',
+    async () => {
+      const file = (await readdir(dir)).find((name) => name.endsWith('.ports'));
+      const text = file === undefined ? '' : await readFile(join(dir, file), 'utf8');
+      url = /"(nats:\/\/[^"]+)"/.exec(text)?.[1] ?? '';
+      return url !== '';
+    },
+    10_000,
+  );
+  bus = await connectNats({
+    servers: [url],
+    name: 'test',
+    clock: natsTestClock,
+    log: natsTestLog,
+    telemetry: natsTestTelemetry,
+  });
+  return bus;
+}
+
+it.skipIf(isOlder)('has as many queues as it likes, whatever the server allows by default', async () => {
+  const { work, differences } = await connectTo(['limits { default_max_consumers: 2 }']);
+  for (const queue of ['a', 'b', 'c', 'd']) await work.ensureRoute({ tenant: 'acme', queue });
+  expect(differences()).toEqual([]);
+});
+
+it('lives with an account that allows fewer, and says so', async () => {
+  const account = 'A { jetstream { max_consumers: 2 }, users: [{ user: u, password: p }] }';
+  const { work, differences } = await connectTo([], [`accounts { ${account} }`, 'no_auth_user: u']);
+  for (const queue of ['a', 'b']) await work.ensureRoute({ tenant: 'acme', queue });
+  await expect(work.ensureRoute({ tenant: 'acme', queue: 'c' })).rejects.toMatchObject({ code: 'BROKER_UNAVAILABLE' });
+  expect(differences()).toMatchObject([{ asset: 'TROUPE_WORK', field: 'max_consumers', wanted: '100000' }]);
+});
