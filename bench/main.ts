@@ -9,13 +9,17 @@ import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { otherLoad } from './harness/other-load.ts';
-import { memoryOf } from './harness/process-tree.ts';
+import { memoryOf, pssOf } from './harness/process-tree.ts';
 import { startSystem, type StoreKind, type SystemUnderTest } from './harness/system.ts';
 import type { StoreAddress } from './harness/store-handle.ts';
 import { Teardown } from './harness/teardown.ts';
 import { measureLimits } from './limits/raw-limits.ts';
 import { type BenchOptions, readOptions, usage, UsageError } from './options.ts';
-import { figureRows, reportTables, type StoreResults } from './report.ts';
+import { findPeer, measurePeer, type Peer, type PeerResults } from './peers/peer.ts';
+import { peerTable } from './report/peer-report.ts';
+import { figureRows, reportTables, type StoreResults } from './report/store-report.ts';
+import { waitingTable } from './report/waiting-report.ts';
+import { measureWaiting, type WaitingResults } from './workloads/waiting-jobs.ts';
 import { runWorkloads } from './workloads/workload-results.ts';
 
 const resultsDir = fileURLToPath(new URL('./results/', import.meta.url));
@@ -44,17 +48,28 @@ async function benchStore(store: StoreKind, options: BenchOptions, teardown: Tea
   const profileDir = options.profileDir === undefined ? undefined : resolve(options.profileDir, store);
   const system = await startSystem({ store, dataDir, profileDir, teardown });
   await sleep(settleMs);
-  const idleMemory = await memoryOf(system.pid);
+  const [idleMemory, idlePssMb] = [await memoryOf(system.pid), await pssOf(system.pid)];
   say(`${store}: raw limits`);
   const address = storeAddress(store, folder, system);
   const limits = await measureLimits({ natsUrl: system.natsUrl, store: address, threads, quick, teardown }, say);
   say(`${store}: workloads`);
   const workloads = await runWorkloads({ system, only, quick, threads, folder, teardown }, say);
   await system.stop();
-  return { store, limits, workloads, idleMemory, otherLoad: [before, await otherLoad()] };
+  return { store, limits, workloads, idleMemory, idlePssMb, otherLoad: [before, await otherLoad()] };
 }
 
-async function keep(results: StoreResults, quick: boolean): Promise<string> {
+async function benchPeer(
+  peer: Peer,
+  { quick, only }: BenchOptions,
+  results: StoreResults,
+  teardown: Teardown,
+): Promise<PeerResults> {
+  say('peer: workloads');
+  const burnRounds = results.workloads.W5?.rounds;
+  return measurePeer(peer, { only, quick, threads: availableParallelism(), settleMs, burnRounds, teardown }, say);
+}
+
+async function keep(name: string, quick: boolean, results: object): Promise<string> {
   const at = new Date();
   const machine = {
     cpu: cpus()[0]?.model ?? 'unknown',
@@ -64,24 +79,52 @@ async function keep(results: StoreResults, quick: boolean): Promise<string> {
     platform: `${process.platform} ${process.arch}`,
   };
   const stamp = at.toISOString().slice(0, 19).replaceAll(':', '');
-  const path = join(resultsDir, `${stamp}-${results.store}${quick ? '-quick' : ''}.json`);
-  const document = { at: at.toISOString(), machine, quick, ...results, figures: figureRows(results) };
-  await writeFile(path, `${JSON.stringify(document, undefined, 2)}\n`);
+  const path = join(resultsDir, `${stamp}-${name}${quick ? '-quick' : ''}.json`);
+  await writeFile(path, `${JSON.stringify({ at: at.toISOString(), machine, quick, ...results }, undefined, 2)}\n`);
   return path;
 }
 
 /** Resolves to false if a mark was missed. */
+async function benchRoutine(
+  store: StoreKind,
+  peer: Peer | undefined,
+  options: BenchOptions,
+  teardown: Teardown,
+): Promise<boolean> {
+  const results = await benchStore(store, options, teardown);
+  const beside = peer && (await benchPeer(peer, options, results, teardown));
+  const figures = figureRows(results);
+  const path = await keep(store, options.quick, { ...results, figures, ...(beside && { peer: beside }) });
+  console.log(`\n## Troupe on ${store}${options.quick ? ' (quick: sizes too small for figures)' : ''}\n`);
+  console.log(reportTables(results));
+  if (beside !== undefined) console.log(`\n${peerTable(results, beside)}`);
+  console.log(`\n${path}`);
+  return figures.every((row) => row.met !== false);
+}
+
+async function benchWaiting(store: StoreKind, options: BenchOptions, teardown: Teardown): Promise<void> {
+  const { quick, waitingJobs } = options;
+  const results: WaitingResults[] = [];
+  for (const jobs of waitingJobs) {
+    say(`${store}: starting troupe dev for ${jobs} waiting jobs`);
+    results.push(await measureWaiting({ store, jobs, quick, threads: availableParallelism(), teardown }, say));
+  }
+  const path = await keep(`${store}-waiting`, quick, { store, results });
+  console.log(`\n## Troupe on ${store} with waiting jobs\n\n${waitingTable(results)}\n\n${path}`);
+}
+
+/** Resolves to false if a mark was missed. */
 async function bench(options: BenchOptions, teardowns: Set<Teardown>): Promise<boolean> {
+  const peer = await findPeer(options.peer, say);
+  const { only } = options;
+  const isRoutine = [...only].some((name) => name !== 'W8');
   let met = true;
   for (const store of options.stores) {
     const teardown = new Teardown();
     teardowns.add(teardown);
     try {
-      const results = await benchStore(store, options, teardown);
-      const path = await keep(results, options.quick);
-      console.log(`\n## Troupe on ${store}${options.quick ? ' (quick: sizes too small for figures)' : ''}\n`);
-      console.log(`${reportTables(results)}\n\n${path}`);
-      met &&= figureRows(results).every((row) => row.met !== false);
+      if (isRoutine) met = (await benchRoutine(store, peer, options, teardown)) && met;
+      if (only.has('W8')) await benchWaiting(store, options, teardown);
     } finally {
       await teardown.run();
       teardowns.delete(teardown);

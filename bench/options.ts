@@ -1,13 +1,20 @@
 /** Options of the bench's command line. */
 import { parseArgs } from 'node:util';
 import type { StoreKind } from './harness/system.ts';
+import { type PeerName, peerNames } from './peers/peer.ts';
 
-export const workloadNames = ['W1', 'W2', 'W3', 'W4', 'W5', 'W6', 'W7'] as const;
+/** W8 takes long, so it runs only when it is asked for. */
+const routine = ['W1', 'W2', 'W3', 'W4', 'W5', 'W6', 'W7'] as const;
+const workloadNames = [...routine, 'W8'] as const;
 export type WorkloadName = (typeof workloadNames)[number];
 
 export interface BenchOptions {
   readonly stores: readonly StoreKind[];
   readonly only: ReadonlySet<WorkloadName>;
+  /** Numbers of waiting jobs of W8, each in a cluster of its own. */
+  readonly waitingJobs: readonly number[];
+  /** Measured beside Troupe. */
+  readonly peer: PeerName | undefined;
   /** A tenth of the sizes and one run each. For trying it out, not for figures. */
   readonly quick: boolean;
   /** A missed mark counts as a failure. */
@@ -17,7 +24,9 @@ export interface BenchOptions {
 
 export const usage = `npm run bench -- [options]
   --store sqlite|cassandra|both   default both
-  --only W1,W3                    default all
+  --only W1,W3                    default W1 to W7
+  --jobs 10000,100000             waiting jobs of W8, each number in a cluster of its own; default 10000
+  --peer bullmq                   the same with BullMQ on Redis, side by side; installs them when they are not there
   --quick                         a tenth of the sizes, one run of each
   --strict                        exit code 1 when a mark is missed
   --profile DIR                   CPU profiles of the system under test into DIR`;
@@ -28,11 +37,15 @@ export function readOptions(args: readonly string[]): BenchOptions {
   const { values } = parse(args);
   const store = values.store;
   if (store !== 'sqlite' && store !== 'cassandra' && store !== 'both') throw new UsageError(`--store ${store}`);
-  const only = values.only?.split(',') ?? [...workloadNames];
+  const only = values.only?.split(',') ?? [...routine];
   for (const name of only) if (!isWorkload(name)) throw new UsageError(`--only ${name}`);
+  const { peer } = values;
+  if (peer !== undefined && !isPeer(peer)) throw new UsageError(`--peer ${peer}`);
   return {
     stores: store === 'both' ? ['sqlite', 'cassandra'] : [store],
     only: new Set(only.filter(isWorkload)),
+    waitingJobs: values.jobs.split(',').map(numberOfJobs),
+    peer,
     quick: values.quick,
     strict: values.strict,
     profileDir: values.profile,
@@ -46,6 +59,8 @@ function parse(args: readonly string[]) {
       options: {
         store: { type: 'string', default: 'both' },
         only: { type: 'string' },
+        jobs: { type: 'string', default: '10000' },
+        peer: { type: 'string' },
         quick: { type: 'boolean', default: false },
         strict: { type: 'boolean', default: false },
         profile: { type: 'string' },
@@ -58,4 +73,17 @@ function parse(args: readonly string[]) {
 
 function isWorkload(name: string): name is WorkloadName {
   return workloadNames.some((known) => known === name);
+}
+
+function isPeer(name: string): name is PeerName {
+  return peerNames.some((known) => known === name);
+}
+
+/** Two for each queue of W8 at least. */
+const fewestJobs = 2_000;
+
+function numberOfJobs(text: string): number {
+  const jobs = /^\d{1,9}$/.test(text) ? Number(text) : 0;
+  if (jobs < fewestJobs) throw new UsageError(`--jobs ${text}: at least ${fewestJobs}`);
+  return jobs;
 }

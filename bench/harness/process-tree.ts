@@ -37,6 +37,17 @@ async function treeOf(rootPid: number): Promise<readonly ProcessRow[]> {
   return rows.filter((row) => pids.has(row.pid));
 }
 
+/** Ends a process and all its descendants at once, as a power cut would. */
+export async function killTree(rootPid: number): Promise<void> {
+  for (const { pid } of await treeOf(rootPid)) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It has ended by itself.
+    }
+  }
+}
+
 /** Servers that are not ours, and the shell that starts them. */
 const serverPrograms = /nats-server|java|^(.*\/)?sh$/;
 
@@ -47,6 +58,20 @@ export async function memoryOf(rootPid: number): Promise<MemoryReading> {
     totalMb: processes.reduce((sum, row) => sum + row.rssMb, 0),
     processes: processes.map(({ pid, rssMb, command }) => ({ pid, rssMb, command })),
   };
+}
+
+/**
+ * Memory of a process and all its descendants, servers included, in MiB. Pages that several of them share count once in
+ * all (PSS). Falls back to resident memory on systems without it.
+ */
+export async function pssOf(rootPid: number): Promise<number> {
+  let totalMb = 0;
+  for (const { pid, rssMb } of await treeOf(rootPid)) {
+    const rollup = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8').catch(() => '');
+    const kb = /^Pss: +(\d+) kB$/m.exec(rollup)?.[1];
+    totalMb += kb === undefined ? rssMb : Number(kb) / 1_024;
+  }
+  return totalMb;
 }
 
 /** CPU seconds used so far, by part of the system. */

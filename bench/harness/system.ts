@@ -7,6 +7,7 @@ import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePort } from './free-port.ts';
+import { killTree } from './process-tree.ts';
 import type { Teardown } from './teardown.ts';
 
 export type StoreKind = 'sqlite' | 'cassandra';
@@ -16,7 +17,9 @@ export interface SystemOptions {
   /** Created, and later removed, by the caller. */
   readonly dataDir: string;
   /** Folder for the CPU profiles of all its processes, written when it stops. */
-  readonly profileDir: string | undefined;
+  readonly profileDir?: string | undefined;
+  /** Configuration keys, besides those that the bench needs itself. */
+  readonly settings?: Readonly<Record<string, number>>;
   readonly teardown: Teardown;
 }
 
@@ -29,6 +32,8 @@ export interface SystemUnderTest {
   readonly cassandraPort: number | undefined;
   /** Drains and stops it. Resolves once it has exited. */
   stop(): Promise<void>;
+  /** Ends it and its servers without notice. Resolves once it has exited. */
+  kill(): Promise<void>;
 }
 
 const entry = fileURLToPath(new URL('../../scripts/troupe.mjs', import.meta.url));
@@ -42,6 +47,7 @@ export async function startSystem(options: SystemOptions): Promise<SystemUnderTe
   const cassandraPort = store === 'cassandra' ? await freePort() : undefined;
   const profiling = profileDir === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profileDir];
   const settings = {
+    ...options.settings,
     'nats.port': 0,
     ...(cassandraPort && { 'store.cassandra.contactPoints': `127.0.0.1:${cassandraPort}` }),
   };
@@ -62,9 +68,13 @@ export async function startSystem(options: SystemOptions): Promise<SystemUnderTe
     await ended;
     clearTimeout(timer);
   };
+  const kill = async (): Promise<void> => {
+    await killTree(child.pid ?? 0);
+    await ended;
+  };
   teardown.add(stop);
   const banner = await readBanner(child, join(dataDir, 'troupe.log'));
-  return { pid: child.pid ?? 0, ...banner, cassandraPort, stop };
+  return { pid: child.pid ?? 0, ...banner, cassandraPort, stop, kill };
 }
 
 /** Writes its output to a file, and searches it for the addresses. */

@@ -3,10 +3,10 @@
  * submit, so a stalled system or generator cannot hide. All clocks are those of this machine: the generator observes
  * acknowledgement and event, and the handler reports the start.
  */
-import { Worker } from 'node:worker_threads';
 import { inFlight, type Percentiles, percentilesOf } from '../harness/statistics.ts';
 import { serveTask } from '../harness/task.ts';
 import { EventTally } from './event-tally.ts';
+import { clockMs, paced } from './paced-load.ts';
 import { benchQueue, inSession, payload, type Session, type Target } from './session.ts';
 
 export interface OpenLoopInput extends Target {
@@ -29,26 +29,8 @@ interface Times {
   readonly ids: string[];
 }
 
-const leadMs = 500;
 const settleTimeoutMs = 60_000;
 const getsInFlight = 16;
-
-function clockMs(): number {
-  return performance.timeOrigin + performance.now();
-}
-
-/** Calls `submit(index)` when job `index` is due. Resolves once all calls have settled. */
-async function paced(perSecond: number, count: number, submit: (index: number, dueMs: number) => Promise<void>) {
-  const startAtMs = clockMs() + leadMs;
-  const pacer = new Worker(new URL('./pacer.ts', import.meta.url), { workerData: { perSecond, count, startAtMs } });
-  const open: Promise<void>[] = [];
-  await new Promise<void>((resolve, reject) => {
-    pacer.once('error', reject);
-    pacer.once('exit', () => resolve());
-    pacer.on('message', (index: number) => open.push(submit(index, startAtMs + (index * 1_000) / perSecond)));
-  });
-  await Promise.all(open);
-}
 
 async function run(input: OpenLoopInput): Promise<OpenLoopResult> {
   return inSession(input, async (session) => {

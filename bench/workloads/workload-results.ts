@@ -10,6 +10,7 @@ import type { BacklogInput, BacklogResult, KeyKind } from './backlog.ts';
 import type { CpuCost } from './cpu-cost.ts';
 import type { CpuJobsInput } from './cpu-jobs.ts';
 import type { OpenLoopInput, OpenLoopResult } from './open-loop.ts';
+import { openLoopPerSecond, sizesOf } from './workload-sizes.ts';
 
 export interface WorkloadsInput {
   readonly system: SystemUnderTest;
@@ -25,6 +26,8 @@ interface CpuResult {
   readonly bareMs: Sample;
   /** 1 means as fast as bare Piscina. */
   readonly ratio: number;
+  /** Rounds of one job. */
+  readonly rounds: number;
 }
 
 /** Jobs submitted per second, by kind of key. */
@@ -71,7 +74,7 @@ interface Throughput extends Pick<WorkloadResults, 'W1' | 'W2' | 'W3' | 'cpu'> {
 /** W1 and W2 each create a backlog, and every backlog is drained. So W3 has as many runs as both together. */
 async function backlogs(input: WorkloadsInput, say: (line: string) => void): Promise<Throughput> {
   const { system, only, quick, threads, folder } = input;
-  const jobs = quick ? 1_000 : 10_000;
+  const { jobs, rounds } = sizesOf(quick);
   const common = { address: system.address, natsUrl: system.natsUrl, systemPid: system.pid, threads, folder };
   const measure = async (name: string, batch: number, callers: number, count = jobs): Promise<BacklogResult> => {
     const task: BacklogInput = { ...common, jobs: count, batch, callers, keys: 'none' };
@@ -82,7 +85,7 @@ async function backlogs(input: WorkloadsInput, say: (line: string) => void): Pro
   await measure('warm-up', 1, 64, jobs / 5);
   const singly: BacklogResult[] = [];
   const batches: BacklogResult[] = [];
-  for (let round = 0; round < (quick ? 1 : 3); round += 1) {
+  for (let round = 0; round < rounds; round += 1) {
     if (only.has('W1') || !only.has('W2')) singly.push(await measure('W1+W3', 1, 64));
     if (only.has('W2')) batches.push(await measure('W2+W3', 500, 4));
   }
@@ -131,7 +134,8 @@ async function keyed(input: WorkloadsInput, say: (line: string) => void): Promis
 
 async function openLoop(input: WorkloadsInput, say: (line: string) => void): Promise<OpenLoopResult> {
   const { address, natsUrl } = input.system;
-  const task: OpenLoopInput = { address, natsUrl, perSecond: 200, seconds: input.quick ? 2 : 20 };
+  const seconds = sizesOf(input.quick).openLoopSeconds;
+  const task: OpenLoopInput = { address, natsUrl, perSecond: openLoopPerSecond, seconds };
   const result = await run<OpenLoopResult>(input, './open-loop.ts', task);
   say(`  W4 start p50 ${result.started.p50.toFixed(2)} ms, completed p50 ${result.completed.p50.toFixed(2)} ms`);
   return result;
@@ -140,19 +144,19 @@ async function openLoop(input: WorkloadsInput, say: (line: string) => void): Pro
 /** Measures Troupe and bare Piscina in turn, so that other load affects both. */
 async function cpuJobs(input: WorkloadsInput, say: (line: string) => void): Promise<CpuResult> {
   const { system, quick, threads } = input;
-  const jobs = quick ? 40 : 400;
+  const { cpuJobs: jobs, rounds: runs } = sizesOf(quick);
   const burnTask = (rounds: number): BurnInput => ({ jobs, threads, rounds, jobMs: cpuJobMs });
   const { rounds } = await run<BurnResult>(input, '../limits/piscina-burn.ts', burnTask(0));
   const bareMs: number[] = [];
   const troupeMs: number[] = [];
-  for (let round = 0; round < (quick ? 1 : 3); round += 1) {
+  for (let round = 0; round < runs; round += 1) {
     bareMs.push((await run<BurnResult>(input, '../limits/piscina-burn.ts', burnTask(rounds))).wallMs);
     const task: CpuJobsInput = { address: system.address, natsUrl: system.natsUrl, jobs, rounds, threads };
     troupeMs.push((await run<{ readonly wallMs: number }>(input, './cpu-jobs.ts', task)).wallMs);
     say(`  W5 bare ${(bareMs.at(-1) ?? 0).toFixed(0)} ms, troupe ${(troupeMs.at(-1) ?? 0).toFixed(0)} ms`);
   }
   const ratio = median(bareMs) / median(troupeMs);
-  return { troupeMs: sampleOf(troupeMs), bareMs: sampleOf(bareMs), ratio };
+  return { troupeMs: sampleOf(troupeMs), bareMs: sampleOf(bareMs), ratio, rounds };
 }
 
 function medianCost(costs: readonly CpuCost[]): CpuCost {

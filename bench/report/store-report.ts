@@ -1,16 +1,19 @@
 /** Formats the figures of one store: what was measured, the limit, and whether the mark was met. */
-import type { MemoryReading } from './harness/process-tree.ts';
-import type { Percentiles, Sample } from './harness/statistics.ts';
-import type { StoreKind } from './harness/system.ts';
-import { pathLimit, type PathLimit, type ThroughputName } from './limits/path-limit.ts';
-import { type LimitRow, limitRows, type RawLimits } from './limits/raw-limits.ts';
-import type { WorkloadResults } from './workloads/workload-results.ts';
+import type { MemoryReading } from '../harness/process-tree.ts';
+import type { Percentiles, Sample } from '../harness/statistics.ts';
+import type { StoreKind } from '../harness/system.ts';
+import { pathLimit, type PathLimit, type ThroughputName } from '../limits/path-limit.ts';
+import { type LimitRow, limitRows, type RawLimits } from '../limits/raw-limits.ts';
+import type { WorkloadResults } from '../workloads/workload-results.ts';
+import { percentiles, spread, table, whole } from './table.ts';
 
 export interface StoreResults {
   readonly store: StoreKind;
   readonly limits: RawLimits;
   readonly workloads: WorkloadResults;
   readonly idleMemory: MemoryReading;
+  /** Servers included. */
+  readonly idlePssMb: number;
   /** Share of the machine that other processes used, before and after. */
   readonly otherLoad: readonly [number, number];
 }
@@ -159,23 +162,4 @@ function otherLoadLine([before, after]: readonly [number, number]): string {
 
 function limitFigure({ unit, value }: LimitRow): string {
   return 'p50' in value ? percentiles(value) : `${spread(value)} ${unit}`;
-}
-
-function percentiles({ p50, p95, p99 }: Percentiles): string {
-  return `p50 ${p50.toFixed(2)}, p95 ${p95.toFixed(2)}, p99 ${p99.toFixed(2)} ms`;
-}
-
-function spread({ median, min, max, runs }: Sample): string {
-  return runs.length === 1 ? whole(median) : `${whole(median)} (${whole(min)} to ${whole(max)})`;
-}
-
-function whole(value: number): string {
-  return Math.round(value).toLocaleString('en');
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`;
-  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n');
 }
