@@ -13,7 +13,6 @@ import { createShardBatcher, type ShardBatcher } from '../application/protocol/s
 import { createShardRouter, type ShardRouter } from '../application/protocol/shard-router.ts';
 import { type Trouble, VitalSigns } from '../application/cluster/vital-signs.ts';
 import type { Config } from '../config/index.ts';
-import { defaultQueueName, defaultQueueSettings, defaultTenant, queueStamp } from '../domain/queue.ts';
 import type { Readiness } from '../gateway/http-edge.ts';
 import { createJobCache } from '../gateway/job-cache.ts';
 import { natsAccess } from './access.ts';
@@ -21,6 +20,7 @@ import { adminPath, startClusterRoles } from './cluster-roles.ts';
 import { DrainRequest } from './drain-request.ts';
 import { createGatewayRole, createProbes, type GatewayRole } from './gateway-role.ts';
 import { createNodeClient } from './node-admin.ts';
+import { announceKnownQueues } from './known-queues.ts';
 import { nodeIdentity } from './node-identity.ts';
 import { startPodCost } from './pod-cost.ts';
 import { endsInOrder, ReadinessWatch } from './readiness-watch.ts';
@@ -117,7 +117,7 @@ async function start(config: Config, version: string, opened: Opened, options: S
   const roles = await startClusterRoles({ ...parts, ...given({ pool }) });
   opened.push(startPodCost(config, runtime, { pool, slots: threads }));
   opened.begin('queues');
-  await ensureDefaultQueue({ store, facts }, bus, runtime);
+  await announceKnownQueues({ store: store.queues, work: bus.work, config: bus.config, clock, log });
 
   const nodes = createNodeClient({ bus, ownId: identity.nodeId, admin: system.refAt(adminPath), clock });
   const edge = cache && createGatewayRole({ ...shared, nodes, cache });
@@ -268,22 +268,6 @@ function createPool(
     ...given({ onNews }),
     outputMaxBytes: config.gateway.payloadMaxBytes,
   });
-}
-
-/** Creates the default queue once per cluster, so that there is always a queue to submit to. */
-async function ensureDefaultQueue({ store }: OpenedStore, bus: NatsBus, { clock }: ProcessRuntime): Promise<void> {
-  await store.queues.createQueue({
-    tenant: defaultTenant,
-    name: defaultQueueName,
-    settings: defaultQueueSettings,
-    nowMs: clock.nowMs(),
-  });
-  // Announce all queues: the shared configuration is lost if NATS was wiped, and nodes learn of queues from it.
-  for (const queue of await store.queues.listQueues()) {
-    const { tenant, name } = queue;
-    await bus.work.ensureRoute({ tenant, queue: name });
-    await bus.config.touchQueue(tenant, name, queueStamp(queue));
-  }
 }
 
 const pingMs = 1_000;

@@ -55,6 +55,12 @@ export function isNotReady(error: unknown): boolean {
   return code === undefined || code === String(apiCodes.noPeers) || code === String(apiCodes.temporarilyUnavailable);
 }
 
+/** True if the stream has as many consumers as the server or the account allows. */
+export function isConsumersMaxReached(error: unknown): boolean {
+  const code = error instanceof TroupeError ? error.metadata['natsErrorCode'] : undefined;
+  return code === String(apiCodes.consumersMaxReached);
+}
+
 /** An error that callers may retry after half a second. */
 export function brokerUnavailable(message: string, cause?: unknown): TroupeError {
   return new TroupeError('BROKER_UNAVAILABLE', { message, retryAfterMs: 500, ...given({ cause }) });

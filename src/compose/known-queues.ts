@@ -1,0 +1,41 @@
+/**
+ * Announces all queues of the store when a process starts: nodes learn of queues from the shared configuration, which is
+ * lost if NATS was wiped. Several at once, because a cluster may have thousands.
+ */
+import { isConsumersMaxReached } from '../adapters/nats/broker-error.ts';
+import type { SharedConfig } from '../application/ports/membership.ts';
+import type { WorkSource } from '../application/ports/bus.ts';
+import type { QueueStore } from '../application/ports/queue-store.ts';
+import type { Clock, Logger } from '../application/ports/runtime.ts';
+import { someAtOnce } from '../application/protocol/some-at-once.ts';
+import { defaultQueueName, defaultQueueSettings, defaultTenant, type Queue, queueStamp } from '../domain/queue.ts';
+
+const announcedAtOnce = 32;
+
+export interface KnownQueuesParts {
+  readonly store: Pick<QueueStore, 'createQueue' | 'listQueues'>;
+  readonly work: Pick<WorkSource, 'ensureRoute'>;
+  readonly config: Pick<SharedConfig, 'touchQueue'>;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Creates the default queue once per cluster, so that there is always a queue to submit to. */
+export async function announceKnownQueues({ store, work, config, clock, log }: KnownQueuesParts): Promise<void> {
+  const [tenant, name] = [defaultTenant, defaultQueueName];
+  await store.createQueue({ tenant, name, settings: defaultQueueSettings, nowMs: clock.nowMs() });
+  await someAtOnce(await store.listQueues(), announcedAtOnce, async (queue) => {
+    await ensureRoute(queue);
+    await config.touchQueue(queue.tenant, queue.name, queueStamp(queue));
+  });
+
+  /** One queue too many must not keep the process, and with it all other queues, from starting. */
+  async function ensureRoute({ tenant: owner, name: queue }: Queue): Promise<void> {
+    try {
+      await work.ensureRoute({ tenant: owner, queue });
+    } catch (error) {
+      if (!isConsumersMaxReached(error)) throw error;
+      log.error({ err: error, tenant: owner, queue }, 'NATS allows no more consumers: jobs of this queue do not run');
+    }
+  }
+}
