@@ -1,9 +1,10 @@
 /**
- * Reads the credential files that the configuration names, and builds the access options of NATS and Cassandra from
- * them.
+ * Reads the credential files that the configuration names, and builds the access options of NATS, Cassandra and the object
+ * store from them.
  */
 import { readFileSync } from 'node:fs';
 import type { CassandraAccess } from '../adapters/cassandra/cql-client.ts';
+import type { S3Access } from '../adapters/s3/s3-payload-store.ts';
 import type { NatsTls } from '../adapters/nats/link.ts';
 import type { NatsLogin } from '../adapters/nats/login.ts';
 import { type Config, ConfigError, operatorTokenPattern } from '../config/index.ts';
@@ -37,6 +38,15 @@ export function cassandraAccess({ user, passwordPath, tls }: Config['store']['ca
     login: user !== undefined && password !== undefined ? { user, password } : undefined,
     tls: ca === undefined ? undefined : { ca, ...given({ cert, key }) },
   });
+}
+
+/** The bucket is there: a relation of the configuration says so. */
+export function s3Access({ s3 }: Config['objects']): S3Access {
+  const { bucket = '', prefix, region, endpoint, pathStyle, accessKeyId } = s3;
+  const secret = readNamed('objects.s3.secretAccessKeyPath', s3.secretAccessKeyPath)?.trimEnd();
+  const credentials =
+    accessKeyId !== undefined && secret !== undefined ? { accessKeyId, secretAccessKey: secret } : undefined;
+  return { bucket, prefix, region, pathStyle, ...given({ endpoint, credentials }) };
 }
 
 export function operatorToken(gateway: Config['gateway']): string | undefined {

@@ -3,10 +3,10 @@ import { z } from 'zod';
 import { key, path, wholeNumber } from './schema-key.ts';
 
 export const objectsSection = z.strictObject({
-  kind: key(z.enum(['none', 'files']).optional(), {
+  kind: key(z.enum(['none', 'files', 's3']).optional(), {
     meaning: 'Where large inputs, outputs and checkpoints are stored.',
     consequence:
-      '`files` is a folder that all processes of the cluster share. `none`: they lie in the store of the jobs, whatever their size. All processes must have the same.',
+      '`files` is a folder that all processes of the cluster share. `s3` is a bucket of any server that speaks S3. `none`: they lie in the store of the jobs, whatever their size. All processes must have the same.',
     defaultNote: '`files` with the store `sqlite`, otherwise `none`',
   }),
   largeAboveBytes: key(wholeNumber(1_024, 64 * 1_048_576).default(1_048_576), {
@@ -20,6 +20,55 @@ export const objectsSection = z.strictObject({
         meaning: 'The folder of large payloads.',
         consequence: 'Part of a backup, as the store is. It needs the space, and must keep what it was told to sync.',
         defaultNote: '`store.sqlite.path` with `.objects` appended',
+      }),
+    })
+    .prefault({}),
+  s3: z
+    .strictObject({
+      bucket: key(
+        z
+          .string()
+          .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'must be the name of a bucket')
+          .optional(),
+        {
+          meaning: 'The bucket of large payloads. It must exist.',
+          consequence:
+            'Part of a backup, as the store is. Give the processes the right to list, read, write and delete in it.',
+          defaultNote: 'none',
+        },
+      ),
+      prefix: key(
+        z
+          .string()
+          .regex(/^([A-Za-z0-9_-]+\/)*$/, 'must be empty, or end with a slash')
+          .default('troupe/'),
+        {
+          meaning: 'Begins the key of every object.',
+          consequence: 'Two clusters on one bucket need two prefixes.',
+        },
+      ),
+      region: key(z.string().min(1).default('us-east-1'), {
+        meaning: 'Region of the bucket.',
+        consequence: 'Requests are signed for it. Many servers other than AWS ignore it.',
+      }),
+      endpoint: key(z.url({ protocol: /^https?$/ }).optional(), {
+        meaning: 'Address of the server, such as `https://s3.example.com`.',
+        consequence: 'With `http` payloads travel as plain text.',
+        defaultNote: 'that of AWS in the region',
+      }),
+      pathStyle: key(z.boolean().default(false), {
+        meaning: 'Whether the bucket is part of the path instead of the host name.',
+        consequence: 'Most servers other than AWS need it.',
+      }),
+      accessKeyId: key(z.string().min(1).optional(), {
+        meaning: 'Key id to sign with, with the secret in `secretAccessKeyPath`.',
+        consequence: 'Without it the AWS SDK looks for credentials: variables, a role of the pod, of the machine.',
+        defaultNote: 'found by the SDK',
+      }),
+      secretAccessKeyPath: key(path.optional(), {
+        meaning: 'File with the secret of `accessKeyId`. White space at its end is ignored.',
+        consequence: 'Read when the process starts.',
+        defaultNote: 'none',
       }),
     })
     .prefault({}),

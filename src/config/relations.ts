@@ -82,6 +82,16 @@ export const relations: readonly Relation[] = [
       ),
   },
   {
+    keys: ['objects.kind', 'objects.s3.bucket'],
+    rule: '`objects.kind: s3` needs `objects.s3.bucket`',
+    check: ({ objects }) =>
+      requires(objects.kind !== 's3' || objects.s3.bucket !== undefined, 'needs objects.s3.bucket; set both'),
+  },
+  togetherRelation('objects.s3.accessKeyId', 'objects.s3.secretAccessKeyPath', ({ objects: { s3 } }) => [
+    s3.accessKeyId,
+    s3.secretAccessKeyPath,
+  ]),
+  {
     keys: ['shards.leaseTtlMs', 'shards.leaseRenewalMs'],
     rule: '`shards.leaseTtlMs` is more than twice `shards.leaseRenewalMs`',
     check: ({ shards }) =>

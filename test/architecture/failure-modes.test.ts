@@ -32,7 +32,7 @@ describe('the failure modes', () => {
   });
 
   it.each(named)('%s', (cell) => {
-    const [, file = '', name = ''] = /^`([a-z-]+\.test\.ts)`: (.+)$/.exec(cell) ?? [];
+    const [, file = '', name = ''] = /^`([a-z0-9-]+\.test\.ts)`: (.+)$/.exec(cell) ?? [];
     expect(testsIn(file)).toContain(name);
   });
 

@@ -84,6 +84,13 @@ describe('troupe backup', () => {
     });
   });
 
+  it('says that it has none of the payloads in a bucket', async () => {
+    const s3 = ['--set', 'objects.kind=s3', '--set', 'objects.s3.bucket=far-off'];
+    const { code, out, err } = await backup(join(dir, 'copy.db'), ...s3);
+    expect([code, JSON.parse(out)]).toMatchObject([0, { objects: null, bucketNotIncluded: 'far-off' }]);
+    expect(err).toContain('the large payloads in the bucket far-off are not in this backup');
+  });
+
   it('has no folder of large payloads when there are none', async () => {
     const { out } = await backup(join(dir, 'copy.db'));
     expect(JSON.parse(out)).toMatchObject({ objects: null });

@@ -6,6 +6,7 @@
 import { rm, rmdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock, Logger } from '../../application/ports/runtime.ts';
+import { startSweepLoop } from '../../application/storage/sweep-loop.ts';
 import { entryExpiresAtMs, hourOf, isHour } from '../../application/storage/object-id.ts';
 import { entriesOf } from './durable-file.ts';
 
@@ -64,25 +65,12 @@ async function sweepDrafts(folder: string, wallMs: number, most: number): Promis
 }
 
 /** Sweeps until the returned function is called. */
-export function startFileSweep(parts: FileSweepParts): () => void {
-  const { clock, log } = parts;
-  let stopped = false;
-  let cancel: () => void = () => undefined;
-  const again = (delayMs: number): void => {
-    if (!stopped) cancel = clock.setTimer(delayMs, tick);
-  };
-  const tick = (): void => {
-    sweepStep(parts).then(
-      (more) => again(more ? pauseMs : restMs),
-      (error: unknown) => {
-        if (!stopped) log.warn({ err: error }, 'sweep of expired payloads failed; it is retried');
-        again(restMs);
-      },
-    );
-  };
-  again(pauseMs);
-  return () => {
-    stopped = true;
-    cancel();
-  };
+export function startFileSweep({ folder, clock, log }: FileSweepParts): () => void {
+  return startSweepLoop({
+    step: () => sweepStep({ folder, clock }),
+    clock,
+    pauseMs,
+    restMs,
+    failed: (error) => log.warn({ err: error }, 'sweep of expired payloads failed; it is retried'),
+  });
 }

@@ -8,7 +8,7 @@ import { rm } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { backUpSqliteStore } from '../../adapters/sqlite/sqlite-backup.ts';
 import { backUpFiles, type FileBackup } from '../../adapters/files/file-backup.ts';
-import { objectsFolder } from '../../compose/object-store.ts';
+import { objectsFolder, objectsKind } from '../../compose/object-store.ts';
 import { sqlitePath } from '../../compose/store.ts';
 import type { Config } from '../../config/index.ts';
 import { TroupeError } from '../../domain/errors.ts';
@@ -35,9 +35,18 @@ export async function runBackup({ config, file, terminal, isJson }: BackupOption
   };
   try {
     const { bytes, schemaVersion } = await backUpSqliteStore({ path, target, beforeNamed });
-    const said = { store: path, backup: target, bytes, schemaVersion, objects: objects ?? null };
+    const bucket = objectsKind(config) === 's3' ? (config.objects.s3.bucket ?? null) : null;
+    const said = {
+      store: path,
+      backup: target,
+      bytes,
+      schemaVersion,
+      objects: objects ?? null,
+      bucketNotIncluded: bucket,
+    };
     terminal.out(isJson ? documentLine(said) : `${target}  ${bytes} bytes, schema version ${schemaVersion}\n`);
     if (!isJson) terminal.out(largeLine(objects));
+    if (bucket !== null) terminal.err(`troupe: the large payloads in the bucket ${bucket} are not in this backup\n`);
     return exitCodes.ok;
   } catch (error) {
     if (objects !== undefined) await rm(large, { recursive: true, force: true });

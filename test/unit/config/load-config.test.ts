@@ -127,6 +127,8 @@ describe('loadConfig', () => {
     ['shards: {leaseTtlMs: 4000, leaseRenewalMs: 2000}', 'shards.leaseTtlMs'],
     ['gateway: {payloadMaxBytes: 200000000}', 'gateway.payloadMaxBytes'],
     ['store: {kind: cassandra}\nobjects: {kind: files}', 'objects.kind'],
+    ['objects: {kind: s3}', 'objects.kind'],
+    ['objects: {s3: {accessKeyId: a}}', 'objects.s3.accessKeyId'],
     ['workers: {cancelGraceMs: 21000}', 'workers.cancelGraceMs'],
     ['workers: {memoryMb: 8192}', 'workers.memoryMb'],
     ['workers: {cellRssMaxMb: 100}', 'workers.cellRssMaxMb'],

@@ -1,0 +1,163 @@
+/** Large payloads on a real server that speaks S3: the contract of every payload store, and what is true of a bucket alone. */
+import { randomBytes, randomUUID } from 'node:crypto';
+import { CreateMultipartUploadCommand, ListMultipartUploadsCommand } from '@aws-sdk/client-s3';
+import { inspect } from 'node:util';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { openS3Payloads } from '../../src/adapters/s3/s3-payload-store.ts';
+import { sweepStep } from '../../src/adapters/s3/s3-sweep.ts';
+import { partBytesOf } from '../../src/adapters/s3/s3-upload.ts';
+import { payloadPartBytes, type PayloadStore } from '../../src/application/ports/payload-store.ts';
+import { makeS3Harness, type S3Harness } from '../support/s3-payloads.ts';
+import { type PayloadsUnderTest, realClock, silentLog, storeRuntime } from '../support/stores.ts';
+import { describePayloads } from './payload-contract.ts';
+
+const laterMs = (): number => Date.now() + 600_000;
+/** No sweep of its own. */
+const still = { clock: { ...realClock, setTimer: () => () => undefined } };
+
+let harness: S3Harness | undefined;
+let lack = '';
+let current: PayloadsUnderTest | undefined;
+let payloads: PayloadStore;
+
+function s3(): S3Harness {
+  if (harness === undefined) throw new Error(lack);
+  return harness;
+}
+
+beforeAll(async () => {
+  const made = await makeS3Harness();
+  if ('lack' in made) {
+    lack = made.lack;
+    process.stderr.write(`no server that speaks S3: ${lack}\n`);
+    return;
+  }
+  harness = made;
+  const first = await made.open(still);
+  current = { harness: made, first, second: await made.open(still) };
+  ({ payloads } = first);
+}, 1_200_000);
+afterAll(() => harness?.dispose());
+beforeEach(({ skip }) => {
+  if (harness === undefined) skip(lack);
+});
+
+describe('a bucket', () => {
+  describePayloads(() => {
+    if (current === undefined) throw new Error(lack);
+    return current;
+  });
+});
+
+async function* inPieces(bytes: Uint8Array, failsAt = Infinity): AsyncGenerator<Uint8Array, Uint8Array> {
+  for (let from = 0; from < bytes.byteLength; from += payloadPartBytes) {
+    if (from >= failsAt) throw new Error('the line was cut');
+    yield bytes.subarray(from, from + payloadPartBytes);
+  }
+  return new Uint8Array(32);
+}
+
+async function openUploads(): Promise<number> {
+  const { client, access } = s3();
+  const page = await client.send(new ListMultipartUploadsCommand({ Bucket: access.bucket }));
+  return page.Uploads?.length ?? 0;
+}
+
+describe('a payload in a bucket', () => {
+  it('that is larger than one request comes in parts, and is the same bytes', async () => {
+    const bytes = randomBytes(20 * payloadPartBytes + 3);
+    const id = await payloads.putPayload({ name: randomUUID(), bytes, expiresAtMs: laterMs() });
+    const found = await payloads.getPayload(id);
+    expect(found !== undefined && bytes.equals(found)).toBe(true);
+    expect(await openUploads()).toBe(0);
+  });
+
+  it('whose source fails after some parts leaves neither an object nor an upload', async () => {
+    const bytes = randomBytes(20 * payloadPartBytes);
+    const name = randomUUID();
+    const input = { name, bytes: bytes.byteLength, expiresAtMs: laterMs() };
+    const written = payloads.writePayload(input, inPieces(bytes, 18 * payloadPartBytes));
+    await expect(written).rejects.toThrow('the line was cut');
+    expect([await s3().hasPayload(name), await openUploads()]).toEqual([false, 0]);
+  });
+
+  it('whose source refuses its own bytes at the end is no object, however small', async () => {
+    for (const parts of [1, 20]) {
+      const bytes = randomBytes(parts * payloadPartBytes);
+      const name = randomUUID();
+      async function* refused(): AsyncGenerator<Uint8Array, Uint8Array> {
+        yield* inPieces(bytes);
+        throw new Error('another checksum');
+      }
+      const written = payloads.writePayload({ name, bytes: bytes.byteLength, expiresAtMs: laterMs() }, refused());
+      await expect(written).rejects.toThrow('another checksum');
+      expect([await s3().hasPayload(name), await openUploads()]).toEqual([false, 0]);
+    }
+  });
+
+  it('has parts that keep within what S3 takes, up to 5 TiB', () => {
+    for (const bytes of [1, 2 ** 30, 80 * 2 ** 30, 5 * 2 ** 40]) {
+      expect(Math.ceil(bytes / partBytesOf(bytes))).toBeLessThanOrEqual(10_000);
+      expect(partBytesOf(bytes)).toBeLessThanOrEqual(5 * 2 ** 30);
+    }
+    expect(partBytesOf(2 ** 30)).toBe(8 * 2 ** 20);
+  });
+});
+
+describe('the sweep of a bucket', () => {
+  it('removes what has expired and uploads without a writer, and nothing else', async () => {
+    const { client, access } = s3();
+    const place = { client, bucket: access.bucket, prefix: access.prefix };
+    const startMs = Date.now() + 3_600_000;
+    const put = (name: string, expiresAtMs: number): Promise<string> =>
+      payloads.putPayload({ name, bytes: randomBytes(9), expiresAtMs });
+    await put('soon', startMs + 60_000);
+    await put('later', startMs + 7_200_000);
+    await client.send(new CreateMultipartUploadCommand({ Bucket: access.bucket, Key: `${access.prefix}cut-off` }));
+    const there = (): Promise<boolean[]> => Promise.all(['soon', 'later'].map((name) => s3().hasPayload(name)));
+    await sweepStep(place, { ms: startMs, wallMs: Date.now() });
+    expect([await there(), await openUploads()]).toEqual([[true, true], 1]);
+    await sweepStep(place, { ms: startMs + 60_000, wallMs: Date.now() + 25 * 3_600_000 });
+    expect([await there(), await openUploads()]).toEqual([[false, true], 0]);
+  });
+});
+
+describe('an object store that is away', () => {
+  it('does not keep a process from starting; its log has no secret; reads and writes say that it is away', async () => {
+    const said: string[] = [];
+    const log = {
+      ...silentLog,
+      warn: (fields: object, message: string) => void said.push(`${message} ${text(fields)}`),
+    };
+    const access = { ...s3().access, endpoint: 'http://127.0.0.1:9' };
+    const away = await openS3Payloads({ access, ...storeRuntime, ...still, log: { ...log, child: () => log } });
+    const put = away.payloads.putPayload({ name: 'n', bytes: randomBytes(9), expiresAtMs: laterMs() });
+    await expect(put).rejects.toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+      retryable: true,
+      message: 'the object store (bucket payloads): it does not answer',
+    });
+    const id = await payloads.putPayload({ name: randomUUID(), bytes: randomBytes(9), expiresAtMs: laterMs() });
+    await expect(away.payloads.getPayload(id)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    expect(said.join('\n')).toContain('large payloads cannot be stored or read now');
+    expect(said.join('\n')).not.toContain(access.credentials?.secretAccessKey ?? '?');
+    away.close();
+  });
+
+  it('is named when it has no such bucket', async () => {
+    const access = { ...s3().access, bucket: 'nowhere' };
+    const { payloads: nowhere, close } = await openS3Payloads({ access, ...storeRuntime, ...still });
+    await expect(
+      nowhere.putPayload({ name: 'n', bytes: randomBytes(9), expiresAtMs: laterMs() }),
+    ).rejects.toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+      message: 'the object store (bucket nowhere): it has no such bucket',
+    });
+    close();
+  });
+});
+
+/** All of it, an error with its causes included. */
+function text(fields: object): string {
+  return inspect(fields, { depth: 10, showHidden: true });
+}
