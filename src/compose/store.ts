@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { openCassandraStore } from '../adapters/cassandra/cassandra-store.ts';
+import { compileCacheEnv } from '../adapters/piscina/protocol/compile-cache.ts';
 import { openSqliteStore } from '../adapters/sqlite/sqlite-store.ts';
 import type { ClusterFacts, Store } from '../application/ports/store.ts';
 import type { Config } from '../config/index.ts';
@@ -51,5 +52,6 @@ async function open(config: Config, { clock, log, telemetry }: ProcessRuntime): 
   }
   const path = sqlitePath(config);
   mkdirSync(dirname(path), { recursive: true });
-  return openSqliteStore({ path, clock, log, telemetry });
+  const { silenceMaxMs } = config.store.sqlite;
+  return openSqliteStore({ path, silenceMaxMs, threadEnv: compileCacheEnv(), clock, log, telemetry });
 }

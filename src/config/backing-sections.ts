@@ -17,6 +17,12 @@ export const storeSection = z.strictObject({
         consequence: 'Must be on a local disk, because network file systems do not keep its locks.',
         defaultNote: '`troupe.db` in `dataDir`',
       }),
+      silenceMaxMs: key(wholeNumber(10_000, 3_600_000).default(30_000), {
+        meaning: 'Longest time for which the disk under the database file may leave a write without an end.',
+        unit: 'ms',
+        consequence:
+          'Past it the process ends with 70, because it cannot say what was written. A shorter time ends it on a disk that is only slow.',
+      }),
     })
     .prefault({}),
   cassandra: z

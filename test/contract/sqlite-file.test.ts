@@ -5,7 +5,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openSqliteStore } from '../../src/adapters/sqlite/sqlite-store.ts';
+import { openInlineSqliteStore, openSqliteStore } from '../../src/adapters/sqlite/sqlite-store.ts';
 import type { Clock } from '../../src/application/ports/runtime.ts';
 import type { Store } from '../../src/application/ports/store.ts';
 import {
@@ -170,7 +170,7 @@ describe('a sqlite file', () => {
         return () => undefined;
       },
     };
-    const store: Store = await openSqliteStore({ path: harness.path, ...storeRuntime, clock });
+    const store: Store = await openInlineSqliteStore({ path: harness.path, ...storeRuntime, clock });
     const owner = await PartitionOwner.take(store, partition);
     const lasting = recordIn(partition, { queueNo: 2 });
     const unfinished = recordIn(partition, { queueNo: 3, retentionMs: 60_000 });

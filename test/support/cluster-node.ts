@@ -48,6 +48,8 @@ export interface NodeCommand {
   readonly name: string;
   readonly args: readonly string[];
   readonly cwd: string;
+  /** Options of Node. */
+  readonly nodeArgs?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -59,7 +61,8 @@ process.once('exit', () => {
 
 /** Starts the process. Resolves when it reports that it is ready, with the ports that it has bound. */
 export async function startNodeProcess(command: NodeCommand): Promise<TestNode> {
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', mainFile, 'dev', ...command.args], {
+  const nodeArgs = ['--disable-warning=ExperimentalWarning', ...(command.nodeArgs ?? [])];
+  const child = spawn(process.execPath, [...nodeArgs, mainFile, 'dev', ...command.args], {
     cwd: command.cwd,
     env: { ...cleanEnvironment(), ...command.env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -28,6 +28,8 @@ export interface NodeOptions {
   readonly settings?: Readonly<Record<string, string | number | boolean>>;
   /** The port of an earlier process. Default: a free port. */
   readonly port?: number;
+  /** Options of Node for the process. */
+  readonly nodeArgs?: readonly string[];
   /** Additional environment variables of the process. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -114,8 +116,8 @@ class Cluster implements TestCluster {
   async startNode(name: string, options: NodeOptions = {}): Promise<TestNode> {
     const cwd = join(this.dir, name);
     await mkdir(cwd, { recursive: true });
-    const { env } = options;
-    const node = await startNodeProcess({ name, cwd, args: this.#args(name, options), ...(env && { env }) });
+    const { env, nodeArgs = [] } = options;
+    const node = await startNodeProcess({ name, cwd, args: this.#args(name, options), nodeArgs, ...(env && { env }) });
     this.#nodes.push({ node, options });
     return node;
   }

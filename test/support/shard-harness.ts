@@ -7,7 +7,7 @@ import { rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { natsNames } from '../../src/adapters/nats/names.ts';
-import { openSqliteStore } from '../../src/adapters/sqlite/sqlite-store.ts';
+import { openInlineSqliteStore } from '../../src/adapters/sqlite/sqlite-store.ts';
 import { createClosedQueueWatch } from '../../src/application/queues/closed-queues.ts';
 import {
   type JobEvent,
@@ -108,7 +108,7 @@ export interface ShardHarnessOptions {
 export async function createShardHarness(options: ShardHarnessOptions = {}): Promise<ShardHarness> {
   const kit = createTestKit(options.seed === undefined ? {} : { seed: options.seed });
   const path = join(tmpdir(), `troupe-shard-${randomUUID()}.db`);
-  const store = await openSqliteStore({ path, clock: kit.clock, log: silentLog, telemetry: kit.telemetry });
+  const store = await openInlineSqliteStore({ path, clock: kit.clock, log: silentLog, telemetry: kit.telemetry });
   let handler: ShardHandler | undefined;
   let running: ActorRef<ShardMessage> | undefined;
   let lives = 0;

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { openSqliteStore } from '../../src/adapters/sqlite/sqlite-store.ts';
+import { openInlineSqliteStore, openSqliteStore } from '../../src/adapters/sqlite/sqlite-store.ts';
 import type { CommitGroup, IdempotencyEntry, Partition } from '../../src/application/ports/job-store.ts';
 import type { Clock, Logger, Telemetry } from '../../src/application/ports/runtime.ts';
 import type { Store } from '../../src/application/ports/store.ts';
@@ -99,12 +99,15 @@ export function lossyCommits(store: Store): LossyStore {
   };
 }
 
-export function makeSqliteHarness(): StoreHarness & { readonly path: string } {
+/** The database in a thread of its own, as in production, or in the thread of the test. */
+export type SqlitePlace = 'thread' | 'inline';
+
+export function makeSqliteHarness(place: SqlitePlace = 'thread'): StoreHarness & { readonly path: string } {
   const folder = mkdtempSync(join(tmpdir(), 'troupe-sqlite-'));
   const path = join(folder, 'troupe.db');
   const stores: Store[] = [];
   const open = async (): Promise<Store> => {
-    const store = await openSqliteStore({ path, ...storeRuntime });
+    const store = await (place === 'thread' ? openSqliteStore : openInlineSqliteStore)({ path, ...storeRuntime });
     stores.push(store);
     return store;
   };

@@ -9,8 +9,8 @@ import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'no
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { TroupeError } from '../../domain/errors.ts';
-import { checkFile } from './schema-migrations.ts';
-import { translateSqliteError } from './sqlite-error.ts';
+import { checkFile } from './database/schema-migrations.ts';
+import { translateSqliteError } from './database/sqlite-error.ts';
 
 /** Longest wait for a process that is migrating the schema, or that closes the file as the last one. */
 const openTimeoutMs = 5_000;

@@ -1,131 +1,112 @@
-/** `JobStore` on SQLite. Every read skips expired rows. The row of an unfinished job does not expire. */
+/** `JobStore` on SQLite. Records are made and read here, and pass through the database as their JSON. */
+import { invariant } from '../../domain/errors.ts';
 import type { JobRecord } from '../../domain/job.ts';
 import { bucketMs, jobIdParts, maxShards } from '../../domain/job-id.ts';
-import { listJobs } from '../../application/storage/job-listing.ts';
-import type { JobListQuery, JobStore, Partition } from '../../application/ports/job-store.ts';
+import { goneAtMs, listedUntilMs } from '../../domain/record-life.ts';
+import {
+  commitGroupMax,
+  keysPutMax,
+  type CommitGroup,
+  type JobStore,
+  type Partition,
+  type Watermark,
+} from '../../application/ports/job-store.ts';
 import type { Clock } from '../../application/ports/runtime.ts';
-import { listEnded } from '../../application/storage/ended-listing.ts';
-import { createFlagReads } from './flag-reads.ts';
-import { createGroupCommit } from './group-commit.ts';
-import { createKeyEntries } from './key-entries.ts';
-import { createShardFence } from './shard-fence.ts';
-import type { SqliteDatabase } from './sqlite-database.ts';
+import { flagOf, flagPages, listEnded } from '../../application/storage/ended-listing.ts';
+import { listJobs } from '../../application/storage/job-listing.ts';
+import { neverMs, type RecordRow } from './database/commit-operation.ts';
+import { bucketPageRows, type ListScope, minutesPageRows, type QueueBucketRow } from './database/job-reads.ts';
+import type { StoreLink } from './store-link.ts';
 
-/**
- * Rows that are read at a time when a bucket is loaded. That takes some milliseconds; then other work gets its turn.
- */
-const pageRows = 500;
-/** Partitions of a queue that a listing looks up at a time. */
-const minutesPage = 128;
-
-interface RecordRow {
-  readonly record: string;
-}
-interface BucketRow extends RecordRow {
-  readonly queueNo: number;
-  readonly id: string;
-}
-interface QueueBucketRow {
-  readonly bucket: number;
-  readonly shard: number;
+function parseRecord(json: string): JobRecord {
+  return JSON.parse(json) as JobRecord;
 }
 
-function parseRecord(row: RecordRow): JobRecord {
-  return JSON.parse(row.record) as JobRecord;
+/** Prepares the rows before the file is locked, so that an invalid record does not waste the lock. */
+function rowsOf({ partition: { shard, bucket }, records }: CommitGroup): readonly RecordRow[] {
+  invariant(records.length <= commitGroupMax, 'a group has at most commitGroupMax records');
+  return records.map((record): RecordRow => {
+    const parts = jobIdParts(record.id);
+    invariant(
+      parts.shard === shard && Math.floor(parts.createdAtMs / bucketMs) === bucket,
+      'every record of a group lies in its partition',
+    );
+    const flag = flagOf(record);
+    const expiresAtMs = Math.min(goneAtMs(record), neverMs);
+    const [state, reason] = [flag?.state ?? null, flag?.reason ?? null];
+    return [parts.queueNo, record.id, expiresAtMs, listedUntilMs(record), JSON.stringify(record), state, reason];
+  });
 }
 
-type JobReads = Pick<JobStore, 'readBucket' | 'findJob' | 'listJobs'>;
+type ShardFence = Pick<
+  JobStore,
+  'takeShard' | 'ownsShard' | 'saveWatermark' | 'openBuckets' | 'openBucket' | 'sealBucket' | 'readCommits'
+>;
 
-/** Reads by partition and by id. Each page continues after the last row of the one before, so no row is read twice. */
-function createBucketReads(database: SqliteDatabase, clock: Clock): Pick<JobReads, 'readBucket' | 'findJob'> {
-  const page = database.prepare(
-    `SELECT queue_no AS queueNo, id, record FROM jobs
-     WHERE shard = ? AND bucket = ? AND (queue_no, id) > (?, ?) AND expires_at > ? ORDER BY queue_no, id LIMIT ?`,
-  );
-  const one = database.prepare(
-    'SELECT record FROM jobs WHERE shard = ? AND bucket = ? AND queue_no = ? AND id = ? AND expires_at > ?',
-  );
+function createFence(link: StoreLink): ShardFence {
   return {
-    async *readBucket({ shard, bucket }: Partition): AsyncIterable<JobRecord> {
-      let last: { readonly queueNo: number; readonly id: string } = { queueNo: -1, id: '' };
-      for (;;) {
-        const { queueNo, id } = last;
-        const rows = (await database.read('read_bucket', () =>
-          page.all(shard, bucket, queueNo, id, clock.nowMs(), pageRows),
-        )) as unknown as readonly BucketRow[];
-        yield* rows.map(parseRecord);
-        const newest = rows.at(-1);
-        if (newest === undefined || rows.length < pageRows) return;
-        last = newest;
-      }
+    async takeShard(shard, owner) {
+      const { epoch, watermark } = await link.write('takeShard', shard, owner);
+      return watermark === null ? { epoch } : { epoch, watermark: JSON.parse(watermark) as Watermark };
     },
-    async findJob(id) {
-      const { shard, createdAtMs, queueNo } = jobIdParts(id);
-      const bucket = Math.floor(createdAtMs / bucketMs);
-      const row = await database.read('find_job', () => one.get(shard, bucket, queueNo, id, clock.nowMs()));
-      return row === undefined ? undefined : parseRecord(row as unknown as RecordRow);
-    },
+    ownsShard: (shard, epoch) => link.read('ownsShard', shard, epoch),
+    saveWatermark: (shard, epoch, watermark) => link.write('saveWatermark', shard, epoch, JSON.stringify(watermark)),
+    openBuckets: (shard) => link.read('openBuckets', shard),
+    openBucket: ({ shard, bucket }, epoch) => link.write('openBucket', shard, bucket, epoch),
+    sealBucket: ({ shard, bucket }, epoch) => link.write('sealBucket', shard, bucket, epoch),
+    readCommits: ({ shard, bucket }) => link.read('readCommits', shard, bucket),
   };
 }
 
-/** Reads for listings. Both directions have their own statements, because SQLite cannot bind the order. */
-function createListing(database: SqliteDatabase, findJob: JobStore['findJob']): JobStore['listJobs'] {
-  const flagsOf = createFlagReads(database);
-  const partitions = (step: '<' | '>', direction: 'ASC' | 'DESC') =>
-    database.prepare(
-      `SELECT bucket, shard FROM queue_buckets
-       WHERE queue_no = ? AND (bucket, shard) ${step} (?, ?) AND bucket BETWEEN ? AND ? AND expires_at > ?
-       ORDER BY bucket ${direction}, shard ${direction} LIMIT ?`,
-    );
-  const rows = (direction: 'ASC' | 'DESC') =>
-    database.prepare(
-      `SELECT record FROM jobs
-       WHERE shard = ? AND bucket = ? AND queue_no = ? AND id > ? AND id < ? AND expires_at > ?
-       ORDER BY id ${direction} LIMIT ?`,
-    );
-  const newest = { partitions: partitions('<', 'DESC'), rows: rows('DESC') };
-  const oldest = { partitions: partitions('>', 'ASC'), rows: rows('ASC') };
-
-  /**
-   * Groups the rows of `queue_buckets` into minutes. The start values lie just outside of the range, so nothing is
-   * skipped.
-   */
-  async function* minutes({ queueNo, nowMs, order }: JobListQuery, from: number, to: number) {
-    const statement = order === 'newest' ? newest.partitions : oldest.partitions;
-    let last: QueueBucketRow =
-      order === 'newest' ? { bucket: to + 1, shard: -1 } : { bucket: from - 1, shard: maxShards };
-    let minute: { readonly bucket: number; readonly shards: number[] } | undefined;
-    for (;;) {
-      const { bucket, shard } = last;
-      const found = (await database.read('list_minutes', () =>
-        statement.all(queueNo, bucket, shard, from, to, nowMs, minutesPage),
-      )) as unknown as readonly QueueBucketRow[];
-      for (const row of found) {
-        if (minute?.bucket === row.bucket) {
-          minute.shards.push(row.shard);
-        } else {
-          if (minute !== undefined) yield minute;
-          minute = { bucket: row.bucket, shards: [row.shard] };
-        }
-        last = row;
-      }
-      if (found.length < minutesPage) break;
-    }
-    if (minute !== undefined) yield minute;
+/** Reads a partition page by page, so that commits get their turn. */
+async function* readBucket(link: StoreLink, clock: Clock, { shard, bucket }: Partition): AsyncIterable<JobRecord> {
+  let last: JobRecord | undefined;
+  for (;;) {
+    const page = (await link.read('readBucket', shard, bucket, last?.id, clock.nowMs())).map(parseRecord);
+    yield* page;
+    last = page.at(-1);
+    if (page.length < bucketPageRows) return;
   }
+}
 
+/**
+ * Groups the rows of `queue_buckets` into minutes. The start values lie just outside of the range, so nothing is
+ * skipped.
+ */
+async function* minutes(link: StoreLink, scope: ListScope, from: number, to: number) {
+  let last: QueueBucketRow =
+    scope.order === 'newest' ? { bucket: to + 1, shard: -1 } : { bucket: from - 1, shard: maxShards };
+  let minute: { readonly bucket: number; readonly shards: number[] } | undefined;
+  for (;;) {
+    const found = await link.read('listMinutes', scope, last, { from, to });
+    for (const row of found) {
+      if (minute?.bucket === row.bucket) {
+        minute.shards.push(row.shard);
+      } else {
+        if (minute !== undefined) yield minute;
+        minute = { bucket: row.bucket, shards: [row.shard] };
+      }
+      last = row;
+    }
+    if (found.length < minutesPageRows) break;
+  }
+  if (minute !== undefined) yield minute;
+}
+
+function createListing(link: StoreLink, findJob: JobStore['findJob']): JobStore['listJobs'] {
   return (query) => {
+    const { queueNo, order, nowMs } = query;
+    const scope: ListScope = { queueNo, order, nowMs };
     if (query.ended !== undefined) {
-      return listEnded({ flags: flagsOf(query.queueNo, query.nowMs), record: findJob }, query);
+      const flags: Parameters<typeof listEnded>[0]['flags'] = (range) =>
+        flagPages(range, order, (rest) => link.read('listFlags', scope, rest));
+      return listEnded({ flags, record: findJob }, query);
     }
     return listJobs(
       {
-        minutes: (_order, from, to) => minutes(query, from, to),
-        async rows({ bucket, shard }, { above, below }, order, limit) {
-          const statement = order === 'newest' ? newest.rows : oldest.rows;
-          const found = (await database.read('list_rows', () =>
-            statement.all(shard, bucket, query.queueNo, above, below, query.nowMs, limit),
-          )) as unknown as readonly RecordRow[];
+        minutes: (_order, from, to) => minutes(link, scope, from, to),
+        async rows(partition, range, _order, limit) {
+          const found = await link.read('listRows', scope, partition, range, limit);
           return found.map(parseRecord);
         },
       },
@@ -134,13 +115,27 @@ function createListing(database: SqliteDatabase, findJob: JobStore['findJob']): 
   };
 }
 
-export function createSqliteJobStore(database: SqliteDatabase, clock: Clock): JobStore {
-  const reads = createBucketReads(database, clock);
+export function createSqliteJobStore(link: StoreLink, clock: Clock): JobStore {
+  const findJob: JobStore['findJob'] = async (id) => {
+    const json = await link.read('findJob', id, clock.nowMs());
+    return json === undefined ? undefined : parseRecord(json);
+  };
   return {
-    ...createShardFence(database),
-    ...reads,
-    ...createKeyEntries(database, clock),
-    listJobs: createListing(database, reads.findJob),
-    commit: createGroupCommit(database),
+    ...createFence(link),
+    readBucket: (partition) => readBucket(link, clock, partition),
+    async commit(group) {
+      const { partition, epoch, commits } = group;
+      return link.write('commit', { ...partition, epoch, commits }, rowsOf(group));
+    },
+    putKeys(shard, entries) {
+      invariant(entries.length <= keysPutMax, 'at most keysPutMax entries are put at once');
+      return link.write('putKeys', shard, entries);
+    },
+    async findKeys(shard, keyHashes) {
+      const found = await link.read('findKeys', shard, keyHashes, clock.nowMs());
+      return new Map(found.map((entry) => [entry.keyHash, entry]));
+    },
+    findJob,
+    listJobs: createListing(link, findJob),
   };
 }

@@ -1,18 +1,19 @@
 /**
  * The embedded store for one machine: everything is in one file. Several processes may share the file; the same fencing
- * as in Cassandra holds between them.
+ * as in Cassandra holds between them. In each process a thread owns the file
+ * ([ADR 0046](../../../docs/adr/0046-a-thread-owns-the-embedded-store.md)).
  */
-import { TroupeError } from '../../domain/errors.ts';
 import type { Clock, Logger, Telemetry } from '../../application/ports/runtime.ts';
-import type { ClusterFacts, Store } from '../../application/ports/store.ts';
+import type { Store } from '../../application/ports/store.ts';
 import { createStoreMeasures } from '../../application/storage/store-measures.ts';
+import { given } from '../../domain/given.ts';
 import { startExpirySweep } from './expiry-sweep.ts';
-import { migrateSchema } from './schema-migrations.ts';
-import { createSqliteDatabase, openDatabaseFile, type SqliteDatabase } from './sqlite-database.ts';
-import { openingError } from './sqlite-error.ts';
+import { createInlineLink } from './inline-link.ts';
 import { createSqliteJobStore } from './sqlite-job-store.ts';
 import { createSqlitePayloadStore } from './sqlite-payload-store.ts';
 import { createSqliteQueueStore } from './sqlite-queue-store.ts';
+import { measuredLink, type StoreLink } from './store-link.ts';
+import { openThreadLink } from './thread/thread-link.ts';
 
 export interface SqliteStoreOptions {
   /** The database file. Its folder is created if necessary. */
@@ -27,51 +28,57 @@ export interface SqliteStoreOptions {
   readonly maxPages?: number;
 }
 
-function createFacts(database: SqliteDatabase): Store['agreeFacts'] {
-  const propose = database.prepare(
-    'INSERT INTO cluster (scope, cluster_id, shard_count) VALUES (0, ?, ?) ON CONFLICT DO NOTHING',
-  );
-  const agreed = database.prepare(
-    'SELECT cluster_id AS clusterId, shard_count AS shardCount FROM cluster WHERE scope = 0',
-  );
-  return async (proposal) => {
-    const facts = await database.write('agree_facts', () => {
-      propose.run(proposal.clusterId, proposal.shardCount);
-      return agreed.get();
-    });
-    return { ...(facts as unknown as ClusterFacts) };
+export interface SqliteThreadOptions extends SqliteStoreOptions {
+  /** Longest time without an answer before the store counts as lost. */
+  readonly silenceMaxMs?: number;
+  /** What the thread finds in its environment. Default: nothing. */
+  readonly threadEnv?: Readonly<Record<string, string>>;
+  /** The process must end: this store will never answer again. Default: an error that nobody catches. */
+  readonly onLost?: (reason: Error) => void;
+}
+
+/** As of the setting `store.sqlite.silenceMaxMs`. */
+const defaultSilenceMaxMs = 30_000;
+
+export async function openSqliteStore(options: SqliteThreadOptions): Promise<Store> {
+  const { path, maxPages, clock, threadEnv = {}, silenceMaxMs = defaultSilenceMaxMs, onLost = endProcess } = options;
+  const log = options.log.child({ component: 'sqlite' });
+  const setup = { path, ...given({ maxPages }) };
+  return storeOn(await openThreadLink({ setup, clock, log, silenceMaxMs, env: threadEnv, onLost }), options);
+}
+
+/** Without a thread: every call blocks its caller until it is done. For tests in virtual time. */
+export async function openInlineSqliteStore(options: SqliteStoreOptions): Promise<Store> {
+  const { path, maxPages, clock } = options;
+  return storeOn(createInlineLink({ path, ...given({ maxPages }) }, clock), options);
+}
+
+function storeOn(link: StoreLink, { path, clock, telemetry, ...options }: SqliteStoreOptions): Store {
+  const log = options.log.child({ component: 'sqlite' });
+  const { schema } = link;
+  const { from, to } = schema;
+  if (from !== to) log.info({ path, fromVersion: from, toVersion: to }, 'schema migrated');
+  const measured = measuredLink(link, createStoreMeasures('sqlite', clock, telemetry));
+  const stopSweep = startExpirySweep(measured, clock, log);
+  return {
+    kind: 'sqlite',
+    schema,
+    jobs: createSqliteJobStore(measured, clock),
+    queues: createSqliteQueueStore(measured),
+    payloads: createSqlitePayloadStore(measured, clock),
+    agreeFacts: ({ clusterId, shardCount }) => measured.write('agreeFacts', { clusterId, shardCount }),
+    async ping() {
+      await measured.read('ping');
+    },
+    async close() {
+      stopSweep();
+      await link.close();
+    },
   };
 }
 
-export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
-  const { path, clock, telemetry } = options;
-  const log = options.log.child({ component: 'sqlite' });
-  const file = openDatabaseFile(path, options.maxPages);
-  try {
-    const schema = migrateSchema(file, path);
-    const { from, to } = schema;
-    if (from !== to) log.info({ path, fromVersion: from, toVersion: to }, 'schema migrated');
-    const database = createSqliteDatabase(file, clock, createStoreMeasures('sqlite', clock, telemetry));
-    const alive = database.prepare('SELECT 1 FROM cluster');
-    const stopSweep = startExpirySweep(database, clock, log);
-    return {
-      kind: 'sqlite',
-      schema,
-      jobs: createSqliteJobStore(database, clock),
-      queues: createSqliteQueueStore(database),
-      payloads: createSqlitePayloadStore(database, clock),
-      agreeFacts: createFacts(database),
-      async ping() {
-        await database.read('ping', () => alive.all());
-      },
-      async close() {
-        stopSweep();
-        database.close();
-      },
-    };
-  } catch (error) {
-    file.close();
-    const translated = openingError(error, path);
-    throw translated instanceof TroupeError ? translated : new TroupeError('INTERNAL_ERROR', { cause: error });
-  }
+function endProcess(reason: Error): void {
+  queueMicrotask(() => {
+    throw reason;
+  });
 }

@@ -13,7 +13,7 @@ import { createShardMetrics, defaultShardLimits } from '../../../../src/actors/s
 import { WorkLooks } from '../../../../src/actors/shard/dispatch/work-looks.ts';
 import { restMaxMs } from '../../../../src/actors/shard/placement/store-reach.ts';
 import { createTestKit, type TestKit } from '../../../../src/kernel/testkit/index.ts';
-import { openSqliteStore } from '../../../../src/adapters/sqlite/sqlite-store.ts';
+import { openInlineSqliteStore } from '../../../../src/adapters/sqlite/sqlite-store.ts';
 import { createClosedQueueWatch } from '../../../../src/application/queues/closed-queues.ts';
 import type { LeaseHold, NodeInfo } from '../../../../src/application/ports/membership.ts';
 import type { ShardHandler } from '../../../../src/application/ports/shard-link.ts';
@@ -47,7 +47,7 @@ describe('the shardManager of a node', () => {
   beforeEach(async () => {
     kit = createTestKit();
     path = join(tmpdir(), `troupe-shardManager-${randomUUID()}.db`);
-    store = await openSqliteStore({ path, clock: kit.clock, log: silentLog, telemetry: kit.telemetry });
+    store = await openInlineSqliteStore({ path, clock: kit.clock, log: silentLog, telemetry: kit.telemetry });
     [nodes, broker, storeIsAway, takesNoCommit, said] = [[node('me')], 'up', false, false, []];
     for (const known of [holds, served, listeners]) known.clear();
     shardManager = kit.system.spawn('shard-manager', shardManagerActor(services()));

@@ -1,5 +1,5 @@
 /** Translates the errors of node:sqlite, by SQLite's primary result code. No other module looks at them. */
-import { TroupeError } from '../../domain/errors.ts';
+import { TroupeError } from '../../../domain/errors.ts';
 
 /** See https://www.sqlite.org/rescode.html. The low byte of an extended code is its primary code. */
 const sqlite = {

@@ -3,9 +3,9 @@
  * migration is one transaction, so of several processes that start together one migrates and the others find it done.
  */
 import type { DatabaseSync } from 'node:sqlite';
-import { TroupeError } from '../../domain/errors.ts';
-import type { SchemaClimb } from '../../application/ports/store.ts';
-import { neverMs } from './group-commit.ts';
+import { TroupeError } from '../../../domain/errors.ts';
+import type { SchemaClimb } from '../../../application/ports/store.ts';
+import { neverMs } from './commit-operation.ts';
 import { inTransaction } from './transaction.ts';
 
 /** "TRUP" in ASCII: marks the file as a Troupe database. */

@@ -1,0 +1,128 @@
+/** Tests what becomes of the embedded store when its file or its disk is taken away under it. Real files, real disks. */
+import { copyFileSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openSqliteStore } from '../../src/adapters/sqlite/sqlite-store.ts';
+import type { Store } from '../../src/application/ports/store.ts';
+import type { JobRecord } from '../../src/domain/job.ts';
+import { mountSmallDisk } from '../support/small-disk.ts';
+import {
+  bucketAgo,
+  makeSqliteHarness,
+  PartitionOwner,
+  readAll,
+  recordIn,
+  recordsIn,
+  type SqlitePlace,
+  storeRuntime,
+} from '../support/stores.ts';
+
+const partition = { shard: 1, bucket: bucketAgo(0) };
+const away = {
+  code: 'STORE_UNAVAILABLE',
+  message: expect.stringContaining('was moved, deleted or replaced') as string,
+};
+
+function ids(records: readonly JobRecord[]): readonly string[] {
+  return records.map(({ id }) => String(id)).sort();
+}
+
+describe.each<SqlitePlace>(['thread', 'inline'])('a database file under a store (%s)', (place) => {
+  let harness: ReturnType<typeof makeSqliteHarness>;
+  let store: Store;
+  let owner: PartitionOwner;
+  let first: JobRecord;
+
+  beforeEach(async () => {
+    harness = makeSqliteHarness(place);
+    store = await harness.open();
+    owner = await PartitionOwner.take(store, partition);
+    first = recordIn(partition);
+    await owner.commit([first]);
+  });
+  afterEach(async () => {
+    await harness.dispose();
+  });
+
+  const files = (): readonly string[] => ['', '-wal', '-shm'].map((suffix) => harness.path + suffix);
+
+  it('that is moved away: nothing is acknowledged until it is back, and then nothing is lost', async () => {
+    for (const file of files()) renameSync(file, `${file}.moved`);
+    const second = recordIn(partition);
+    await expect(owner.commit([second])).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' });
+    // The count would be that of a file which no later start finds.
+    await expect(store.jobs.readCommits(partition)).rejects.toMatchObject(away);
+    await expect(owner.commit([second])).rejects.toMatchObject(away);
+    await expect(store.ping(1_000)).rejects.toMatchObject(away);
+
+    for (const file of files()) renameSync(`${file}.moved`, file);
+    const { commits } = await store.jobs.readCommits(partition);
+    expect(commits).toBe(owner.commits + 1);
+    owner.commits = commits;
+    const third = recordIn(partition);
+    expect(await owner.commit([third])).toBe('applied');
+    expect(ids(await readAll(await harness.open(), partition))).toEqual(ids([first, second, third]));
+  });
+
+  it.each([
+    ['the database', ''],
+    ['its log', '-wal'],
+  ])('of which %s is deleted: nothing more is acknowledged', async (_what, suffix) => {
+    rmSync(harness.path + suffix);
+    await expect(owner.commit([recordIn(partition)])).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' });
+    for (let n = 0; n < 3; n += 1) await expect(owner.commit([recordIn(partition)])).rejects.toMatchObject(away);
+    await expect(store.jobs.takeShard(2, 'test-node')).rejects.toMatchObject(away);
+  });
+
+  it('that is deleted while nothing is written: the next look at the store tells', async () => {
+    rmSync(harness.path);
+    await expect(store.ping(1_000)).rejects.toMatchObject(away);
+    await expect(owner.commit([recordIn(partition)])).rejects.toMatchObject(away);
+  });
+
+  it('that a copy has replaced: nothing more is acknowledged', async () => {
+    const copy = `${harness.path}.copy`;
+    copyFileSync(harness.path, copy);
+    renameSync(copy, harness.path);
+    await expect(owner.commit([recordIn(partition)])).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' });
+    await expect(owner.commit([recordIn(partition)])).rejects.toMatchObject(away);
+  });
+});
+
+describe('a disk under a store', () => {
+  it('that is full: what was acknowledged stays, and it goes on when there is room', async ({ skip }) => {
+    const disk = mountSmallDisk(24 << 20);
+    if ('reason' in disk) return skip(disk.reason);
+    try {
+      const path = join(disk.dir, 'troupe.db');
+      const store = await openSqliteStore({ path, ...storeRuntime });
+      const owner = await PartitionOwner.take(store, partition);
+      const acknowledged: JobRecord[] = [];
+      const commit = async (): Promise<void> => {
+        const records = recordsIn(partition, 100);
+        await owner.commit(records);
+        acknowledged.push(...records);
+      };
+      await commit();
+      disk.fill();
+      const fill = async (): Promise<void> => {
+        for (let n = 0; n < 1_000; n += 1) await commit();
+      };
+      await expect(fill()).rejects.toMatchObject({
+        code: 'STORE_UNAVAILABLE',
+        message: 'the disk under the database file is full',
+      });
+      // Reads are answered meanwhile.
+      expect(await store.jobs.readCommits(partition)).toMatchObject({ commits: owner.commits });
+      await expect(commit()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+      disk.free();
+      await commit();
+      await store.close();
+      const again = await openSqliteStore({ path, ...storeRuntime });
+      expect(ids(await readAll(again, partition))).toEqual(ids(acknowledged));
+      await again.close();
+    } finally {
+      disk.unmount();
+    }
+  });
+});
