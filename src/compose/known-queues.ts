@@ -7,7 +7,7 @@ import type { SharedConfig } from '../application/ports/membership.ts';
 import type { WorkSource } from '../application/ports/bus.ts';
 import type { QueueStore } from '../application/ports/queue-store.ts';
 import type { Clock, Logger } from '../application/ports/runtime.ts';
-import { someAtOnce } from '../application/protocol/some-at-once.ts';
+import { someAtOnce } from '../domain/some-at-once.ts';
 import { defaultQueueName, defaultQueueSettings, defaultTenant, type Queue, queueStamp } from '../domain/queue.ts';
 
 const announcedAtOnce = 32;

@@ -5,10 +5,12 @@ import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { connectNats, type NatsBus } from '../../src/adapters/nats/connect-nats.ts';
 import { waitFor } from '../support/cluster.ts';
-import { natsServerPath, natsTestClock, natsTestLog, natsTestTelemetry } from '../support/nats.ts';
+import { natsServerPath, natsTestClock, natsTestLog, natsTestTelemetry, testJobId } from '../support/nats.ts';
 
 const path = await natsServerPath();
 /** A server before 2.15 does not know the setting, and has no such limit. */
@@ -17,6 +19,7 @@ const isOlder = /v2\.14\./.test(execFileSync(path, ['--version'], { encoding: 'u
 let dir: string;
 let server: ChildProcess | undefined;
 let bus: NatsBus | undefined;
+let url = '';
 
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'troupe-nats-limits-'));
@@ -37,7 +40,6 @@ async function connectTo(jetstream: readonly string[], more: readonly string[] =
   const lines = ['host: 127.0.0.1', 'port: -1', `ports_file_dir: ${JSON.stringify(dir)}`, ...more];
   await writeFile(config, [...lines, 'jetstream {', ...store, ...jetstream, '}', ''].join('\n'));
   server = spawn(path, ['-c', config], { stdio: 'ignore' });
-  let url = '';
   await waitFor(
     'the ports of the server',
     async () => {
@@ -64,10 +66,37 @@ it.skipIf(isOlder)('has as many queues as it likes, whatever the server allows b
   expect(differences()).toEqual([]);
 });
 
+const account = 'A { jetstream { max_consumers: 2 }, users: [{ user: u, password: p }] }';
+const accounts = [`accounts { ${account} }`, 'no_auth_user: u'];
+
 it('lives with an account that allows fewer, and says so', async () => {
-  const account = 'A { jetstream { max_consumers: 2 }, users: [{ user: u, password: p }] }';
-  const { work, differences } = await connectTo([], [`accounts { ${account} }`, 'no_auth_user: u']);
+  const { work, differences } = await connectTo([], accounts);
   for (const queue of ['a', 'b']) await work.ensureRoute({ tenant: 'acme', queue });
   await expect(work.ensureRoute({ tenant: 'acme', queue: 'c' })).rejects.toMatchObject({ code: 'BROKER_UNAVAILABLE' });
   expect(differences()).toMatchObject([{ asset: 'TROUPE_WORK', field: 'max_consumers', wanted: '100000' }]);
+});
+
+it('publishes again after its streams were lost, though one queue has no consumer any more', async () => {
+  const { work, publisher } = await connectTo([], accounts);
+  const queues = ['a', 'b', 'c'];
+  await Promise.allSettled(queues.map((queue) => work.ensureRoute({ tenant: 'acme', queue })));
+  const message = {
+    tenant: 'acme',
+    queue: 'a',
+    attempt: 1,
+    epoch: 1,
+    need: { handler: 'x' },
+    route: 'shared',
+  } as const;
+  const publish = (): Promise<boolean> =>
+    publisher.publishWork({ ...message, jobId: testJobId() }).then(
+      () => true,
+      () => false,
+    );
+  expect(await publish()).toBe(true);
+  const before = publisher.streams();
+  const connection = await connect({ servers: url });
+  await (await jetstreamManager(connection)).streams.delete('TROUPE_WORK');
+  await connection.close();
+  await waitFor('the repair', async () => (await publish()) && publisher.streams() !== before, 30_000);
 });

@@ -7,6 +7,7 @@
  * `versionsMax` versions of each handler are kept. A process that publishes another one removes the oldest.
  */
 import type { HandlerManifest } from '../../domain/handler-manifest.ts';
+import { someAtOnce } from '../../domain/some-at-once.ts';
 import type { SharedConfig } from '../../application/ports/membership.ts';
 import type { KeyBucket, KeyChange } from './key-bucket.ts';
 import { escapeToken } from './names.ts';
@@ -15,6 +16,9 @@ import { TakenAway } from './taken-away.ts';
 
 /** How many versions of one handler are kept. */
 export const versionsMax = 16;
+
+/** A process may have published thousands of queues, and each request to JetStream has a limit of time. */
+const restoredAtOnce = 32;
 
 type ConfigBucket = Pick<KeyBucket, 'put' | 'delete' | 'watch'>;
 
@@ -39,7 +43,9 @@ export class NatsSharedConfig implements SharedConfig {
   constructor(bucket: ConfigBucket, guard: Pick<StreamGuard, 'onBucketRepair' | 'onBucketDoubt'>) {
     this.#bucket = bucket;
     const restore = async (): Promise<void> => {
-      await Promise.all([...this.#own].map(([key, value]) => this.#bucket.put(key, value)));
+      await someAtOnce([...this.#own], restoredAtOnce, async ([key, value]) => {
+        await this.#bucket.put(key, value);
+      });
     };
     guard.onBucketRepair(restore);
     // Most entries still exist. An entry that cannot be written now is written at the next doubt.

@@ -15,7 +15,7 @@ import type { Clock, Counter, Logger, Telemetry } from '../../application/ports/
 import { TroupeError } from '../../domain/errors.ts';
 import { parseJobId } from '../../domain/job-id.ts';
 import { deliveriesOf } from './ack-subject.ts';
-import { brokerUnavailable } from './broker-error.ts';
+import { brokerUnavailable, isConsumersMaxReached } from './broker-error.ts';
 import { ReleaseQueue } from './release-queue.ts';
 import type { NatsLimits } from './limits.ts';
 import type { NatsLink } from './link.ts';
@@ -24,6 +24,7 @@ import { Pull, type PullInput } from './pull.ts';
 import type { StreamGuard } from './stream-guard.ts';
 import type { Topology } from './topology.ts';
 import { counters } from '../../domain/measures.ts';
+import { someAtOnce } from '../../domain/some-at-once.ts';
 import { given } from '../../domain/given.ts';
 
 export interface WorkSourceOptions {
@@ -40,6 +41,8 @@ export interface WorkSourceOptions {
 const nakPayload = Buffer.from('-NAK');
 const termPayload = Buffer.from('+TERM not a job');
 const maxOpenPulls = 4_096;
+/** A cluster may have thousands of queues, and each request to JetStream has a limit of time. */
+const repairedAtOnce = 32;
 
 /** Pulls and releases work. It also creates the consumers of routes, and recreates them after NATS has lost them. */
 export class NatsWorkSource implements WorkSource {
@@ -62,9 +65,23 @@ export class NatsWorkSource implements WorkSource {
     });
     options.link.connection.subscribe(`${this.#inbox}*`, { callback: (_error, message) => this.#receive(message) });
     options.link.onDown(() => this.#failAll());
-    options.guard.onStreamRepair(async () => {
-      await Promise.all([...this.#known.values()].map((route) => this.ensureRoute(route)));
-    });
+    options.guard.onStreamRepair(() =>
+      someAtOnce([...this.#known.values()], repairedAtOnce, (route) => this.#repairRoute(route)),
+    );
+  }
+
+  /** A consumer that NATS allows no more must not hold the repair up, and with it all that is to be published. */
+  async #repairRoute(route: WorkRoute): Promise<void> {
+    try {
+      await this.ensureRoute(route);
+    } catch (error) {
+      if (!isConsumersMaxReached(error)) throw error;
+      const { tenant, queue } = route;
+      this.#options.log.error(
+        { err: error, tenant, queue },
+        'NATS allows no more consumers: jobs of this route do not run',
+      );
+    }
   }
 
   async pull(input: PullInput): Promise<readonly WorkDelivery[]> {

@@ -1,5 +1,5 @@
 /** Asks all shards of the cluster, a bounded number at a time. */
-import { someAtOnce } from './some-at-once.ts';
+import { someAtOnce } from '../../domain/some-at-once.ts';
 
 const askedAtOnce = 32;
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { someAtOnce } from '../../../../src/application/protocol/some-at-once.ts';
+import { someAtOnce } from '../../../src/domain/some-at-once.ts';
 
 it('begins in order, has a bounded number in progress, and resolves when all are done', async () => {
   const begun: number[] = [];
