@@ -41,8 +41,8 @@ export function fromSubmitResponse({ jobId, state, duplicate }: wire.SubmitJobRe
 export function fromJob(job: wire.Job, parseJson: (text: string) => unknown): JobInfo {
   const { spec, run, progress, checkpoint, failure } = job;
   const state = wordOf(jobStateCodes, job.state) ?? 'UNKNOWN';
-  const isInputGone = spec?.input?.kind === 'gone';
-  const isOutputGone = job.output?.kind === 'gone';
+  const input = payloadOf(spec?.input ?? null, parseJson);
+  const output = payloadOf(job.output, parseJson);
   return complete<JobInfo>({
     id: job.id,
     handler: spec?.handler ?? '',
@@ -81,10 +81,12 @@ export function fromJob(job: wire.Job, parseJson: (text: string) => unknown): Jo
     run: run ? { attempt: run.attempt, node: run.node, startedAt: dateOf(run.startTime) } : undefined,
     progress: progress ? { fraction: progress.fraction, note: progress.note } : undefined,
     checkpoint: checkpoint ? fromCheckpoint(checkpoint) : undefined,
-    input: spec?.input && !isInputGone ? fromPayload(spec.input, parseJson) : undefined,
-    inputGone: spec?.input && isInputGone ? goneOf(spec.input) : undefined,
-    output: job.output && !isOutputGone ? fromPayload(job.output, parseJson) : undefined,
-    outputGone: job.output && isOutputGone ? goneOf(job.output) : undefined,
+    input: input.value,
+    inputGone: input.gone,
+    inputLargeBytes: input.largeBytes,
+    output: output.value,
+    outputGone: output.gone,
+    outputLargeBytes: output.largeBytes,
     payloadsExpireAt: job.payloadsExpireTime ? dateOf(job.payloadsExpireTime) : undefined,
     payloadsErasedAt: job.payloadsEraseTime ? dateOf(job.payloadsEraseTime) : undefined,
     failure: failure ? fromFailure(failure) : undefined,
@@ -94,13 +96,25 @@ export function fromJob(job: wire.Job, parseJson: (text: string) => unknown): Jo
   });
 }
 
-function goneOf({ gone }: wire.Payload): GoneReason | 'unknown' {
-  return wordOf(payloadGoneCodes, gone ?? 0) ?? 'unknown';
+interface ReadPayload {
+  readonly value?: unknown;
+  readonly gone?: GoneReason | 'unknown';
+  readonly largeBytes?: number;
 }
 
-function fromPayload(payload: wire.Payload, parseJson: (text: string) => unknown): unknown {
-  if (payload.kind === 'data') return payload.data;
-  return payload.kind === 'json' ? parseJson(payload.json ?? 'null') : null;
+function payloadOf(payload: wire.Payload | null, parseJson: (text: string) => unknown): ReadPayload {
+  switch (payload?.kind) {
+    case 'data':
+      return { value: payload.data };
+    case 'json':
+      return { value: parseJson(payload.json ?? 'null') };
+    case 'gone':
+      return { gone: wordOf(payloadGoneCodes, payload.gone ?? 0) ?? 'unknown' };
+    case 'largeBytes':
+      return { largeBytes: numberOf(payload.largeBytes ?? 0) };
+    case undefined:
+      return payload === null ? {} : { value: null };
+  }
 }
 
 function fromCheckpoint({ attempt, time, sizeBytes }: wire.JobCheckpoint): JobCheckpointInfo {

@@ -181,6 +181,10 @@ export interface JobInfo {
   readonly input?: unknown;
   /** The output: a JSON value, or bytes. Only `get`, `wait` and the last change of `watch` return it. */
   readonly output?: unknown;
+  /** Size of an input that is too large for an answer (16 MiB). `download` returns it. Only `get` returns the size. */
+  readonly inputLargeBytes?: number;
+  /** Size of an output that is too large for an answer (16 MiB). `download` returns it. Returned where `output` would be. */
+  readonly outputLargeBytes?: number;
   /** Why the input is gone. Only `get` returns it. */
   readonly inputGone?: GoneReason | 'unknown';
   /** Why the output is gone, if there was one. Returned where `output` would be. */

@@ -7,7 +7,8 @@ export interface Payload {
   readonly json?: string;
   readonly data?: Uint8Array;
   readonly gone?: number;
-  readonly kind?: 'json' | 'data' | 'gone';
+  readonly largeBytes?: Int64;
+  readonly kind?: 'json' | 'data' | 'gone' | 'largeBytes';
 }
 
 export interface RetryPolicy {

@@ -149,8 +149,7 @@ function fromUnique(unique: wire.UniqueKey | null): UniqueKey | undefined {
 }
 
 /**
- * Refuses `gone`, which only answers have: a job that was read and is submitted again must not run with another input
- * than it had.
+ * Refuses what only answers have: a job that was read and is submitted again must not run with another input than it had.
  */
 function fromPayload(payload: wire.Payload | null, field: string): RequestPayload | undefined {
   if (payload?.kind === 'gone') {
@@ -158,6 +157,10 @@ function fromPayload(payload: wire.Payload | null, field: string): RequestPayloa
       { field: `${field}.gone`, description: 'must be absent: the input is gone, state another one' },
     ];
     throw new TroupeError('INVALID_JOB_SPEC', { violations });
+  }
+  if (payload?.kind === 'largeBytes') {
+    const description = 'must be absent: send the input itself, or retry the job';
+    throw new TroupeError('INVALID_JOB_SPEC', { violations: [{ field: `${field}.large_bytes`, description }] });
   }
   if (payload?.kind === 'data') return { kind: 'bytes', bytes: payload.data ?? new Uint8Array() };
   return payload?.kind === 'json' ? { kind: 'json', json: payload.json ?? '' } : undefined;
@@ -250,6 +253,8 @@ function toPayload(payload: OpenedPayload | undefined): Init<wire.Payload> | und
       return { json: payload.json };
     case 'bytes':
       return { data: payload.bytes };
+    case 'large':
+      return { largeBytes: payload.bytes };
     case 'gone':
       return { gone: payloadGoneCodes[payload.why] };
   }

@@ -239,6 +239,22 @@ describe('download', () => {
     await expect(downloaded('01960000-0000-7000-8000-000000000000')).rejects.toMatchObject({ code: 'JOB_NOT_FOUND' });
   });
 
+  it('brings what is too large for an answer, which tells its size instead', async () => {
+    const bytes = Buffer.alloc(16 * 1_048_576 + 1, 'z');
+    const jobId = await endedWith(bytes);
+    const { output, outputGone, outputLargeBytes } = await troupe.get(jobId);
+    expect([output, outputGone, outputLargeBytes]).toEqual([undefined, undefined, bytes.byteLength]);
+    expect((await troupe.wait(jobId)).outputLargeBytes).toBe(bytes.byteLength);
+    expect((await downloaded(jobId)).equals(bytes)).toBe(true);
+    const terminal = recordedTerminal({});
+    const address = ['--address', `127.0.0.1:${edge.port}`];
+    expect(await runCli(['get', jobId, ...address], { terminal })).toBe(0);
+    expect(terminal.written.out).toContain(`${bytes.byteLength} bytes: troupe output ${jobId} --to FILE`);
+    expect(await runCli(['get', jobId, '--output', 'never', ...address], { terminal })).toBe(2);
+    const most = await endedWith(bytes.subarray(1));
+    expect((await troupe.get(most)).output).toHaveLength(bytes.byteLength - 1);
+  });
+
   it('has a verb of the command, which leaves no half file', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'troupe-output-'));
     const run = async (...args: readonly string[]) => {

@@ -10,7 +10,15 @@ import type { Clock } from '../ports/runtime.ts';
 import type { JobView } from '../ports/shard-protocol.ts';
 import { given } from '../../domain/given.ts';
 
-export type OpenedPayload = RequestPayload | { readonly kind: 'gone'; readonly why: GoneReason };
+/** A larger payload is not in an answer: what holds answers would hold it as a whole. It is read with DownloadPayload. */
+export const answeredMaxBytes = 16 * 1_048_576;
+
+interface GonePayload {
+  readonly kind: 'gone';
+  readonly why: GoneReason;
+}
+
+export type OpenedPayload = RequestPayload | GonePayload | { readonly kind: 'large'; readonly bytes: number };
 
 export interface FullJob extends JobView {
   readonly input?: OpenedPayload;
@@ -49,7 +57,7 @@ export function createGetJob(parts: GetJobParts): GetJob {
   };
 }
 
-export function openInput(payloads: PayloadStore, record: JobRecord, nowMs: number): Promise<OpenedPayload> {
+function openInput(payloads: PayloadStore, record: JobRecord, nowMs: number): Promise<OpenedPayload> {
   return openPayload(payloads, { record, payload: record.spec.input, nowMs });
 }
 
@@ -73,14 +81,32 @@ interface Opening {
   readonly nowMs: number;
 }
 
-/** The payload as the reader gets it. It never throws for a missing payload; `gone` says why it cannot be shown. */
-export async function openPayload(payloads: PayloadStore, { record, payload, nowMs }: Opening): Promise<OpenedPayload> {
+/**
+ * The payload as the reader of an answer gets it. It never throws for a missing payload; `gone` says why it cannot be
+ * shown. A large one is looked up, and not loaded.
+ */
+export async function openPayload(payloads: PayloadStore, opening: Opening): Promise<OpenedPayload> {
+  const { payload, record, nowMs } = opening;
+  if (payload.kind !== 'ref' || payload.bytes <= answeredMaxBytes) return openWhole(payloads, opening);
+  const why = goneSince(record, nowMs);
+  if (why !== undefined) return { kind: 'gone', why };
+  const found = await payloads.openPayload(payload.id);
+  return found === undefined ? notStored(opening) : { kind: 'large', bytes: found.bytes };
+}
+
+/** Loads the payload, however large it is. */
+export async function openWhole(payloads: PayloadStore, opening: Opening): Promise<RequestPayload | GonePayload> {
+  const { record, payload, nowMs } = opening;
   const why = goneSince(record, nowMs);
   if (why !== undefined) return { kind: 'gone', why };
   if (payload.kind === 'erased') return { kind: 'gone', why: 'erased' };
   if (payload.kind === 'json') return payload;
   if (payload.kind === 'bytes') return { kind: 'bytes', bytes: Buffer.from(payload.base64, 'base64') };
   const bytes = await payloads.getPayload(payload.id);
-  if (!bytes) return { kind: 'gone', why: nowMs < payloadsStoredUntilMs(record) ? 'missing' : 'expired' };
+  if (!bytes) return notStored(opening);
   return payload.encoding === 'json' ? { kind: 'json', json: Buffer.from(bytes).toString() } : { kind: 'bytes', bytes };
+}
+
+function notStored({ record, nowMs }: Opening): GonePayload {
+  return { kind: 'gone', why: nowMs < payloadsStoredUntilMs(record) ? 'missing' : 'expired' };
 }

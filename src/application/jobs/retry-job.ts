@@ -1,15 +1,16 @@
 /** Submits an ended job again, as a new job with the same spec. The old job never changes. */
 import { TroupeError } from '../../domain/errors.ts';
 import { isTerminal, type JobRecord, type RetryPolicy } from '../../domain/job.ts';
-import { payloadsKeptMs } from '../../domain/payload-life.ts';
+import { type GoneReason, payloadsKeptMs } from '../../domain/payload-life.ts';
 import { type CallContext, ensureAwaited } from '../ports/call-context.ts';
-import { openInput } from './get-job.ts';
+import { answeredMaxBytes, goneSince, openWhole } from './get-job.ts';
 import type { JobReader } from './job-reader.ts';
 import type { AcceptedJob, JobRequest, RequestedRetry, RequestPayload } from './job-request.ts';
-import type { PayloadStore } from '../ports/payload-store.ts';
+import type { PayloadStore, StoredPayload } from '../ports/payload-store.ts';
 import type { Clock } from '../ports/runtime.ts';
 import { maxLossesDefault } from '../../domain/retry-policy.ts';
 import { coefficientRange, delayRange, retentionRange } from '../../domain/setting-ranges.ts';
+import type { InputPiece } from './streamed-input.ts';
 import type { SubmitJobs } from './submit-jobs.ts';
 import { given } from '../../domain/given.ts';
 
@@ -35,11 +36,22 @@ export interface RetryJobParts {
 }
 
 export function createRetryJob({ reader, payloads, submit, clock }: RetryJobParts): RetryJob {
-  async function inputOf(record: JobRecord): Promise<RequestPayload> {
-    const input = await openInput(payloads, record, clock.nowMs());
-    if (input.kind !== 'gone') return input;
-    const message = `the input of the job is gone (${input.why}): give another one`;
-    throw new TroupeError('PAYLOAD_GONE', { message, metadata: { jobId: record.id, why: input.why } });
+  /** Loads the input, because it is checked against the schema of the handler. */
+  async function withSameInput(context: CallContext, record: JobRecord, key: string): Promise<AcceptedJob> {
+    const input = await openWhole(payloads, { record, payload: record.spec.input, nowMs: clock.nowMs() });
+    if (input.kind === 'gone') throw inputGone(record, input.why);
+    return submit.one(context, requestAgain(record, input, key));
+  }
+
+  /** Streams the input from its place to that of the copy. */
+  async function withSameBytes(context: CallContext, record: JobRecord, key: string): Promise<AcceptedJob> {
+    const { input } = record.spec;
+    const why = goneSince(record, clock.nowMs());
+    if (why !== undefined) throw inputGone(record, why);
+    const stored = input.kind === 'ref' ? await payloads.openPayload(input.id) : undefined;
+    if (stored === undefined) throw inputGone(record, 'missing');
+    const open = { request: requestAgain(record, undefined, key), inputBytes: stored.bytes };
+    return submit.streamed(context, open, piecesOf(stored));
   }
 
   const again: RetryJob['again'] = async (context, record, { input, idempotencyKey }) => {
@@ -48,7 +60,10 @@ export function createRetryJob({ reader, payloads, submit, clock }: RetryJobPart
       const message = `the job is ${state}: only one that has ended can be submitted again`;
       throw new TroupeError('JOB_STATE_FORBIDS', { message, metadata: { jobId: id, state } });
     }
-    return submit.one(context, requestAgain(record, input ?? (await inputOf(record)), idempotencyKey));
+    if (input !== undefined) return submit.one(context, requestAgain(record, input, idempotencyKey));
+    const { input: same } = record.spec;
+    const isStreamed = same.kind === 'ref' && same.encoding === 'bytes' && same.bytes > answeredMaxBytes;
+    return (isStreamed ? withSameBytes : withSameInput)(context, record, idempotencyKey);
   };
 
   return {
@@ -59,6 +74,17 @@ export function createRetryJob({ reader, payloads, submit, clock }: RetryJobPart
       return again(context, record, request);
     },
   };
+}
+
+/** The checksum ends it, so that bytes which changed in the store make no job. */
+async function* piecesOf(stored: StoredPayload): AsyncGenerator<InputPiece, void> {
+  for await (const bytes of stored.readFrom(0)) yield { kind: 'chunk', bytes };
+  yield { kind: 'sha256', sha256: stored.sha256 };
+}
+
+function inputGone({ id }: JobRecord, why: GoneReason): TroupeError {
+  const message = `the input of the job is gone (${why}): give another one`;
+  return new TroupeError('PAYLOAD_GONE', { message, metadata: { jobId: id, why } });
 }
 
 /** Clamps the policy to the present ranges, which are narrower than those of earlier handlers. */
@@ -79,7 +105,11 @@ function retryAgain(retry: RetryPolicy): RequestedRetry {
  * explicit. The retention is capped, because a due time may have extended the original's beyond what a request may
  * state.
  */
-export function requestAgain({ id, spec }: JobRecord, input: RequestPayload, idempotencyKey: string): JobRequest {
+export function requestAgain(
+  { id, spec }: JobRecord,
+  input: RequestPayload | undefined,
+  idempotencyKey: string,
+): JobRequest {
   const { unique } = spec;
   const retentionMs = Math.min(spec.retentionMs, retentionRange.max);
   const within = (ms: number | undefined): number | undefined => ms && Math.min(ms, retentionMs);

@@ -12,7 +12,7 @@ import { codesFlag, countFlag, durationFlag, labelFlag, textFlag, timeFlag } fro
 import { type FollowedJob, followJobs } from '../calls/follow-jobs.ts';
 import { documentLine, jobDocument } from '../text/job-document.ts';
 import { type InputFlags, planInputs, type PlannedInput } from '../calls/job-input.ts';
-import { exitCodeOfStates, stateText } from '../text/job-text.ts';
+import { exitCodeOfStates, largeOutputText, stateText } from '../text/job-text.ts';
 import { OutputFolder } from '../calls/output-file.ts';
 import { type JobFlags, submitJobs } from '../calls/submit-jobs.ts';
 import { given } from '../../domain/given.ts';
@@ -63,8 +63,10 @@ function resultText(
     });
   }
   if (path !== undefined) return `${path}\n`;
-  if (flags.watch === true) return '';
-  return `${isOnly ? '' : `${oneLine(label)}  `}${job.id}  ${stateText(job, nowMs())}\n`;
+  const large = largeOutputText(job);
+  const output = large === undefined ? '' : `output    ${large}\n`;
+  if (flags.watch === true) return output;
+  return `${isOnly ? '' : `${oneLine(label)}  `}${job.id}  ${stateText(job, nowMs())}\n${output}`;
 }
 
 async function submitAndStay(context: CommandContext, session: Session, submission: Submission): Promise<number> {

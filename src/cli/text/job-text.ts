@@ -133,12 +133,22 @@ export function jobText(job: JobInfo, nowMs: number): string {
     ['ended', ago(job.endedAt)],
     ['erased', ago(job.payloadsErasedAt)],
     ['payloads', job.payloadsExpireAt && `kept until ${ago(job.payloadsExpireAt) ?? ''}`],
-    ['output', job.outputGone === undefined ? outputText(job.output) : `gone: ${job.outputGone}`],
+    ['output', outputLine(job)],
     ['attempts', linesText(job.attempts.map((attempt) => attemptText(attempt, nowMs)))],
     ['because', linesText((job.failure?.causes ?? []).map(causeText))],
     ['stack', linesText(job.failure?.stack?.split('\n') ?? [])],
   ];
   return facts.flatMap(([name, text]) => (text === undefined ? [] : [`${name.padEnd(9)} ${text}\n`])).join('');
+}
+
+function outputLine(job: JobInfo): string | undefined {
+  if (job.outputGone !== undefined) return `gone: ${job.outputGone}`;
+  return largeOutputText(job) ?? outputText(job.output);
+}
+
+/** How to get an output that is too large for an answer. Undefined for any other. */
+export function largeOutputText({ id, outputLargeBytes }: JobInfo): string | undefined {
+  return outputLargeBytes === undefined ? undefined : `${outputLargeBytes} bytes: troupe output ${id} --to FILE`;
 }
 
 export function jobTable(jobs: readonly JobInfo[], nowMs: number): string {

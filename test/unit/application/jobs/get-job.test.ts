@@ -1,6 +1,7 @@
 // What a reader is given of payloads: what lies inline, what lies in the store, and why there is nothing any more.
 import { describe, expect, it } from 'vitest';
-import { createGetJob } from '../../../../src/application/jobs/get-job.ts';
+import { answeredMaxBytes, createGetJob } from '../../../../src/application/jobs/get-job.ts';
+import type { PayloadStore } from '../../../../src/application/ports/payload-store.ts';
 import { eraseJob } from '../../../../src/domain/payload-life.ts';
 import type { JobRecord, JobSpec } from '../../../../src/domain/job.ts';
 import { testRecord } from '../../../support/jobs.ts';
@@ -9,18 +10,20 @@ import { createManualClock } from '../manual-clock.ts';
 const keptMs = 60_000;
 const stored: JobSpec['input'] = { kind: 'ref', id: 'p', bytes: 3, encoding: 'json' };
 
+const noPayloads: PayloadStore = {
+  writePayload: async ({ name }) => ({ id: name, sha256: new Uint8Array() }),
+  putPayload: async ({ name }) => name,
+  getPayload: async () => undefined,
+  openPayload: async () => undefined,
+  deletePayload: async () => undefined,
+};
+
 async function opened(record: JobRecord, nowMs: number, payloads: ReadonlyMap<string, Uint8Array>): Promise<unknown[]> {
   const clock = { ...createManualClock(), nowMs: () => nowMs };
   const getJob = createGetJob({
     reader: { read: async () => ({ record }) },
     explain: async () => undefined,
-    payloads: {
-      writePayload: async ({ name }) => ({ id: name, sha256: new Uint8Array() }),
-      putPayload: async ({ name }) => name,
-      getPayload: async (id) => payloads.get(id),
-      openPayload: async () => undefined,
-      deletePayload: async () => undefined,
-    },
+    payloads: { ...noPayloads, getPayload: async (id) => payloads.get(id) },
     clock,
   });
   const { input, output } = await getJob({ tenant: 'default', requestId: 'r' }, record.id);
@@ -31,6 +34,39 @@ const ended = (spec: Partial<JobSpec>, output: JobSpec['input']): JobRecord => (
   ...testRecord(spec),
   state: 'SUCCEEDED',
   output,
+});
+
+describe('a payload that is too large for an answer', () => {
+  const bytes = answeredMaxBytes + 1;
+  const large: JobSpec['input'] = { kind: 'ref', id: 'large', bytes, encoding: 'bytes' };
+  const record = ended({ input: large, payloadRetentionMs: keptMs }, large);
+
+  async function read(nowMs: number, isStored: boolean): Promise<unknown[]> {
+    const getJob = createGetJob({
+      reader: { read: async () => ({ record }) },
+      explain: async () => undefined,
+      payloads: {
+        ...noPayloads,
+        getPayload: () => Promise.reject(new Error('it was loaded')),
+        openPayload: async () =>
+          isStored ? { bytes, sha256: new Uint8Array(32), readFrom: () => expect.fail('it was read') } : undefined,
+      },
+      clock: { ...createManualClock(), nowMs: () => nowMs },
+    });
+    const { input, output } = await getJob({ tenant: 'default', requestId: 'r' }, record.id);
+    return [input, output];
+  }
+
+  it('is told by its size, and never loaded', async () => {
+    const { createdAtMs } = record;
+    expect(await read(createdAtMs, true)).toEqual([
+      { kind: 'large', bytes },
+      { kind: 'large', bytes },
+    ]);
+    const gone = (why: string) => ({ kind: 'gone', why });
+    expect(await read(createdAtMs, false)).toEqual([gone('missing'), gone('missing')]);
+    expect(await read(createdAtMs + keptMs, true)).toEqual([gone('expired'), gone('expired')]);
+  });
 });
 
 describe('payloads that are read', () => {

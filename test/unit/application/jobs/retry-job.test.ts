@@ -1,5 +1,8 @@
 /** What is asked of the submit when an ended job is submitted again. */
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { answeredMaxBytes } from '../../../../src/application/jobs/get-job.ts';
+import type { InputPiece, StreamedRequest } from '../../../../src/application/jobs/streamed-input.ts';
+import type { StoredPayload } from '../../../../src/application/ports/payload-store.ts';
 import { fingerprint } from '../../../../src/application/jobs/job-fingerprint.ts';
 import type { JobRequest } from '../../../../src/application/jobs/job-request.ts';
 import { createRetryJob } from '../../../../src/application/jobs/retry-job.ts';
@@ -40,6 +43,60 @@ async function requestedAgain(spec: Partial<JobSpec>): Promise<JobRequest> {
   if (request === undefined) throw new Error('nothing was submitted');
   return request;
 }
+
+describe('a job with a large input of bytes', () => {
+  const bytes = answeredMaxBytes + 3;
+  const sha256 = new Uint8Array(32).fill(7);
+  const input: JobSpec['input'] = { kind: 'ref', id: 'large', bytes, encoding: 'bytes' };
+
+  async function retried(stored: StoredPayload | undefined): Promise<readonly unknown[]> {
+    const clock = createManualClock();
+    const record = { ...testRecord({ input }, { nowMs: clock.nowMs() }), state: 'FAILED' } as const;
+    const seen: unknown[] = [];
+    const retry = createRetryJob({
+      clock,
+      reader: { read: async () => ({ record }) },
+      payloads: {
+        writePayload: async ({ name }) => ({ id: name, sha256: new Uint8Array() }),
+        putPayload: async ({ name }) => name,
+        getPayload: () => Promise.reject(new Error('it was loaded')),
+        openPayload: async () => stored,
+        deletePayload: async () => undefined,
+      },
+      submit: {
+        streamed: async (_context: unknown, open: StreamedRequest, pieces: AsyncIterable<InputPiece>) => {
+          seen.push(open.inputBytes, open.request.input, open.request.retryOf);
+          for await (const piece of pieces) seen.push(piece);
+          return { jobId: record.id, state: 'QUEUED', duplicate: false };
+        },
+      } as unknown as SubmitJobs,
+    });
+    await retry.one(context, { jobId: record.id, idempotencyKey: 'k' });
+    return seen;
+  }
+
+  it('is submitted again piece by piece, with the checksum of the original, and never loaded', async () => {
+    const piece = new Uint8Array(5);
+    const seen = await retried({
+      bytes,
+      sha256,
+      async *readFrom() {
+        yield piece;
+      },
+    });
+    expect(seen).toEqual([
+      bytes,
+      undefined,
+      testRecord().id,
+      { kind: 'chunk', bytes: piece },
+      { kind: 'sha256', sha256 },
+    ]);
+  });
+
+  it('needs another one when it is gone', async () => {
+    await expect(retried(undefined)).rejects.toMatchObject({ code: 'PAYLOAD_GONE', metadata: { why: 'missing' } });
+  });
+});
 
 it('asks for what the job was, without the time it was due', async () => {
   const spec = {
