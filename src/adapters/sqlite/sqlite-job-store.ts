@@ -12,7 +12,7 @@ import {
   type Watermark,
 } from '../../application/ports/job-store.ts';
 import type { Clock } from '../../application/ports/runtime.ts';
-import { flagOf, flagPages, listEnded } from '../../application/storage/ended-listing.ts';
+import { flagOf, flagPageRows, flagPages, listEnded } from '../../application/storage/ended-listing.ts';
 import { listJobs } from '../../application/storage/job-listing.ts';
 import { neverMs, type RecordRow } from './database/commit-operation.ts';
 import { bucketPageRows, type ListScope, minutesPageRows, type QueueBucketRow } from './database/job-reads.ts';
@@ -99,7 +99,7 @@ function createListing(link: StoreLink, findJob: JobStore['findJob']): JobStore[
     const scope: ListScope = { queueNo, order, nowMs };
     if (query.ended !== undefined) {
       const flags: Parameters<typeof listEnded>[0]['flags'] = (range) =>
-        flagPages(range, order, (rest) => link.read('listFlags', scope, rest));
+        flagPages(range, order, (rest) => link.read('listFlags', scope, rest, flagPageRows));
       return listEnded({ flags, record: findJob }, query);
     }
     return listJobs(

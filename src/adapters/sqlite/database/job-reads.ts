@@ -6,7 +6,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { bucketMs, jobIdParts, type JobId } from '../../../domain/job-id.ts';
 import type { ListOrder } from '../../../application/ports/job-store.ts';
 import type { IdRange } from '../../../application/storage/job-listing.ts';
-import { flagPageRows, type JobFlag } from '../../../application/storage/ended-listing.ts';
+import type { JobFlag } from '../../../application/storage/ended-listing.ts';
 
 /** Rows that are read at a time when a bucket is loaded. That takes some milliseconds; then commits get their turn. */
 export const bucketPageRows = 500;
@@ -93,8 +93,8 @@ function createListReads(file: DatabaseSync) {
     ): readonly string[] {
       return statements[order].rows.all(shard, bucket, queueNo, above, below, nowMs, limit).map(recordOf);
     },
-    listFlags({ queueNo, order, nowMs }: ListScope, { above, below }: IdRange): readonly JobFlag[] {
-      const found = statements[order].flags.all(queueNo, above, below, nowMs, flagPageRows);
+    listFlags({ queueNo, order, nowMs }: ListScope, { above, below }: IdRange, limit: number): readonly JobFlag[] {
+      const found = statements[order].flags.all(queueNo, above, below, nowMs, limit);
       return (found as unknown as readonly JobFlag[]).map(({ id, state, reason }) => ({ id, state, reason }));
     },
   };
