@@ -28,6 +28,7 @@ import type {
   ShardVerb,
   ShardVerbs,
 } from '../../src/application/ports/shard-protocol.ts';
+import { damagedPayload } from '../../src/application/storage/damaged-payload.ts';
 import { TroupeError } from '../../src/domain/errors.ts';
 import type { JobSpec, Payload } from '../../src/domain/job.ts';
 import { composeJobId, type JobId } from '../../src/domain/job-id.ts';
@@ -54,8 +55,8 @@ export interface WorkerHarness {
   /** What was reported to the pool about its checkpoints. */
   readonly checkpointed: { readonly number: number; readonly saved: boolean }[];
   readonly payloads: Map<string, Uint8Array>;
-  /** `slow` answers after one second. */
-  payloadStore: 'up' | 'slow' | 'away';
+  /** `slow` answers after one second. `damaged` has other bytes than were written. */
+  payloadStore: 'up' | 'slow' | 'away' | 'damaged';
   readonly beats: HeartbeatItem[];
   readonly acks: string[];
   readonly givenBack: { readonly ackTo: string; readonly delayMs: number | undefined }[];
@@ -260,6 +261,7 @@ export async function createWorkerHarness(threads = 2, bounds: Partial<WorkerLim
           },
           async getPayload(id) {
             if (harness.payloadStore === 'away') throw new TroupeError('STORE_UNAVAILABLE');
+            if (harness.payloadStore === 'damaged') throw damagedPayload(id);
             if (harness.payloadStore === 'slow')
               await new Promise<void>((resolve) => void kit.clock.setTimer(1_000, resolve));
             return harness.payloads.get(id);

@@ -3,6 +3,7 @@ import type { PayloadStore } from '../../application/ports/payload-store.ts';
 import type { RunOutcome } from '../../application/ports/run-pool.ts';
 import type { AttemptOutcome, RunPayload } from '../../domain/attempt-outcome.ts';
 import type { ClaimResult } from '../../application/ports/shard-protocol.ts';
+import { isDamagedPayload } from '../../application/storage/damaged-payload.ts';
 import type { Payload } from '../../domain/job.ts';
 
 export interface PayloadLocation {
@@ -62,7 +63,7 @@ export async function fetchPayloads(
 ): Promise<AttemptPayloads> {
   const [input, saved] = await Promise.all([
     opened(spec.input, payloads),
-    checkpoint === undefined ? undefined : opened(checkpoint, payloads),
+    checkpoint === undefined ? undefined : opened(checkpoint, payloads).catch(damagedIsUndefined),
   ]);
   return { input, checkpoint: saved };
 }
@@ -79,12 +80,21 @@ async function opened(payload: Payload, payloads: PayloadStore): Promise<RunPayl
     : { kind: 'bytes', bytes };
 }
 
+/** The attempt begins anew, as after the loss of its checkpoint. */
+function damagedIsUndefined(error: unknown): undefined {
+  if (!isDamagedPayload(error)) throw error;
+}
+
 /**
  * The outcome of a run whose input could not be fetched. If the payload store did not answer, that is not the job's fault,
- * so the attempt is released as if nobody had claimed it.
+ * so the attempt is released as if nobody had claimed it. An input that is gone or damaged is the same for every attempt.
  */
-export function outcomeUnfetched(answered: boolean): RunOutcome {
-  if (!answered) return { kind: 'released' };
-  const failure = { reason: 'INVALID_INPUT', message: 'the input is no longer in the payload store' } as const;
-  return { kind: 'failed', retryable: false, failure };
+export function outcomeUnfetched(fetched: PromiseSettledResult<unknown>): RunOutcome {
+  if (fetched.status === 'fulfilled') return invalidInput('the input is no longer in the payload store');
+  const reason: unknown = fetched.reason;
+  return isDamagedPayload(reason) ? invalidInput(`the input cannot be read: ${reason.message}`) : { kind: 'released' };
+}
+
+function invalidInput(message: string): RunOutcome {
+  return { kind: 'failed', retryable: false, failure: { reason: 'INVALID_INPUT', message } };
 }

@@ -42,7 +42,7 @@ export class AttemptStarts {
       return;
     }
     this.#parts.heldSlots.free(1);
-    this.#parts.reports.finish(run, outcomeUnfetched(outcome.status === 'fulfilled'));
+    this.#parts.reports.finish(run, outcomeUnfetched(outcome));
   }
 
   started(runId: string): void {

@@ -3,8 +3,8 @@
  * payload.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { TroupeError } from '../../domain/errors.ts';
 import { payloadPartBytes, type PayloadStore } from '../../application/ports/payload-store.ts';
+import { damagedPayload } from '../../application/storage/damaged-payload.ts';
 import { partCount, partsFrom, writeParts } from '../../application/storage/payload-parts.ts';
 import type { Clock } from '../../application/ports/runtime.ts';
 import type { CqlClient } from './cql-client.ts';
@@ -24,10 +24,7 @@ function digest(bytes: Uint8Array): Buffer {
 /** Verifies the whole payload. A damaged one is an error and never returned. */
 function checked(id: string, first: PartRow, bytes: Buffer): Uint8Array {
   if (BigInt(bytes.byteLength) !== first.total_bytes || !timingSafeEqual(digest(bytes), first.sha256)) {
-    throw new TroupeError('INTERNAL_ERROR', {
-      message: 'a payload in the store is damaged',
-      metadata: { payloadId: id },
-    });
+    throw damagedPayload(id);
   }
   return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -7,6 +7,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { TroupeError } from '../../domain/errors.ts';
 import { payloadPartBytes, type PayloadParts, type PayloadStore, type WrittenPayload } from '../ports/payload-store.ts';
 import type { Clock } from '../ports/runtime.ts';
+import { damagedPayload } from './damaged-payload.ts';
 import { type ObjectId, objectIdText, objectPlace, type ObjectPlace, parseObjectId } from './object-id.ts';
 
 /** What an adapter has to offer. Errors are translated already. */
@@ -55,7 +56,7 @@ export function createObjectPayloads(places: ObjectPlaces, clock: Clock): Payloa
       const bytes = Math.min(payloadPartBytes, object.bytes - at);
       const piece = known(id) && (await places.read(objectPlace(object), at, bytes));
       if (piece === undefined) throw new TroupeError('PAYLOAD_GONE', { metadata: { why: 'missing' } });
-      if (piece.byteLength !== bytes) throw damaged(id);
+      if (piece.byteLength !== bytes) throw damagedPayload(id);
       at += bytes;
       yield piece;
     }
@@ -66,7 +67,7 @@ export function createObjectPayloads(places: ObjectPlaces, clock: Clock): Payloa
     const object = known(id);
     const bytes = object && (await places.sizeOf(objectPlace(object)));
     if (object === undefined || bytes === undefined) return undefined;
-    if (bytes !== object.bytes) throw damaged(id);
+    if (bytes !== object.bytes) throw damagedPayload(id);
     return object;
   }
 
@@ -81,7 +82,7 @@ export function createObjectPayloads(places: ObjectPlaces, clock: Clock): Payloa
       const whole = object && (await places.read(objectPlace(object), 0, object.bytes));
       if (object === undefined || whole === undefined) return undefined;
       const sum = createHash('sha256').update(whole).digest();
-      if (!timingSafeEqual(sum, object.sha256)) throw damaged(id);
+      if (!timingSafeEqual(sum, object.sha256)) throw damagedPayload(id);
       return whole;
     },
     async openPayload(id) {
@@ -102,11 +103,4 @@ async function* wholeInParts(bytes: Uint8Array): AsyncGenerator<Uint8Array, Uint
     yield bytes.subarray(from, from + payloadPartBytes);
   }
   return createHash('sha256').update(bytes).digest();
-}
-
-function damaged(id: string): TroupeError {
-  return new TroupeError('INTERNAL_ERROR', {
-    message: 'a payload in the store is damaged',
-    metadata: { payloadId: id },
-  });
 }

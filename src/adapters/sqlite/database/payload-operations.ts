@@ -1,8 +1,8 @@
 /** Stores parts of `payloadPartBytes`. Each part describes the whole payload. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
-import { TroupeError } from '../../../domain/errors.ts';
 import { payloadPartBytes } from '../../../application/ports/payload-store.ts';
+import { damagedPayload } from '../../../application/storage/damaged-payload.ts';
 import { partCount } from '../../../application/storage/payload-parts.ts';
 
 /** Parts that one transaction deletes. It keeps every other writer waiting meanwhile. */
@@ -27,10 +27,7 @@ function assemble(id: string, rows: readonly PartRow[]): Uint8Array | undefined 
   if (first === undefined || rows.length !== first.parts) return undefined;
   const whole = rows.length === 1 ? first.bytes : Buffer.concat(rows.map((row) => row.bytes));
   if (whole.byteLength !== first.totalBytes || !timingSafeEqual(digest(whole), first.sha256)) {
-    throw new TroupeError('INTERNAL_ERROR', {
-      message: 'a payload in the store is damaged',
-      metadata: { payloadId: id },
-    });
+    throw damagedPayload(id);
   }
   return new Uint8Array(whole.buffer, whole.byteOffset, whole.byteLength);
 }

@@ -1,0 +1,13 @@
+/** A payload that is there, and is not what was written. No later read finds another one, whichever store it lies in. */
+import { TroupeError } from '../../domain/errors.ts';
+
+const message = 'a payload in the store is damaged';
+
+export function damagedPayload(payloadId: string): TroupeError {
+  return new TroupeError('INTERNAL_ERROR', { message, metadata: { payloadId } });
+}
+
+/** Whether a read failed for this reason, and not because the store did not answer. */
+export function isDamagedPayload(error: unknown): error is TroupeError {
+  return error instanceof TroupeError && error.code === 'INTERNAL_ERROR' && error.metadata['payloadId'] !== undefined;
+}
