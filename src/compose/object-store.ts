@@ -33,8 +33,7 @@ export async function withLargePayloads(
     await store.close();
     throw error;
   });
-  if (large === undefined) return store;
-  const { largeAboveBytes } = config.objects;
+  const largeAboveBytes = objectsKind(config) === 'none' ? Infinity : config.objects.largeAboveBytes;
   return {
     ...store,
     payloads: createPayloadsBySize({ small: store.payloads, large: large.payloads, largeAboveBytes }),
@@ -45,17 +44,27 @@ export async function withLargePayloads(
   };
 }
 
+/**
+ * Where large payloads lie, or lay: a process that is told to write none still meets those of other processes and of
+ * earlier times. They are found, or unavailable, but never taken for missing.
+ */
+function placeOfLarge(config: Config): 'files' | 's3' {
+  const kind = objectsKind(config);
+  if (kind !== 'none') return kind;
+  return config.objects.s3.bucket === undefined ? 'files' : 's3';
+}
+
 async function open(
   config: Config,
   { clock, log, telemetry }: ProcessRuntime,
   database: string,
-): Promise<LargePayloads | undefined> {
-  const kind = objectsKind(config);
+): Promise<LargePayloads> {
+  const kind = placeOfLarge(config);
   switch (kind) {
-    case 'none':
-      return undefined;
-    case 'files':
-      return openFilePayloads({ folder: objectsFolder(config, database), clock, log, telemetry });
+    case 'files': {
+      const creates = objectsKind(config) === 'files';
+      return openFilePayloads({ folder: objectsFolder(config, database), creates, clock, log, telemetry });
+    }
     case 's3': {
       // Its client is large, and few processes need it.
       const { openS3Payloads } = await import('../adapters/s3/s3-payload-store.ts');

@@ -6,7 +6,7 @@ export const objectsSection = z.strictObject({
   kind: key(z.enum(['none', 'files', 's3']).optional(), {
     meaning: 'Where large inputs, outputs and checkpoints are stored.',
     consequence:
-      '`files` is a folder that all processes of the cluster share. `s3` is a bucket of any server that speaks S3. `none`: they lie in the store of the jobs, whatever their size. All processes must have the same.',
+      '`files` is a folder that all processes of the cluster share. `s3` is a bucket of any server that speaks S3. `none`: from then on they lie in the store of the jobs, whatever their size; what already lies in the folder, or in the bucket that is still configured, is found there. Processes with `none` beside others are fine.',
     defaultNote: '`files` with the store `sqlite`, otherwise `none`',
   }),
   largeAboveBytes: key(wholeNumber(1_024, 64 * 1_048_576).default(1_048_576), {

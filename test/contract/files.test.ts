@@ -1,6 +1,18 @@
 /** The files of large payloads: the contract of every payload store, and what is true of files alone. */
 import { randomBytes, randomUUID } from 'node:crypto';
-import { existsSync, readdirSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { openFilePayloads } from '../../src/adapters/files/file-payload-store.ts';
@@ -8,7 +20,7 @@ import { sweepStep } from '../../src/adapters/files/file-sweep.ts';
 import { payloadPartBytes, type PayloadStore } from '../../src/application/ports/payload-store.ts';
 import { type FilePayloadsHarness, makeFilePayloadsHarness } from '../support/file-payloads.ts';
 import { mountSmallDisk } from '../support/small-disk.ts';
-import { type PayloadsUnderTest, realClock, storeRuntime } from '../support/stores.ts';
+import { type PayloadsUnderTest, realClock, silentLog, storeRuntime } from '../support/stores.ts';
 import { describePayloads } from './payload-contract.ts';
 
 const laterMs = (): number => Date.now() + 600_000;
@@ -105,7 +117,70 @@ describe('a payload in a file', () => {
   });
 });
 
+describe('the folder of large payloads', () => {
+  const input = () => ({ name: randomUUID(), bytes: randomBytes(9), expiresAtMs: laterMs() });
+
+  it('that is away, like a disk that is not mounted, says nothing of a payload, takes none and frees none', async () => {
+    const harness = makeFilePayloadsHarness();
+    onTestFinished(() => harness.dispose());
+    const { payloads } = await harness.open();
+    const id = await payloads.putPayload(input());
+    const away = `${harness.folder}-away`;
+    renameSync(harness.folder, away);
+    const unavailable = {
+      code: 'STORE_UNAVAILABLE',
+      message: `the folder of large payloads (${harness.folder}): it is not there`,
+    };
+    for (const isMountPoint of [false, true]) {
+      if (isMountPoint) mkdirSync(harness.folder);
+      await expect(payloads.getPayload(id)).rejects.toMatchObject(unavailable);
+      await expect(payloads.openPayload(id)).rejects.toMatchObject(unavailable);
+      await expect(payloads.putPayload(input())).rejects.toMatchObject(unavailable);
+      await expect(payloads.deletePayload(id)).rejects.toMatchObject(unavailable);
+    }
+    rmSync(harness.folder, { recursive: true });
+    renameSync(away, harness.folder);
+    expect(await payloads.getPayload(id)).toHaveLength(9);
+    await payloads.deletePayload(id);
+    expect(await payloads.getPayload(id)).toBeUndefined();
+  });
+
+  it('is for nobody but this user, and is not created for who writes no large payloads', async () => {
+    const folder = join(mkdtempSync(join(tmpdir(), 'troupe-objects-')), 'deep', 'objects');
+    onTestFinished(() => rmSync(dirname(dirname(folder)), { recursive: true }));
+    const open = async (creates: boolean) => {
+      const { payloads, close } = await openFilePayloads({ folder, creates, ...storeRuntime });
+      onTestFinished(close);
+      return payloads;
+    };
+    const reader = await open(false);
+    expect(existsSync(folder)).toBe(false);
+    const id = await (await open(true)).putPayload(input());
+    expect(statSync(folder).mode & 0o777).toBe(0o700);
+    expect(await reader.getPayload(id)).toHaveLength(9);
+  });
+});
+
 describe('the sweep of files', () => {
+  it('goes on past what cannot be removed, and says so once', async () => {
+    const harness = makeFilePayloadsHarness();
+    onTestFinished(() => harness.dispose());
+    const { payloads } = await harness.open({ clock: { ...realClock, setTimer: () => () => undefined } });
+    const { folder } = harness;
+    const expiresAtMs = Date.now() + 600_000;
+    const id = await payloads.putPayload({ name: 'last', bytes: randomBytes(1), expiresAtMs });
+    writeFileSync(join(folder, '1999-12-31T23'), 'a file of the name of an hour');
+    mkdirSync(join(dirname(harness.pathOf(id)), `${'0'.repeat(15)}.a-folder`));
+    mkdirSync(join(folder, 'unfinished', 'a-folder'));
+    const atS = Date.now() / 1_000 - 4_000;
+    utimesSync(join(folder, 'unfinished', 'a-folder'), atS, atS);
+    const warnings: unknown[] = [];
+    const log = { ...silentLog, warn: (facts: object) => void warnings.push(facts) };
+    await sweepStep({ folder, log, clock: { ...realClock, nowMs: () => expiresAtMs } });
+    expect(existsSync(harness.pathOf(id))).toBe(false);
+    expect(warnings).toMatchObject([{ failures: 3 }]);
+  });
+
   it('removes what has expired and drafts without a writer, and nothing else', async () => {
     const harness = makeFilePayloadsHarness();
     onTestFinished(() => harness.dispose());
@@ -130,14 +205,14 @@ describe('the sweep of files', () => {
     const folder = harness.folder;
     const there = (): readonly boolean[] => [soon, later, nextHour].map((id) => existsSync(harness.pathOf(id)));
 
-    expect(await sweepStep({ folder, clock })).toBe(false);
+    expect(await sweepStep({ folder, clock, log: silentLog })).toBe(false);
     expect(there()).toEqual([true, true, true]);
     expect(readdirSync(drafts)).toEqual(['young']);
     nowMs = startMs + 60_000;
-    await sweepStep({ folder, clock });
+    await sweepStep({ folder, clock, log: silentLog });
     expect(there()).toEqual([false, true, true]);
     nowMs = startMs + 3_000_000;
-    await sweepStep({ folder, clock });
+    await sweepStep({ folder, clock, log: silentLog });
     expect(there()).toEqual([false, false, true]);
     // The folder goes with its hour.
     expect(existsSync(dirname(harness.pathOf(soon)))).toBe(false);
@@ -154,9 +229,9 @@ describe('the sweep of files', () => {
     for (let n = 0; n < 149; n += 1) writeFileSync(join(harness.folder, `${file}-${n}`), '');
     const clock = { ...realClock, nowMs: () => expiresAtMs };
     const { folder } = harness;
-    expect(await sweepStep({ folder, clock })).toBe(true);
+    expect(await sweepStep({ folder, clock, log: silentLog })).toBe(true);
     expect(harness.files()).toHaveLength(50);
-    expect(await sweepStep({ folder, clock })).toBe(false);
+    expect(await sweepStep({ folder, clock, log: silentLog })).toBe(false);
     expect(harness.files()).toHaveLength(0);
   });
 });
@@ -169,7 +244,7 @@ describe('a full disk', () => {
     if (!('dir' in disk)) return skip(disk.reason);
     onTestFinished(disk.unmount);
     const folder = join(disk.dir, 'objects');
-    const { payloads, close } = await openFilePayloads({ folder, ...storeRuntime });
+    const { payloads, close } = await openFilePayloads({ folder, creates: true, ...storeRuntime });
     onTestFinished(close);
     const bytes = randomBytes(2 * payloadPartBytes);
     const kept = await payloads.putPayload({ name: 'kept', bytes, expiresAtMs: laterMs() });

@@ -42,7 +42,7 @@ export function makeFilePayloadsHarness(): FilePayloadsHarness {
   return {
     folder,
     async open(runtime = {}) {
-      const { payloads, close } = await openFilePayloads({ folder, ...storeRuntime, ...runtime });
+      const { payloads, close } = await openFilePayloads({ folder, creates: true, ...storeRuntime, ...runtime });
       closes.push(close);
       return { payloads };
     },

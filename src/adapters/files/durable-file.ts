@@ -4,8 +4,11 @@
  */
 import { randomUUID } from 'node:crypto';
 import { type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileCode } from './file-error.ts';
+
+/** Payloads may be secret. */
+const [ownFile, ownFolder] = [0o600, 0o700];
 
 export interface Draft {
   write(bytes: Uint8Array): Promise<void>;
@@ -15,13 +18,13 @@ export interface Draft {
   discard(): Promise<void>;
 }
 
-/** `root` holds `drafts` and every folder to which a draft is moved. */
+/**
+ * `root` holds `drafts` and every folder to which a draft is moved. Neither root nor `drafts` is created here: who finds
+ * them missing has lost the disk on which they lie.
+ */
 export async function openDraft(root: string, drafts: string): Promise<Draft> {
-  const folder = join(root, drafts);
-  await mkdir(folder, { recursive: true });
-  const path = join(folder, randomUUID());
-  // Payloads may be secret.
-  const file = await open(path, 'wx', 0o600);
+  const path = join(root, drafts, randomUUID());
+  const file = await open(path, 'wx', ownFile);
   return {
     async write(bytes) {
       await writeAll(file, bytes);
@@ -29,11 +32,10 @@ export async function openDraft(root: string, drafts: string): Promise<Draft> {
     async moveTo(name, entry) {
       await file.sync();
       await file.close();
+      await makeFolder(root, name);
       const target = join(root, name);
-      await mkdir(target, { recursive: true });
       await rename(path, join(target, entry));
       await syncFolder(target);
-      await syncFolder(root);
     },
     async discard() {
       await file.close().catch(() => undefined);
@@ -47,6 +49,24 @@ async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
   for (let from = 0; from < bytes.byteLength;) {
     const { bytesWritten } = await file.write(bytes, from);
     from += bytesWritten;
+  }
+}
+
+/** Creates the folder `name` in `root` unless it is there. Durable when it resolves, whoever created it. */
+export async function makeFolder(root: string, name: string): Promise<void> {
+  await mkdir(join(root, name), { mode: ownFolder }).catch((error: unknown) => {
+    if (fileCode(error) !== 'EEXIST') throw error;
+  });
+  await syncFolder(root);
+}
+
+/** Creates the folder and what is missing above it. Durable when it resolves. */
+export async function makeFolders(path: string): Promise<void> {
+  const first = await mkdir(path, { recursive: true, mode: ownFolder });
+  if (first === undefined) return;
+  for (let made = resolve(path); ; made = dirname(made)) {
+    await syncFolder(dirname(made));
+    if (made === resolve(first)) return;
   }
 }
 

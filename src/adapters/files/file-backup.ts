@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import { constants, copyFile, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { isHour } from '../../application/storage/object-id.ts';
+import { entryExpiresAtMs, isHour } from '../../application/storage/object-id.ts';
 import { entriesOf, syncFolder } from './durable-file.ts';
 import { fileCode, translateFileError } from './file-error.ts';
 
@@ -26,7 +26,9 @@ export async function backUpFiles(folder: string, target: string): Promise<FileB
     for (const hour of hours) {
       const into = join(draft, hour);
       await mkdir(into);
-      for (const entry of await entriesOf(join(folder, hour))) {
+      // What else lies there is not of Troupe, such as what NFS keeps of a removed file while somebody has it open.
+      const entries = (await entriesOf(join(folder, hour))).filter((entry) => entryExpiresAtMs(entry) !== undefined);
+      for (const entry of entries) {
         const size = await copyDurably(join(folder, hour, entry), join(into, entry));
         if (size === undefined) continue;
         files += 1;

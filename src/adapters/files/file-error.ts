@@ -10,6 +10,7 @@ const said: ReadonlyMap<string, string> = new Map([
   ['EMFILE', 'this process has too many files open'],
   ['ENFILE', 'this machine has too many files open'],
   ['EIO', 'the disk reports an error'],
+  ['ENOENT', 'it is not there'],
   ['ENOTDIR', 'it is not a folder'],
 ]);
 

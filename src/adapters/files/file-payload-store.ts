@@ -2,20 +2,22 @@
  * Large payloads in files: one file for each, in a folder of the hour in which it expires. A file is written once and never
  * changed; it comes into being by a rename.
  */
-import { type FileHandle, mkdir, open, rm, stat } from 'node:fs/promises';
+import { type FileHandle, open, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PayloadStore } from '../../application/ports/payload-store.ts';
 import type { Clock, Logger, Telemetry } from '../../application/ports/runtime.ts';
 import type { ObjectPlace } from '../../application/storage/object-id.ts';
 import { createObjectPayloads, type ObjectPlaces } from '../../application/storage/object-payloads.ts';
 import { createStoreMeasures, type StoreMeasures } from '../../application/storage/store-measures.ts';
-import { openDraft, syncFolder } from './durable-file.ts';
+import { makeFolder, makeFolders, openDraft, syncFolder } from './durable-file.ts';
 import { fileCode, translateFileError } from './file-error.ts';
 import { draftsFolder, startFileSweep } from './file-sweep.ts';
 
 export interface FilePayloadsOptions {
-  /** Created if necessary. Several processes may share it. */
+  /** Several processes may share it. */
   readonly folder: string;
+  /** Whether to create it. Otherwise its payloads are unavailable until somebody has. */
+  readonly creates: boolean;
   readonly clock: Clock;
   readonly log: Logger;
   readonly telemetry: Telemetry;
@@ -26,10 +28,14 @@ export interface FilePayloads {
   readonly close: () => void;
 }
 
-/** Creates the folder, so that one which cannot be used is found at the start. */
-export async function openFilePayloads({ folder, clock, log, telemetry }: FilePayloadsOptions): Promise<FilePayloads> {
+/** A folder that cannot be used is found at the start. */
+export async function openFilePayloads(options: FilePayloadsOptions): Promise<FilePayloads> {
+  const { folder, creates, clock, log, telemetry } = options;
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    if (creates) await makeFolders(folder);
+    await makeFolder(folder, draftsFolder).catch((error: unknown) => {
+      if (creates || fileCode(error) !== 'ENOENT') throw error;
+    });
   } catch (error) {
     throw translateFileError(error, folder);
   }
@@ -41,6 +47,11 @@ export async function openFilePayloads({ folder, clock, log, telemetry }: FilePa
 }
 
 function createFilePlaces(folder: string, measures: StoreMeasures): ObjectPlaces {
+  /** While the folder is away, as a disk that is not mounted is, a file that is not found may be there. */
+  const goneIsUndefined = async (error: unknown): Promise<undefined> => {
+    if (fileCode(error) !== 'ENOENT') throw error;
+    await stat(join(folder, draftsFolder));
+  };
   const measured = <T>(name: string, work: () => Promise<T>): Promise<T> =>
     measures.query(name, async () => {
       try {
@@ -74,7 +85,7 @@ function createFilePlaces(folder: string, measures: StoreMeasures): ObjectPlaces
       }),
     remove: (place) =>
       measured('delete_payload', async () => {
-        await rm(pathOf(place), { force: true });
+        await rm(pathOf(place)).catch(goneIsUndefined);
         await syncFolder(join(folder, place.hour)).catch(goneIsUndefined);
       }),
   };
@@ -89,8 +100,4 @@ async function readUpTo(file: FileHandle, offset: number, bytes: number): Promis
     filled += bytesRead;
   }
   return buffer.subarray(0, filled);
-}
-
-function goneIsUndefined(error: unknown): undefined {
-  if (fileCode(error) !== 'ENOENT') throw error;
 }

@@ -25,25 +25,42 @@ export interface FileSweepParts {
   readonly log: Logger;
 }
 
-/** Removes a few files. Resolves with true if there may be more. */
-export async function sweepStep({ folder, clock }: Pick<FileSweepParts, 'folder' | 'clock'>): Promise<boolean> {
-  const expired = await sweepExpired(folder, clock.nowMs(), sweptTogether);
-  const drafts = await sweepDrafts(join(folder, draftsFolder), clock.wallMs(), sweptTogether);
+/** Removes a few files. Resolves with true if there may be more. What cannot be removed keeps nothing else from going. */
+export async function sweepStep({ folder, clock, log }: FileSweepParts): Promise<boolean> {
+  const failures: unknown[] = [];
+  const goesOn: GoesOn = async (work) => {
+    try {
+      return await work();
+    } catch (error) {
+      failures.push(error);
+      return undefined;
+    }
+  };
+  const expired = await sweepExpired(folder, clock.nowMs(), goesOn);
+  const drafts = await sweepDrafts(join(folder, draftsFolder), clock.wallMs(), goesOn);
+  if (failures.length > 0) {
+    log.warn(
+      { err: failures[0], failures: failures.length },
+      'not all expired payloads can be removed; it is tried again',
+    );
+  }
   return expired + drafts >= sweptTogether;
 }
 
-async function sweepExpired(folder: string, nowMs: number, most: number): Promise<number> {
+/** Notes the error of a piece of work, which is undefined then. */
+type GoesOn = <T>(work: () => Promise<T>) => Promise<T | undefined>;
+
+async function sweepExpired(folder: string, nowMs: number, goesOn: GoesOn): Promise<number> {
   const presentHour = hourOf(nowMs);
   const hours = (await entriesOf(folder)).filter((name) => isHour(name) && name <= presentHour).toSorted();
   let removed = 0;
   for (const hour of hours) {
     const path = join(folder, hour);
-    for (const entry of await entriesOf(path)) {
-      if (removed >= most) return removed;
+    for (const entry of (await goesOn(() => entriesOf(path))) ?? []) {
+      if (removed >= sweptTogether) return removed;
       const expiresAtMs = entryExpiresAtMs(entry);
       if (expiresAtMs === undefined || expiresAtMs > nowMs) continue;
-      await rm(join(path, entry), { force: true });
-      removed += 1;
+      if (await goesOn(() => removeFile(join(path, entry)))) removed += 1;
     }
     // Fails if the folder holds anything, and that is what is wanted.
     if (hour < presentHour) await rmdir(path).catch(() => undefined);
@@ -51,23 +68,28 @@ async function sweepExpired(folder: string, nowMs: number, most: number): Promis
   return removed;
 }
 
-async function sweepDrafts(folder: string, wallMs: number, most: number): Promise<number> {
+async function sweepDrafts(folder: string, wallMs: number, goesOn: GoesOn): Promise<number> {
   let removed = 0;
   for (const draft of await entriesOf(folder)) {
-    if (removed >= most) break;
+    if (removed >= sweptTogether) break;
     const path = join(folder, draft);
     const found = await stat(path).catch(() => undefined);
     if (found === undefined || found.mtimeMs > wallMs - draftIdleMs) continue;
-    await rm(path, { force: true });
-    removed += 1;
+    if (await goesOn(() => removeFile(path))) removed += 1;
   }
   return removed;
+}
+
+/** Resolves with true, also if another process was faster. */
+async function removeFile(path: string): Promise<true> {
+  await rm(path, { force: true });
+  return true;
 }
 
 /** Sweeps until the returned function is called. */
 export function startFileSweep({ folder, clock, log }: FileSweepParts): () => void {
   return startSweepLoop({
-    step: () => sweepStep({ folder, clock }),
+    step: () => sweepStep({ folder, clock, log }),
     clock,
     pauseMs,
     restMs,

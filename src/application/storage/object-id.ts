@@ -18,6 +18,8 @@ const prefix = 'object';
 const namePart = /^(?=.{1,80}$)[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/;
 const namePartsMax = 4;
 const digits = /^(0|[1-9]\d{0,15})$/;
+/** The last year whose hours have a name. */
+const latestMs = Date.UTC(10_000, 0) - 1;
 const digest = /^[A-Za-z0-9_-]{43}$/;
 
 export function isObjectId(id: string): boolean {
@@ -34,7 +36,7 @@ export function parseObjectId(id: string): ObjectId | undefined {
   if (word !== prefix || more.length > 0) return undefined;
   if (!digits.test(expires) || !digits.test(size) || !digest.test(sum) || !isObjectName(name)) return undefined;
   const [expiresAtMs, bytes] = [Number(expires), Number(size)];
-  if (!Number.isSafeInteger(expiresAtMs) || !Number.isSafeInteger(bytes)) return undefined;
+  if (expiresAtMs > latestMs || !Number.isSafeInteger(bytes)) return undefined;
   return { name, bytes, sha256: Buffer.from(sum, 'base64url'), expiresAtMs };
 }
 

@@ -51,6 +51,9 @@ describe('the id of an object', () => {
       fc.string(),
       fc.tuple(object, fc.string()).map(([one, text]) => `${objectIdText(one)}${text}`),
       fc
+        .tuple(object, fc.integer({ min: 10 ** 14, max: Number.MAX_SAFE_INTEGER }))
+        .map(([one, expires]) => objectIdText(one).replace(/^object:\d+/, `object:${expires}`)),
+      fc
         .tuple(object, fc.constantFrom('..', '../x', '/x', 'a/../../x', '.', 'a\\b', 'a\0b'))
         .map(([one, text]) => `${objectIdText(one).split(':').slice(0, 4).join(':')}:${text}`),
     );

@@ -1,0 +1,52 @@
+/** Who is told to write no large payloads meets those of others all the same, as in the middle of an upgrade. */
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it, onTestFinished } from 'vitest';
+import type { PayloadStore } from '../../src/application/ports/payload-store.ts';
+import { createRuntime } from '../../src/compose/runtime.ts';
+import { openStore } from '../../src/compose/store.ts';
+import { loadConfig } from '../../src/config/index.ts';
+import { largePayloads } from '../support/file-payloads.ts';
+
+let dataDir: string;
+const bytes = new Uint8Array(2 << 20).fill(7);
+
+beforeEach(() => {
+  dataDir = mkdtempSync(join(tmpdir(), 'troupe-kind-'));
+});
+afterEach(() => {
+  rmSync(dataDir, { recursive: true, force: true });
+});
+
+async function payloadsWith(kind: 'files' | 'none'): Promise<PayloadStore> {
+  const config = loadConfig({ flags: { dataDir, 'log.level': 'silent', 'objects.kind': kind } });
+  const { store } = await openStore(config, createRuntime(config, 'n1'));
+  onTestFinished(() => store.close());
+  return store.payloads;
+}
+
+const input = (name: string) => ({ name, bytes, expiresAtMs: Date.now() + 600_000 });
+const files = () => largePayloads(join(dataDir, 'troupe.db'));
+
+it('reads and erases what lies in files, also when the folder came later, and writes none itself', async () => {
+  const none = await payloadsWith('none');
+  await none.putPayload(input('small'));
+  expect(existsSync(join(dataDir, 'troupe.db.objects'))).toBe(false);
+  const others = await payloadsWith('files');
+  const id = await others.putPayload(input('large'));
+  expect(files()).toHaveLength(1);
+  expect(await none.getPayload(id)).toEqual(bytes);
+  await none.deletePayload(id);
+  expect(files()).toEqual([]);
+  expect(await others.getPayload(id)).toBeUndefined();
+});
+
+it('does not call a payload missing whose folder it cannot find', async () => {
+  const others = await payloadsWith('files');
+  const id = await others.putPayload(input('large'));
+  rmSync(join(dataDir, 'troupe.db.objects'), { recursive: true });
+  const none = await payloadsWith('none');
+  for (const asked of [none.getPayload(id), none.openPayload(id), none.deletePayload(id)])
+    await expect(asked).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+});
