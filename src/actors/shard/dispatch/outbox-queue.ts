@@ -24,6 +24,8 @@ export interface OutboxQueueParts<Task> {
   /** Undefined when nobody needs the task any more. */
   readonly send: (task: Task) => Promise<void> | undefined;
   readonly onPublished: (task: Task) => void;
+  /** JetStream did not take the task. Returns what goes next in its place. */
+  readonly onFailed: (task: Task) => Task;
 }
 
 interface Pause {
@@ -94,7 +96,7 @@ export class OutboxQueue<Task> {
       },
       (error: unknown) => {
         this.#inFlight.delete(task);
-        this.#failed.push(task);
+        this.#failed.push(this.#parts.onFailed(task));
         this.#rest(error);
       },
     );

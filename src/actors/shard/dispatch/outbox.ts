@@ -68,6 +68,7 @@ export class Outbox {
       onPublished: (task) => {
         this.#published(task);
       },
+      onFailed: (task) => task,
     });
     this.#events = new OutboxQueue<EventTask>({
       clock,
@@ -79,6 +80,7 @@ export class Outbox {
         this.#published(task);
         this.#nextOfChain(task.event.jobId);
       },
+      onFailed: (task) => this.#firstOfChain(task),
     });
   }
 
@@ -162,7 +164,14 @@ export class Outbox {
     this.#chains.clear();
     for (const { event } of this.#events.inFlight) this.#chains.set(event.jobId, []);
     const [failed, waiting] = this.#events.takeAll();
-    for (const task of [...events, ...failed, ...chained, ...waiting]) this.#events.add(task);
+    // What was in flight in an earlier doubt may have been confirmed before what was lost then.
+    const inOrder = [...events, ...failed, ...chained, ...waiting].toSorted((a, b) => a.event.seq - b.event.seq);
+    for (const task of inOrder) {
+      // In the chain at once, so that they go first if what is in flight is not taken, also out of a pause.
+      const chain = this.#chains.get(task.event.jobId);
+      if (chain === undefined) this.#events.add(task);
+      else chain.push(task);
+    }
     for (const task of [...work, ...this.#work.takeAll().flat()]) this.#work.add(task);
     this.pump();
     return work.map(({ message }) => message.jobId);
@@ -218,6 +227,14 @@ export class Outbox {
     if (chain === undefined) this.#chains.set(task.event.jobId, []);
     else chain.push(task);
     return chain === undefined;
+  }
+
+  /** Puts an event back into its chain. Earlier events of its job may have been lost while it was in flight. */
+  #firstOfChain(task: EventTask): EventTask {
+    const chain = this.#chains.get(task.event.jobId) ?? [];
+    const at = chain.findIndex(({ event }) => event.seq > task.event.seq);
+    chain.splice(at < 0 ? chain.length : at, 0, task);
+    return chain.shift() ?? task;
   }
 
   #nextOfChain(jobId: JobId): void {
