@@ -4,6 +4,7 @@ import { watermarkMarginMs } from '../../src/actors/shard/dispatch/watermark-sto
 import type { Watermark } from '../../src/application/ports/job-store.ts';
 import type { JobRecord } from '../../src/domain/job.ts';
 import { jobIdParts } from '../../src/domain/job-id.ts';
+import { largePayloads } from './file-payloads.ts';
 
 export interface StoreView {
   /** The durable record of a job. */
@@ -13,6 +14,7 @@ export interface StoreView {
    * True if the watermark says that this waiting job was dispatched, so that the next owner does not dispatch it again.
    */
   isBelievedOut(id: string): boolean;
+  /** Payloads in the database, and in files beside it. */
   payloads(): number;
   keys(): number;
   /** Makes every write of a key fail until `takeKeys`. Everything else works. */
@@ -46,7 +48,10 @@ export function openStoreView(path: string): StoreView {
       const row = reader.prepare('SELECT watermark FROM shards WHERE shard = ?').get(jobIdParts(record.id).shard);
       return dispatchedThroughMs(row?.['watermark']) - watermarkMarginMs > record.updatedAtMs;
     },
-    payloads: () => Number(reader.prepare('SELECT count(DISTINCT id) AS n FROM payload_parts').get()?.['n']),
+    payloads: () => {
+      const row = reader.prepare('SELECT count(DISTINCT id) AS n FROM payload_parts').get();
+      return Number(row?.['n']) + largePayloads(path).length;
+    },
     keys: () => count('idempotency_keys'),
     refuseKeys: () => {
       writer.exec(
