@@ -102,15 +102,19 @@ async function benchRoutine(
   return figures.every((row) => row.met !== false);
 }
 
+/** What was measured is printed even if a larger number of jobs is too many. */
 async function benchWaiting(store: StoreKind, options: BenchOptions, teardown: Teardown): Promise<void> {
   const { quick, waitingJobs } = options;
   const results: WaitingResults[] = [];
-  for (const jobs of waitingJobs) {
-    say(`${store}: starting troupe dev for ${jobs} waiting jobs`);
-    results.push(await measureWaiting({ store, jobs, quick, threads: availableParallelism(), teardown }, say));
+  try {
+    for (const jobs of waitingJobs) {
+      say(`${store}: starting troupe dev for ${jobs} waiting jobs`);
+      results.push(await measureWaiting({ store, jobs, quick, threads: availableParallelism(), teardown }, say));
+    }
+  } finally {
+    const path = await keep(`${store}-waiting`, quick, { store, results });
+    console.log(`\n## Troupe on ${store} with waiting jobs\n\n${waitingTable(results)}\n\n${path}`);
   }
-  const path = await keep(`${store}-waiting`, quick, { store, results });
-  console.log(`\n## Troupe on ${store} with waiting jobs\n\n${waitingTable(results)}\n\n${path}`);
 }
 
 /** Resolves to false if a mark was missed. */
