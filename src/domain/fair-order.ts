@@ -90,11 +90,20 @@ export class FairOrder<Leaf> {
     this.#mark(path, (child) => (child.waitsSinceMs = undefined));
   }
 
-  /** All leaves in the order of their turns. Ties go to the heavier child, then to the one added first. */
-  *order(): Generator<Leaf> {
-    if (this.#leaf !== undefined) yield this.#leaf;
-    const inTurn = [...this.#children.values()].sort((a, b) => this.#compare(a, b));
-    for (const { node } of inTurn) yield* node.order();
+  /**
+   * The leaves for which `isMeant` is true, in the order of their turns. Ties go to the heavier child, then to the one
+   * added first. The others cost one look each.
+   */
+  *order(isMeant: (leaf: Leaf) => boolean = () => true): Generator<Leaf> {
+    if (this.#leaf !== undefined && isMeant(this.#leaf)) yield this.#leaf;
+    const meant = [...this.#children.values()].filter(({ node }) => node.#has(isMeant));
+    for (const { node } of meant.sort((a, b) => this.#compare(a, b))) yield* node.order(isMeant);
+  }
+
+  #has(isMeant: (leaf: Leaf) => boolean): boolean {
+    if (this.#leaf !== undefined && isMeant(this.#leaf)) return true;
+    for (const { node } of this.#children.values()) if (node.#has(isMeant)) return true;
+    return false;
   }
 
   /**

@@ -68,9 +68,9 @@ class Puller implements Behavior<PullerMessage> {
     this.#services = services;
     this.#runs = runs;
     this.#context = context;
-    this.#turn = services.slots.wait(route, () => {
-      if (!this.#woken && (!this.#busy || this.#kept !== undefined || services.slots.closed))
-        this.#woken = context.self.tell({ kind: 'room' });
+    this.#turn = services.slots.wait(route, {
+      wants: () => !this.#woken && (!this.#busy || this.#kept !== undefined || services.slots.closed),
+      wake: () => (this.#woken = context.self.tell({ kind: 'room' })),
     });
     this.#burst();
   }

@@ -25,6 +25,13 @@ export interface Turn {
   leave(): void;
 }
 
+/** What waits for room. A node may have thousands of routes, of which few want a slot at a time. */
+export interface Waiter {
+  /** False while waking it would change nothing. */
+  readonly wants: () => boolean;
+  readonly wake: () => void;
+}
+
 /** Bounds of outcomes that no shard has taken yet. When either is reached, the node pulls no more. */
 export interface UnreportedBounds {
   readonly unreportedMax: number;
@@ -33,7 +40,7 @@ export interface UnreportedBounds {
 
 export class SlotPool {
   readonly #pool: Pick<RunPool, 'capacity'>;
-  readonly #wakers: FairOrder<() => void>;
+  readonly #waiters: FairOrder<Waiter>;
   readonly #bounds: UnreportedBounds;
   #unreported = 0;
   #unreportedBytes = 0;
@@ -43,7 +50,7 @@ export class SlotPool {
   constructor(pool: Pick<RunPool, 'capacity'>, monotonicMs: () => number, bounds: UnreportedBounds) {
     this.#pool = pool;
     this.#bounds = bounds;
-    this.#wakers = new FairOrder({ afterMs: priorityAgeingMs, nowMs: monotonicMs });
+    this.#waiters = new FairOrder({ afterMs: priorityAgeingMs, nowMs: monotonicMs });
   }
 
   get free(): number {
@@ -97,20 +104,20 @@ export class SlotPool {
     if (this.free > 0) this.#wakeAll();
   }
 
-  /** Calls `wake` whenever there is room, and when there will never be any again. */
-  wait(route: WorkRoute, wake: () => void): Turn {
+  /** Wakes it whenever there is room, and when there will never be any again. */
+  wait(route: WorkRoute, waiter: Waiter): Turn {
     const path = sharePath(route);
-    const leave = this.#wakers.add(path, wake);
+    const leave = this.#waiters.add(path, waiter);
     return {
       leave,
       took: (jobs) => {
-        this.#wakers.served(path, jobs);
+        this.#waiters.served(path, jobs);
       },
       waits: () => {
-        this.#wakers.waits(path);
+        this.#waiters.waits(path);
       },
       rests: () => {
-        this.#wakers.rests(path);
+        this.#waiters.rests(path);
       },
     };
   }
@@ -122,7 +129,7 @@ export class SlotPool {
   }
 
   #wakeAll(): void {
-    for (const wake of [...this.#wakers.order()]) wake();
+    for (const { wake } of [...this.#waiters.order(({ wants }) => wants())]) wake();
   }
 }
 

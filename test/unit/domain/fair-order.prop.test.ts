@@ -134,7 +134,9 @@ describe('ageing', () => {
         const passedOver = weights.map(() => 0);
         for (const turnMs of turnsMs) {
           const next = order.next(() => true) ?? -1;
-          expect(next).toBe([...order.order()][0]);
+          const inOrder = [...order.order()];
+          expect(next).toBe(inOrder[0]);
+          expect([...order.order((leaf) => leaf % 2 === 0)]).toEqual(inOrder.filter((leaf) => leaf % 2 === 0));
           weights.forEach((_, index) => {
             const isAged = nowMs - (sinceMs[index] ?? 0) >= afterMs;
             passedOver[index] = index !== next && isAged ? (passedOver[index] ?? 0) + 1 : 0;

@@ -496,36 +496,20 @@ describe('the workers of a node', () => {
     expect(worker.completed.map(({ outcome }) => outcome.kind)).toEqual(['released', 'released']);
   });
 
-  it('wake who waits for a slot in turn', () => {
-    const slots = new SlotPool({ capacity: () => 1 }, () => 0, defaultWorkerLimits);
-    const woken: string[] = [];
-    for (const queue of ['a', 'b', 'c']) {
-      const turn = slots.wait({ tenant: 't', queue }, () => {
-        if (slots.reserve(1) !== 1) return;
-        turn.took(1);
-        woken.push(queue);
-      });
-    }
-    for (let n = 0; n < 6; n += 1) {
-      slots.changed();
-      if (slots.reserved > 0) slots.release(1);
-    }
-    expect(new Set(woken.slice(0, 3))).toEqual(new Set(['a', 'b', 'c']));
-  });
-
   it('start the lowest level after an hour at most, however long the jobs of the others are', () => {
     let nowMs = 0;
     const slots = new SlotPool({ capacity: () => 1 }, () => nowMs, defaultWorkerLimits);
     const starts: (readonly [level: number, atMs: number])[] = [];
     for (const level of [0, 4] as const) {
-      const turn = slots.wait({ tenant: 't', queue: 'q', level }, () => {
+      const wake = (): void => {
         if (slots.reserve(1) !== 1) {
           turn.waits();
           return;
         }
         turn.took(1);
         starts.push([level, nowMs]);
-      });
+      };
+      const turn = slots.wait({ tenant: 't', queue: 'q', level }, { wants: () => true, wake });
       turn.waits();
     }
     slots.changed();
