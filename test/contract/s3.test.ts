@@ -1,6 +1,11 @@
 /** Large payloads on a real server that speaks S3: the contract of every payload store, and what is true of a bucket alone. */
 import { randomBytes, randomUUID } from 'node:crypto';
-import { CreateMultipartUploadCommand, ListMultipartUploadsCommand } from '@aws-sdk/client-s3';
+import {
+  CreateMultipartUploadCommand,
+  DeleteObjectCommand,
+  ListMultipartUploadsCommand,
+  PutObjectCommand,
+} from '@aws-sdk/client-s3';
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openS3Payloads } from '../../src/adapters/s3/s3-payload-store.ts';
@@ -13,6 +18,9 @@ import { describePayloads } from './payload-contract.ts';
 
 const laterMs = (): number => Date.now() + 600_000;
 /** No sweep of its own. */
+const unexpected = (first: unknown): never => {
+  throw first;
+};
 const still = { clock: { ...realClock, setTimer: () => () => undefined } };
 
 let harness: S3Harness | undefined;
@@ -115,10 +123,37 @@ describe('the sweep of a bucket', () => {
     await put('later', startMs + 7_200_000);
     await client.send(new CreateMultipartUploadCommand({ Bucket: access.bucket, Key: `${access.prefix}cut-off` }));
     const there = (): Promise<boolean[]> => Promise.all(['soon', 'later'].map((name) => s3().hasPayload(name)));
-    await sweepStep(place, { ms: startMs, wallMs: Date.now() });
+    await sweepStep(place, { ms: startMs, wallMs: Date.now() }, unexpected);
     expect([await there(), await openUploads()]).toEqual([[true, true], 1]);
-    await sweepStep(place, { ms: startMs + 60_000, wallMs: Date.now() + 25 * 3_600_000 });
+    await sweepStep(place, { ms: startMs + 60_000, wallMs: Date.now() + 25 * 3_600_000 }, unexpected);
     expect([await there(), await openUploads()]).toEqual([[false, true], 0]);
+  });
+
+  it('goes on past keys that are not ours and past what cannot be removed, however many there are', async () => {
+    const { access, client } = s3();
+    const prefix = `${randomUUID()}/`;
+    const own = await openS3Payloads({ access: { ...access, prefix }, ...storeRuntime, ...still });
+    for (let n = 100; n < 250; n += 1) {
+      await client.send(new PutObjectCommand({ Bucket: access.bucket, Key: `${prefix}0-foreign-${n}`, Body: 'x' }));
+    }
+    for (const name of ['stuck', 'swept']) {
+      await own.payloads.putPayload({ name, bytes: randomBytes(9), expiresAtMs: laterMs() });
+    }
+    own.close();
+    const refusing = new Proxy(client, {
+      get: (target, key) =>
+        key === 'send'
+          ? (command: DeleteObjectCommand) =>
+              command instanceof DeleteObjectCommand && command.input.Key?.endsWith('.stuck') === true
+                ? Promise.reject(new Error('it is locked'))
+                : target.send(command)
+          : (Reflect.get(target, key, target) as unknown),
+    });
+    const said: unknown[] = [];
+    const place = { client: refusing, bucket: access.bucket, prefix };
+    await sweepStep(place, { ms: laterMs() + 1, wallMs: Date.now() }, (...failed) => said.push(failed));
+    expect(said).toEqual([[new Error('it is locked'), 1]]);
+    expect([await s3().hasPayload('stuck'), await s3().hasPayload('swept')]).toEqual([true, false]);
   });
 });
 
@@ -150,6 +185,11 @@ describe('an object store that is away', () => {
     await expect(
       nowhere.putPayload({ name: 'n', bytes: randomBytes(9), expiresAtMs: laterMs() }),
     ).rejects.toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+      message: 'the object store (bucket nowhere): it has no such bucket',
+    });
+    const elsewhere = await payloads.putPayload({ name: randomUUID(), bytes: randomBytes(9), expiresAtMs: laterMs() });
+    await expect(nowhere.getPayload(elsewhere), 'not missing: nobody can say').rejects.toMatchObject({
       code: 'STORE_UNAVAILABLE',
       message: 'the object store (bucket nowhere): it has no such bucket',
     });

@@ -6,7 +6,7 @@
 import { rm, rmdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock, Logger } from '../../application/ports/runtime.ts';
-import { startSweepLoop } from '../../application/storage/sweep-loop.ts';
+import { type GoesOn, pastFailures, startSweepLoop } from '../../application/storage/sweep-loop.ts';
 import { entryExpiresAtMs, hourOf, isHour } from '../../application/storage/object-id.ts';
 import { entriesOf } from './durable-file.ts';
 
@@ -27,28 +27,14 @@ export interface FileSweepParts {
 
 /** Removes a few files. Resolves with true if there may be more. What cannot be removed keeps nothing else from going. */
 export async function sweepStep({ folder, clock, log }: FileSweepParts): Promise<boolean> {
-  const failures: unknown[] = [];
-  const goesOn: GoesOn = async (work) => {
-    try {
-      return await work();
-    } catch (error) {
-      failures.push(error);
-      return undefined;
-    }
-  };
-  const expired = await sweepExpired(folder, clock.nowMs(), goesOn);
-  const drafts = await sweepDrafts(join(folder, draftsFolder), clock.wallMs(), goesOn);
-  if (failures.length > 0) {
-    log.warn(
-      { err: failures[0], failures: failures.length },
-      'not all expired payloads can be removed; it is tried again',
-    );
-  }
-  return expired + drafts >= sweptTogether;
+  const removed = await pastFailures(
+    async (goesOn) =>
+      (await sweepExpired(folder, clock.nowMs(), goesOn)) +
+      (await sweepDrafts(join(folder, draftsFolder), clock.wallMs(), goesOn)),
+    (err, failures) => log.warn({ err, failures }, 'not all expired payloads can be removed; it is tried again'),
+  );
+  return removed >= sweptTogether;
 }
-
-/** Notes the error of a piece of work, which is undefined then. */
-type GoesOn = <T>(work: () => Promise<T>) => Promise<T | undefined>;
 
 async function sweepExpired(folder: string, nowMs: number, goesOn: GoesOn): Promise<number> {
   const presentHour = hourOf(nowMs);

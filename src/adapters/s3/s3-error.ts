@@ -3,7 +3,8 @@ import { S3ServiceException } from '@aws-sdk/client-s3';
 import { TroupeError } from '../../domain/errors.ts';
 
 function saidBy(status: number | undefined, name: string): string {
-  if (name === 'NoSuchBucket') return 'it has no such bucket';
+  // `NotFound` is the answer to HEAD, which has no body. That of an object does not come here.
+  if (name === 'NoSuchBucket' || name === 'NotFound') return 'it has no such bucket';
   if (status === 401 || status === 403) return 'it refuses the credentials, or the right to do this';
   if (status === 429 || name === 'SlowDown') return 'it asks for fewer requests';
   return status === undefined ? 'it does not answer' : `it answered ${status} (${name})`;

@@ -73,7 +73,11 @@ export async function openS3Payloads({ access, clock, log, telemetry }: S3Payloa
   });
   const place: S3Place = { client, bucket, prefix };
   const stopSweep = startSweepLoop({
-    step: () => sweepStep(place, { ms: clock.nowMs(), wallMs: clock.wallMs() }),
+    step: () =>
+      sweepStep(place, { ms: clock.nowMs(), wallMs: clock.wallMs() }, (error, failures) => {
+        const err = translateS3Error(error, bucket);
+        s3Log.warn({ err, failures }, 'not all expired payloads can be removed; it is tried again');
+      }),
     clock,
     pauseMs: sweepPauseMs,
     restMs: sweepRestMs,
@@ -105,6 +109,8 @@ function createS3Places({ client, bucket, prefix }: S3Place, measures: StoreMeas
   const at = ({ hour, entry }: ObjectPlace): S3Object => ({ Bucket: bucket, Key: `${prefix}${hour}/${entry}` });
   const sizeOf = async (place: ObjectPlace): Promise<number | undefined> => {
     const found = await client.send(new HeadObjectCommand(at(place))).catch(missingIsUndefined);
+    // The answer to HEAD has no body, so it does not tell a missing object from a missing bucket.
+    if (found === undefined) await client.send(new HeadBucketCommand({ Bucket: bucket }));
     return found && (found.ContentLength ?? 0);
   };
   const read = async (place: ObjectPlace, offset: number, bytes: number): Promise<Uint8Array | undefined> => {

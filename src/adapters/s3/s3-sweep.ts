@@ -10,9 +10,12 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { entryExpiresAtMs, isHour } from '../../application/storage/object-id.ts';
+import { type GoesOn, pastFailures } from '../../application/storage/sweep-loop.ts';
+import { given } from '../../domain/given.ts';
 
 /** An upload that began so long ago has no writer any more. */
 const uploadAgeMaxMs = 24 * 3_600_000;
+/** How many objects a step removes, and how many keys a listing has. */
 const sweptTogether = 100;
 
 export interface S3Place {
@@ -22,38 +25,72 @@ export interface S3Place {
   readonly prefix: string;
 }
 
-/** Removes a few objects. Resolves with true if there may be more. */
+interface Swept {
+  readonly removed: number;
+  /** Where the next page begins. Undefined if there is none that matters. */
+  readonly next: string | undefined;
+}
+
+/**
+ * Removes a few objects. Resolves with true if there may be more. What is not ours, and what cannot be removed, keeps nothing
+ * behind it from going.
+ */
 export async function sweepStep(
   place: S3Place,
   now: { readonly ms: number; readonly wallMs: number },
+  failed: (first: unknown, failures: number) => void,
 ): Promise<boolean> {
-  const removed = await sweepExpired(place, now.ms);
-  return removed + (await sweepUploads(place, now.wallMs)) >= sweptTogether;
+  const removed = await pastFailures(
+    async (goesOn) =>
+      (await throughPages((from) => sweepExpired(place, now.ms, { from, goesOn }))) +
+      (await throughPages((from) => sweepUploads(place, now.wallMs, { from, goesOn }))),
+    failed,
+  );
+  return removed >= sweptTogether;
 }
 
-async function sweepExpired({ client, bucket, prefix }: S3Place, nowMs: number): Promise<number> {
-  const page = await client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, MaxKeys: sweptTogether }));
+/** Page after page, until a few objects are removed or no page is left. */
+async function throughPages(sweepPage: (from: string | undefined) => Promise<Swept>): Promise<number> {
   let removed = 0;
-  for (const { Key = '' } of page.Contents ?? []) {
+  for (let from: string | undefined; removed < sweptTogether;) {
+    const page = await sweepPage(from);
+    removed += page.removed;
+    if (page.next === undefined) break;
+    from = page.next;
+  }
+  return removed;
+}
+
+interface Page {
+  readonly from: string | undefined;
+  readonly goesOn: GoesOn;
+}
+
+async function sweepExpired({ client, bucket, prefix }: S3Place, nowMs: number, page: Page): Promise<Swept> {
+  const { from: StartAfter, goesOn } = page;
+  const list = { Bucket: bucket, Prefix: prefix, MaxKeys: sweptTogether, ...given({ StartAfter }) };
+  const { Contents = [], IsTruncated = false } = await client.send(new ListObjectsV2Command(list));
+  let removed = 0;
+  for (const { Key = '' } of Contents) {
     const [hour = '', entry = ''] = Key.slice(prefix.length).split('/');
     const expiresAtMs = isHour(hour) ? entryExpiresAtMs(entry) : undefined;
     if (expiresAtMs === undefined) continue;
-    if (expiresAtMs > nowMs) break;
-    await client.send(new DeleteObjectCommand({ Bucket: bucket, Key }));
-    removed += 1;
+    if (expiresAtMs > nowMs) return { removed, next: undefined };
+    if (await goesOn(() => client.send(new DeleteObjectCommand({ Bucket: bucket, Key })))) removed += 1;
   }
-  return removed;
+  return { removed, next: IsTruncated ? Contents.at(-1)?.Key : undefined };
 }
 
-async function sweepUploads({ client, bucket, prefix }: S3Place, wallMs: number): Promise<number> {
-  const page = await client.send(
-    new ListMultipartUploadsCommand({ Bucket: bucket, Prefix: prefix, MaxUploads: sweptTogether }),
-  );
+/** Pages of uploads go by key. Uploads of one key that do not fit into one page have their turn when some are gone. */
+async function sweepUploads({ client, bucket, prefix }: S3Place, wallMs: number, page: Page): Promise<Swept> {
+  const { from: KeyMarker, goesOn } = page;
+  const list = { Bucket: bucket, Prefix: prefix, MaxUploads: sweptTogether, ...given({ KeyMarker }) };
+  const { Uploads = [], IsTruncated = false, NextKeyMarker } = await client.send(new ListMultipartUploadsCommand(list));
   let removed = 0;
-  for (const { Key, UploadId, Initiated } of page.Uploads ?? []) {
+  for (const { Key, UploadId, Initiated } of Uploads) {
     if (Initiated === undefined || Initiated.getTime() > wallMs - uploadAgeMaxMs) continue;
-    await client.send(new AbortMultipartUploadCommand({ Bucket: bucket, Key, UploadId }));
-    removed += 1;
+    const abort = new AbortMultipartUploadCommand({ Bucket: bucket, Key, UploadId });
+    if (await goesOn(() => client.send(abort))) removed += 1;
   }
-  return removed;
+  return { removed, next: IsTruncated ? NextKeyMarker : undefined };
 }

@@ -32,3 +32,24 @@ export function startSweepLoop({ step, clock, pauseMs, restMs, failed }: SweepLo
     cancel();
   };
 }
+
+/** Does a piece of work of a sweep. Its error is noted, and undefined returned, so that it keeps nothing else from going. */
+export type GoesOn = <T>(work: () => Promise<T>) => Promise<T | undefined>;
+
+/** Lets a step of a sweep go on past what fails, and then says so once, with the first error. */
+export async function pastFailures<T>(
+  step: (goesOn: GoesOn) => Promise<T>,
+  failed: (first: unknown, failures: number) => void,
+): Promise<T> {
+  const failures: unknown[] = [];
+  const result = await step(async (work) => {
+    try {
+      return await work();
+    } catch (error) {
+      failures.push(error);
+      return undefined;
+    }
+  });
+  if (failures.length > 0) failed(failures[0], failures.length);
+  return result;
+}
