@@ -7,6 +7,7 @@ import type { Store } from '../application/ports/store.ts';
 import type { NodeInfo } from '../application/ports/membership.ts';
 import type { NatsBus } from '../adapters/nats/connect-nats.ts';
 import type { ActorSystem } from '../kernel/index.ts';
+import type { WindowLimits } from '../actors/shard/flow/dispatch-windows.ts';
 import type { StopRun } from '../actors/shard/shard-services.ts';
 import type { NodeHandlers } from '../actors/worker/node-handlers.ts';
 import type { SlotPool } from '../actors/worker/slot-pool.ts';
@@ -26,6 +27,8 @@ export interface ClusterParts {
   readonly shardCount: number;
   readonly startedAtMs: number;
   readonly drainRequest: DrainRequest;
+  /** Bounds of the dispatch windows of this process. Default: those of production. */
+  readonly windowLimits?: WindowLimits;
   /** The job cache, if this process is a gateway. */
   readonly cache: JobCache | undefined;
   /**

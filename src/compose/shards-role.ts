@@ -2,6 +2,7 @@
 import { createClosedQueueWatch } from '../application/queues/closed-queues.ts';
 import { createFlowRules } from '../application/queues/flow-rules.ts';
 import { WorkLooks } from '../actors/shard/dispatch/work-looks.ts';
+import { DispatchWindows } from '../actors/shard/flow/dispatch-windows.ts';
 import { shardManagerActor } from '../actors/shard/shard-manager-actor.ts';
 import {
   brokerSyncMsFor,
@@ -26,6 +27,7 @@ export function shardsOf(parts: ClusterParts, wiring: Wiring): ReturnType<typeof
     flowRules: createFlowRules({ store: store.queues, config: bus.config, clock, log }),
     closedQueues: createClosedQueueWatch({ store: store.queues, clock, log }),
     workLooks: new WorkLooks(),
+    dispatchWindows: new DispatchWindows(parts.windowLimits),
     peers: batcher,
     server: router,
     leases: bus.leases,

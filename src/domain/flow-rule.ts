@@ -28,8 +28,3 @@ export const concurrencyKeyMax = 256;
 export const fairnessKeyMax = 64;
 /** The number of fairness keys that a queue may give a weight. */
 export const fairnessWeightsMax = 256;
-
-/** True if nothing limits the starts of jobs that have no concurrency key. */
-export function isPlain(rule: FlowRule): boolean {
-  return rule.paused !== true && rule.maxRunning === undefined && rule.rate === undefined;
-}

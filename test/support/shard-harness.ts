@@ -23,6 +23,7 @@ import type { QuotaItem, ShardVerb, ShardVerbs } from '../../src/application/por
 import { shardActor } from '../../src/actors/shard/shard-actor.ts';
 import type { ShardMessage } from '../../src/actors/shard/shard-message.ts';
 import { WorkLooks } from '../../src/actors/shard/dispatch/work-looks.ts';
+import { DispatchWindows } from '../../src/actors/shard/flow/dispatch-windows.ts';
 import {
   createShardMetrics,
   defaultShardLimits,
@@ -103,6 +104,8 @@ export interface ShardHarnessOptions {
   /** The number of facts not yet synced by JetStream that are remembered in full. Default: the production value. */
   readonly unsyncedMax?: number;
   readonly backlogMax?: number;
+  /** Default: the windows of production. */
+  readonly dispatchWindows?: DispatchWindows;
 }
 
 export async function createShardHarness(options: ShardHarnessOptions = {}): Promise<ShardHarness> {
@@ -239,6 +242,7 @@ export async function createShardHarness(options: ShardHarnessOptions = {}): Pro
       },
       leaseIsSure: () => harness.lease,
       workLooks: harness.workLooks,
+      dispatchWindows: options.dispatchWindows ?? new DispatchWindows(),
       write: (write) => write(),
     };
   }

@@ -91,7 +91,6 @@ export class ShardCore {
       services,
       context,
       table,
-      standingOf: (entry) => this.limiters.standingOf(entry),
       onPublished: () => this.published.add(nowMs()),
       onIdleBucket: () => {
         // A hand-over waits for idle buckets. This message saves it the wait for the next tick.
@@ -312,6 +311,7 @@ export class ShardCore {
   stop(): void {
     this.#partitions.stop();
     this.dispatcher.stop();
+    this.limiters.stop();
     const { jobs, queues } = this.services.metrics;
     for (const state of Object.keys(this.table.counts)) jobs.set(0, { shard: String(this.shard), state });
     queues.forget(this.shard, this.nowMs());
@@ -342,7 +342,7 @@ export class ShardCore {
       }
     }
     this.table.queues.sort();
-    this.dispatcher.restoreWork(published);
+    this.dispatcher.restoreWork();
   }
 
   #durable(record: JobRecord): void {
@@ -377,7 +377,8 @@ export class ShardCore {
     const order = this.#handedOver;
     if (order === undefined) return;
     const late = this.context.clock.monotonicMs() >= order.untilMs;
-    if (!late && (this.#partitions.undurable > 0 || this.dispatcher.backlog > 0)) return;
+    // WORK messages are not waited for, because the next owner sends its own.
+    if (!late && (this.#partitions.undurable > 0 || this.dispatcher.backlogOf('event') > 0)) return;
     this.#handedOver = undefined;
     this.dispatcher.saveWatermark(this.nowMs());
     order.done();

@@ -10,6 +10,7 @@ import type { HandlerNeed } from '../../domain/handler-need.ts';
 import type { JobId } from '../../domain/job-id.ts';
 import { QueueGauges } from './table/queue-gauges.ts';
 import type { WorkLooks } from './dispatch/work-looks.ts';
+import type { DispatchWindows } from './flow/dispatch-windows.ts';
 import type { WriteWatch } from './placement/store-reach.ts';
 import { counters, gauges, histograms } from '../../domain/measures.ts';
 
@@ -100,6 +101,8 @@ export interface ShardServices {
   readonly closedQueues: ClosedQueues;
   /** Shared by all shards of this process. */
   readonly workLooks: WorkLooks;
+  /** Shared by all shards of this process. */
+  readonly dispatchWindows: DispatchWindows;
   /** Calls to other shards, and to this one. */
   readonly peers: Pick<ShardBatcher, 'call'>;
   /** Every conditional write goes through this. */

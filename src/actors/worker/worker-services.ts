@@ -59,11 +59,11 @@ export function createWorkerMetrics(telemetry: Telemetry): WorkerMetrics {
   return {
     queueDepth: telemetry.gauge({
       ...gauges.queueDepth,
-      help: 'Messages of a queue in JetStream, including those taken and not yet acknowledged, as this node last saw them.',
+      help: 'Messages of a queue in JetStream, including those taken and not yet acknowledged, as this node last saw them. Shards send them a window at a time.',
     }),
     unserved: telemetry.gauge({
       ...gauges.jobsUnserved,
-      help: 'Messages of jobs that wait for a handler, or for a version of it, that no live node has.',
+      help: 'Messages of jobs that wait for a handler, or for a version of it, that no live node has: one or a few for each shard.',
     }),
     runs: telemetry.gauge({ ...gauges.runs, help: 'Runs of this node by phase.' }),
     runSeconds: telemetry.histogram({

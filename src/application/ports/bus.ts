@@ -12,12 +12,14 @@ export interface WorkMessage {
   /** Number of attempts that were granted before this message. */
   readonly attempt: number;
   /**
-   * Epoch of the owner that dispatches. The message id is `<jobId>.<attempt>.<epoch>`, so JetStream drops a repeated
-   * publish by one owner, but accepts the message of a new owner even while a node holds the predecessor's unacked.
+   * Epoch of the owner that dispatches. The message id is `<jobId>.<attempt>.<epoch>+<again>`, so JetStream drops a
+   * repeated publish by one owner, but accepts the message of a new owner even while a node holds the predecessor's
+   * unacked.
    */
   readonly epoch: number;
   /**
-   * Counts dispatches of the same attempt by one owner after an earlier message was used up. Part of the message id.
+   * Number of the message among those of its owner. A job that is sent again gets a message with another number. Absent
+   * from owners of earlier versions for the first message of a job.
    */
   readonly again?: number;
   readonly need: HandlerNeed;

@@ -15,11 +15,14 @@ export interface Partition {
   readonly bucket: number;
 }
 
-/** Which dispatches and events JetStream is known to have. A new owner publishes everything younger again. */
+/** Which dispatches and events JetStream is known to have. A new owner publishes younger events again. */
 export interface Watermark {
   /** Identity of the streams (their creation times). If the streams are others by now, the watermark is void. */
   readonly streams: string;
-  /** All WORK messages of jobs that became QUEUED before this instant were acknowledged by JetStream. */
+  /**
+   * All WORK messages of jobs that became QUEUED before this instant were acknowledged by JetStream. Only owners of
+   * earlier versions go by it: the others send the windows of all queues again.
+   */
   readonly dispatchedThroughMs: number;
   /** All events that happened before this instant were acknowledged by JetStream. */
   readonly eventsThroughMs: number;

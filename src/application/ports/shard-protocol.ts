@@ -29,14 +29,15 @@ export interface ClaimItem {
   readonly node: string;
   /** Epoch of the owner that dispatched the WORK message. An owner with a lower epoch has been deposed. */
   readonly epoch: number;
-  /** Number of the WORK message among those of that owner for the attempt. Absent from nodes of earlier versions. */
+  /** Number of the WORK message among those of that owner. Absent from nodes of earlier versions. */
   readonly again?: number;
   /** Reply subject of the WORK message. The shard acknowledges the message once the claim is durable. */
   readonly ackTo?: string;
 }
 /**
- * `drop`: the message has nothing left to do; acknowledge it. `later`: leave it to redelivery. `held`: the queue may
- * start no job now. The shard then acknowledges the message itself and sends another when the job's turn comes.
+ * `drop`: the message has nothing left to do; acknowledge it. If the job waits, the shard sends another one when its
+ * turn comes. `later`: leave it to redelivery. `held`: the shard acknowledges the message itself. Only shards of earlier
+ * versions say so.
  */
 export type ClaimResult =
   | {

@@ -27,6 +27,8 @@ export interface ClusterShape {
   /** Number of nodes that run jobs, counted from the first. Default: all. */
   readonly workers?: number;
   readonly backlogMax: number;
+  /** Most jobs of a level of a queue that a shard has dispatched and that are not started. */
+  readonly window: number;
   /** Flow rule of the queue. Default: nothing holds its jobs back. */
   readonly flow?: FlowRule;
 }
@@ -100,6 +102,7 @@ export class Cluster {
       busWeather: this.busWeather,
       config: loadConfig({ flags: { 'shards.backlogMax': backlogMax, 'shards.groupMaxRecords': 4 } }),
       shardCount: shape.shards,
+      window: shape.window,
       queue: first,
       manifest: simulatedHandler,
       change: (ports) => {

@@ -1,32 +1,30 @@
 /** Seeded bugs in the WORK messages: one too many, and one that nobody sends. */
 import type { WorkMessage } from '../../../src/application/ports/bus.ts';
-import { believe, type Mutation, onPublisher, onStore, writtenAtOnce } from './mutation.ts';
+import type { Cluster } from './cluster.ts';
+import { type Mutation, onPublisher } from './mutation.ts';
+
+/** Of each cluster, the epoch of the owner that first sent a message for a job and the number of its attempts. */
+const owners = new WeakMap<Cluster, Map<string, number>>();
+
+function ownersOf(cluster: Cluster): Map<string, number> {
+  const known = owners.get(cluster) ?? new Map<string, number>();
+  owners.set(cluster, known);
+  return known;
+}
 
 export const messageMutations: Readonly<Record<string, Mutation>> = {
-  'a recovery goes by when a job became ready, not by when it began to wait': {
+  'an owner believes that the message of a former owner is there': {
     breaks: [2],
-    within: 300,
+    within: 60,
     faults: ['crash'],
-    // A job that was released keeps the time at which it became ready.
     change: (cluster, ports) => {
-      // Nothing else may repair it: neither a check of the stream, nor a watermark that stays behind the disk of the
-      // bus.
-      onPublisher((publisher, given) => ({
-        ...believe(),
-        ...writtenAtOnce(publisher, given),
-        // Long enough that something can happen between the record and its message.
-        publishWork: (message) =>
-          new Promise((resolve, reject) => {
-            given.host.clock.setTimer(given.host.random() * 1_500, () => {
-              publisher.publishWork(message).then(resolve, reject);
-            });
-          }),
-      }))(cluster, ports);
-      onStore((jobs) => ({
-        async *readBucket(partition) {
-          for await (const record of jobs.readBucket(partition)) {
-            yield record.state === 'QUEUED' ? { ...record, updatedAtMs: record.readyAtMs } : record;
-          }
+      const sentBy = ownersOf(cluster);
+      onPublisher((publisher) => ({
+        publishWork(message) {
+          const wait = `${message.jobId}.${message.attempt}`;
+          const first = sentBy.get(wait) ?? message.epoch;
+          sentBy.set(wait, first);
+          return first < message.epoch ? Promise.resolve() : publisher.publishWork(message);
         },
       }))(cluster, ports);
     },

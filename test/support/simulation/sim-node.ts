@@ -12,6 +12,7 @@ import type { JobCache } from '../../../src/application/ports/job-cache.ts';
 import type { RunPool } from '../../../src/application/ports/run-pool.ts';
 import type { Store } from '../../../src/application/ports/store.ts';
 import { createUseCases, type UseCases } from '../../../src/application/use-cases.ts';
+import type { WindowLimits } from '../../../src/actors/shard/flow/dispatch-windows.ts';
 import { DrainRequest } from '../../../src/compose/drain-request.ts';
 import type { NatsBus } from '../../../src/adapters/nats/connect-nats.ts';
 import { adminPath, type ClusterRoles, startClusterRoles } from '../../../src/compose/cluster-roles.ts';
@@ -48,6 +49,8 @@ export interface ClusterGround {
   readonly world: World;
   readonly config: Config;
   readonly shardCount: number;
+  /** Most jobs of a level of a queue that a shard has dispatched and that are not started. */
+  readonly window: number;
   readonly queue: Queue;
   readonly manifest: HandlerManifest;
   readonly data: StoreData;
@@ -67,6 +70,10 @@ export interface SimNodeOptions {
   readonly skewMs: number;
   /** Whether the node runs jobs. */
   readonly works: boolean;
+}
+
+function windowsOf(window: number): WindowLimits {
+  return { floor: { most: window, least: window }, outMax: Infinity, most: window };
 }
 
 const storeTimeoutMs = 2_000;
@@ -142,6 +149,7 @@ export class SimNode {
         shardCount: ground.shardCount,
         startedAtMs: clock.nowMs(),
         drainRequest: new DrainRequest(log),
+        windowLimits: windowsOf(ground.window),
         cache,
         handlersAreTold: false,
         ...(options.works && { pool: this.#ports.pool }),

@@ -190,6 +190,7 @@ function scenarioOf(random: Random, only: Scenario['kind'] | undefined): Scenari
     shards: 2 + Math.floor(random() * 2),
     threads: 2,
     backlogMax: random() < 0.2 ? 6 : 200,
+    window: random() < 0.5 ? 2 : 32,
     ...(random() < 0.3 && { flow: flowOf(random) }),
   };
   const actEveryMs = 150 + random() * 500;

@@ -1,15 +1,14 @@
 /**
  * Brings to JetStream what the store knows: every event, and a WORK message for each waiting job when its limiter lets
- * it go. The watermark says what is surely there, so that the next owner repeats little. The record in the store is the
- * truth. What JetStream may have lost is published again, and a slow check that never ends looks up whether each
+ * it go. The watermark says which events are surely there, so that the next owner repeats few. The record in the store
+ * is the truth. What JetStream may have lost is published again, and a slow check that never ends looks up whether each
  * message is there at all.
  */
 import { jobEventOf } from '../../../application/jobs/job-events.ts';
-import type { WorkMessage } from '../../../application/ports/bus.ts';
 import type { ClaimItem } from '../../../application/ports/shard-protocol.ts';
 import type { Watermark } from '../../../application/ports/job-store.ts';
 import { TroupeError } from '../../../domain/errors.ts';
-import { type JobRecord, queuedAtMs } from '../../../domain/job.ts';
+import type { JobRecord } from '../../../domain/job.ts';
 import { bucketOf } from '../../../domain/job-id.ts';
 import type { ActorContext } from '../../../kernel/index.ts';
 import type { JobEntry, JobTable } from '../table/job-table.ts';
@@ -21,7 +20,7 @@ import type { ShardServices } from '../shard-services.ts';
 import type { OutboxTask } from './unsynced.ts';
 import type { LookTurn } from './work-looks.ts';
 import { WorkCheck } from './work-check.ts';
-import { isLatestMessage, type WorkMessages } from './work-messages.ts';
+import type { WorkMessages } from './work-messages.ts';
 import { WatermarkStore, watermarkMarginMs } from './watermark-store.ts';
 
 export interface DispatcherParts {
@@ -114,18 +113,8 @@ export class Dispatcher {
     }
   }
 
-  /**
-   * Called when all jobs of the recovery are in the table, because a limiter counts the running ones. A held job may
-   * have a message out as well.
-   */
-  restoreWork(watermark: Watermark | undefined): void {
-    const known = watermark !== undefined && watermark.streams === this.#parts.services.publisher.streams();
-    const fromMs = known ? watermark.dispatchedThroughMs - watermarkMarginMs : 0;
-    for (const entry of this.#parts.table.entries()) {
-      const { current } = entry;
-      const isFree = this.#parts.limiters.restored(entry) === 'free';
-      if (isFree && current.state === 'QUEUED' && queuedAtMs(current) >= fromMs) this.#parts.work.add(entry);
-    }
+  /** Called when all jobs of the recovery are in the table. */
+  restoreWork(): void {
     this.#parts.limiters.begin();
     this.#parts.outbox.pump();
   }
@@ -161,9 +150,8 @@ export class Dispatcher {
   sendAllAgain(): void {
     const isSentAnew = this.#parts.outbox.takeWiped();
     if (isSentAnew === undefined) return;
-    for (const entry of this.#parts.table.entries()) {
-      if (!isWaiting(entry) || isSentAnew(entry.current.id)) continue;
-      if (this.#parts.limiters.standingOf(entry) === 'out') this.#parts.work.add(entry);
+    for (const { jobs } of this.#parts.limiters.out()) {
+      for (const entry of jobs) if (!isSentAnew(entry.current.id)) this.#parts.work.add(entry);
     }
     this.#parts.outbox.pump();
   }
@@ -172,13 +160,8 @@ export class Dispatcher {
    * Whether a node claims with the latest WORK message of this owner. If so, no other message of the job is out. A node
    * of an earlier version does not say which message it has, so that one is taken to be the latest.
    */
-  claimsByLatestMessage(entry: JobEntry, { epoch, again }: Pick<ClaimItem, 'epoch' | 'again'>): boolean {
-    return epoch === this.#parts.epoch && (again === undefined || isLatestMessage(entry, again));
-  }
-
-  /** A node brought the WORK message of a job that is held. */
-  acknowledgeHeld(ackTo: string): void {
-    this.#watermark.acknowledgeOnceSaved(ackTo);
+  claimsByLatestMessage({ message }: JobEntry, { epoch, again }: Pick<ClaimItem, 'epoch' | 'again'>): boolean {
+    return epoch === this.#parts.epoch && (again === undefined || again === message);
   }
 
   tick(nowMs: number): void {
@@ -206,7 +189,6 @@ export class Dispatcher {
 }
 
 export interface OutboxParts extends Pick<DispatcherParts, 'services' | 'context' | 'table'> {
-  readonly standingOf: QueueLimiters['standingOf'];
   /** Called for each fact that JetStream has confirmed. */
   readonly onPublished: () => void;
   /** Called when a bucket has nothing left to publish. */
@@ -214,37 +196,19 @@ export interface OutboxParts extends Pick<DispatcherParts, 'services' | 'context
 }
 
 export function createOutbox(parts: OutboxParts): Outbox {
-  const { services, context, table, standingOf, onPublished, onIdleBucket } = parts;
+  const { services, context, table, onPublished, onIdleBucket } = parts;
   const { publisher, limits } = services;
   return new Outbox({
     publisher,
     clock: context.clock,
-    windowMax: limits.outboxWindowMax,
     random: context.random,
+    windowMax: limits.outboxWindowMax,
     syncMs: limits.brokerSyncMs,
     unsyncedMax: limits.unsyncedMax,
-    isWanted: (message) => {
-      const entry = table.get(message.jobId);
-      return entry !== undefined && isWanted(entry, message) && standingOf(entry) === 'out';
-    },
+    // A job whose message was used up, or replaced by a later one, does not wait for it any more. Nor does a job about
+    // which something was decided since, even if the store does not know that yet.
+    isWanted: ({ jobId, again }) => again !== undefined && table.get(jobId)?.message === again,
     onPublished,
     onIdleBucket,
   });
-}
-
-/**
- * Whether the job still waits for this message. A message that was sent again has a successor, which replaces it. A
- * message of a job that is held again was used up by a claim that found no room; the job gets another one when its turn
- * comes.
- */
-function isWanted(entry: JobEntry, { attempt, again = 0 }: WorkMessage): boolean {
-  return isLatestMessage(entry, again) && isWaiting(entry) && entry.current.attempt === attempt;
-}
-
-/**
- * Whether the job waits, according to the store and to the last decision. If it was decided that the job no longer
- * waits, or that it waits anew, it gets its next message once that is durable.
- */
-function isWaiting({ current, durable }: JobEntry): boolean {
-  return durable?.state === 'QUEUED' && durable.seq === current.seq;
 }

@@ -1,8 +1,8 @@
 /**
  * Compares the records with the WORK stream, slowly and without end. It looks at jobs that have waited for a while
  * although a WORK message should be out for them. If the message is gone (because of a purge, a stream restored to an
- * older state, or a fault of ours), the job is sent again. The table alone decides who waits, and the stream alone
- * shows what is there.
+ * older state, or a fault of ours), the job is sent again. The limiters alone decide whose message is out, and the
+ * stream alone shows what is there. Jobs that are held cost nothing here.
  *
  * A route delivers its messages in the order of their positions and keeps each until it is acknowledged. So a message
  * is surely gone when its route is empty, or begins after the last position that the message can have. That position is
@@ -38,7 +38,7 @@ export interface WorkCheckParts {
   readonly publisher: Pick<Publisher, 'workStanding'>;
   readonly looks: WorkLooks;
   readonly table: JobTable;
-  readonly limiters: Pick<QueueLimiters, 'standingOf' | 'ready'>;
+  readonly limiters: Pick<QueueLimiters, 'out'>;
   readonly nowMs: () => number;
   readonly outbox: Pick<Outbox, 'isToSend'>;
   readonly work: Pick<WorkMessages, 'add' | 'send'>;
@@ -49,8 +49,7 @@ export interface WorkCheckParts {
 /** A job as it was when it was looked at. If it has changed since, the result of the look does not apply to it. */
 interface Suspect {
   readonly entry: JobEntry;
-  readonly dispatches: number;
-  readonly seq: number;
+  readonly message: number | undefined;
 }
 
 /** Jobs whose messages lie in the same two routes: the shared route of their level and the route of their handler. */
@@ -67,7 +66,7 @@ export class WorkCheck {
 
   constructor(parts: WorkCheckParts) {
     this.#parts = parts;
-    this.#walk = new WorkWalk(parts.table.queues, parts.context.clock.monotonicMs());
+    this.#walk = new WorkWalk(parts.limiters, parts.context.clock.monotonicMs());
   }
 
   /** Call this every second. */
@@ -111,7 +110,7 @@ export class WorkCheck {
     // The turn was abandoned in the meantime.
     if (this.#turn !== turn) return;
     const { context, publisher, looks } = this.#parts;
-    const groups = this.#walk.next(context.clock.monotonicMs(), this.#saidToBeOut()).map(suspectsOf);
+    const groups = this.#walk.next(context.clock.monotonicMs(), this.#mayBeLost()).map(suspectsOf);
     if (groups.length === 0) {
       this.#over(turn);
       return;
@@ -129,18 +128,10 @@ export class WorkCheck {
     });
   }
 
-  #saidToBeOut(): (entry: JobEntry) => boolean {
-    const { limiters, outbox, nowMs } = this.#parts;
+  #mayBeLost(): (entry: JobEntry) => boolean {
+    const { outbox, nowMs } = this.#parts;
     const untilMs = nowMs() - waitsSinceMs;
-    return (entry) => {
-      const { current } = entry;
-      if (current.state !== 'QUEUED' || entry.durable !== current || queuedAtMs(current) > untilMs) return false;
-      if (outbox.isToSend(current.id)) return false;
-      const standing = limiters.standingOf(entry);
-      // The limiter does not know the job. From now on it holds the job and dispatches it when its turn comes.
-      if (standing === 'unknown') limiters.ready(entry);
-      return standing === 'out';
-    };
+    return ({ current }) => queuedAtMs(current) <= untilMs && !outbox.isToSend(current.id);
   }
 
   #judge(groups: readonly Suspects[], { last, firsts }: WorkStanding): void {
@@ -150,8 +141,8 @@ export class WorkCheck {
       const ofLevel = lost.get(levelQueue) ?? [];
       lost.set(levelQueue, ofLevel);
       for (const suspect of jobs) {
-        if (!this.#isUnchanged(suspect)) continue;
-        const { entry } = suspect;
+        const { entry, message } = suspect;
+        if (message === undefined || entry.message !== message) continue;
         if (isLost(entry, { last, shared, handler })) ofLevel.push(entry);
       }
     }
@@ -174,13 +165,6 @@ export class WorkCheck {
     if (sent.size === 0) return;
     this.#parts.onLost(sent.size);
     this.#parts.work.send();
-  }
-
-  #isUnchanged({ entry, dispatches, seq }: Suspect): boolean {
-    const { table, limiters } = this.#parts;
-    if (table.get(entry.current.id) !== entry) return false;
-    if (entry.dispatches !== dispatches || entry.current.seq !== seq) return false;
-    return entry.current.state === 'QUEUED' && limiters.standingOf(entry) === 'out';
   }
 }
 
@@ -210,6 +194,6 @@ function suspectsOf({ levelQueue, jobs }: WorkGroup): Suspects {
   return {
     levelQueue,
     routes: [main, { ...main, need: needOf(first.current.spec) }],
-    jobs: jobs.map((entry) => ({ entry, dispatches: entry.dispatches, seq: entry.current.seq })),
+    jobs: jobs.map((entry) => ({ entry, message: entry.message })),
   };
 }

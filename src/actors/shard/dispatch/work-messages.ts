@@ -1,4 +1,7 @@
-/** Makes the WORK message of a waiting job and hands it to the outbox. */
+/**
+ * Makes the WORK message of a waiting job and hands it to the outbox. Each message has a number of its own among those
+ * of this owner, so JetStream takes none for another one, whatever the shard still remembers of the job.
+ */
 import type { WorkMessage } from '../../../application/ports/bus.ts';
 import { needOf } from '../../../domain/handler-need.ts';
 import { queuedAtMs } from '../../../domain/job.ts';
@@ -16,26 +19,29 @@ export interface WorkMessagesParts {
 
 export class WorkMessages {
   readonly #parts: WorkMessagesParts;
+  #numbers = 0;
 
   constructor(parts: WorkMessagesParts) {
     this.#parts = parts;
   }
 
-  /** Adds the message of a job that waits according to the store. It leaves with the next `send`. */
+  /**
+   * Adds the message of a job that waits, according to the store too. It leaves with the next `send`, and replaces the
+   * one that was out.
+   */
   add(entry: JobEntry): void {
-    const { durable: record } = entry;
-    if (record === undefined) return;
+    const { current: record } = entry;
     const { epoch, outbox, services } = this.#parts;
     const { tenant, queue, priority: level } = record.spec;
     const need = needOf(record.spec);
     const route = services.everyNodeHas(need) ? 'shared' : 'handler';
-    entry.dispatches += 1;
+    this.#numbers += 1;
+    entry.message = this.#numbers;
     entry.sentThrough = Infinity;
     entry.hasLeftShared = route === 'handler';
     const { id: jobId, attempt } = record;
-    const again = entry.dispatches > 1 ? { again: entry.dispatches - 1 } : {};
     const address = { tenant, queue, ...given({ level }) };
-    const message: WorkMessage = { ...address, ...again, jobId, attempt, epoch, need, route };
+    const message: WorkMessage = { ...address, jobId, attempt, epoch, again: this.#numbers, need, route };
     outbox.addWork(message, queuedAtMs(record), bucketOf(jobId));
   }
 
@@ -43,9 +49,4 @@ export class WorkMessages {
   send(): void {
     this.#parts.outbox.pump();
   }
-}
-
-/** Whether a message is the latest that this owner has sent for the job. Only the latest one counts. */
-export function isLatestMessage({ dispatches }: JobEntry, again: number): boolean {
-  return again === dispatches - 1;
 }

@@ -1,6 +1,6 @@
 /**
  * Chooses the jobs that a look at the WORK stream asks about. Tenants take turns, and so do the queues of each tenant,
- * so that no backlog keeps the others waiting. A level queue is one level of a queue; in it, the job that became QUEUED
+ * so that no backlog keeps the others waiting. A level queue is one level of a queue; in it, the job that was dispatched
  * first comes first. Jobs that a look could not settle come first in the next look at their level queue.
  *
  * A look reads at most `entriesMax` jobs, and `turnMax` of a level queue before the next one has its turn. It asks
@@ -8,9 +8,9 @@
  * the next look continues with the others.
  */
 import { inTurns } from '../../../domain/in-turns.ts';
-import type { JobId } from '../../../domain/job-id.ts';
 import type { JobEntry } from '../table/job-table.ts';
-import type { NeedTally, QueueIndex, QueueIndexes } from '../table/queue-index.ts';
+import type { QueueLimiters } from '../flow/queue-limiters.ts';
+import type { NeedTally } from '../table/queue-index.ts';
 
 /** The wait between two walks through a level queue. */
 const walkEveryMs = 5_000;
@@ -20,7 +20,7 @@ const turnMax = 500;
 const groupsMax = 32;
 const levelGroupsMax = 4;
 
-type LevelJobs = ReadonlyMap<JobId, JobEntry>;
+type LevelJobs = ReadonlySet<JobEntry>;
 
 export class LevelQueue {
   readonly tenant: string;
@@ -113,14 +113,14 @@ function saysLevel({ current }: JobEntry): 'said' | 'unsaid' {
 }
 
 export class WorkWalk {
-  readonly #queues: Pick<QueueIndexes, 'all'>;
+  readonly #limiters: Pick<QueueLimiters, 'out'>;
   readonly #levelQueues = new WeakMap<LevelJobs, LevelQueue>();
   readonly #beginsMs: number;
   #tenantLookedAt = new Map<string, number>();
   #looks = 0;
 
-  constructor(queues: Pick<QueueIndexes, 'all'>, nowMs: number) {
-    this.#queues = queues;
+  constructor(limiters: Pick<QueueLimiters, 'out'>, nowMs: number) {
+    this.#limiters = limiters;
     this.#beginsMs = nowMs + walkEveryMs;
   }
 
@@ -199,12 +199,10 @@ export class WorkWalk {
   }
 
   *#all(): Generator<LevelQueue> {
-    for (const index of this.#queues.all()) {
-      for (const jobs of index.waiting) if (jobs.size > 0) yield this.#levelQueueOf(index, jobs);
-    }
+    for (const { tenant, jobs } of this.#limiters.out()) if (jobs.size > 0) yield this.#levelQueueOf(tenant, jobs);
   }
 
-  #levelQueueOf({ tenant }: QueueIndex, jobs: LevelJobs): LevelQueue {
+  #levelQueueOf(tenant: string, jobs: LevelJobs): LevelQueue {
     const present = this.#levelQueues.get(jobs);
     if (present !== undefined) return present;
     const levelQueue = new LevelQueue(tenant, jobs, this.#beginsMs);

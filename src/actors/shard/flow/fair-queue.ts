@@ -1,12 +1,12 @@
 /**
- * The held jobs of one queue in a shard, with a line for each level and fairness key. Weights decide whose turn it is.
- * A job that has already left in another way (claimed, cancelled) is skipped when it comes to the front. A turn that
- * could not be used costs its key nothing.
+ * The held jobs of one queue in a shard, with a line for each level and fairness key. Weights decide whose turn it is:
+ * first among the levels, then among the keys of a level. A job that has already left in another way (claimed,
+ * cancelled) is skipped when it comes to the front. A turn that could not be used costs its key nothing.
  */
 import { FairOrder, type FairShare } from '../../../domain/fair-order.ts';
 import type { JobRecord } from '../../../domain/job.ts';
 import { ownValue } from '../../../domain/own-value.ts';
-import { defaultPriority, priorityAgeingMs, priorityWeights } from '../../../domain/priority.ts';
+import { defaultPriority, type Priority, priorityAgeingMs, priorityWeights } from '../../../domain/priority.ts';
 import type { JobEntry } from '../table/job-table.ts';
 
 /** Lines of a queue in a shard. Further fairness keys share one line per level. */
@@ -17,16 +17,29 @@ const goneMax = 1_024;
 const comparedMax = 64;
 
 interface Line {
-  readonly name: string;
-  readonly path: readonly FairShare[];
+  readonly level: Level;
+  readonly key: string;
+  readonly share: readonly [FairShare];
+  /** Takes the line out of the order of its level. */
+  leave: () => void;
   jobs: JobEntry[];
   head: number;
 }
 
+interface Level {
+  readonly priority: Priority;
+  readonly share: readonly [FairShare];
+  /** Takes the level out of the order of the queue. */
+  leave: () => void;
+  readonly order: FairOrder<Line>;
+  readonly lines: Map<string, Line>;
+}
+
 export class FairQueue {
-  readonly #order: FairOrder<Line>;
-  readonly #lines = new Map<string, { readonly line: Line; readonly leave: () => void }>();
+  readonly #order: FairOrder<Level>;
+  readonly #levels = new Map<Priority, Level>();
   readonly #isHeld: (entry: JobEntry) => boolean;
+  #lines = 0;
   #weights: Readonly<Record<string, number>> = {};
 
   constructor(isHeld: (entry: JobEntry) => boolean, monotonicMs: () => number) {
@@ -65,13 +78,7 @@ export class FairQueue {
 
   /** Puts many jobs back, in the order in which they were taken out. */
   putAllBack(entries: Iterable<JobEntry>): void {
-    const back = new Map<Line, JobEntry[]>();
-    for (const entry of entries) {
-      const line = this.#lineOf(entry.current);
-      const ofLine = back.get(line);
-      if (ofLine === undefined) back.set(line, [entry]);
-      else ofLine.push(entry);
-    }
+    const back = Map.groupBy(entries, ({ current }) => this.#lineOf(current));
     for (const [line, jobs] of back) {
       line.jobs = [...jobs, ...line.jobs.slice(line.head)];
       line.head = 0;
@@ -79,24 +86,39 @@ export class FairQueue {
   }
 
   /**
-   * Takes out the job whose turn it is. `use` returns whether the turn is charged to its key. Returns false when no job
-   * is held.
+   * Takes out the job whose turn it is, of the levels that have room. `use` returns whether the turn is charged to its
+   * key. Returns false when these levels have no held job.
    */
-  shift(use: (entry: JobEntry) => boolean): boolean {
-    let entry: JobEntry | undefined;
-    const line = this.#order.next((one) => (entry = this.#first(one)) !== undefined);
-    if (line === undefined || entry === undefined) {
-      for (const { line: empty } of this.#lines.values()) this.#drop(empty);
+  shift(hasRoom: (level: Priority) => boolean, use: (entry: JobEntry) => boolean): boolean {
+    let found: { readonly line: Line; readonly entry: JobEntry } | undefined;
+    const level = this.#order.next((one) => hasRoom(one.priority) && (found = this.#firstOf(one)) !== undefined);
+    if (level === undefined || found === undefined) {
+      this.#dropEmptyLevels();
       return false;
     }
+    const { line, entry } = found;
     line.head += 1;
-    if (use(entry)) this.#order.served(line.path, 1);
-    if (line.head >= goneMax) {
+    if (use(entry)) {
+      this.#order.served(level.share, 1);
+      level.order.served(line.share, 1);
+    }
+    if (line.head === line.jobs.length) {
+      this.#drop(line);
+      this.#dropEmptyLevels();
+    } else if (line.head >= goneMax && 2 * line.head >= line.jobs.length) {
       line.jobs = line.jobs.slice(line.head);
       line.head = 0;
     }
-    if (line.head === line.jobs.length) this.#drop(line);
     return true;
+  }
+
+  /** The line whose turn it is in a level, and its first job. Lines without a held job are dropped. */
+  #firstOf(level: Level): { readonly line: Line; readonly entry: JobEntry } | undefined {
+    let entry: JobEntry | undefined;
+    const line = level.order.next((one) => (entry = this.#first(one)) !== undefined);
+    if (line !== undefined && entry !== undefined) return { line, entry };
+    for (const empty of level.lines.values()) this.#drop(empty);
+    return undefined;
   }
 
   #first(line: Line): JobEntry | undefined {
@@ -108,28 +130,41 @@ export class FairQueue {
   }
 
   #lineOf({ spec }: JobRecord): Line {
-    const level = spec.priority ?? defaultPriority;
+    const level = this.#levelOf(spec.priority ?? defaultPriority);
     const own = spec.fairnessKey ?? '';
-    const key = this.#lines.size < linesMax || this.#lines.has(lineName(level, own)) ? own : '';
-    const name = lineName(level, key);
-    const present = this.#lines.get(name);
-    if (present !== undefined) return present.line;
-    const shares = [
-      { name: String(level), weight: priorityWeights[level], ages: true },
-      { name: key, weight: ownValue(this.#weights, key) ?? 1 },
-    ];
-    const line: Line = { name, path: shares, jobs: [], head: 0 };
-    this.#lines.set(name, { line, leave: this.#order.add(shares, line) });
-    this.#order.waits(shares);
+    const key = this.#lines < linesMax || level.lines.has(own) ? own : '';
+    const present = level.lines.get(key);
+    if (present !== undefined) return present;
+    const share = [{ name: key, weight: ownValue(this.#weights, key) ?? 1 }] as const;
+    const line: Line = { level, key, share, jobs: [], head: 0, leave: () => undefined };
+    line.leave = level.order.add(share, line);
+    level.lines.set(key, line);
+    this.#lines += 1;
     return line;
   }
 
-  #drop({ name }: Line): void {
-    this.#lines.get(name)?.leave();
-    this.#lines.delete(name);
+  #levelOf(priority: Priority): Level {
+    const present = this.#levels.get(priority);
+    if (present !== undefined) return present;
+    const share = [{ name: String(priority), weight: priorityWeights[priority], ages: true }] as const;
+    const level: Level = { priority, share, order: new FairOrder(), lines: new Map(), leave: () => undefined };
+    level.leave = this.#order.add(share, level);
+    this.#levels.set(priority, level);
+    this.#order.waits(share);
+    return level;
   }
-}
 
-function lineName(level: number, key: string): string {
-  return `${level}/${key}`;
+  #drop({ level, key, leave }: Line): void {
+    leave();
+    if (level.lines.delete(key)) this.#lines -= 1;
+  }
+
+  /** Not while the order of the levels is being read. */
+  #dropEmptyLevels(): void {
+    for (const [priority, { lines, leave }] of this.#levels) {
+      if (lines.size > 0) continue;
+      leave();
+      this.#levels.delete(priority);
+    }
+  }
 }

@@ -1,39 +1,36 @@
 /**
- * Holds the jobs of one queue in this shard back while the queue is paused, while its limits or those of a concurrency
- * key are reached, or while enough of its jobs are dispatched. It dispatches jobs in fair order, as many as may run.
+ * Decides which jobs of one queue in this shard have a WORK message out. It holds jobs back while enough jobs of their
+ * level are dispatched, while the queue is paused, and while its limits or those of a concurrency key are reached. It
+ * dispatches jobs in fair order, as many as may run.
  *
- * A waiting job is either `held` (its turn has not come) or `dispatched` (a WORK message is out for it, and it counts
- * as running). A held job waits in its line. It is `key-blocked` while its key has no room, and it stands aside while
- * no live node has its handler: see `UnservedJobs`. `UnservedJobs` also knows which held jobs have a message out; those
+ * A waiting job is either `held` (its turn has not come) or `sent` (a WORK message is out for it, and it counts as
+ * running). A held job waits in its line. It is `key-blocked` while its key has no room, and it stands aside while no
+ * live node has its handler: see `UnservedJobs`. `UnservedJobs` also knows which held jobs have a message out; those
  * get no second message when their turn comes. Which jobs are held is kept in memory only. The store knows them as
  * QUEUED, and a new owner holds all of them again.
  */
 import type { HeldBy } from '../../../application/ports/shard-protocol.ts';
-import { type FlowRule, isPlain } from '../../../domain/flow-rule.ts';
+import type { FlowRule } from '../../../domain/flow-rule.ts';
 import type { HandlerNeed } from '../../../domain/handler-need.ts';
-import { type JobRecord, queuedAtMs } from '../../../domain/job.ts';
-import type { JobId } from '../../../domain/job-id.ts';
-import { LocalQuota, type LocalQuotaParts } from './local-quota.ts';
+import type { JobRecord } from '../../../domain/job.ts';
+import { defaultPriority, type Priority } from '../../../domain/priority.ts';
+import type { LocalQuotaParts } from './local-quota.ts';
 import { ConcurrencyKeys, type KeyState } from './concurrency-keys.ts';
-import { InstantsOf } from '../dispatch/earliest-instant.ts';
+import type { DispatchWindows } from './dispatch-windows.ts';
 import type { WorkMessages } from '../dispatch/work-messages.ts';
 import { FairQueue } from './fair-queue.ts';
+import { LevelWindows } from './level-windows.ts';
 import type { JobEntry } from '../table/job-table.ts';
 import type { NeedTally, QueueIndex } from '../table/queue-index.ts';
+import { QueueQuota } from './queue-quota.ts';
 import { UnservedJobs } from './unserved-jobs.ts';
-
-/**
- * How many jobs may be dispatched and not started: as many as start in a quarter of a second, and at least
- * `dispatchedLeast`.
- */
-const dispatchedLeast = 32;
-const dispatchedForMs = 250;
 
 export interface LimiterParts {
   readonly index: QueueIndex;
   readonly nowMs: () => number;
   readonly monotonicMs: () => number;
   readonly work: Pick<WorkMessages, 'add' | 'send'>;
+  readonly windows: DispatchWindows;
   readonly ask: LocalQuotaParts['ask'];
   /** Whether any live node has the handler. */
   readonly isServed: (need: HandlerNeed) => boolean;
@@ -45,46 +42,45 @@ type Turn = 'dispatched' | 'was out' | 'probe' | 'waits';
 export class QueueLimiter {
   readonly #parts: LimiterParts;
   readonly #queue: FairQueue;
-  readonly #held = new Map<JobId, JobEntry>();
-  /** Held jobs that have no message out, with the time at which each became QUEUED. */
-  readonly #undispatched = new InstantsOf<JobEntry>();
-  readonly #dispatched = new Map<JobId, JobEntry>();
+  /** The jobs with a WORK message out. */
+  readonly windows: LevelWindows;
   readonly #unserved = new UnservedJobs();
   readonly #keys: ConcurrencyKeys;
-  readonly #quota: LocalQuota;
-  /** Whether jobs with a concurrency or fairness key have come. */
-  #isKeyed = false;
+  readonly #quota: QueueQuota;
+  #held = 0;
   /** Undefined while the rule is not known yet. Then no job goes. */
   #rule: FlowRule | undefined;
 
   constructor(parts: LimiterParts, rule: FlowRule | undefined) {
     this.#parts = parts;
-    this.#queue = new FairQueue((entry) => this.#held.get(entry.current.id) === entry, parts.monotonicMs);
+    this.#queue = new FairQueue(({ standing }) => standing === 'held', parts.monotonicMs);
+    this.windows = new LevelWindows(parts.windows);
     const { index, ask, monotonicMs } = parts;
-    const changed = (): void => {
-      this.pump();
-    };
-    const unblock = (entry: JobEntry): void => {
-      this.#queue.putBack(entry);
-    };
+    const changed = (): void => this.pump();
+    const unblock = (entry: JobEntry): void => this.#queue.putBack(entry);
     this.#keys = new ConcurrencyKeys({ index, ask, monotonicMs, unblock, changed });
-    const { tenant, queue } = index;
-    this.#quota = new LocalQuota({
-      limit: { tenant, queue },
-      demand: () => ({ using: this.#using, waiting: this.#isLimited ? this.#waiting : 0 }),
-      ask,
-      changed,
-    });
-    this.setRule(rule);
+    const { windows } = this;
+    this.#quota = new QueueQuota({ index, windows, monotonicMs, waiting: () => this.#waiting, ask, changed });
+    this.#applyRule(rule);
   }
 
   setRule(rule: FlowRule | undefined): void {
-    this.#rule = rule;
-    this.#queue.setWeights(rule?.fairnessWeights ?? {});
-    // What was granted under the former rule has to be asked for again.
-    this.#quota.revoke();
-    this.#keys.revoke();
+    const wasLimited = this.#quota.isLimited;
+    this.#applyRule(rule);
+    if (this.#quota.isLimited && !wasLimited) this.#recall();
     this.pump();
+  }
+
+  /** The job waits, and the store knows it. Its message is added at once if no job has to wait before it. */
+  ready(entry: JobEntry): void {
+    if (!this.#mayGoAtOnce(entry)) {
+      this.hold(entry);
+      this.pump();
+      return;
+    }
+    entry.standing = 'sent';
+    this.windows.send(entry);
+    this.#dispatch(entry);
   }
 
   /**
@@ -93,29 +89,17 @@ export class QueueLimiter {
    * present one. The job comes here again once its present record is durable.
    */
   hold(entry: JobEntry, at: 'front' | 'back' = 'back'): void {
-    const { id, state } = entry.current;
-    if (state !== 'QUEUED' || entry.durable !== entry.current) return;
-    if (this.#held.has(id) || this.#dispatched.has(id)) return;
-    this.#held.set(id, entry);
-    this.#undispatched.set(entry, queuedAtMs(entry.current));
-    this.#isKeyed ||= hasKey(entry.current);
+    if (entry.current.state !== 'QUEUED' || entry.durable !== entry.current || entry.standing !== 'none') return;
+    entry.standing = 'held';
+    this.#held += 1;
     const key = this.#keys.of(entry.current);
     if (key !== undefined) key.held += 1;
     if (at === 'front') this.#queue.putBack(entry);
     else this.#queue.push(entry);
   }
 
-  /** Holds a job whose message was sent before there was a limiter. When its turn comes, that message is used. */
-  holdUnroutable(entry: JobEntry): void {
-    this.hold(entry);
-    if (!this.#held.has(entry.current.id)) return;
-    this.#unserved.setUnroutable(entry);
-    this.#undispatched.delete(entry);
-  }
-
   /** Counts a job that was running when this shard was recovered. */
   restoreRunning({ current }: JobEntry): void {
-    this.#isKeyed ||= hasKey(current);
     const key = this.#keys.of(current);
     if (key !== undefined) key.running += 1;
   }
@@ -136,24 +120,33 @@ export class QueueLimiter {
 
   /** Dispatches as many jobs as there is room for. */
   pump(): void {
-    let room = this.#room();
+    if (this.#held === 0 || this.#rule === undefined || this.#rule.paused === true) return;
+    let room = this.#quota.room();
+    const size = this.#windowSize;
+    const hasRoom = (level: Priority): boolean => this.windows.hasRoom(level, size);
     const use = (entry: JobEntry): boolean => {
       const turn = this.#turn(entry);
       if (turn === 'dispatched' || turn === 'was out') room -= 1;
       return turn === 'dispatched' || turn === 'probe';
     };
-    while (room > 0 && this.#held.size > 0 && this.#queue.shift(use));
+    while (room > 0 && this.#held > 0 && this.#queue.shift(hasRoom, use));
+    this.#parts.work.send();
   }
 
   /**
-   * A node claims the job. `false` means that the job is held; the message of that node is then used up. If it was the
-   * latest message of this owner, another one is sent when the job's turn comes. Otherwise the latest one is still on
-   * its way to a node.
+   * A node claims the job with a message. `later`: the store does not know yet that the job waits. `drop`: the job
+   * gets another message when its turn comes, or its latest one is still on its way to a node.
    */
-  mayStart(entry: JobEntry, isLatestMessage: boolean): boolean {
-    const may = this.#mayStart(entry);
-    if (!may && isLatestMessage) this.#takeBack(entry);
-    return may;
+  claim(entry: JobEntry, isLatestMessage: boolean): 'start' | 'later' | 'drop' {
+    if (entry.durable !== entry.current) return 'later';
+    if (entry.standing === 'none') {
+      this.hold(entry);
+      this.pump();
+      return 'later';
+    }
+    if (this.#mayStart(entry)) return 'start';
+    if (isLatestMessage && entry.message !== undefined) this.#takeBack(entry);
+    return 'drop';
   }
 
   /** Finds out which handlers have come or gone, and dispatches what may go now. */
@@ -167,27 +160,19 @@ export class QueueLimiter {
     this.#keys.sweep();
   }
 
-  /** A queue needs a limiter only if it has a rule, or jobs with keys. */
-  get isNeeded(): boolean {
-    return this.#isKeyed || this.#rule === undefined || !isPlain(this.#rule);
-  }
-
-  /** Empties a limiter that is no longer needed. Returns the held jobs that have no message out. */
-  dissolve(): readonly JobEntry[] {
-    const untold = [...this.#undispatched.keys()];
-    this.#held.clear();
-    this.#undispatched.clear();
-    return untold;
+  /** Whether there are limits with a home, which has to be asked. */
+  get asksHomes(): boolean {
+    return this.#quota.isLimited || this.#keys.size > 0;
   }
 
   /** When `ask` has to be called. */
   askDueMs(): number {
-    return Math.min(this.#isLimited ? this.#quota.dueMs() : Infinity, this.#keys.dueMs());
+    return Math.min(this.#quota.dueMs(), this.#keys.dueMs());
   }
 
   ask(): void {
     const nowMs = this.#parts.monotonicMs();
-    if (this.#isLimited) this.#quota.askIfDue(nowMs);
+    this.#quota.askIfDue(nowMs);
     this.#keys.askIfDue(nowMs);
   }
 
@@ -200,9 +185,9 @@ export class QueueLimiter {
     isOfHome: (key?: string) => boolean,
     homeEpoch: number,
   ): Generator<{ readonly key?: string; readonly using: number }> {
-    if (isOfHome()) {
+    if (this.#quota.isLimited && isOfHome()) {
       this.#quota.revoke(homeEpoch);
-      yield { using: this.#using };
+      yield { using: this.#quota.using };
     }
     for (const [key, { running, dispatched, quota }] of this.#keys.entries()) {
       if (!isOfHome(key)) continue;
@@ -211,21 +196,12 @@ export class QueueLimiter {
     }
   }
 
-  /** `out`: a WORK message was sent for the job. `unknown`: the limiter does not know the job. */
-  standingOf(entry: JobEntry): 'held' | 'out' | 'unknown' {
-    const { id } = entry.current;
-    if (this.#dispatched.has(id) || this.#unserved.isUnroutable(entry)) return 'out';
-    return this.#held.has(id) ? 'held' : 'unknown';
-  }
-
   /** What holds the job back. Undefined: only the jobs before it. */
   heldBy(entry: JobEntry): HeldBy | undefined {
     if (this.#rule?.paused === true) return 'pause';
-    if (!this.#held.has(entry.current.id) || this.#unserved.isAside(entry)) return undefined;
+    if (entry.standing !== 'held' || this.#unserved.isAside(entry)) return undefined;
     const key = this.#keys.of(entry.current);
-    if (key?.blocked.has(entry) === true) return 'key';
-    if (!this.#isLimited || this.#limitRoom() > 0) return undefined;
-    return this.#quota.lacksStarts({ using: this.#using, dispatched: this.#dispatched.size }) ? 'rate' : 'running';
+    return key?.blocked.has(entry) === true ? 'key' : this.#quota.heldBy;
   }
 
   /** Jobs that had their turn while their concurrency key had no room. */
@@ -233,50 +209,46 @@ export class QueueLimiter {
     return this.#keys.blocked;
   }
 
-  /** When the oldest held job without a message became QUEUED. Infinity if there is none. */
+  /** No held job became QUEUED before this instant. Infinity if none is held. */
   oldestHeldAtMs(): number {
-    return this.#undispatched.earliestAtMs;
+    return this.#held === 0 ? Infinity : (this.#parts.index.oldestReadyAtMs ?? Infinity);
   }
 
   get isIdle(): boolean {
-    const { size } = this.#keys;
-    return (
-      this.#held.size + this.#dispatched.size + size === 0 &&
-      this.#parts.index.isIdle &&
-      (!this.#isLimited || this.#quota.isIdle)
-    );
+    return this.#held + this.windows.sent + this.#keys.size === 0 && this.#parts.index.isIdle && this.#quota.isIdle;
   }
 
-  #mayStart({ current }: JobEntry): boolean {
+  #applyRule(rule: FlowRule | undefined): void {
+    this.#rule = rule;
+    this.#queue.setWeights(rule?.fairnessWeights ?? {});
+    this.#quota.setRule(rule);
+    this.#keys.revoke();
+  }
+
+  /** The usual case of a queue without limits whose jobs start faster than they come. */
+  #mayGoAtOnce({ current: { spec }, durable, current, standing, queueRef: { tally } }: JobEntry): boolean {
+    if (this.#held > 0 || this.#rule === undefined || this.#rule.paused === true || this.#quota.isLimited) return false;
+    if (current.state !== 'QUEUED' || durable !== current || standing !== 'none') return false;
+    if (spec.concurrencyKey !== undefined || !this.#parts.isServed(tally.need)) return false;
+    return this.windows.hasRoom(spec.priority ?? defaultPriority, this.#windowSize);
+  }
+
+  get #windowSize(): number {
+    const { windows, index, nowMs } = this.#parts;
+    return windows.sizeFor(index.starts.perSecond(nowMs()));
+  }
+
+  #mayStart({ current, standing, message }: JobEntry): boolean {
     if (this.#rule === undefined || this.#rule.paused === true) return false;
-    if (this.#dispatched.has(current.id)) return true;
+    if (standing === 'sent') return true;
+    if (message === undefined) return false;
     const key = this.#keys.of(current);
-    return this.#limitRoom() > 0 && (key === undefined || this.#keys.room(key) > 0);
-  }
-
-  get #isLimited(): boolean {
-    return this.#rule?.maxRunning !== undefined || this.#rule?.rate !== undefined;
+    return this.#quota.room() > 0 && (key === undefined || this.#keys.room(key) > 0);
   }
 
   /** Held jobs that could go if there were room. */
   get #waiting(): number {
-    return this.#held.size - this.#keys.blocked - this.#unserved.asideCount;
-  }
-
-  get #using(): number {
-    return this.#parts.index.runningCount + this.#dispatched.size;
-  }
-
-  #room(): number {
-    if (this.#rule === undefined || this.#rule.paused === true) return 0;
-    const perSecond = this.#parts.index.starts.perSecond(this.#parts.nowMs());
-    const window = Math.max(dispatchedLeast, Math.ceil((perSecond * dispatchedForMs) / 1_000));
-    return Math.min(window - this.#dispatched.size, this.#limitRoom());
-  }
-
-  #limitRoom(): number {
-    if (!this.#isLimited) return Infinity;
-    return this.#quota.room(this.#parts.monotonicMs(), { using: this.#using, dispatched: this.#dispatched.size });
+    return this.#held - this.#keys.blocked - this.#unserved.asideCount;
   }
 
   #turn(entry: JobEntry): Turn {
@@ -294,7 +266,6 @@ export class QueueLimiter {
     if (!isServed) {
       this.#setAside(entry, key);
       this.#unserved.setUnroutable(entry);
-      this.#undispatched.delete(entry);
       this.#dispatch(entry);
       return 'probe';
     }
@@ -304,10 +275,15 @@ export class QueueLimiter {
       this.#bringBack(need);
       return 'waits';
     }
-    const wasOut = this.#unserved.isUnroutable(entry);
-    this.#leave(entry);
-    this.#dispatched.set(entry.current.id, entry);
-    if (key !== undefined) key.dispatched += 1;
+    const wasOut = entry.message !== undefined;
+    this.#unserved.leave(entry);
+    this.#held -= 1;
+    if (key !== undefined) {
+      key.held -= 1;
+      key.dispatched += 1;
+    }
+    entry.standing = 'sent';
+    this.windows.send(entry);
     if (wasOut) return 'was out';
     this.#dispatch(entry);
     return 'dispatched';
@@ -315,7 +291,7 @@ export class QueueLimiter {
 
   #dispatch(entry: JobEntry): void {
     this.#parts.work.add(entry);
-    this.#parts.work.send();
+    this.windows.messageOut(entry);
   }
 
   #setAside(entry: JobEntry, key: KeyState | undefined): void {
@@ -347,46 +323,68 @@ export class QueueLimiter {
     return taken;
   }
 
-  /** No node has the handler any more. Dispatched jobs no longer count as running, but keep their messages. */
+  /** No node has the handler any more. Sent jobs no longer count as running, but keep their messages. */
   #setUnroutable(need: NeedTally): void {
-    const dispatched = [...this.#dispatched.values()].filter(({ queueRef }) => queueRef.tally === need);
-    for (const entry of dispatched) {
-      const key = this.#keys.of(entry.current);
-      if (key !== undefined) key.dispatched -= 1;
-      this.#dispatched.delete(entry.current.id);
-      this.#held.set(entry.current.id, entry);
-    }
-    if (dispatched.length > 0) this.#unserved.setAsideUnroutable(need, dispatched);
+    const sent = this.windows.sentJobs().filter(({ queueRef }) => queueRef.tally === need);
+    if (sent.length === 0) return;
+    for (const entry of sent) this.#unsend(entry);
+    this.#unserved.setAsideUnroutable(need, sent);
   }
 
-  /** The job no longer waits, or is about to change its place. */
-  #leave(entry: JobEntry): void {
-    const { id } = entry.current;
+  /**
+   * The queue has a limit now. Sent jobs wait for their turn again and keep their messages: each message starts its
+   * job only if there is room.
+   */
+  #recall(): void {
+    for (const entry of this.windows.sentJobs().reverse()) {
+      this.#unsend(entry);
+      this.#unserved.setUnroutable(entry);
+      const key = this.#keys.of(entry.current);
+      if (key !== undefined) key.held += 1;
+      this.#queue.putBack(entry);
+    }
+  }
+
+  /** A sent job is held again. The caller gives it a place. */
+  #unsend(entry: JobEntry): void {
     const key = this.#keys.of(entry.current);
-    if (this.#held.delete(id) && key !== undefined && !this.#unserved.isAside(entry)) key.held -= 1;
-    if (this.#dispatched.delete(id) && key !== undefined) key.dispatched -= 1;
+    if (key !== undefined) key.dispatched -= 1;
+    this.windows.free(entry);
+    this.#held += 1;
+    entry.standing = 'held';
+  }
+
+  /** The job no longer waits. */
+  #leave(entry: JobEntry): void {
+    const key = this.#keys.of(entry.current);
+    if (entry.standing === 'held') {
+      this.#held -= 1;
+      if (key !== undefined && !this.#unserved.isAside(entry)) key.held -= 1;
+    } else if (entry.standing === 'sent') {
+      this.windows.free(entry);
+      if (key !== undefined) key.dispatched -= 1;
+    }
     if (key !== undefined) this.#keys.leave(key, entry);
     this.#unserved.leave(entry);
-    this.#undispatched.delete(entry);
+    this.#messageUsed(entry);
+    entry.standing = 'none';
     this.#probeNext(entry.queueRef.tally);
   }
 
   /** The message of the job is used up. The job waits for its turn in the place where it was. */
   #takeBack(entry: JobEntry): void {
-    const wasSent = this.#dispatched.has(entry.current.id);
-    if (wasSent) this.#leave(entry);
-    this.#unserved.used(entry);
-    if (this.#held.has(entry.current.id)) this.#undispatched.set(entry, queuedAtMs(entry.current));
-    this.#probeNext(entry.queueRef.tally);
-    this.hold(entry, wasSent ? 'front' : 'back');
+    this.#messageUsed(entry);
+    if (entry.standing === 'held') {
+      this.#unserved.used(entry);
+      this.#probeNext(entry.queueRef.tally);
+      return;
+    }
+    this.#leave(entry);
+    this.hold(entry, 'front');
   }
-}
 
-/** Whether a job passes through a limiter. The jobs of most queues do not. */
-export function needsLimiter(rule: FlowRule | undefined, record: JobRecord): boolean {
-  return rule === undefined || !isPlain(rule) || hasKey(record);
-}
-
-function hasKey({ spec }: JobRecord): boolean {
-  return spec.concurrencyKey !== undefined || spec.fairnessKey !== undefined;
+  #messageUsed(entry: JobEntry): void {
+    entry.message = undefined;
+    this.windows.messageUsed(entry);
+  }
 }

@@ -1,15 +1,11 @@
-/**
- * The limiters of a shard: one for each queue that has a rule, or jobs with a concurrency or fairness key. All other
- * jobs are dispatched as soon as they wait. This is the common case, and it costs nothing here.
- */
+/** The limiters of a shard: one for each queue that has had waiting jobs and still has unfinished ones. */
 import { homeOfLimit } from '../../../application/queues/limit-home.ts';
 import type { QuotaItem, QuotaResult, HeldBy, LimitUse } from '../../../application/ports/shard-protocol.ts';
-import type { FlowRule } from '../../../domain/flow-rule.ts';
 import type { JobRecord } from '../../../domain/job.ts';
 import type { ActorContext } from '../../../kernel/index.ts';
 import type { JobEntry, JobTable } from '../table/job-table.ts';
 import type { WorkMessages } from '../dispatch/work-messages.ts';
-import { needsLimiter, QueueLimiter } from './queue-limiter.ts';
+import { QueueLimiter } from './queue-limiter.ts';
 import type { QueueIndex } from '../table/queue-index.ts';
 import { type ShardMessage, whenAnswered } from '../shard-message.ts';
 import type { ShardServices } from '../shard-services.ts';
@@ -21,7 +17,10 @@ const askMaxMs = 2_000;
 export interface QueueLimitersParts {
   readonly shard: number;
   readonly epoch: number;
-  readonly services: Pick<ShardServices, 'flowRules' | 'leaseIsSure' | 'peers' | 'shardCount' | 'someNodeHas'>;
+  readonly services: Pick<
+    ShardServices,
+    'dispatchWindows' | 'flowRules' | 'leaseIsSure' | 'peers' | 'shardCount' | 'someNodeHas'
+  >;
   readonly context: ActorContext<ShardMessage>;
   readonly table: JobTable;
   readonly nowMs: () => number;
@@ -31,6 +30,8 @@ export interface QueueLimitersParts {
 export class QueueLimiters {
   readonly #parts: QueueLimitersParts;
   readonly #limiters = new Map<QueueIndex, QueueLimiter>();
+  /** Those with limits that have a home. The others are never asked when they have to ask it. */
+  readonly #asking = new Set<QueueLimiter>();
   /** Queues whose rule has changed and was not applied yet, at most one entry each. */
   readonly #rulesToRead = new Map<string, { readonly tenant: string; readonly queue: string }>();
   #armedMs = Infinity;
@@ -42,48 +43,39 @@ export class QueueLimiters {
     this.#parts = parts;
   }
 
-  /** The job waits, and the store knows it. */
+  /** The job waits, and the store knows it. The caller sends what was added to the outbox. */
   ready(entry: JobEntry): void {
     const limiter = this.#limiterFor(entry);
-    if (limiter === undefined) {
-      this.#parts.work.add(entry);
-      return;
-    }
-    limiter.hold(entry);
-    limiter.pump();
-    this.#armSoon();
+    limiter.ready(entry);
+    this.#asks(limiter);
   }
 
   /**
-   * Called for each job at a recovery. The caller dispatches the jobs that are `free`, because it knows which messages
-   * may be out already.
+   * Called once at a recovery, when the table has all jobs. All windows are filled, because nobody knows which messages
+   * of a former owner are still there. If a job gets one too many, its claim is refused.
    */
-  restored(entry: JobEntry): 'limited' | 'free' {
-    const limiter = this.#limiterFor(entry);
-    if (limiter !== undefined && entry.current.state === 'QUEUED') limiter.hold(entry);
-    return limiter === undefined ? 'free' : 'limited';
-  }
-
-  /** Called when all jobs of the recovery have been restored. */
   begin(): void {
-    for (const limiter of this.#limiters.values()) limiter.pump();
+    const { table } = this.#parts;
+    for (const index of table.queues.all())
+      for (const ofLevel of index.waiting) for (const entry of ofLevel.values()) this.#limiterFor(entry).hold(entry);
+    for (const running of table.running()) this.#limiterFor(running).restoreRunning(running);
+    for (const limiter of this.#limiters.values()) {
+      limiter.pump();
+      if (limiter.asksHomes) this.#asking.add(limiter);
+    }
     this.#armTimer();
   }
 
   moved(entry: JobEntry, before: JobRecord): void {
-    if (this.#limiters.size === 0) return;
     const limiter = this.#limiters.get(entry.queueRef.index);
     if (limiter === undefined) return;
     limiter.moved(entry, before);
-    this.#armSoon();
+    this.#asks(limiter);
   }
 
-  /** `later`: the store does not know yet that the job waits. `held`: see `QueueLimiter.mayStart`. */
-  mayStart(entry: JobEntry, isLatestMessage: boolean): 'yes' | 'later' | 'held' {
-    const limiter = this.#limiters.size === 0 ? undefined : this.#limiters.get(entry.queueRef.index);
-    if (limiter === undefined) return 'yes';
-    if (entry.durable !== entry.current) return 'later';
-    return limiter.mayStart(entry, isLatestMessage) ? 'yes' : 'held';
+  /** See `QueueLimiter.claim`. */
+  claim(entry: JobEntry, isLatestMessage: boolean): 'start' | 'later' | 'drop' {
+    return this.#limiterFor(entry).claim(entry, isLatestMessage);
   }
 
   /** Records that a rule was read or has changed. `applyRules` looks at it later, while the actor handles a message. */
@@ -99,20 +91,11 @@ export class QueueLimiters {
   #applyRule(tenant: string, queue: string): void {
     const index = this.#parts.table.queues.get(tenant, queue);
     if (index === undefined) return;
-    const rule = this.#parts.services.flowRules.ruleOf(tenant, queue);
     const limiter = this.#limiters.get(index);
-    if (limiter !== undefined) this.#setRule(index, limiter, rule);
-    else
-      for (const entry of this.#waiting(index)) if (needsLimiter(rule, entry.current)) this.#limiterFor(entry, 'out');
+    if (limiter === undefined) return;
+    limiter.setRule(this.#parts.services.flowRules.ruleOf(tenant, queue));
+    this.#asks(limiter);
     this.#armTimer();
-  }
-
-  #setRule(index: QueueIndex, limiter: QueueLimiter, rule: FlowRule | undefined): void {
-    limiter.setRule(rule);
-    if (limiter.isNeeded) return;
-    this.#limiters.delete(index);
-    for (const entry of limiter.dissolve()) this.#parts.work.add(entry);
-    this.#parts.work.send();
   }
 
   tick(): void {
@@ -120,15 +103,17 @@ export class QueueLimiters {
     for (const [index, limiter] of this.#limiters) {
       limiter.tick();
       if (limiter.isIdle) this.#limiters.delete(index);
+      if (limiter.isIdle || !limiter.asksHomes) this.#asking.delete(limiter);
     }
     this.#armTimer();
   }
 
-  /** The standing of a waiting job. A job that passes no limiter is `out` at once. */
-  standingOf(entry: JobEntry): 'held' | 'out' | 'unknown' {
-    return this.#limiters.get(entry.queueRef.index)?.standingOf(entry) ?? 'out';
+  /** The jobs with a WORK message out, by queue and level. */
+  *out(): Generator<{ readonly tenant: string; readonly jobs: ReadonlySet<JobEntry> }, void> {
+    for (const [{ tenant }, limiter] of this.#limiters) for (const jobs of limiter.windows.out) yield { tenant, jobs };
   }
 
+  /** No held job became QUEUED before this instant. Infinity if none is held. */
   oldestHeldAtMs(): number {
     let oldest = Infinity;
     for (const limiter of this.#limiters.values()) oldest = Math.min(oldest, limiter.oldestHeldAtMs());
@@ -164,42 +149,30 @@ export class QueueLimiters {
     return uses;
   }
 
-  /** `out`: the job was already sent, as is every job that passes no limiter. */
-  #limiterFor(entry: JobEntry, standing: 'new' | 'out' = 'new'): QueueLimiter | undefined {
-    const { index } = entry.queueRef;
+  stop(): void {
+    for (const { windows } of this.#limiters.values()) windows.stop();
+  }
+
+  #limiterFor({ queueRef: { index } }: JobEntry): QueueLimiter {
     const present = this.#limiters.get(index);
     if (present !== undefined) return present;
-    const rule = this.#parts.services.flowRules.ruleOf(index.tenant, index.queue);
-    if (!needsLimiter(rule, entry.current)) return undefined;
-    const { context, nowMs, work, services, table } = this.#parts;
+    const { context, nowMs, work, services } = this.#parts;
     const limiter = new QueueLimiter(
       {
         index,
         nowMs,
         monotonicMs: () => context.clock.monotonicMs(),
         work,
+        windows: services.dispatchWindows,
         ask: (question, answered) => {
           this.#ask(question, answered);
         },
         isServed: (need) => services.someNodeHas(need),
       },
-      rule,
+      services.flowRules.ruleOf(index.tenant, index.queue),
     );
     this.#limiters.set(index, limiter);
-    for (const running of table.running()) if (running.queueRef.index === index) limiter.restoreRunning(running);
-    // Jobs that were dispatched without a limiter are held as well. Their messages start them only if there is room.
-    for (const one of this.#waiting(index)) {
-      const wasSent = one.dispatches > 0 && (one !== entry || standing === 'out');
-      if (wasSent) limiter.holdUnroutable(one);
-      else limiter.hold(one);
-    }
-    limiter.pump();
     return limiter;
-  }
-
-  *#waiting(index: QueueIndex): Generator<JobEntry> {
-    for (const level of index.waiting)
-      for (const entry of level.values()) if (entry.durable?.state === 'QUEUED') yield entry;
   }
 
   #ask(question: Omit<QuotaItem, 'holder'>, answered: (answer: QuotaResult | undefined) => void): void {
@@ -221,8 +194,9 @@ export class QueueLimiters {
   }
 
   /** Arms the timer once for all decisions of a turn, because arming looks at every key of every limiter. */
-  #armSoon(): void {
-    if (this.#armAsked) return;
+  #asks(limiter: QueueLimiter): void {
+    if (limiter.asksHomes) this.#asking.add(limiter);
+    if (this.#armAsked || !this.#asking.has(limiter)) return;
     this.#armAsked = true;
     if (!this.#parts.context.self.tell({ kind: 'quota-needs-changed' })) this.needsChanged();
   }
@@ -235,9 +209,8 @@ export class QueueLimiters {
 
   /** One timer serves all questions. */
   #armTimer(): void {
-    if (this.#limiters.size === 0) return;
     let dueMs = Infinity;
-    for (const limiter of this.#limiters.values()) dueMs = Math.min(dueMs, limiter.askDueMs());
+    for (const limiter of this.#asking) dueMs = Math.min(dueMs, limiter.askDueMs());
     const nowMs = this.#parts.context.clock.monotonicMs();
     if (dueMs === Infinity || (dueMs >= this.#armedMs && this.#armedMs > nowMs)) return;
     this.#armedMs = dueMs;
@@ -247,7 +220,7 @@ export class QueueLimiters {
   /** Sends the questions that are due to the homes of the limits. */
   askHomes(): void {
     this.#armedMs = Infinity;
-    for (const limiter of this.#limiters.values()) limiter.ask();
+    for (const limiter of this.#asking) limiter.ask();
     this.#armTimer();
   }
 }

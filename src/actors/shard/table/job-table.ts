@@ -21,8 +21,10 @@ export interface JobEntry {
   /** Progress of the present run. */
   progress: JobProgress | undefined;
   readonly queueRef: IndexedQueue;
-  /** How many WORK messages this owner has sent for the job. */
-  dispatches: number;
+  /** Where its queue limiter has the job. Only the limiter changes this. `none`: the limiter does not have it. */
+  standing: 'none' | 'held' | 'sent';
+  /** Number of its WORK message. Undefined: none is out, or it is used up. */
+  message: number | undefined;
   /**
    * The highest position that its WORK message can have in the stream. Infinity: not looked up since the message was
    * sent.
@@ -87,7 +89,8 @@ export class JobTable {
       heardMs: options.nowMs,
       progress: undefined,
       queueRef: this.queues.refOf(record),
-      dispatches: 0,
+      standing: 'none',
+      message: undefined,
       sentThrough: Infinity,
       hasLeftShared: false,
     };

@@ -116,14 +116,12 @@ function claim(core: ShardCore, item: ClaimItem, slot: Slot<ClaimResult>): void 
     return;
   }
   const { ackTo } = item;
-  const may =
-    entry.current.state === 'QUEUED'
-      ? core.limiters.mayStart(entry, core.dispatcher.claimsByLatestMessage(entry, item))
-      : 'yes';
-  if (may !== 'yes') {
-    if (may === 'held' && ackTo !== undefined) core.dispatcher.acknowledgeHeld(ackTo);
-    slot.ok({ kind: may });
-    return;
+  if (entry.current.state === 'QUEUED') {
+    const answer = core.limiters.claim(entry, core.dispatcher.claimsByLatestMessage(entry, item));
+    if (answer !== 'start') {
+      slot.ok({ kind: answer });
+      return;
+    }
   }
   if (!core.trailRoom.mayAdd(entry, 'claim')) {
     slot.ok({ kind: 'later' });

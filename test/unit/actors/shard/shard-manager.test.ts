@@ -11,6 +11,7 @@ import {
 } from '../../../../src/actors/shard/shard-manager-actor.ts';
 import { createShardMetrics, defaultShardLimits } from '../../../../src/actors/shard/shard-services.ts';
 import { WorkLooks } from '../../../../src/actors/shard/dispatch/work-looks.ts';
+import { DispatchWindows } from '../../../../src/actors/shard/flow/dispatch-windows.ts';
 import { restMaxMs } from '../../../../src/actors/shard/placement/store-reach.ts';
 import { createTestKit, type TestKit } from '../../../../src/kernel/testkit/index.ts';
 import { openInlineSqliteStore } from '../../../../src/adapters/sqlite/sqlite-store.ts';
@@ -81,6 +82,7 @@ describe('the shardManager of a node', () => {
       flowRules: { prepare: () => Promise.resolve(), ruleOf: () => ({}), onChange: () => () => undefined },
       closedQueues: createClosedQueueWatch({ store: store.queues, clock: kit.clock, log: silentLog }),
       workLooks: new WorkLooks(),
+      dispatchWindows: new DispatchWindows(),
       peers: { call: () => Promise.reject(new Error('not expected')) },
       store: new Proxy(store.jobs, {
         get(target, name) {

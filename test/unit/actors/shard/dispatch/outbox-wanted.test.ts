@@ -29,7 +29,7 @@ describe('a WORK message that its job does not wait for any more', () => {
     const { record: waiting } = await shard.call('get', { jobId: record.id });
     expect(waiting.state).toBe('QUEUED');
     expect(shard.work.map(({ attempt, again = 0 }) => ({ attempt, again }))).toEqual([
-      { attempt: waiting.attempt, again: 1 },
+      { attempt: waiting.attempt, again: 2 },
     ]);
   });
 

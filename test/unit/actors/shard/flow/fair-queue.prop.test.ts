@@ -20,7 +20,7 @@ function turns(keys: readonly string[], each: number, weights: Readonly<Record<s
   for (const key of keys) for (let job = 0; job < each; job += 1) line.push(entryOf(key));
   const served: string[] = [];
   const use = ({ current }: JobEntry): boolean => served.push(current.spec.fairnessKey ?? '(none)') > 0;
-  while (line.shift(use));
+  while (line.shift(() => true, use));
   return served;
 }
 

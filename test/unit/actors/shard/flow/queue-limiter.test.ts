@@ -84,23 +84,21 @@ async function drain(runMs: number, forMs: number): Promise<{ readonly order: Jo
 }
 
 describe('a queue that is paused', () => {
-  it('sends nothing; what it has sent is not started, and acknowledged once that is safe; all of it goes when it is resumed', async () => {
+  it('sends nothing; what it has sent is not started, and is used up; all of it goes when it is resumed', async () => {
     await begin();
     const before = await submit();
     expect(sent()).toEqual([before]);
     shard.setRule('default', { paused: true });
     const after = await submit();
-    expect(await claim(before)).toEqual({ kind: 'held' });
-    expect(shard.acks).toEqual([]);
+    expect(await claim(before)).toEqual({ kind: 'drop' });
     await shard.kit.advance(2_100);
-    expect(shard.acks).toEqual([`ack-${before}`]);
     expect(sent()).toEqual([]);
     shard.setRule('default', {});
     await shard.kit.advance(100);
     expect(shard.work.map(({ jobId, again }) => [jobId, again])).toEqual([
       // Under the id of its first message it would be taken for that one.
-      [before, 1],
-      [after, undefined],
+      [before, 2],
+      [after, 3],
     ]);
     await start(before);
     await start(after);
@@ -110,10 +108,9 @@ describe('a queue that is paused', () => {
     await begin({ paused: true });
     const [held] = await submitMany(3);
     await begin({ paused: true });
-    expect(await claim(here(held))).toEqual({ kind: 'held' });
-    await shard.kit.advance(2_100);
+    expect(await claim(here(held))).toEqual({ kind: 'drop' });
     sent();
-    // Its rule has gone meanwhile: nothing says any more that its jobs were held, but the watermark.
+    // Its rule has gone meanwhile: nothing says any more that its jobs were held.
     await begin({});
     expect(sent()).toHaveLength(3);
   });
@@ -131,7 +128,7 @@ describe('a queue that is paused', () => {
   });
 });
 
-describe('a limiter that comes while a job moves', () => {
+describe('a limit that comes while a job moves', () => {
   it('sends a message for the record that is to come, and none for the one before it', async () => {
     await begin();
     const jobId = await submit();
@@ -153,7 +150,7 @@ describe('a limiter that comes while a job moves', () => {
   });
 });
 
-describe('a limiter that comes when jobs were sent freely', () => {
+describe('a limit that comes when jobs were sent freely', () => {
   it('sends no second message for them, and starts them in their turn', async () => {
     await begin();
     const free = await submitMany(5);
@@ -180,11 +177,11 @@ describe('a limiter that comes when jobs were sent freely', () => {
     const jobId = await submit();
     const token = await start(jobId);
     sent();
-    // Nobody has told the shard yet: its limiter comes with the job.
+    // Nobody has told the shard yet.
     shard.rules.set('default', { maxRunning: 5 });
     await shard.call('report', { jobId, token, outcome: { kind: 'released' } });
     await shard.kit.advance(1_000);
-    expect(shard.work).toMatchObject([{ jobId, again: 1 }]);
+    expect(shard.work).toMatchObject([{ jobId, again: 2 }]);
     await start(jobId);
   });
 });
@@ -215,7 +212,7 @@ describe('a queue with a most of running jobs', () => {
       await shard.kit.advance(1_000);
     }
     expect(sent()).toEqual([]);
-    expect(await claim(here(three))).toEqual({ kind: 'held' });
+    expect(await claim(here(three))).toEqual({ kind: 'drop' });
     await end(here(one), here(tokens[0]));
     await shard.kit.advance(1_000);
     expect(sent()).toEqual([three]);
@@ -348,10 +345,10 @@ describe('a limiter', () => {
     const token = await start(well);
     // A node with the handler has come, and brings the message.
     shard.missing.clear();
-    expect(await claim(lost)).toEqual({ kind: 'held' });
+    expect(await claim(lost)).toEqual({ kind: 'drop' });
     await end(well, token);
     await shard.kit.advance(2_000);
-    expect(shard.work.at(-1)).toMatchObject({ jobId: lost, again: 1 });
+    expect(shard.work.at(-1)).toMatchObject({ jobId: lost, again: 3 });
     await start(lost);
   });
 
@@ -384,7 +381,7 @@ describe('a limiter', () => {
       sent();
       shard.setRule('default', { paused: true });
       await shard.kit.settle();
-      expect(await claim(jobId)).toEqual({ kind: 'held' });
+      expect(await claim(jobId)).toEqual({ kind: 'drop' });
       shard.broker = 'up';
       shard.doubt();
       await shard.kit.advance(2_000);

@@ -1,0 +1,85 @@
+/**
+ * The limits of a queue as a whole: how many of its jobs may run, and how often one may start. Jobs that are sent count
+ * as running. Without such a limit there is room for any number, and no home is asked.
+ */
+import type { FlowRule } from '../../../domain/flow-rule.ts';
+import type { QueueIndex } from '../table/queue-index.ts';
+import type { LevelWindows } from './level-windows.ts';
+import { LocalQuota, type LocalQuotaParts } from './local-quota.ts';
+
+export interface QueueQuotaParts {
+  readonly index: Pick<QueueIndex, 'tenant' | 'queue' | 'runningCount'>;
+  readonly windows: Pick<LevelWindows, 'sent'>;
+  readonly monotonicMs: () => number;
+  /** Held jobs that could go if there were room. */
+  readonly waiting: () => number;
+  readonly ask: LocalQuotaParts['ask'];
+  /** Called when there may be room. */
+  readonly changed: () => void;
+}
+
+export class QueueQuota {
+  readonly #parts: QueueQuotaParts;
+  readonly #quota: LocalQuota;
+  #isLimited = false;
+
+  constructor(parts: QueueQuotaParts) {
+    this.#parts = parts;
+    const { tenant, queue } = parts.index;
+    this.#quota = new LocalQuota({
+      limit: { tenant, queue },
+      demand: () => ({ using: this.using, waiting: this.#isLimited ? parts.waiting() : 0 }),
+      ask: parts.ask,
+      changed: parts.changed,
+    });
+  }
+
+  get isLimited(): boolean {
+    return this.#isLimited;
+  }
+
+  /** Jobs that run or may start at any moment. */
+  get using(): number {
+    return this.#parts.index.runningCount + this.#parts.windows.sent;
+  }
+
+  get isIdle(): boolean {
+    return !this.#isLimited || this.#quota.isIdle;
+  }
+
+  /** What was granted under the former rule has to be asked for again. */
+  setRule(rule: FlowRule | undefined): void {
+    this.#isLimited = rule?.maxRunning !== undefined || rule?.rate !== undefined;
+    this.#quota.revoke();
+  }
+
+  /** How many more jobs may be sent. */
+  room(): number {
+    if (!this.#isLimited) return Infinity;
+    return this.#quota.room(this.#parts.monotonicMs(), { using: this.using, dispatched: this.#parts.windows.sent });
+  }
+
+  /** Which limit leaves no room. Undefined if there is room. */
+  get heldBy(): 'rate' | 'running' | undefined {
+    if (this.room() > 0) return undefined;
+    return this.#quota.lacksStarts({ using: this.using, dispatched: this.#parts.windows.sent }) ? 'rate' : 'running';
+  }
+
+  started(): void {
+    this.#quota.started();
+  }
+
+  /** See `LocalQuota.revoke`. */
+  revoke(homeEpoch: number): void {
+    this.#quota.revoke(homeEpoch);
+  }
+
+  /** When the home has to be asked. */
+  dueMs(): number {
+    return this.#isLimited ? this.#quota.dueMs() : Infinity;
+  }
+
+  askIfDue(nowMs: number): void {
+    if (this.#isLimited) this.#quota.askIfDue(nowMs);
+  }
+}
