@@ -46,7 +46,8 @@ describe('gap', () => {
     await gateway.kill();
     gap.proxy.drop();
     expect(await failed).toMatchObject({ status: 'UNAVAILABLE', outcome: 'unknown' });
-    expect([view.jobs().length, view.payloads()]).toEqual([0, 0]);
+    // The file, and nothing in the database.
+    expect([view.jobs().length, view.payloads(), files().length]).toEqual([0, 1, 1]);
 
     const next = (await gap.cluster.restartNode(gateway)).client();
     const jobId = await gap.submitUntilAccepted(next, 'test.work', input, 'k');
