@@ -52,15 +52,19 @@ function verdictOf(error: unknown): Verdict {
   return 'rejected';
 }
 
-const invalidCode: number = types.responseErrorCodes.invalid;
+const {
+  invalid: invalidCode,
+  serverError: serverErrorCode,
+}: { readonly invalid: number; readonly serverError: number } = types.responseErrorCodes;
 
 /**
  * The server does not know the keyspace or table (yet). Only meaningful where nothing else can be wrong with the
- * statement.
+ * statement. A node that is creating the table at this moment takes statements about it, and then fails in itself.
  */
 export function isUnknownName(error: unknown): boolean {
   const foreign = error instanceof TroupeError ? error.cause : error;
-  return foreign instanceof errors.ResponseError && foreign.code === invalidCode;
+  if (!(foreign instanceof errors.ResponseError)) return false;
+  return foreign.code === invalidCode || (foreign.code === serverErrorCode && foreign.message.includes('Unknown CF'));
 }
 
 export function translateCassandraError(error: unknown, mode: StatementMode): unknown {
