@@ -74,12 +74,13 @@ describe('what a handler prints', () => {
 
   it('in a flood is cut, and counted', async () => {
     const { jobId } = await outputOf('floods');
-    await cluster.waitFor('the count', () => said(/^\.\.\. \d+ more lines of handlers/).length > 0, soonMs);
-    const shown = said(/^\[floods /);
-    const left = said(/^\.\.\. \d+ more lines/).map((text) => Number(/\d+/.exec(text)?.[0]));
-    expect(shown[0]).toBe(`[floods …${jobId.slice(-8)}] line 0`);
-    expect(shown.length + left.reduce((sum, count) => sum + count, 0)).toBe(190);
-    expect(shown.length).toBeLessThan(150);
+    const shown = (): readonly string[] => said(/^\[floods /);
+    const counted = (): number =>
+      said(/^\.\.\. \d+ more lines of handlers/).reduce((sum, text) => sum + Number(/\d+/.exec(text)?.[0]), 0);
+    // A slow machine may need more than one second for the lines, and each second has a count of its own.
+    await cluster.waitFor('each line, shown or counted', () => shown().length + counted() === 190, soonMs);
+    expect(shown()[0]).toBe(`[floods …${jobId.slice(-8)}] line 0`);
+    expect(counted()).toBeGreaterThan(0);
   });
 });
 
