@@ -60,7 +60,7 @@ describe('a profile', () => {
     const atMs = performance.now();
     const profile = await profileOf(run.runId, 60_000);
     expect(performance.now() - atMs).toBeLessThan(30_000);
-    expect(hitsIn(profile, 'spin.job.ts')).toBeGreaterThan(10);
+    expect(hitsIn(profile, 'spin.job.ts')).toBeGreaterThan(0);
     expect(hitsIn(profile, 'endless.job.ts')).toBe(0);
     expect((await run.ended).outcome.kind).toBe('succeeded');
     for (const other of others) zoo.pool.cancel(other.runId);
@@ -71,7 +71,7 @@ describe('a profile', () => {
     const run = zoo.run('endless', {}, { executionTimeoutMs: 1_500 });
     await run.started;
     const profile = await profileOf(run.runId, 60_000);
-    expect(hitsIn(profile, 'endless.job.ts')).toBeGreaterThan(10);
+    expect(hitsIn(profile, 'endless.job.ts')).toBeGreaterThan(0);
     expect((await run.ended).outcome).toMatchObject({ failure: { reason: 'ATTEMPT_TIMED_OUT' } });
   });
 

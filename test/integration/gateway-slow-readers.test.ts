@@ -56,8 +56,18 @@ describe('downloads that nobody reads', () => {
     expect(held).toBeGreaterThan(4 * mib);
     expect(held).toBeLessThanOrEqual(maxSendBytes);
     expect(await troupe.get(jobId)).toMatchObject({ state: 'SUCCEEDED' });
-    await expect(troupe.download(jobId).next()).rejects.toMatchObject({ code: 'OVERLOADED', outcome: 'none' });
+    // A few may still find room, because what was sent away left some. They hold it, too.
+    const further: ReturnType<typeof troupe.download>[] = [];
+    await until('a further one is refused', async () => {
+      const download = troupe.download(jobId);
+      further.push(download);
+      const first = await download.next().catch((error: unknown) => error);
+      if (!(first instanceof Error)) return false;
+      expect(first).toMatchObject({ code: 'OVERLOADED', outcome: 'none' });
+      return true;
+    });
     for (const call of calls) call.cancel();
+    for (const download of further) await download.return(undefined);
     await until('all is given back', async () => (await heldBytes()) === 0);
     let bytes = 0;
     for await (const piece of troupe.download(jobId)) bytes += piece.length;
