@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePort } from './free-port.ts';
 import { killTree } from './process-tree.ts';
+import { stopChild } from './stop-child.ts';
 import type { Teardown } from './teardown.ts';
 
 export type StoreKind = 'sqlite' | 'cassandra';
@@ -61,13 +62,7 @@ export async function startSystem(options: SystemOptions): Promise<SystemUnderTe
     { stdio: ['ignore', 'pipe', 'pipe'], detached: true, cwd: dataDir },
   );
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  const stop = async (): Promise<void> => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    child.kill('SIGTERM');
-    const timer = setTimeout(() => child.kill('SIGKILL'), stopTimeoutMs);
-    await ended;
-    clearTimeout(timer);
-  };
+  const stop = (): Promise<void> => stopChild(child, ended, stopTimeoutMs);
   const kill = async (): Promise<void> => {
     await killTree(child.pid ?? 0);
     await ended;

@@ -37,7 +37,6 @@ beforeAll(async () => {
   const made = await makeS3Harness();
   if ('lack' in made) {
     lack = made.lack;
-    process.stderr.write(`no server that speaks S3: ${lack}\n`);
     return;
   }
   harness = made;

@@ -1,7 +1,6 @@
 /** A server that speaks S3, on a free port and with its data in memory, and payload stores on it. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import {
   GetObjectCommand,
   ListObjectsV2Command,
@@ -13,6 +12,7 @@ import { findS3Server } from '../../scripts/s3-server.ts';
 import { openS3Payloads, type S3Access } from '../../src/adapters/s3/s3-payload-store.ts';
 import type { PayloadStore } from '../../src/application/ports/payload-store.ts';
 import { objectPlace, parseObjectId } from '../../src/application/storage/object-id.ts';
+import { freePort } from './cassandra-global.ts';
 import { waitFor } from './cluster.ts';
 import { type PayloadHarness, storeRuntime } from './stores.ts';
 
@@ -29,19 +29,13 @@ export interface S3Harness extends PayloadHarness {
   dispose(): Promise<void>;
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
-
-/** Returns the reason if there is no server. */
+/** Returns the reason if there is no server, and prints it. */
 export async function makeS3Harness(): Promise<S3Harness | { readonly lack: string }> {
   const found = await findS3Server((line) => void process.stderr.write(`${line}\n`));
-  if ('lack' in found) return found;
+  if ('lack' in found) {
+    process.stderr.write(`no server that speaks S3: ${found.lack}\n`);
+    return found;
+  }
   const port = await freePort();
   const args = ['-backend', 'memory', '-host', `127.0.0.1:${port}`, '-initialbucket', bucket, '-quiet'];
   const server = spawn(found.path, args, { stdio: 'ignore' });

@@ -1,6 +1,7 @@
 /** A Redis that keeps every write before it answers, as BullMQ's guide for production sets it up and fsync demands. */
 import { spawn } from 'node:child_process';
 import { freePort } from '../../harness/free-port.ts';
+import { stopChild } from '../../harness/stop-child.ts';
 import type { Teardown } from '../../harness/teardown.ts';
 import type { RedisProgram } from './redis-program.ts';
 
@@ -34,13 +35,7 @@ export async function startRedis(program: RedisProgram, folder: string, teardown
     { stdio: ['ignore', 'pipe', 'pipe'], detached: true, env: { ...process.env, ...program.env } },
   );
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
-  const stop = async (): Promise<void> => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    child.kill('SIGTERM');
-    const timer = setTimeout(() => child.kill('SIGKILL'), stopTimeoutMs);
-    await ended;
-    clearTimeout(timer);
-  };
+  const stop = (): Promise<void> => stopChild(child, ended, stopTimeoutMs);
   teardown.add(stop);
   const version = await new Promise<string>((resolve, reject) => {
     let text = '';
