@@ -1,6 +1,6 @@
 /**
- * The summary of `npm test`: the failures once more, the times of each step, and, as the last line, `N passed, N
- * failed`.
+ * The summary of `npm test`: the failures once more, the times of each step, the names of the failures, so that even the
+ * last lines of a log say what failed, and, as the last line, `N passed, N failed`.
  */
 import type { Counts } from './vitest-report.ts';
 
@@ -35,6 +35,10 @@ function lineOf({ name, passed, failed, skipped, wallMs, cpuMs, note }: StepResu
   return note === undefined ? line : `${line} (${note})`;
 }
 
+function firstLine(text: string): string {
+  return text.trimStart().split('\n', 1)[0] ?? '';
+}
+
 export function summaryOf({ results, wallMs, cores, leftOut }: WholeRun): readonly string[] {
   const sum = (key: 'passed' | 'failed' | 'cpuMs'): number => results.reduce((total, result) => total + result[key], 0);
   const share = Math.round((100 * sum('cpuMs')) / (wallMs * cores));
@@ -44,6 +48,7 @@ export function summaryOf({ results, wallMs, cores, leftOut }: WholeRun): readon
     `${''.padEnd(nameWidth)} ${'clock'.padStart(9)} ${'CPU'.padStart(9)} ${'waiting'.padStart(9)}`,
     ...results.map(lineOf),
     ...(leftOut.length > 0 ? [`left out: ${leftOut.join(', ')} (they need Java and Maven)`] : []),
+    ...results.flatMap(({ name, failures }) => failures.map((failure) => `FAILED in ${name}: ${firstLine(failure)}`)),
     `${(wallMs / 1_000).toFixed(0)} s in all, ${(sum('cpuMs') / 1_000).toFixed(0)} s of CPU: ${share} % of ${cores} cores`,
     `${sum('passed')} passed, ${sum('failed')} failed`,
   ];
