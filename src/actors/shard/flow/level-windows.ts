@@ -1,20 +1,23 @@
 /**
  * The jobs of a queue that have a WORK message out, by level. A level has a window of its own, because its messages
  * have a route of their own: a backlog of one level keeps no other level waiting. Jobs that count as `sent` take room
- * in the window. The message of an unroutable job takes none.
+ * in the window. The message of an unroutable job takes none. A window that was full is filled again once half of it
+ * is used, so that messages leave together.
  */
-import { defaultPriority, priorities } from '../../../domain/priority.ts';
+import { defaultPriority, priorities, type Priority } from '../../../domain/priority.ts';
 import type { JobEntry } from '../table/job-table.ts';
 import type { DispatchWindows } from './dispatch-windows.ts';
 
 interface Level {
   readonly out: Set<JobEntry>;
   sent: number;
+  /** It was full, and more than half of it is still out. */
+  isFull: boolean;
 }
 
 export class LevelWindows {
   readonly #windows: DispatchWindows;
-  readonly #levels: readonly Level[] = priorities.map(() => ({ out: new Set<JobEntry>(), sent: 0 }));
+  readonly #levels: readonly Level[] = priorities.map(() => ({ out: new Set<JobEntry>(), sent: 0, isFull: false }));
   #sent = 0;
 
   constructor(windows: DispatchWindows) {
@@ -36,8 +39,17 @@ export class LevelWindows {
     return this.out.flatMap((ofLevel) => [...ofLevel].filter(({ standing }) => standing === 'sent'));
   }
 
-  hasRoom(level: number, size: number): boolean {
-    return (this.#levels[level]?.sent ?? 0) < size;
+  /** Whether a job that no other has to wait for may be sent. */
+  hasRoom(level: Priority, size: number): boolean {
+    return this.#level(level).sent < size;
+  }
+
+  /** Whether the next of the jobs that wait for room may be sent. */
+  mayFill(level: Priority, size: number): boolean {
+    const one = this.#level(level);
+    if (one.sent >= size) one.isFull = true;
+    else if (2 * one.sent <= size) one.isFull = false;
+    return !one.isFull;
   }
 
   messageOut(entry: JobEntry): void {
@@ -69,8 +81,12 @@ export class LevelWindows {
   }
 
   #levelOf({ current: { spec } }: JobEntry): Level {
-    const level = this.#levels[spec.priority ?? defaultPriority];
-    if (level === undefined) throw new Error(`no such level: ${spec.priority}`);
+    return this.#level(spec.priority ?? defaultPriority);
+  }
+
+  #level(priority: Priority): Level {
+    const level = this.#levels[priority];
+    if (level === undefined) throw new Error(`no such level: ${priority}`);
     return level;
   }
 }

@@ -123,14 +123,17 @@ export class QueueLimiter {
     if (this.#held === 0 || this.#rule === undefined || this.#rule.paused === true) return;
     let room = this.#quota.room();
     const size = this.#windowSize;
-    const hasRoom = (level: Priority): boolean => this.windows.hasRoom(level, size);
+    const mayFill = (level: Priority): boolean => this.windows.mayFill(level, size);
+    let sends = false;
     const use = (entry: JobEntry): boolean => {
       const turn = this.#turn(entry);
       if (turn === 'dispatched' || turn === 'was out') room -= 1;
-      return turn === 'dispatched' || turn === 'probe';
+      const isNew = turn === 'dispatched' || turn === 'probe';
+      sends ||= isNew;
+      return isNew;
     };
-    while (room > 0 && this.#held > 0 && this.#queue.shift(hasRoom, use));
-    this.#parts.work.send();
+    while (room > 0 && this.#held > 0 && this.#queue.shift(mayFill, use));
+    if (sends) this.#parts.work.send();
   }
 
   /**

@@ -45,14 +45,23 @@ describe('a queue without limits', () => {
     return () => shard.close();
   });
 
-  it('has no more jobs out than its window, and the next one goes when one starts', async () => {
+  it('has no more jobs out than its window, and the next ones go when half of them have started', async () => {
     const jobs = await submitMany(50);
     await shard.kit.advance(30_000);
     expect(sent()).toEqual(jobs.slice(0, window));
     for (let place = 0; place < 50; place += 1) {
       expect(await run(place)).toBe('granted');
-      expect(sent()).toEqual(jobs.slice(0, window + place + 1));
+      const started = place + 1;
+      expect(sent()).toEqual(jobs.slice(0, window + started - (started % (window / 2))));
     }
+  });
+
+  it('sends a job at once while its window has room and no other job waits', async () => {
+    await submitMany(window + 2);
+    for (let place = 0; place < 5; place += 1) await run(place);
+    expect(sent()).toHaveLength(window + 2);
+    const [last] = await submitMany(1);
+    expect(sent().slice(window + 2)).toEqual([last]);
   });
 
   it('keeps no other queue, and no other level, waiting', async () => {
