@@ -43,8 +43,11 @@ export async function measureWaiting(input: WaitingInput, say: (line: string) =>
   teardown.add(() => rm(folder, { recursive: true, force: true, maxRetries: 3 }));
   const dataDir = join(folder, 'troupe');
   await mkdir(dataDir);
-  // The jobs may all be in few shards.
-  const settings = { 'shards.backlogMax': Math.max(backlogMaxDefault, 2 * jobs) };
+  const settings = {
+    // The jobs may all be in few shards.
+    'shards.backlogMax': Math.max(backlogMaxDefault, 2 * jobs),
+    'shards.memoryMaxMb': Math.max(2_048, Math.ceil((2 * 1_024 * jobs) / 1_048_576)),
+  };
   const start = (): Promise<SystemUnderTest> => startSystem({ store, dataDir, settings, teardown });
   const system = await start();
   const { address, natsUrl, pid } = system;

@@ -1,6 +1,8 @@
 /** Wires the shard manager of this node with what its shards need. */
+import { getHeapStatistics } from 'node:v8';
 import { createClosedQueueWatch } from '../application/queues/closed-queues.ts';
 import { createFlowRules } from '../application/queues/flow-rules.ts';
+import { JobMemory } from '../actors/shard/table/job-memory.ts';
 import { WorkLooks } from '../actors/shard/dispatch/work-looks.ts';
 import { DispatchWindows } from '../actors/shard/flow/dispatch-windows.ts';
 import { shardManagerActor } from '../actors/shard/shard-manager-actor.ts';
@@ -28,6 +30,7 @@ export function shardsOf(parts: ClusterParts, wiring: Wiring): ReturnType<typeof
     closedQueues: createClosedQueueWatch({ store: store.queues, clock, log }),
     workLooks: new WorkLooks(),
     dispatchWindows: new DispatchWindows(parts.windowLimits),
+    memory: new JobMemory(memoryMaxBytes(config), runtime.telemetry),
     peers: batcher,
     server: router,
     leases: bus.leases,
@@ -37,6 +40,15 @@ export function shardsOf(parts: ClusterParts, wiring: Wiring): ReturnType<typeof
     stopRun: wiring.stopRun,
     onStoreReach: wiring.onStoreReach,
   });
+}
+
+const mib = 1_048_576;
+
+/** The other half is for requests on their way, for garbage, and for what the estimate does not contain. */
+const heapShare = 0.5;
+
+function memoryMaxBytes({ shards: { memoryMaxMb } }: Config): number {
+  return memoryMaxMb > 0 ? memoryMaxMb * mib : Math.floor(heapShare * getHeapStatistics().heap_size_limit);
 }
 
 function shardLimits({ shards, nats }: Config): ShardLimits {

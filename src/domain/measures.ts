@@ -31,6 +31,8 @@ export const counters = {
 export const gauges = {
   ready: { name: 'troupe_ready', labelNames: [] },
   jobs: { name: 'troupe_jobs', labelNames: ['shard', 'state'] },
+  shardsMemoryBytes: { name: 'troupe_shards_memory_bytes', labelNames: [] },
+  shardsMemoryMaxBytes: { name: 'troupe_shards_memory_max_bytes', labelNames: [] },
   outboxTasks: { name: 'troupe_outbox_tasks', labelNames: ['shard'] },
   queueJobs: { name: 'troupe_queue_jobs', labelNames: [...ofQueue, 'standing'] },
   queueOpenBytes: { name: 'troupe_queue_open_bytes', labelNames: ofQueue },

@@ -24,6 +24,7 @@ import { shardActor } from '../../src/actors/shard/shard-actor.ts';
 import type { ShardMessage } from '../../src/actors/shard/shard-message.ts';
 import { WorkLooks } from '../../src/actors/shard/dispatch/work-looks.ts';
 import { DispatchWindows } from '../../src/actors/shard/flow/dispatch-windows.ts';
+import { JobMemory } from '../../src/actors/shard/table/job-memory.ts';
 import {
   createShardMetrics,
   defaultShardLimits,
@@ -66,6 +67,7 @@ export interface ShardHarness {
   /** The key hashes of each lookup. */
   readonly keyQuestions: (readonly string[])[];
   readonly workLooks: WorkLooks;
+  readonly memory: JobMemory;
   /** The routes of each inspection of the work stream. */
   readonly looks: (readonly WorkRoute[])[];
   /** Called while the result of such an inspection is in transit. */
@@ -106,6 +108,8 @@ export interface ShardHarnessOptions {
   readonly backlogMax?: number;
   /** Default: the windows of production. */
   readonly dispatchWindows?: DispatchWindows;
+  /** Default: no bound. */
+  readonly memoryMaxBytes?: number;
 }
 
 export async function createShardHarness(options: ShardHarnessOptions = {}): Promise<ShardHarness> {
@@ -144,6 +148,7 @@ export async function createShardHarness(options: ShardHarnessOptions = {}): Pro
     looks: [],
     onLook: undefined,
     workLooks: new WorkLooks(),
+    memory: new JobMemory(options.memoryMaxBytes ?? Infinity, kit.telemetry),
     streams: 'one',
     rules: new Map(),
     setRule(queue, rule) {
@@ -243,6 +248,7 @@ export async function createShardHarness(options: ShardHarnessOptions = {}): Pro
       leaseIsSure: () => harness.lease,
       workLooks: harness.workLooks,
       dispatchWindows: options.dispatchWindows ?? new DispatchWindows(),
+      memory: harness.memory,
       write: (write) => write(),
     };
   }

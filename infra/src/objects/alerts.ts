@@ -109,6 +109,14 @@ function shardAlerts(query: Queries): readonly Alert[] {
         '{{ $value | humanize }} dispatches and events are durable but not yet on JetStream, so they arrive late.',
     },
     {
+      name: 'TroupeShardMemoryFull',
+      expr: `${query.max(gauges.shardsMemoryBytes, ['pod'])} / ${query.max(gauges.shardsMemoryMaxBytes, ['pod'])} > 0.8`,
+      for: '5m',
+      severity: 'page',
+      summary:
+        'Unfinished jobs take {{ $value | humanizePercentage }} of the memory that they may take on {{ $labels.pod }}.',
+    },
+    {
       name: 'TroupeMailboxesFull',
       expr: `${query.rate(counters.deadLetters, '5m', ['component'], { reason: 'mailbox_full' })} > 1`,
       for: '10m',

@@ -81,7 +81,7 @@ export class ShardCore {
     this.#time = new SteadyTime(context.clock, context.clock.nowMs());
     this.#deadlines = new DeadlineWatch(context, () => this.nowMs());
     this.#partitions = new PartitionSet(shard, this.epoch, services, context);
-    this.table = new JobTable(services.limits.recentMax);
+    this.table = new JobTable(services.limits.recentMax, services.memory.open(shard));
     const nowMs = (): number => this.nowMs();
     this.keys = new ShardKeys({ shard, services, context, nowMs, decided: () => this.askFlush() });
     this.nextId = createJobIdGenerator({ shard, nowMs, random: context.random });
@@ -312,6 +312,7 @@ export class ShardCore {
     this.#partitions.stop();
     this.dispatcher.stop();
     this.limiters.stop();
+    this.table.memory.close();
     const { jobs, queues } = this.services.metrics;
     for (const state of Object.keys(this.table.counts)) jobs.set(0, { shard: String(this.shard), state });
     queues.forget(this.shard, this.nowMs());

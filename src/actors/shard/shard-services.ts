@@ -8,6 +8,7 @@ import type { FlowRules } from '../../application/queues/flow-rules.ts';
 import type { ShardBatcher } from '../../application/protocol/shard-batcher.ts';
 import type { HandlerNeed } from '../../domain/handler-need.ts';
 import type { JobId } from '../../domain/job-id.ts';
+import type { JobMemory } from './table/job-memory.ts';
 import { QueueGauges } from './table/queue-gauges.ts';
 import type { WorkLooks } from './dispatch/work-looks.ts';
 import type { DispatchWindows } from './flow/dispatch-windows.ts';
@@ -103,6 +104,8 @@ export interface ShardServices {
   readonly workLooks: WorkLooks;
   /** Shared by all shards of this process. */
   readonly dispatchWindows: DispatchWindows;
+  /** Shared by all shards of this process. Past its bound, submits get BACKLOG_FULL. */
+  readonly memory: JobMemory;
   /** Calls to other shards, and to this one. */
   readonly peers: Pick<ShardBatcher, 'call'>;
   /** Every conditional write goes through this. */

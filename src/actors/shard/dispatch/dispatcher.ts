@@ -172,6 +172,7 @@ export class Dispatcher {
     this.sendAllAgain();
     this.#parts.limiters.tick();
     this.#parts.outbox.tick();
+    this.#parts.table.memory.facts(this.#parts.outbox.kept);
     this.#check.tick();
     this.#watermark.saveIfDue(nowMs);
     this.#parts.services.metrics.outbox.set(this.#parts.outbox.size, { shard: String(this.#parts.shard) });

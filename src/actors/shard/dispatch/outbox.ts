@@ -88,6 +88,11 @@ export class Outbox {
     return this.#sizes.work + this.#sizes.event;
   }
 
+  /** Tasks that JetStream has not confirmed, and those that are remembered because it may still lose them. */
+  get kept(): number {
+    return this.size + this.#unsynced.size;
+  }
+
   /** Tasks of a kind that JetStream has not confirmed. */
   sizeOf(kind: OutboxTask['kind']): number {
     return this.#sizes[kind];

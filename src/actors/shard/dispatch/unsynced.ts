@@ -44,6 +44,11 @@ export class Unsynced {
     this.#spansMax = Math.ceil(syncMs / secondMs) + spareSpans;
   }
 
+  /** How many tasks are remembered. */
+  get size(): number {
+    return this.#kept;
+  }
+
   /** How many spans are remembered. */
   get spans(): number {
     return this.#spans.length;

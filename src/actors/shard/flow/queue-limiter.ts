@@ -124,16 +124,16 @@ export class QueueLimiter {
     let room = this.#quota.room();
     const size = this.#windowSize;
     const mayFill = (level: Priority): boolean => this.windows.mayFill(level, size);
-    let sends = false;
+    let added = 0;
     const use = (entry: JobEntry): boolean => {
       const turn = this.#turn(entry);
       if (turn === 'dispatched' || turn === 'was out') room -= 1;
       const isNew = turn === 'dispatched' || turn === 'probe';
-      sends ||= isNew;
+      if (isNew) added += 1;
       return isNew;
     };
     while (room > 0 && this.#held > 0 && this.#queue.shift(mayFill, use));
-    if (sends) this.#parts.work.send();
+    if (added > 0) this.#parts.work.send();
   }
 
   /**

@@ -8,7 +8,9 @@ import { type JobRecord, type JobState, jobStates } from '../../../domain/job.ts
 import type { JobId } from '../../../domain/job-id.ts';
 import { RateMeter } from '../../../domain/rate-meter.ts';
 import type { JobProgress } from '../../../application/ports/shard-protocol.ts';
+import type { ShardMemory } from './job-memory.ts';
 import { QueueIndexes, type IndexedQueue } from './queue-index.ts';
+import { recordBytes, specBytes } from './record-bytes.ts';
 import { UnfinishedCounts } from './unfinished-counts.ts';
 
 export interface JobEntry {
@@ -21,6 +23,9 @@ export interface JobEntry {
   /** Progress of the present run. */
   progress: JobProgress | undefined;
   readonly queueRef: IndexedQueue;
+  /** Estimated heap of the part of the job that never changes, and of all of it. Only the table changes this. */
+  readonly specBytes: number;
+  bytes: number;
   /** Where its queue limiter has the job. Only the limiter changes this. `none`: the limiter does not have it. */
   standing: 'none' | 'held' | 'sent';
   /** Number of its WORK message. Undefined: none is out, or it is used up. */
@@ -42,13 +47,16 @@ export class JobTable {
   /** Counts jobs whose end became durable. */
   readonly ends = new RateMeter();
   readonly #live = new Map<JobId, JobEntry>();
-  readonly #recent = new Map<JobId, JobRecord>();
+  readonly #recent = new Map<JobId, { readonly record: JobRecord; readonly bytes: number }>();
   readonly #running = new Set<JobEntry>();
   readonly #counts = Object.fromEntries(jobStates.map((state) => [state, 0])) as Record<JobState, number>;
+  readonly memory: ShardMemory;
   readonly #recentMax: number;
 
-  constructor(recentMax: number) {
+  /** `recentMax`: ended jobs that are kept at most. None is kept while the memory is full. */
+  constructor(recentMax: number, memory: ShardMemory) {
     this.#recentMax = recentMax;
+    this.memory = memory;
   }
 
   /** Jobs that are not terminal, or whose end is not durable yet. */
@@ -66,7 +74,7 @@ export class JobTable {
 
   /** The durable record of a job that ended a short while ago. */
   recent(id: JobId): JobRecord | undefined {
-    return this.#recent.get(id);
+    return this.#recent.get(id)?.record;
   }
 
   entries(): IterableIterator<JobEntry> {
@@ -82,6 +90,7 @@ export class JobTable {
     record: JobRecord,
     options: { readonly durable: boolean; readonly publishedSeq: number; readonly nowMs: number },
   ): JobEntry {
+    const ofSpec = specBytes(record.spec);
     const entry: JobEntry = {
       current: record,
       durable: options.durable ? record : undefined,
@@ -89,6 +98,8 @@ export class JobTable {
       heardMs: options.nowMs,
       progress: undefined,
       queueRef: this.queues.refOf(record),
+      specBytes: ofSpec,
+      bytes: 0,
       standing: 'none',
       message: undefined,
       sentThrough: Infinity,
@@ -99,6 +110,7 @@ export class JobTable {
     this.unfinished.add(record);
     if (options.durable) this.queues.restore(entry);
     else this.queues.enter(entry);
+    this.#weigh(entry);
     this.#index(entry);
     return entry;
   }
@@ -110,6 +122,7 @@ export class JobTable {
     this.queues.move(entry, record);
     if (record.run?.token !== entry.current.run?.token) entry.progress = undefined;
     entry.current = record;
+    this.#weigh(entry);
     this.#index(entry);
   }
 
@@ -120,15 +133,33 @@ export class JobTable {
     this.unfinished.remove(record);
     this.#live.delete(record.id);
     this.#running.delete(entry);
+    this.memory.jobs(-entry.bytes);
     this.remember(record);
   }
 
   /** Stores the durable record of an ended job. It replaces what was known of the job. */
   remember(record: JobRecord): void {
-    this.#recent.set(record.id, record);
-    if (this.#recent.size <= this.#recentMax) return;
-    const oldest = this.#recent.keys().next();
-    if (oldest.done !== true) this.#recent.delete(oldest.value);
+    this.#forget(record.id);
+    const bytes = recordBytes(record, specBytes(record.spec));
+    this.#recent.set(record.id, { record, bytes });
+    this.memory.jobs(bytes);
+    for (const id of this.#recent.keys()) {
+      if (this.#recent.size <= this.#recentMax && !this.memory.isFull) return;
+      this.#forget(id);
+    }
+  }
+
+  #forget(id: JobId): void {
+    const known = this.#recent.get(id);
+    if (known === undefined) return;
+    this.#recent.delete(id);
+    this.memory.jobs(-known.bytes);
+  }
+
+  #weigh(entry: JobEntry): void {
+    const bytes = recordBytes(entry.current, entry.specBytes);
+    this.memory.jobs(bytes - entry.bytes);
+    entry.bytes = bytes;
   }
 
   #index(entry: JobEntry): void {

@@ -53,6 +53,15 @@ function refusalOf(core: ShardCore): TroupeError | undefined {
     const perSecond = core.table.ends.perSecond(core.nowMs());
     return new TroupeError('BACKLOG_FULL', { retryAfterMs: retryAfter(core, excess, perSecond), metadata });
   }
+  const { memory } = core.services;
+  if (memory.isFull) {
+    const perSecond = core.table.ends.perSecond(core.nowMs());
+    return new TroupeError('BACKLOG_FULL', {
+      message: 'the unfinished jobs of this process take all the memory that they may',
+      retryAfterMs: retryAfter(core, roomAgain(core.table.size), perSecond),
+      metadata: { shard, memoryMaxBytes: String(memory.maxBytes) },
+    });
+  }
   const backlog = Math.max(dispatcher.backlogOf('work'), dispatcher.backlogOf('event'));
   if (backlog >= limits.outboxMax) {
     const excess = backlog - limits.outboxMax + roomAgain(limits.outboxMax);

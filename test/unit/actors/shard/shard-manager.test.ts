@@ -12,6 +12,7 @@ import {
 import { createShardMetrics, defaultShardLimits } from '../../../../src/actors/shard/shard-services.ts';
 import { WorkLooks } from '../../../../src/actors/shard/dispatch/work-looks.ts';
 import { DispatchWindows } from '../../../../src/actors/shard/flow/dispatch-windows.ts';
+import { JobMemory } from '../../../../src/actors/shard/table/job-memory.ts';
 import { restMaxMs } from '../../../../src/actors/shard/placement/store-reach.ts';
 import { createTestKit, type TestKit } from '../../../../src/kernel/testkit/index.ts';
 import { openInlineSqliteStore } from '../../../../src/adapters/sqlite/sqlite-store.ts';
@@ -83,6 +84,7 @@ describe('the shardManager of a node', () => {
       closedQueues: createClosedQueueWatch({ store: store.queues, clock: kit.clock, log: silentLog }),
       workLooks: new WorkLooks(),
       dispatchWindows: new DispatchWindows(),
+      memory: new JobMemory(Infinity, kit.telemetry),
       peers: { call: () => Promise.reject(new Error('not expected')) },
       store: new Proxy(store.jobs, {
         get(target, name) {

@@ -1,16 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { JobMemory } from '../../../../../src/actors/shard/table/job-memory.ts';
 import { type JobEntry, JobTable } from '../../../../../src/actors/shard/table/job-table.ts';
 import { idleQueuesMax } from '../../../../../src/actors/shard/table/queue-index.ts';
 import { isTerminal, type JobRecord, type JobSpec } from '../../../../../src/domain/job.ts';
 import { quantileMs } from '../../../../../src/domain/duration-histogram.ts';
 import { decide, type JobCommand } from '../../../../../src/domain/transitions.ts';
+import { createTestKit } from '../../../../../src/kernel/testkit/index.ts';
 import { testRecord } from '../../../../support/jobs.ts';
 
 const startMs = 1_700_000_000_000;
 
 class Shard {
-  readonly table = new JobTable(10);
+  readonly table = new JobTable(10, new JobMemory(Infinity, createTestKit().telemetry).open(1));
   nowMs = startMs;
   #unique = 0n;
 

@@ -1,0 +1,80 @@
+/**
+ * The heap that the shards of this process need for their jobs, by estimate. Each shard counts its own part, and the
+ * sum is compared with one bound. A full memory refuses new jobs. It refuses nothing about jobs that were accepted:
+ * they go on, and a shard that is recovered is loaded whole.
+ */
+import type { Gauge, Telemetry } from '../../../application/ports/runtime.ts';
+import { gauges } from '../../../domain/measures.ts';
+import { factBytes } from './record-bytes.ts';
+
+/** What one shard counts. After `close` nothing counts any more. */
+export interface ShardMemory {
+  /** Whether the process has no memory for further jobs. */
+  readonly isFull: boolean;
+  /** Jobs that came, changed or went changed the sum by this many bytes. */
+  jobs(byBytes: number): void;
+  /** So many facts wait for JetStream, or may still be lost by it. */
+  facts(count: number): void;
+  close(): void;
+}
+
+export class JobMemory {
+  readonly maxBytes: number;
+  readonly #used: Gauge;
+  readonly #open = new Map<number, ShardMemory>();
+  #usedBytes = 0;
+
+  constructor(maxBytes: number, telemetry: Telemetry) {
+    this.maxBytes = maxBytes;
+    this.#used = telemetry.gauge({
+      ...gauges.shardsMemoryBytes,
+      help: 'Estimated heap that the shards of this process need for jobs and for facts that JetStream may lack.',
+    });
+    const most = telemetry.gauge({
+      ...gauges.shardsMemoryMaxBytes,
+      help: 'Bound of troupe_shards_memory_bytes. Past it submits are refused with BACKLOG_FULL.',
+    });
+    most.set(maxBytes);
+  }
+
+  get usedBytes(): number {
+    return this.#usedBytes;
+  }
+
+  get isFull(): boolean {
+    return this.#usedBytes >= this.maxBytes;
+  }
+
+  /** A shard begins with nothing. What a former owner of it in this process still counts is dropped. */
+  open(shard: number): ShardMemory {
+    this.#open.get(shard)?.close();
+    let [jobsBytes, factsBytes] = [0, 0];
+    let isOpen = true;
+    const isFull = (): boolean => this.isFull;
+    const memory: ShardMemory = {
+      get isFull() {
+        return isFull();
+      },
+      jobs: (byBytes) => {
+        if (!isOpen) return;
+        jobsBytes += byBytes;
+        this.#usedBytes += byBytes;
+      },
+      facts: (count) => {
+        if (!isOpen) return;
+        this.#usedBytes += count * factBytes - factsBytes;
+        factsBytes = count * factBytes;
+        this.#used.set(this.#usedBytes);
+      },
+      close: () => {
+        if (!isOpen) return;
+        isOpen = false;
+        this.#usedBytes -= jobsBytes + factsBytes;
+        this.#used.set(this.#usedBytes);
+        if (this.#open.get(shard) === memory) this.#open.delete(shard);
+      },
+    };
+    this.#open.set(shard, memory);
+    return memory;
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * Estimates the heap that an unfinished job takes: its record, its entry in the table, and its places in the lists of
+ * its queue and of the deadlines. The constants were measured. They are somewhat above the measured values, because the
+ * sum must not be too low (test/integration/record-bytes.test.ts compares it with a real heap).
+ */
+import type { JobRecord, JobSpec, Payload } from '../../../domain/job.ts';
+
+/** A job with an empty input and no other texts. */
+const jobBytes = 950;
+/** A further entry of the trail, besides its message. */
+const trailEntryBytes = 120;
+/** A further object, such as a label, a stored log or a payload, besides its texts. */
+const objectBytes = 60;
+/** An event or a WORK message that waits for JetStream, or that it may still lose. */
+export const factBytes = 700;
+
+/** Characters outside Latin-1 take two bytes, so a text may take twice this. Inputs are mostly ASCII. */
+const textBytes = (text: string | undefined): number => text?.length ?? 0;
+
+function payloadBytes(payload: Payload | undefined): number {
+  switch (payload?.kind) {
+    case undefined:
+    case 'erased':
+      return 0;
+    case 'json':
+      return objectBytes + payload.json.length;
+    case 'bytes':
+      return objectBytes + payload.base64.length;
+    case 'ref':
+      return objectBytes + payload.id.length;
+  }
+}
+
+/** The part that never changes. */
+export function specBytes(spec: JobSpec): number {
+  let bytes = payloadBytes(spec.input) + textBytes(spec.idempotencyKey) + textBytes(spec.unique?.key);
+  bytes += textBytes(spec.concurrencyKey) + textBytes(spec.fairnessKey) + textBytes(spec.traceparent);
+  for (const [name, value] of Object.entries(spec.labels ?? {})) bytes += objectBytes + name.length + value.length;
+  for (const code of spec.retry.nonRetryableCodes ?? []) bytes += objectBytes + code.length;
+  return bytes;
+}
+
+/** `ofSpec`: the `specBytes` of its job. */
+export function recordBytes({ trail, checkpoint, logs, output, failure }: JobRecord, ofSpec: number): number {
+  let bytes = jobBytes + ofSpec + payloadBytes(checkpoint?.payload) + payloadBytes(output);
+  for (const { message } of trail) bytes += trailEntryBytes + textBytes(message);
+  for (const { payload } of logs ?? []) bytes += payloadBytes(payload);
+  if (failure === undefined) return bytes;
+  bytes += objectBytes + failure.message.length + textBytes(failure.stack);
+  for (const { message } of failure.causes ?? []) bytes += objectBytes + message.length;
+  return bytes;
+}
