@@ -3,11 +3,8 @@
  * level are dispatched, while the queue is paused, and while its limits or those of a concurrency key are reached. It
  * dispatches jobs in fair order, as many as may run.
  *
- * A waiting job is either `held` (its turn has not come) or `sent` (a WORK message is out for it, and it counts as
- * running). A held job waits in its line. It is `key-blocked` while its key has no room, and it stands aside while no
- * live node has its handler: see `UnservedJobs`. `UnservedJobs` also knows which held jobs have a message out; those
- * get no second message when their turn comes. Which jobs are held is kept in memory only. The store knows them as
- * QUEUED, and a new owner holds all of them again.
+ * Where each job stands is kept in `JobStandings`, in memory only. The store knows the jobs as QUEUED, and a new owner
+ * holds all of them again.
  */
 import type { HeldBy } from '../../../application/ports/shard-protocol.ts';
 import type { FlowRule } from '../../../domain/flow-rule.ts';
@@ -15,15 +12,15 @@ import type { HandlerNeed } from '../../../domain/handler-need.ts';
 import type { JobRecord } from '../../../domain/job.ts';
 import { defaultPriority, type Priority } from '../../../domain/priority.ts';
 import type { LocalQuotaParts } from './local-quota.ts';
-import { ConcurrencyKeys, type KeyState } from './concurrency-keys.ts';
+import { ConcurrencyKeys } from './concurrency-keys.ts';
 import type { DispatchWindows } from './dispatch-windows.ts';
 import type { WorkMessages } from '../dispatch/work-messages.ts';
 import { FairQueue } from './fair-queue.ts';
+import { JobStandings } from './job-standings.ts';
 import { LevelWindows } from './level-windows.ts';
 import type { JobEntry } from '../table/job-table.ts';
-import type { NeedTally, QueueIndex } from '../table/queue-index.ts';
+import type { QueueIndex } from '../table/queue-index.ts';
 import { QueueQuota } from './queue-quota.ts';
-import { UnservedJobs } from './unserved-jobs.ts';
 
 export interface LimiterParts {
   readonly index: QueueIndex;
@@ -44,10 +41,9 @@ export class QueueLimiter {
   readonly #queue: FairQueue;
   /** The jobs with a WORK message out. */
   readonly windows: LevelWindows;
-  readonly #unserved = new UnservedJobs();
+  readonly #standings: JobStandings;
   readonly #keys: ConcurrencyKeys;
   readonly #quota: QueueQuota;
-  #held = 0;
   /** Undefined while the rule is not known yet. Then no job goes. */
   #rule: FlowRule | undefined;
 
@@ -60,14 +56,19 @@ export class QueueLimiter {
     const unblock = (entry: JobEntry): void => this.#queue.putBack(entry);
     this.#keys = new ConcurrencyKeys({ index, ask, monotonicMs, unblock, changed });
     const { windows } = this;
-    this.#quota = new QueueQuota({ index, windows, monotonicMs, waiting: () => this.#waiting, ask, changed });
+    this.#standings = new JobStandings({ queue: this.#queue, windows, keys: this.#keys });
+    this.#quota = new QueueQuota({ index, windows, monotonicMs, waiting: () => this.#standings.waiting, ask, changed });
     this.#applyRule(rule);
   }
 
+  /**
+   * If the queue has a limit now, sent jobs wait for their turn again. Each message that is out starts its job only if
+   * there is room.
+   */
   setRule(rule: FlowRule | undefined): void {
     const wasLimited = this.#quota.isLimited;
     this.#applyRule(rule);
-    if (this.#quota.isLimited && !wasLimited) this.#recall();
+    if (this.#quota.isLimited && !wasLimited) this.#standings.recall();
     this.pump();
   }
 
@@ -78,24 +79,13 @@ export class QueueLimiter {
       this.pump();
       return;
     }
-    entry.standing = 'sent';
-    this.windows.send(entry);
+    this.#standings.sendAtOnce(entry);
     this.#dispatch(entry);
   }
 
-  /**
-   * Holds a job that waits, if the store knows that it waits. While the store knows only an earlier record of the job,
-   * this does nothing: a message that is out for the earlier record would count as sent, and none would be sent for the
-   * present one. The job comes here again once its present record is durable.
-   */
-  hold(entry: JobEntry, at: 'front' | 'back' = 'back'): void {
-    if (entry.current.state !== 'QUEUED' || entry.durable !== entry.current || entry.standing !== 'none') return;
-    entry.standing = 'held';
-    this.#held += 1;
-    const key = this.#keys.of(entry.current);
-    if (key !== undefined) key.held += 1;
-    if (at === 'front') this.#queue.putBack(entry);
-    else this.#queue.push(entry);
+  /** See `JobStandings.hold`. */
+  hold(entry: JobEntry): void {
+    this.#standings.hold(entry);
   }
 
   /** Counts a job that was running when this shard was recovered. */
@@ -108,7 +98,7 @@ export class QueueLimiter {
   moved(entry: JobEntry, before: JobRecord): void {
     const { current } = entry;
     const [ran, runs] = [before.run !== undefined, current.run !== undefined];
-    if (before.state === 'QUEUED' && current.state !== 'QUEUED') this.#leave(entry);
+    if (before.state === 'QUEUED' && current.state !== 'QUEUED') this.#standings.leave(entry);
     if (runs && !ran) this.#quota.started();
     const key = ran === runs ? undefined : this.#keys.of(current);
     if (key !== undefined) {
@@ -120,7 +110,7 @@ export class QueueLimiter {
 
   /** Dispatches as many jobs as there is room for. */
   pump(): void {
-    if (this.#held === 0 || this.#rule === undefined || this.#rule.paused === true) return;
+    if (this.#standings.held === 0 || this.#rule === undefined || this.#rule.paused === true) return;
     let room = this.#quota.room();
     const size = this.#windowSize;
     const mayFill = (level: Priority): boolean => this.windows.mayFill(level, size);
@@ -132,7 +122,7 @@ export class QueueLimiter {
       if (isNew) added += 1;
       return isNew;
     };
-    while (room > 0 && this.#held > 0 && this.#queue.shift(mayFill, use));
+    while (room > 0 && this.#standings.held > 0 && this.#queue.shift(mayFill, use));
     if (added > 0) this.#parts.work.send();
   }
 
@@ -148,17 +138,18 @@ export class QueueLimiter {
       return 'later';
     }
     if (this.#mayStart(entry)) return 'start';
-    if (isLatestMessage && entry.message !== undefined) this.#takeBack(entry);
+    if (isLatestMessage && entry.message !== undefined) this.#standings.takeBack(entry);
     return 'drop';
   }
 
   /** Finds out which handlers have come or gone, and dispatches what may go now. */
   tick(): void {
-    for (const need of this.#unserved.needs) {
-      if (this.#parts.isServed(need.need)) this.#bringBack(need);
-      else this.#probeNext(need);
+    const { index, isServed } = this.#parts;
+    for (const need of this.#standings.unserved.needs) {
+      if (isServed(need.need)) this.#standings.bringBack(need);
+      else this.#standings.probeNext(need);
     }
-    for (const need of this.#parts.index.needs) if (!this.#parts.isServed(need.need)) this.#setUnroutable(need);
+    for (const need of index.needs) if (!isServed(need.need)) this.#standings.setUnroutable(need);
     this.pump();
     this.#keys.sweep();
   }
@@ -202,7 +193,7 @@ export class QueueLimiter {
   /** What holds the job back. Undefined: only the jobs before it. */
   heldBy(entry: JobEntry): HeldBy | undefined {
     if (this.#rule?.paused === true) return 'pause';
-    if (entry.standing !== 'held' || this.#unserved.isAside(entry)) return undefined;
+    if (entry.standing !== 'held' || this.#standings.unserved.isAside(entry)) return undefined;
     const key = this.#keys.of(entry.current);
     return key?.blocked.has(entry) === true ? 'key' : this.#quota.heldBy;
   }
@@ -214,11 +205,13 @@ export class QueueLimiter {
 
   /** No held job became QUEUED before this instant. Infinity if none is held. */
   oldestHeldAtMs(): number {
-    return this.#held === 0 ? Infinity : (this.#parts.index.oldestReadyAtMs ?? Infinity);
+    return this.#standings.held === 0 ? Infinity : (this.#parts.index.oldestReadyAtMs ?? Infinity);
   }
 
   get isIdle(): boolean {
-    return this.#held + this.windows.sent + this.#keys.size === 0 && this.#parts.index.isIdle && this.#quota.isIdle;
+    return (
+      this.#standings.held + this.windows.sent + this.#keys.size === 0 && this.#parts.index.isIdle && this.#quota.isIdle
+    );
   }
 
   #applyRule(rule: FlowRule | undefined): void {
@@ -230,7 +223,8 @@ export class QueueLimiter {
 
   /** The usual case of a queue without limits whose jobs start faster than they come. */
   #mayGoAtOnce({ current: { spec }, durable, current, standing, queueRef: { tally } }: JobEntry): boolean {
-    if (this.#held > 0 || this.#rule === undefined || this.#rule.paused === true || this.#quota.isLimited) return false;
+    if (this.#standings.held > 0 || this.#rule === undefined || this.#rule.paused === true || this.#quota.isLimited)
+      return false;
     if (current.state !== 'QUEUED' || durable !== current || standing !== 'none') return false;
     if (spec.concurrencyKey !== undefined || !this.#parts.isServed(tally.need)) return false;
     return this.windows.hasRoom(spec.priority ?? defaultPriority, this.#windowSize);
@@ -249,17 +243,13 @@ export class QueueLimiter {
     return this.#quota.room() > 0 && (key === undefined || this.#keys.room(key) > 0);
   }
 
-  /** Held jobs that could go if there were room. */
-  get #waiting(): number {
-    return this.#held - this.#keys.blocked - this.#unserved.asideCount;
-  }
-
   #turn(entry: JobEntry): Turn {
     const { tally: need } = entry.queueRef;
     const key = this.#keys.of(entry.current);
     const isServed = this.#parts.isServed(need.need);
-    if (!isServed && this.#unserved.hasUnroutable(need)) {
-      this.#setAside(entry, key);
+    const standings = this.#standings;
+    if (!isServed && standings.unserved.hasUnroutable(need)) {
+      standings.setAside(entry, key);
       return 'waits';
     }
     if (key !== undefined && this.#keys.room(key) <= 0) {
@@ -267,26 +257,19 @@ export class QueueLimiter {
       return 'waits';
     }
     if (!isServed) {
-      this.#setAside(entry, key);
-      this.#unserved.setUnroutable(entry);
+      standings.setAside(entry, key);
+      standings.unserved.setUnroutable(entry);
       this.#dispatch(entry);
       return 'probe';
     }
-    if (this.#unserved.hasAside(need)) {
+    if (standings.unserved.hasAside(need)) {
       // A node with the handler has come. The jobs that stood aside have their turn before this one.
       this.#queue.putBack(entry);
-      this.#bringBack(need);
+      standings.bringBack(need);
       return 'waits';
     }
     const wasOut = entry.message !== undefined;
-    this.#unserved.leave(entry);
-    this.#held -= 1;
-    if (key !== undefined) {
-      key.held -= 1;
-      key.dispatched += 1;
-    }
-    entry.standing = 'sent';
-    this.windows.send(entry);
+    standings.send(entry, key);
     if (wasOut) return 'was out';
     this.#dispatch(entry);
     return 'dispatched';
@@ -295,99 +278,5 @@ export class QueueLimiter {
   #dispatch(entry: JobEntry): void {
     this.#parts.work.add(entry);
     this.windows.messageOut(entry);
-  }
-
-  #setAside(entry: JobEntry, key: KeyState | undefined): void {
-    if (this.#unserved.isAside(entry)) return;
-    this.#unserved.setAside(entry);
-    if (key === undefined) return;
-    key.held -= 1;
-    // This job had taken the turn of a blocked job of its key. That one gets its turn now.
-    this.#keys.unblock(key);
-  }
-
-  /** A node has the handler. The jobs that stood aside wait for their turn again, in their former order. */
-  #bringBack(need: NeedTally): void {
-    this.#queue.putAllBack(this.#takeFromAside(need));
-  }
-
-  /** If no message is out for this need, the next of its jobs gets a turn. */
-  #probeNext(need: NeedTally): void {
-    if (this.#unserved.hasUnroutable(need)) return;
-    for (const entry of this.#takeFromAside(need, 1)) this.#queue.putBack(entry);
-  }
-
-  #takeFromAside(need: NeedTally, most?: number): readonly JobEntry[] {
-    const taken = this.#unserved.takeBack(need, most);
-    for (const { current } of taken) {
-      const key = this.#keys.of(current);
-      if (key !== undefined) key.held += 1;
-    }
-    return taken;
-  }
-
-  /** No node has the handler any more. Sent jobs no longer count as running, but keep their messages. */
-  #setUnroutable(need: NeedTally): void {
-    const sent = this.windows.sentJobs().filter(({ queueRef }) => queueRef.tally === need);
-    if (sent.length === 0) return;
-    for (const entry of sent) this.#unsend(entry);
-    this.#unserved.setAsideUnroutable(need, sent);
-  }
-
-  /**
-   * The queue has a limit now. Sent jobs wait for their turn again and keep their messages: each message starts its
-   * job only if there is room.
-   */
-  #recall(): void {
-    for (const entry of this.windows.sentJobs().reverse()) {
-      this.#unsend(entry);
-      this.#unserved.setUnroutable(entry);
-      const key = this.#keys.of(entry.current);
-      if (key !== undefined) key.held += 1;
-      this.#queue.putBack(entry);
-    }
-  }
-
-  /** A sent job is held again. The caller gives it a place. */
-  #unsend(entry: JobEntry): void {
-    const key = this.#keys.of(entry.current);
-    if (key !== undefined) key.dispatched -= 1;
-    this.windows.free(entry);
-    this.#held += 1;
-    entry.standing = 'held';
-  }
-
-  /** The job no longer waits. */
-  #leave(entry: JobEntry): void {
-    const key = this.#keys.of(entry.current);
-    if (entry.standing === 'held') {
-      this.#held -= 1;
-      if (key !== undefined && !this.#unserved.isAside(entry)) key.held -= 1;
-    } else if (entry.standing === 'sent') {
-      this.windows.free(entry);
-      if (key !== undefined) key.dispatched -= 1;
-    }
-    if (key !== undefined) this.#keys.leave(key, entry);
-    this.#unserved.leave(entry);
-    this.#messageUsed(entry);
-    entry.standing = 'none';
-    this.#probeNext(entry.queueRef.tally);
-  }
-
-  /** The message of the job is used up. The job waits for its turn in the place where it was. */
-  #takeBack(entry: JobEntry): void {
-    this.#messageUsed(entry);
-    if (entry.standing === 'held') {
-      this.#unserved.used(entry);
-      this.#probeNext(entry.queueRef.tally);
-      return;
-    }
-    this.#leave(entry);
-    this.hold(entry, 'front');
-  }
-
-  #messageUsed(entry: JobEntry): void {
-    entry.message = undefined;
-    this.windows.messageUsed(entry);
   }
 }

@@ -1,0 +1,167 @@
+/**
+ * Where each waiting job of a limiter stands, and what counts because of it: jobs that are held, windows, concurrency
+ * keys, and jobs that stand aside. It decides nothing. Each change of a standing happens here, so the counts agree.
+ *
+ * A job is `held` (its turn has not come) or `sent` (a WORK message is out for it, and it counts as running). A held
+ * job waits in its line. It is `key-blocked` while its key has no room, and it stands aside while no live node has its
+ * handler: see `UnservedJobs`. `UnservedJobs` also knows which held jobs have a message out; those get no second message
+ * when their turn comes.
+ */
+import type { JobEntry } from '../table/job-table.ts';
+import type { NeedTally } from '../table/queue-index.ts';
+import type { ConcurrencyKeys, KeyState } from './concurrency-keys.ts';
+import type { FairQueue } from './fair-queue.ts';
+import type { LevelWindows } from './level-windows.ts';
+import { UnservedJobs } from './unserved-jobs.ts';
+
+export interface JobStandingsParts {
+  readonly queue: FairQueue;
+  readonly windows: LevelWindows;
+  readonly keys: ConcurrencyKeys;
+}
+
+export class JobStandings {
+  readonly #parts: JobStandingsParts;
+  readonly unserved = new UnservedJobs();
+  #held = 0;
+
+  constructor(parts: JobStandingsParts) {
+    this.#parts = parts;
+  }
+
+  get held(): number {
+    return this.#held;
+  }
+
+  /** Held jobs that could go if there were room. */
+  get waiting(): number {
+    return this.#held - this.#parts.keys.blocked - this.unserved.asideCount;
+  }
+
+  /**
+   * Holds a job that waits, if the store knows that it waits. While the store knows only an earlier record of the job,
+   * this does nothing: a message that is out for the earlier record would count as sent, and none would be sent for the
+   * present one. The job comes here again once its present record is durable.
+   */
+  hold(entry: JobEntry, at: 'front' | 'back' = 'back'): void {
+    if (entry.current.state !== 'QUEUED' || entry.durable !== entry.current || entry.standing !== 'none') return;
+    const { keys, queue } = this.#parts;
+    entry.standing = 'held';
+    this.#held += 1;
+    const key = keys.of(entry.current);
+    if (key !== undefined) key.held += 1;
+    if (at === 'front') queue.putBack(entry);
+    else queue.push(entry);
+  }
+
+  /** A job without a key that was not held is sent. */
+  sendAtOnce(entry: JobEntry): void {
+    entry.standing = 'sent';
+    this.#parts.windows.send(entry);
+  }
+
+  /** A held job has its turn. */
+  send(entry: JobEntry, key: KeyState | undefined): void {
+    this.unserved.leave(entry);
+    this.#held -= 1;
+    if (key !== undefined) {
+      key.held -= 1;
+      key.dispatched += 1;
+    }
+    entry.standing = 'sent';
+    this.#parts.windows.send(entry);
+  }
+
+  setAside(entry: JobEntry, key: KeyState | undefined): void {
+    if (this.unserved.isAside(entry)) return;
+    this.unserved.setAside(entry);
+    if (key === undefined) return;
+    key.held -= 1;
+    // This job had taken the turn of a blocked job of its key. That one gets its turn now.
+    this.#parts.keys.unblock(key);
+  }
+
+  /** A node has the handler. The jobs that stood aside wait for their turn again, in their former order. */
+  bringBack(need: NeedTally): void {
+    this.#parts.queue.putAllBack(this.#takeFromAside(need));
+  }
+
+  /** If no message is out for this need, the next of its jobs gets a turn. */
+  probeNext(need: NeedTally): void {
+    if (this.unserved.hasUnroutable(need)) return;
+    for (const entry of this.#takeFromAside(need, 1)) this.#parts.queue.putBack(entry);
+  }
+
+  /** No node has the handler any more. Sent jobs no longer count as running, but keep their messages. */
+  setUnroutable(need: NeedTally): void {
+    const sent = this.#parts.windows.sentJobs().filter(({ queueRef }) => queueRef.tally === need);
+    if (sent.length === 0) return;
+    for (const entry of sent) this.#unsend(entry);
+    this.unserved.setAsideUnroutable(need, sent);
+  }
+
+  /** Sent jobs wait for their turn again and keep their messages. */
+  recall(): void {
+    const { windows, keys, queue } = this.#parts;
+    for (const entry of windows.sentJobs().reverse()) {
+      this.#unsend(entry);
+      this.unserved.setUnroutable(entry);
+      const key = keys.of(entry.current);
+      if (key !== undefined) key.held += 1;
+      queue.putBack(entry);
+    }
+  }
+
+  /** The job no longer waits. */
+  leave(entry: JobEntry): void {
+    const { windows, keys } = this.#parts;
+    const key = keys.of(entry.current);
+    if (entry.standing === 'held') {
+      this.#held -= 1;
+      if (key !== undefined && !this.unserved.isAside(entry)) key.held -= 1;
+    } else if (entry.standing === 'sent') {
+      windows.free(entry);
+      if (key !== undefined) key.dispatched -= 1;
+    }
+    if (key !== undefined) keys.leave(key, entry);
+    this.unserved.leave(entry);
+    this.#messageUsed(entry);
+    entry.standing = 'none';
+    this.probeNext(entry.queueRef.tally);
+  }
+
+  /** The message of the job is used up. The job waits for its turn in the place where it was. */
+  takeBack(entry: JobEntry): void {
+    this.#messageUsed(entry);
+    if (entry.standing === 'held') {
+      this.unserved.used(entry);
+      this.probeNext(entry.queueRef.tally);
+      return;
+    }
+    this.leave(entry);
+    this.hold(entry, 'front');
+  }
+
+  #takeFromAside(need: NeedTally, most?: number): readonly JobEntry[] {
+    const taken = this.unserved.takeBack(need, most);
+    for (const { current } of taken) {
+      const key = this.#parts.keys.of(current);
+      if (key !== undefined) key.held += 1;
+    }
+    return taken;
+  }
+
+  /** A sent job is held again. The caller gives it a place. */
+  #unsend(entry: JobEntry): void {
+    const key = this.#parts.keys.of(entry.current);
+    if (key !== undefined) key.dispatched -= 1;
+    this.#parts.windows.free(entry);
+    this.#held += 1;
+    entry.standing = 'held';
+  }
+
+  #messageUsed(entry: JobEntry): void {
+    entry.message = undefined;
+    this.#parts.windows.messageUsed(entry);
+  }
+}
