@@ -59,6 +59,24 @@ describe('a thread in native code', () => {
   });
 });
 
+describe('a cell that dies while its successor starts', () => {
+  it('leaves room again as soon as the successor is there, and whoever waits for room hears of it', async () => {
+    zoo = await startPool({ handlerDirs: [zooDir], memoryMb: 96 });
+    const neighbour = zoo.run('sleeps', { ms: 60_000 });
+    const native = zoo.run('native');
+    await Promise.all([neighbour.started, native.started]);
+    zoo.pool.cancel(native.runId);
+    await eventually('the cell is replaced', () => zoo.log.some(({ message }) => message === 'cell is replaced'));
+    // Nothing is left in the old cell but what cannot be ended, so it is killed before the successor is up.
+    zoo.pool.cancel(neighbour.runId);
+    expect((await neighbour.ended).outcome).toEqual({ kind: 'stopped' });
+    expect((await native.ended).outcome).toEqual({ kind: 'stopped' });
+    expect(zoo.pool.capacity()).toBe(0);
+    const told = zoo.rooms.length;
+    await eventually('the room is told', () => zoo.rooms.slice(told).some((capacity) => capacity >= 2));
+  });
+});
+
 describe('a cell', () => {
   it('is replaced after so many runs, under load, and no run is lost', async () => {
     zoo = await startPool({ handlerDirs: [zooDir], memoryMb: 96, cellRunsMax: 100 });

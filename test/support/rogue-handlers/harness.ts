@@ -39,6 +39,8 @@ export interface Harness {
   readonly pool: RunPool;
   readonly manifests: readonly HandlerManifest[];
   readonly log: readonly LogEntry[];
+  /** Each time the pool said that it may have room: its capacity then. */
+  readonly rooms: readonly number[];
   run(handler: string, input?: unknown, more?: Partial<RunRequest>): StartedRun;
   stop(): Promise<void>;
 }
@@ -52,11 +54,15 @@ export async function startPool(
   options: Partial<CellPoolOptions> & { readonly handlerDirs: readonly string[] },
 ): Promise<Harness> {
   const log: LogEntry[] = [];
+  const rooms: number[] = [];
   const runs = new Map<string, StartedRun & { onStarted(): void; onEnded(ended: Ended): void; atMs: number }>();
   const parts = { threads: 2, clock: realClock, log: recorder(log), telemetry: noTelemetry };
   const pool = createCellPool({ ...parts, lookaheadMs: patientMs, ...options });
   const manifests = await pool.start((event) => {
-    if (event.kind === 'room') return;
+    if (event.kind === 'room') {
+      rooms.push(pool.capacity());
+      return;
+    }
     const run = runs.get(event.runId);
     switch (event.kind) {
       case 'started':
@@ -88,6 +94,7 @@ export async function startPool(
     pool,
     manifests,
     log,
+    rooms,
     run(handler, input = {}, more = {}) {
       count += 1;
       const runId = `${handler}#${count}`;

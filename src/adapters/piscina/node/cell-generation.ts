@@ -112,7 +112,7 @@ export class CellGeneration {
   async #replace(old: CellSupervisor, why: UnfitReason): Promise<void> {
     if (this.#closing || this.#replacing.has(old)) return;
     this.#replacing.add(old);
-    const { log, onRecycled } = this.#options;
+    const { log, onRecycled, supervisor } = this.#options;
     log.warn({ pid: old.pid, why, rssBytes: old.vitals?.rssBytes, leaked: old.vitals?.leaked }, 'cell is replaced');
     const next = this.#supervisor(old.threads, (supervisor, reason) => void this.#replace(supervisor, reason));
     this.#others = [...this.#others.filter(({ closed }) => !closed), next];
@@ -133,6 +133,8 @@ export class CellGeneration {
     this.#replacing.delete(old);
     onRecycled(why);
     for (const run of old.drain()) next.run(run);
+    // The successor said that it is up before it was one of the cells that count, and the old cell may have died meanwhile.
+    supervisor.onUp();
   }
 
   /** A method, because the value may have changed while a cell was started. */
