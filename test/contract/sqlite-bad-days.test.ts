@@ -1,11 +1,11 @@
 /** Tests what becomes of the embedded store when its file or its disk is taken away under it. Real files, real disks. */
-import { copyFileSync, renameSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { copyFileSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { openSqliteStore } from '../../src/adapters/sqlite/sqlite-store.ts';
 import type { Store } from '../../src/application/ports/store.ts';
 import type { JobRecord } from '../../src/domain/job.ts';
-import { mountSmallDisk } from '../support/small-disk.ts';
+import { mountFailingDisk, mountSmallDisk } from '../support/small-disk.ts';
 import {
   bucketAgo,
   makeSqliteHarness,
@@ -80,6 +80,19 @@ describe.each<SqlitePlace>(['thread', 'inline'])('a database file under a store 
     await expect(owner.commit([recordIn(partition)])).rejects.toMatchObject(away);
   });
 
+  it('that cannot be looked for any more: nothing is acknowledged until it is back', async () => {
+    const folder = dirname(harness.path);
+    renameSync(folder, `${folder}-moved`);
+    symlinkSync(folder, folder);
+    const second = recordIn(partition);
+    await expect(owner.commit([second])).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' });
+    await expect(owner.commit([second])).rejects.toMatchObject(away);
+    await expect(store.ping(1_000)).rejects.toMatchObject(away);
+    rmSync(folder);
+    renameSync(`${folder}-moved`, folder);
+    expect((await store.jobs.readCommits(partition)).commits).toBe(owner.commits + 1);
+  });
+
   it('that a copy has replaced: nothing more is acknowledged', async () => {
     const copy = `${harness.path}.copy`;
     copyFileSync(harness.path, copy);
@@ -90,6 +103,74 @@ describe.each<SqlitePlace>(['thread', 'inline'])('a database file under a store 
 });
 
 describe('a disk under a store', () => {
+  it('over which another one is mounted, with files of the same numbers: nothing more is acknowledged', async ({
+    skip,
+  }) => {
+    const disk = mountSmallDisk(24 << 20);
+    if ('reason' in disk) return skip(disk.reason);
+    onTestFinished(disk.unmount);
+    const path = join(disk.dir, 'troupe.db');
+    const store = await openSqliteStore({ path, ...storeRuntime });
+    onTestFinished(() => store.close());
+    const owner = await PartitionOwner.take(store, partition);
+    await owner.commit([recordIn(partition)]);
+    const numbers = (): readonly number[] => ['', '-wal'].map((suffix) => statSync(path + suffix).ino);
+    const own = numbers();
+    const over = mountSmallDisk(24 << 20, disk.dir);
+    if ('reason' in over) return skip(over.reason);
+    onTestFinished(over.unmount);
+    const other = await openSqliteStore({ path, ...storeRuntime });
+    onTestFinished(() => other.close());
+    expect(numbers()).toEqual(own);
+    // Either the sweep has noticed it before, or this commit does.
+    await owner.commit([recordIn(partition)]).catch((error: unknown) => {
+      expect(error).toMatchObject({ code: expect.stringMatching(/^(OUTCOME_UNKNOWN|STORE_UNAVAILABLE)$/) as string });
+    });
+    await expect(owner.commit([recordIn(partition)])).rejects.toMatchObject(away);
+  });
+
+  it('that turns read-only: what was acknowledged stays, it says what to do, and a restart on the repaired disk goes on', async ({
+    skip,
+  }) => {
+    const disk = mountFailingDisk(24 << 20);
+    if ('reason' in disk) return skip(disk.reason);
+    onTestFinished(disk.unmount);
+    const path = join(disk.dir, 'troupe.db');
+    const open = async (): Promise<Store> => {
+      const store = await openSqliteStore({ path, ...storeRuntime });
+      onTestFinished(() => store.close());
+      return store;
+    };
+    const store = await open();
+    const owner = await PartitionOwner.take(store, partition);
+    const acknowledged = recordsIn(partition, 100);
+    await owner.commit(acknowledged);
+    disk.turnReadOnly();
+    await expect(owner.commit([recordIn(partition)])).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' });
+    for (let n = 0; n < 2; n += 1) {
+      await expect(owner.commit([recordIn(partition)])).rejects.toMatchObject({
+        code: 'STORE_UNAVAILABLE',
+        message: `the disk under ${path} has become read-only: repair and mount it, then start this process again`,
+      });
+    }
+    expect(await store.jobs.readCommits(partition)).toMatchObject({ commits: owner.commits });
+    await store.close();
+    disk.mountAgain('ro');
+    // The first thing that a process does with its store.
+    const readOnly = await open();
+    await expect(readOnly.agreeFacts({ clusterId: 'c', shardCount: 4 })).rejects.toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+      message: 'the database file is read-only',
+    });
+    await readOnly.close();
+    disk.mountAgain('rw');
+    const again = await open();
+    expect(ids(await readAll(again, partition))).toEqual(ids(acknowledged));
+    const next = await PartitionOwner.take(again, partition);
+    expect(await next.commit([recordIn(partition)])).toBe('applied');
+    await again.close();
+  });
+
   it('that is full: what was acknowledged stays, and it goes on when there is room', async ({ skip }) => {
     const disk = mountSmallDisk(24 << 20);
     if ('reason' in disk) return skip(disk.reason);

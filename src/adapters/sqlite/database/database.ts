@@ -2,6 +2,7 @@
  * The database as one synchronous object: operations in, outcomes out. Whoever hosts it (a thread, or the caller itself)
  * decides when an operation runs. Nothing is acknowledged that went to a file which is no longer where it was opened.
  */
+import { statSync, utimesSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import { TroupeError } from '../../../domain/errors.ts';
 import type { SchemaClimb } from '../../../application/ports/store.ts';
@@ -29,8 +30,11 @@ export class Database {
   readonly #file: DatabaseSync;
   readonly #operations: ReturnType<typeof createOperations>;
   readonly #kept: KeptFile;
+  readonly #path: string;
   /** A file was missing when it was last looked for. */
   #isAway = false;
+  /** The disk failed in the last commit. */
+  #hasFailed = false;
 
   constructor(options: DatabaseFileOptions) {
     const { path } = options;
@@ -39,6 +43,7 @@ export class Database {
       this.schema = migrateSchema(file, path);
       waitBriefly(file);
       this.#operations = createOperations(file);
+      this.#path = path;
       this.#kept = new KeptFile(path);
       this.#file = file;
     } catch (error) {
@@ -58,14 +63,17 @@ export class Database {
    */
   write(calls: readonly WriteCall[]): readonly Outcome[] {
     this.#expectKept();
+    if (this.#hasFailed) expectWritable(this.#path);
     try {
       const outcomes = inTransaction(this.#file, () => this.#runAll(calls));
       if (this.#look() !== undefined) {
         throw new TroupeError('OUTCOME_UNKNOWN', { message: 'the database file was moved or deleted during a commit' });
       }
+      this.#hasFailed = false;
       return outcomes;
     } catch (error) {
       this.#operations.forgetRegistered();
+      this.#hasFailed = error instanceof TroupeError && error.code === 'OUTCOME_UNKNOWN';
       throw error;
     }
   }
@@ -118,6 +126,23 @@ export class Database {
     if (missing === undefined) return;
     throw new TroupeError('STORE_UNAVAILABLE', {
       message: `${missing} was moved, deleted or replaced while it was in use; put back the same file, or stop this process first`,
+    });
+  }
+}
+
+/**
+ * A file system that has failed often turns read-only under the open file. SQLite says of each commit only that the disk
+ * fails, so its outcome would be unknown each time, and nobody would know why.
+ */
+function expectWritable(path: string): void {
+  try {
+    // Changes nothing. The question for the right to write (access) is answered with yes.
+    const { atime, mtime } = statSync(path);
+    utimesSync(path, atime, mtime);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EROFS')) return;
+    throw new TroupeError('STORE_UNAVAILABLE', {
+      message: `the disk under ${path} has become read-only: repair and mount it, then start this process again`,
     });
   }
 }

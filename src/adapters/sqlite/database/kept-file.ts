@@ -7,7 +7,7 @@ import { statSync } from 'node:fs';
 
 interface Watched {
   readonly path: string;
-  readonly inode: number | undefined;
+  readonly identity: string | undefined;
 }
 
 export class KeptFile {
@@ -16,16 +16,25 @@ export class KeptFile {
   /** Call it when the connection has read the database, so that its log exists. */
   constructor(path: string) {
     this.#watched = [path, `${path}-wal`]
-      .map((one) => ({ path: one, inode: inodeOf(one) }))
-      .filter(({ inode }) => inode !== undefined);
+      .map((one) => ({ path: one, identity: identityOf(one) }))
+      .filter(({ identity }) => identity !== undefined);
   }
 
   /** The first file that is no longer where it was. */
   missing(): string | undefined {
-    return this.#watched.find(({ path, inode }) => inodeOf(path) !== inode)?.path;
+    return this.#watched.find(({ path, identity }) => identityOf(path) !== identity)?.path;
   }
 }
 
-function inodeOf(path: string): number | undefined {
-  return statSync(path, { throwIfNoEntry: false })?.ino;
+/**
+ * Undefined if nothing can be found there, for whatever reason. A file of another disk may have the same number, and some
+ * numbers are too long for a double.
+ */
+function identityOf(path: string): string | undefined {
+  try {
+    const found = statSync(path, { bigint: true });
+    return `${found.dev}/${found.ino}`;
+  } catch {
+    return undefined;
+  }
 }

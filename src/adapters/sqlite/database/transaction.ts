@@ -13,7 +13,7 @@ export function inTransaction<T>(file: DatabaseSync, work: () => T): T {
     commit(file);
     return result;
   } catch (error) {
-    if (file.isTransaction) file.exec('ROLLBACK');
+    undo(file, 'ROLLBACK');
     throw translateSqliteError(error);
   }
 }
@@ -34,7 +34,18 @@ export function inSavepoint<T>(file: DatabaseSync, work: () => T): T {
     file.exec('RELEASE part');
     return result;
   } catch (error) {
-    if (file.isTransaction) file.exec('ROLLBACK TO part; RELEASE part');
+    // A part that cannot be undone alone must not be committed with the others.
+    if (!undo(file, 'ROLLBACK TO part; RELEASE part')) undo(file, 'ROLLBACK');
     throw translateSqliteError(error);
+  }
+}
+
+/** False if that failed. What went wrong before it says more than that it cannot be undone either. */
+function undo(file: DatabaseSync, sql: string): boolean {
+  try {
+    if (file.isTransaction) file.exec(sql);
+    return true;
+  } catch {
+    return false;
   }
 }

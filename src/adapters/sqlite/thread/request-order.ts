@@ -1,8 +1,9 @@
 /**
  * Decides in which order the thread does its work. Writes come first, all that wait in one transaction (at most
  * `transactionWritesMax`), because shards wait for them. Reads follow in slices of `readSliceMs`, after each of which
- * new requests are looked for; so a long list, which comes in pieces, delays a commit by one piece at most. A read never
- * misses a write that was acknowledged before it was sent.
+ * new requests are looked for; so a long list, which comes in pieces, delays a commit by one piece at most. After each
+ * transaction the reads that wait have a slice, however many writes have come meanwhile: under load there is always one.
+ * A read never misses a write that was acknowledged before it was sent.
  *
  * While another process holds the file, the writes wait with jitter for `lockWaitMs` and reads go on.
  */
@@ -56,14 +57,17 @@ export class RequestOrder {
   /** Works until nothing is left to do. Returns the time until writes that wait for a lock are to be tried again. */
   run(): number | undefined {
     const { arrivals, checkpoints, nowMs } = this.#parts;
+    let isReadTurn = false;
     for (;;) {
       arrivals();
       const mayWrite = this.#writes.length > 0 && nowMs() >= (this.#lockWait?.againAtMs ?? 0);
-      if (mayWrite) {
+      if (mayWrite && !(isReadTurn && this.#reads.length > 0)) {
         this.#transact();
         checkpoints.turn(false, nowMs());
+        isReadTurn = true;
       } else if (this.#reads.length > 0) {
         this.#readSlice();
+        isReadTurn = false;
       } else {
         break;
       }

@@ -76,6 +76,20 @@ describe('the order of the work of the store thread', () => {
     expect(done).toEqual(['a', 'b', '1', 'c', '2', 'd']);
   });
 
+  it('gives reads their turn though there is always another write', () => {
+    for (let n = 1; n <= 40; n += 1) write(`${n}`);
+    arriving = [() => undefined, () => read('a'), () => read('b'), () => read('c')];
+    order.run();
+    expect(done.map((what) => (what.includes('+') ? 'writes' : what))).toEqual([
+      'writes',
+      'a',
+      'writes',
+      'b',
+      'writes',
+      'c',
+    ]);
+  });
+
   it('puts at most 16 writes into one transaction', () => {
     for (let n = 1; n <= 18; n += 1) write(String(n));
     order.run();
