@@ -1,11 +1,12 @@
 /** Opens the store of large payloads that the configuration names, and puts it beside the store of the jobs. */
-import { openFilePayloads } from '../adapters/files/file-payload-store.ts';
+import { type FilePayloadsOptions, openFilePayloads } from '../adapters/files/file-payload-store.ts';
 import type { PayloadStore } from '../application/ports/payload-store.ts';
 import type { Store } from '../application/ports/store.ts';
 import { createPayloadsBySize } from '../application/storage/payloads-by-size.ts';
 import type { Config } from '../config/index.ts';
 import { s3Access } from './access.ts';
 import type { ProcessRuntime } from './runtime.ts';
+import type { OpenedStore } from './store.ts';
 
 interface LargePayloads {
   readonly payloads: PayloadStore;
@@ -24,16 +25,20 @@ export function objectsFolder({ objects }: Config, database: string): string {
 
 /** `database` is the file of the embedded store. Closes the store if it rejects. */
 export async function withLargePayloads(
-  store: Store,
+  { store, facts }: OpenedStore,
   config: Config,
   runtime: ProcessRuntime,
   database: string,
 ): Promise<Store> {
-  const large = await open(config, runtime, database).catch(async (error: unknown) => {
+  const writes = objectsKind(config) !== 'none';
+  const { clock, log, telemetry } = runtime;
+  const { objectsMark } = store;
+  const options = { writes, clusterId: facts.clusterId, objectsMark, clock, log, telemetry };
+  const large = await open(config, options, database).catch(async (error: unknown) => {
     await store.close();
     throw error;
   });
-  const largeAboveBytes = objectsKind(config) === 'none' ? Infinity : config.objects.largeAboveBytes;
+  const largeAboveBytes = writes ? config.objects.largeAboveBytes : Infinity;
   return {
     ...store,
     payloads: createPayloadsBySize({ small: store.payloads, large: large.payloads, largeAboveBytes }),
@@ -56,19 +61,19 @@ function placeOfLarge(config: Config): 'files' | 's3' {
 
 async function open(
   config: Config,
-  { clock, log, telemetry }: ProcessRuntime,
+  options: Omit<FilePayloadsOptions, 'folder' | 'reserveBytes'>,
   database: string,
 ): Promise<LargePayloads> {
   const kind = placeOfLarge(config);
   switch (kind) {
     case 'files': {
-      const creates = objectsKind(config) === 'files';
-      return openFilePayloads({ folder: objectsFolder(config, database), creates, clock, log, telemetry });
+      const { reserveBytes } = config.objects.files;
+      return openFilePayloads({ folder: objectsFolder(config, database), reserveBytes, ...options });
     }
     case 's3': {
       // Its client is large, and few processes need it.
       const { openS3Payloads } = await import('../adapters/s3/s3-payload-store.ts');
-      return openS3Payloads({ access: s3Access(config.objects), clock, log, telemetry });
+      return openS3Payloads({ access: s3Access(config.objects), ...options });
     }
   }
 }

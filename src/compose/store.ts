@@ -22,12 +22,17 @@ export interface OpenedStore {
 const newClusterShards = { sqlite: 8, cassandra: 64 } as const;
 
 export async function openStore(config: Config, runtime: ProcessRuntime): Promise<OpenedStore> {
-  const store = await withLargePayloads(await open(config, runtime), config, runtime, sqlitePath(config));
+  const opened = await withFacts(await open(config, runtime), config, runtime);
+  return { ...opened, store: await withLargePayloads(opened, config, runtime, sqlitePath(config)) };
+}
+
+/** Closes the store if it rejects. */
+async function withFacts(store: Store, config: Config, { log }: ProcessRuntime): Promise<OpenedStore> {
   try {
     const shardCount = config.shards.count || newClusterShards[config.store.kind];
     const facts = await store.agreeFacts({ clusterId: randomUUID(), shardCount });
     if (config.shards.count !== 0 && facts.shardCount !== config.shards.count) {
-      runtime.log.info(
+      log.info(
         { event: 'cluster.facts', shardCount: facts.shardCount, configured: config.shards.count },
         'the number of shards was fixed when the cluster was created; the configured one is ignored',
       );

@@ -21,6 +21,12 @@ export const objectsSection = z.strictObject({
         consequence: 'Part of a backup, as the store is. It needs the space, and must keep what it was told to sync.',
         defaultNote: '`store.sqlite.path` with `.objects` appended',
       }),
+      reserveBytes: key(wholeNumber(0, Number.MAX_SAFE_INTEGER).default(512 * 1_048_576), {
+        meaning: 'Space of its disk that large payloads leave free.',
+        unit: 'bytes',
+        consequence:
+          'Large payloads that would take of it are refused with STORE_UNAVAILABLE. What else is on the disk, such as the embedded store, goes on, and jobs end.',
+      }),
     })
     .prefault({}),
   s3: z

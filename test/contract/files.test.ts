@@ -1,12 +1,14 @@
 /** The files of large payloads: the contract of every payload store, and what is true of files alone. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import {
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   renameSync,
   rmSync,
+  statfsSync,
   statSync,
   truncateSync,
   utimesSync,
@@ -20,10 +22,12 @@ import { sweepStep } from '../../src/adapters/files/file-sweep.ts';
 import { payloadPartBytes, type PayloadStore } from '../../src/application/ports/payload-store.ts';
 import { type FilePayloadsHarness, makeFilePayloadsHarness } from '../support/file-payloads.ts';
 import { mountSmallDisk } from '../support/small-disk.ts';
-import { type PayloadsUnderTest, realClock, silentLog, storeRuntime } from '../support/stores.ts';
+import { clusterMark, type PayloadsUnderTest, realClock, silentLog, storeRuntime } from '../support/stores.ts';
 import { describePayloads } from './payload-contract.ts';
+import { describePlaces } from './place-contract.ts';
 
 const laterMs = (): number => Date.now() + 600_000;
+const isOurs = async (): Promise<boolean> => true;
 
 describe('files', () => {
   let current: PayloadsUnderTest | undefined;
@@ -36,6 +40,22 @@ describe('files', () => {
     if (current === undefined) throw new Error('the folder was not opened');
     return current;
   });
+});
+
+describe('a folder of files', () => {
+  const root = mkdtempSync(join(tmpdir(), 'troupe-places-'));
+  afterAll(() => rmSync(root, { recursive: true, force: true }));
+  const mark = (place: string): string => join(root, place, 'cluster-id');
+  describePlaces(() => ({
+    open: (place, options) => openFilePayloads({ folder: join(root, place), ...storeRuntime, ...options }),
+    copy: async (from, to) => cpSync(join(root, from), join(root, to), { recursive: true }),
+    async writeMark(place, text) {
+      mkdirSync(join(root, place), { recursive: true });
+      writeFileSync(mark(place), text);
+    },
+    removeMark: async (place) => rmSync(mark(place)),
+    isEmpty: async (place) => !existsSync(join(root, place)),
+  }));
 });
 
 describe('a payload in a file', () => {
@@ -129,7 +149,7 @@ describe('the folder of large payloads', () => {
     renameSync(harness.folder, away);
     const unavailable = {
       code: 'STORE_UNAVAILABLE',
-      message: `the folder of large payloads (${harness.folder}): it is not there`,
+      message: expect.stringContaining(`the folder of large payloads (${harness.folder}): it is not the one`) as string,
     };
     for (const isMountPoint of [false, true]) {
       if (isMountPoint) mkdirSync(harness.folder);
@@ -148,8 +168,9 @@ describe('the folder of large payloads', () => {
   it('is for nobody but this user, and is not created for who writes no large payloads', async () => {
     const folder = join(mkdtempSync(join(tmpdir(), 'troupe-objects-')), 'deep', 'objects');
     onTestFinished(() => rmSync(dirname(dirname(folder)), { recursive: true }));
-    const open = async (creates: boolean) => {
-      const { payloads, close } = await openFilePayloads({ folder, creates, ...storeRuntime });
+    const mark = clusterMark();
+    const open = async (writes: boolean) => {
+      const { payloads, close } = await openFilePayloads({ folder, writes, ...mark, ...storeRuntime });
       onTestFinished(close);
       return payloads;
     };
@@ -176,7 +197,7 @@ describe('the sweep of files', () => {
     utimesSync(join(folder, 'unfinished', 'a-folder'), atS, atS);
     const warnings: unknown[] = [];
     const log = { ...silentLog, warn: (facts: object) => void warnings.push(facts) };
-    await sweepStep({ folder, log, clock: { ...realClock, nowMs: () => expiresAtMs } });
+    await sweepStep({ folder, isOurs, log, clock: { ...realClock, nowMs: () => expiresAtMs } });
     expect(existsSync(harness.pathOf(id))).toBe(false);
     expect(warnings).toMatchObject([{ failures: 3 }]);
   });
@@ -205,14 +226,14 @@ describe('the sweep of files', () => {
     const folder = harness.folder;
     const there = (): readonly boolean[] => [soon, later, nextHour].map((id) => existsSync(harness.pathOf(id)));
 
-    expect(await sweepStep({ folder, clock, log: silentLog })).toBe(false);
+    expect(await sweepStep({ folder, isOurs, clock, log: silentLog })).toBe(false);
     expect(there()).toEqual([true, true, true]);
     expect(readdirSync(drafts)).toEqual(['young']);
     nowMs = startMs + 60_000;
-    await sweepStep({ folder, clock, log: silentLog });
+    await sweepStep({ folder, isOurs, clock, log: silentLog });
     expect(there()).toEqual([false, true, true]);
     nowMs = startMs + 3_000_000;
-    await sweepStep({ folder, clock, log: silentLog });
+    await sweepStep({ folder, isOurs, clock, log: silentLog });
     expect(there()).toEqual([false, false, true]);
     // The folder goes with its hour.
     expect(existsSync(dirname(harness.pathOf(soon)))).toBe(false);
@@ -229,14 +250,45 @@ describe('the sweep of files', () => {
     for (let n = 0; n < 149; n += 1) writeFileSync(join(harness.folder, `${file}-${n}`), '');
     const clock = { ...realClock, nowMs: () => expiresAtMs };
     const { folder } = harness;
-    expect(await sweepStep({ folder, clock, log: silentLog })).toBe(true);
+    expect(await sweepStep({ folder, isOurs, clock, log: silentLog })).toBe(true);
     expect(harness.files()).toHaveLength(50);
-    expect(await sweepStep({ folder, clock, log: silentLog })).toBe(false);
+    expect(await sweepStep({ folder, isOurs, clock, log: silentLog })).toBe(false);
     expect(harness.files()).toHaveLength(0);
   });
 });
 
 describe('a full disk', () => {
+  const whole = { writes: true, ...clusterMark(), ...storeRuntime };
+
+  it('is not filled by large payloads, however many come at once: a reserve stays, and the next fits when some are gone', async ({
+    skip,
+  }) => {
+    const disk = mountSmallDisk(40 * payloadPartBytes);
+    if (!('dir' in disk)) return skip(disk.reason);
+    onTestFinished(disk.unmount);
+    const folder = join(disk.dir, 'objects');
+    const reserveBytes = 16 * payloadPartBytes;
+    const { payloads, close } = await openFilePayloads({ ...whole, folder, reserveBytes });
+    onTestFinished(close);
+    const bytes = randomBytes(4 * payloadPartBytes);
+    const put = (n: number): Promise<string> => payloads.putPayload({ name: `n${n}`, bytes, expiresAtMs: laterMs() });
+    const freeBytes = (): number => statfsSync(folder).bavail * statfsSync(folder).bsize;
+    const outcomes = await Promise.allSettled([...Array(12).keys()].map(put));
+    const refused = outcomes.filter((outcome) => outcome.status === 'rejected');
+    expect(refused.length).toBeGreaterThanOrEqual(6);
+    for (const { reason } of refused) {
+      expect(reason).toMatchObject({
+        code: 'STORE_UNAVAILABLE',
+        message: expect.stringContaining(`objects.files.reserveBytes (${reserveBytes})`) as string,
+      });
+    }
+    expect(readdirSync(join(folder, 'unfinished'))).toEqual([]);
+    // What went into the last pieces at once.
+    expect(freeBytes()).toBeGreaterThan(reserveBytes - 12 * payloadPartBytes);
+    for (const outcome of outcomes) if (outcome.status === 'fulfilled') await payloads.deletePayload(outcome.value);
+    expect(await payloads.getPayload(await put(99))).toHaveLength(bytes.byteLength);
+  });
+
   it('refuses a payload with a reason, keeps nothing of it, and takes the next once there is room', async ({
     skip,
   }) => {
@@ -244,7 +296,7 @@ describe('a full disk', () => {
     if (!('dir' in disk)) return skip(disk.reason);
     onTestFinished(disk.unmount);
     const folder = join(disk.dir, 'objects');
-    const { payloads, close } = await openFilePayloads({ folder, creates: true, ...storeRuntime });
+    const { payloads, close } = await openFilePayloads({ folder, writes: true, ...clusterMark(), ...storeRuntime });
     onTestFinished(close);
     const bytes = randomBytes(2 * payloadPartBytes);
     const kept = await payloads.putPayload({ name: 'kept', bytes, expiresAtMs: laterMs() });

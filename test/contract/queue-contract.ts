@@ -158,6 +158,16 @@ export function describeQueuesAndFacts(use: () => StoreUnderTest): void {
       expect(facts?.shardCount).toBe(4 + Number(facts?.clusterId.slice('cluster-'.length)));
       expect(await second.agreeFacts({ clusterId: 'late', shardCount: 99 })).toEqual(facts);
     });
+
+    it('and the note that large payloads have a place stay, whoever notes it and however often', async () => {
+      const { first, second, harness } = use();
+      const facts = await first.agreeFacts({ clusterId: 'whoever', shardCount: 4 });
+      expect(await second.objectsMark.isNoted()).toBe(false);
+      await Promise.all([first, second, first].map((store) => store.objectsMark.note()));
+      const third = await harness.open();
+      for (const store of [first, second, third]) expect(await store.objectsMark.isNoted()).toBe(true);
+      expect(await third.agreeFacts({ clusterId: 'late', shardCount: 99 })).toEqual(facts);
+    });
   });
 
   describe('a client', () => {

@@ -1,20 +1,26 @@
 /** Large payloads on a real server that speaks S3: the contract of every payload store, and what is true of a bucket alone. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import {
+  AbortMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
+  CopyObjectCommand,
   CreateMultipartUploadCommand,
   DeleteObjectCommand,
+  HeadObjectCommand,
   ListMultipartUploadsCommand,
+  ListObjectsV2Command,
   PutObjectCommand,
 } from '@aws-sdk/client-s3';
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openS3Payloads } from '../../src/adapters/s3/s3-payload-store.ts';
 import { sweepStep } from '../../src/adapters/s3/s3-sweep.ts';
-import { partBytesOf } from '../../src/adapters/s3/s3-upload.ts';
+import { partBytesOf, uploadObject } from '../../src/adapters/s3/s3-upload.ts';
 import { payloadPartBytes, type PayloadStore } from '../../src/application/ports/payload-store.ts';
 import { makeS3Harness, type S3Harness } from '../support/s3-payloads.ts';
-import { type PayloadsUnderTest, realClock, silentLog, storeRuntime } from '../support/stores.ts';
+import { clusterMark, type PayloadsUnderTest, realClock, silentLog, storeRuntime } from '../support/stores.ts';
 import { describePayloads } from './payload-contract.ts';
+import { describePlaces } from './place-contract.ts';
 
 const laterMs = (): number => Date.now() + 600_000;
 /** No sweep of its own. */
@@ -22,6 +28,7 @@ const unexpected = (first: unknown): never => {
   throw first;
 };
 const still = { clock: { ...realClock, setTimer: () => () => undefined } };
+const cluster = () => ({ writes: true, ...clusterMark(), ...storeRuntime, ...still });
 
 let harness: S3Harness | undefined;
 let lack = '';
@@ -54,6 +61,33 @@ describe('a bucket', () => {
     if (current === undefined) throw new Error(lack);
     return current;
   });
+});
+
+describe('a prefix of a bucket', () => {
+  const prefixOf = (place: string): string => `${place}/`;
+  const keysOf = async (place: string): Promise<readonly string[]> => {
+    const list = { Bucket: s3().access.bucket, Prefix: prefixOf(place) };
+    return ((await s3().client.send(new ListObjectsV2Command(list))).Contents ?? []).map(({ Key = '' }) => Key);
+  };
+  const mark = (place: string) => ({ Bucket: s3().access.bucket, Key: `${prefixOf(place)}cluster-id` });
+  describePlaces(() => ({
+    open: (place, options) =>
+      openS3Payloads({ access: { ...s3().access, prefix: prefixOf(place) }, ...storeRuntime, ...still, ...options }),
+    async copy(from, to) {
+      const Bucket = s3().access.bucket;
+      for (const key of await keysOf(from)) {
+        const Key = key.replace(prefixOf(from), prefixOf(to));
+        await s3().client.send(new CopyObjectCommand({ Bucket, Key, CopySource: `${Bucket}/${key}` }));
+      }
+    },
+    async writeMark(place, text) {
+      await s3().client.send(new PutObjectCommand({ ...mark(place), Body: text }));
+    },
+    async removeMark(place) {
+      await s3().client.send(new DeleteObjectCommand(mark(place)));
+    },
+    isEmpty: async (place) => (await keysOf(place)).length === 0,
+  }));
 });
 
 async function* inPieces(bytes: Uint8Array, failsAt = Infinity): AsyncGenerator<Uint8Array, Uint8Array> {
@@ -102,6 +136,26 @@ describe('a payload in a bucket', () => {
     }
   });
 
+  it('is there when the answer to the last request of its upload was lost, and the repetition finds no upload', async () => {
+    const { client, access } = s3();
+    const object = { Bucket: access.bucket, Key: randomUUID() };
+    const bytes = randomBytes(9 * payloadPartBytes);
+    async function* pieces(): AsyncGenerator<Uint8Array, void> {
+      yield bytes;
+    }
+    const losing = new Proxy(client, {
+      get: (target, key) =>
+        key === 'send'
+          ? async (command: CompleteMultipartUploadCommand) => {
+              if (command instanceof CompleteMultipartUploadCommand) await target.send(command);
+              return target.send(command);
+            }
+          : (Reflect.get(target, key, target) as unknown),
+    });
+    await uploadObject(losing, object, bytes.byteLength, pieces());
+    expect((await client.send(new HeadObjectCommand(object))).ContentLength).toBe(bytes.byteLength);
+  });
+
   it('has parts that keep within what S3 takes, up to 5 TiB', () => {
     for (const bytes of [1, 2 ** 30, 80 * 2 ** 30, 5 * 2 ** 40]) {
       expect(Math.ceil(bytes / partBytesOf(bytes))).toBeLessThanOrEqual(10_000);
@@ -120,18 +174,22 @@ describe('the sweep of a bucket', () => {
       payloads.putPayload({ name, bytes: randomBytes(9), expiresAtMs });
     await put('soon', startMs + 60_000);
     await put('later', startMs + 7_200_000);
-    await client.send(new CreateMultipartUploadCommand({ Bucket: access.bucket, Key: `${access.prefix}cut-off` }));
+    const soon = (await s3().keys()).find((key) => key.startsWith(access.prefix)) ?? '';
+    await client.send(new CreateMultipartUploadCommand({ Bucket: access.bucket, Key: `${soon}-cut-off` }));
+    const others = { Bucket: access.bucket, Key: `${access.prefix}of-somebody-else` };
+    const { UploadId } = await client.send(new CreateMultipartUploadCommand(others));
     const there = (): Promise<boolean[]> => Promise.all(['soon', 'later'].map((name) => s3().hasPayload(name)));
     await sweepStep(place, { ms: startMs, wallMs: Date.now() }, unexpected);
-    expect([await there(), await openUploads()]).toEqual([[true, true], 1]);
+    expect([await there(), await openUploads()]).toEqual([[true, true], 2]);
     await sweepStep(place, { ms: startMs + 60_000, wallMs: Date.now() + 25 * 3_600_000 }, unexpected);
-    expect([await there(), await openUploads()]).toEqual([[false, true], 0]);
+    expect([await there(), await openUploads()]).toEqual([[false, true], 1]);
+    await client.send(new AbortMultipartUploadCommand({ ...others, UploadId }));
   });
 
   it('goes on past keys that are not ours and past what cannot be removed, however many there are', async () => {
     const { access, client } = s3();
     const prefix = `${randomUUID()}/`;
-    const own = await openS3Payloads({ access: { ...access, prefix }, ...storeRuntime, ...still });
+    const own = await openS3Payloads({ ...cluster(), access: { ...access, prefix } });
     for (let n = 100; n < 250; n += 1) {
       await client.send(new PutObjectCommand({ Bucket: access.bucket, Key: `${prefix}0-foreign-${n}`, Body: 'x' }));
     }
@@ -154,6 +212,25 @@ describe('the sweep of a bucket', () => {
     expect(said).toEqual([[new Error('it is locked'), 1]]);
     expect([await s3().hasPayload('stuck'), await s3().hasPayload('swept')]).toEqual([true, false]);
   });
+
+  it('ends on a server that begins every list at its beginning', async () => {
+    const { access, client } = s3();
+    const place = { client, bucket: access.bucket, prefix: `${randomUUID()}/` };
+    for (let n = 0; n < 101; n += 1) {
+      await client.send(new PutObjectCommand({ Bucket: access.bucket, Key: `${place.prefix}${100 + n}`, Body: 'x' }));
+    }
+    const forgetful = new Proxy(client, {
+      get: (target, key) =>
+        key === 'send'
+          ? (command: ListObjectsV2Command) => {
+              if (command instanceof ListObjectsV2Command) delete command.input.StartAfter;
+              return target.send(command);
+            }
+          : (Reflect.get(target, key, target) as unknown),
+    });
+    const now = { ms: Date.now(), wallMs: Date.now() };
+    expect(await sweepStep({ ...place, client: forgetful }, now, unexpected)).toBe(false);
+  });
 });
 
 describe('an object store that is away', () => {
@@ -164,7 +241,7 @@ describe('an object store that is away', () => {
       warn: (fields: object, message: string) => void said.push(`${message} ${text(fields)}`),
     };
     const access = { ...s3().access, endpoint: 'http://127.0.0.1:9' };
-    const away = await openS3Payloads({ access, ...storeRuntime, ...still, log: { ...log, child: () => log } });
+    const away = await openS3Payloads({ ...cluster(), access, log: { ...log, child: () => log } });
     const put = away.payloads.putPayload({ name: 'n', bytes: randomBytes(9), expiresAtMs: laterMs() });
     await expect(put).rejects.toMatchObject({
       code: 'STORE_UNAVAILABLE',
@@ -180,7 +257,7 @@ describe('an object store that is away', () => {
 
   it('is named when it has no such bucket', async () => {
     const access = { ...s3().access, bucket: 'nowhere' };
-    const { payloads: nowhere, close } = await openS3Payloads({ access, ...storeRuntime, ...still });
+    const { payloads: nowhere, close } = await openS3Payloads({ ...cluster(), access });
     await expect(
       nowhere.putPayload({ name: 'n', bytes: randomBytes(9), expiresAtMs: laterMs() }),
     ).rejects.toMatchObject({

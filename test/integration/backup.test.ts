@@ -18,7 +18,7 @@ import { openFilePayloads } from '../../src/adapters/files/file-payload-store.ts
 import { openSqliteStore } from '../../src/adapters/sqlite/sqlite-store.ts';
 import { runCli } from '../../src/cli/main.ts';
 import { recordedTerminal } from '../support/recorded-terminal.ts';
-import { storeRuntime } from '../support/stores.ts';
+import { clusterMark, storeRuntime } from '../support/stores.ts';
 
 let dir: string;
 let dataDir: string;
@@ -41,15 +41,18 @@ async function backup(file: string, ...more: readonly string[]): Promise<{ code:
   return { code, ...terminal.written };
 }
 
+const open = (folder: string) =>
+  openFilePayloads({ folder, writes: true, ...clusterMark('the-cluster'), ...storeRuntime });
+
 async function putLarge(folder: string, name: string): Promise<string> {
-  const { payloads, close } = await openFilePayloads({ folder, creates: true, ...storeRuntime });
+  const { payloads, close } = await open(folder);
   const id = await payloads.putPayload({ name, bytes: largeBytes, expiresAtMs: Date.now() + 600_000 });
   close();
   return id;
 }
 
 async function readLarge(folder: string, id: string): Promise<Uint8Array | undefined> {
-  const { payloads, close } = await openFilePayloads({ folder, creates: true, ...storeRuntime });
+  const { payloads, close } = await open(folder);
   close();
   return payloads.getPayload(id);
 }

@@ -2,14 +2,19 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openFilePayloads } from '../../src/adapters/files/file-payload-store.ts';
+import { type FilePayloadsOptions, openFilePayloads } from '../../src/adapters/files/file-payload-store.ts';
+import { markName } from '../../src/application/storage/place-mark.ts';
 import { objectPlace, parseObjectId } from '../../src/application/storage/object-id.ts';
 import type { PayloadStore } from '../../src/application/ports/payload-store.ts';
-import { type PayloadHarness, storeRuntime } from './stores.ts';
+import { clusterMark, type PayloadHarness, storeRuntime } from './stores.ts';
 
-/** The files of large payloads beside the database of a cluster, without what is still being written. */
+/** The files of large payloads beside the database of a cluster, without the mark and what is still being written. */
 export function largePayloads(sqlitePath: string): readonly string[] {
-  return filesBelow(`${sqlitePath}.objects`).filter((file) => !file.startsWith('unfinished'));
+  return filesBelow(`${sqlitePath}.objects`).filter(isPayload);
+}
+
+function isPayload(file: string): boolean {
+  return file !== markName && !file.startsWith('unfinished');
 }
 
 /** Every file below the folder, by its path in it. None if there is no folder. */
@@ -22,17 +27,18 @@ function filesBelow(folder: string): readonly string[] {
 
 export interface FilePayloadsHarness extends PayloadHarness {
   readonly folder: string;
-  open(runtime?: Partial<typeof storeRuntime>): Promise<{ readonly payloads: PayloadStore }>;
+  open(options?: Partial<FilePayloadsOptions>): Promise<{ readonly payloads: PayloadStore }>;
   pathOf(id: string): string;
-  /** Every file below the folder, by its path in it. */
+  /** Every file below the folder but the mark, by its path in it. */
   files(): readonly string[];
   dispose(): Promise<void>;
 }
 
 export function makeFilePayloadsHarness(): FilePayloadsHarness {
   const folder = mkdtempSync(join(tmpdir(), 'troupe-objects-'));
+  const mark = clusterMark();
   const closes: (() => void)[] = [];
-  const files = (): readonly string[] => filesBelow(folder);
+  const files = (): readonly string[] => filesBelow(folder).filter((file) => file !== markName);
   const pathOf = (id: string): string => {
     const object = parseObjectId(id);
     if (object === undefined) throw new Error(`not the id of an object: ${id}`);
@@ -41,8 +47,14 @@ export function makeFilePayloadsHarness(): FilePayloadsHarness {
   };
   return {
     folder,
-    async open(runtime = {}) {
-      const { payloads, close } = await openFilePayloads({ folder, creates: true, ...storeRuntime, ...runtime });
+    async open(options = {}) {
+      const { payloads, close } = await openFilePayloads({
+        folder,
+        writes: true,
+        ...mark,
+        ...storeRuntime,
+        ...options,
+      });
       closes.push(close);
       return { payloads };
     },

@@ -9,12 +9,13 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import { findS3Server } from '../../scripts/s3-server.ts';
-import { openS3Payloads, type S3Access } from '../../src/adapters/s3/s3-payload-store.ts';
+import { openS3Payloads, type S3Access, type S3PayloadsOptions } from '../../src/adapters/s3/s3-payload-store.ts';
 import type { PayloadStore } from '../../src/application/ports/payload-store.ts';
+import { markName } from '../../src/application/storage/place-mark.ts';
 import { objectPlace, parseObjectId } from '../../src/application/storage/object-id.ts';
 import { freePort } from './cassandra-global.ts';
 import { waitFor } from './cluster.ts';
-import { type PayloadHarness, storeRuntime } from './stores.ts';
+import { clusterMark, type PayloadHarness, storeRuntime } from './stores.ts';
 
 const bucket = 'payloads';
 const credentials = { accessKeyId: 'test', secretAccessKey: 'a secret of the test' };
@@ -23,7 +24,8 @@ export interface S3Harness extends PayloadHarness {
   readonly access: S3Access;
   /** Looks into the bucket by itself. */
   readonly client: S3Client;
-  open(runtime?: Partial<typeof storeRuntime>): Promise<{ readonly payloads: PayloadStore }>;
+  open(options?: Partial<S3PayloadsOptions>): Promise<{ readonly payloads: PayloadStore }>;
+  /** All but that of the mark. */
   keys(): Promise<readonly string[]>;
   stopServer(): Promise<void>;
   dispose(): Promise<void>;
@@ -53,6 +55,7 @@ export async function makeS3Harness(): Promise<S3Harness | { readonly lack: stri
   );
   const access = { endpoint, region: 'us-east-1', bucket, prefix: 'troupe/', credentials, pathStyle: true };
   const client = new S3Client({ endpoint, region: 'us-east-1', credentials, forcePathStyle: true });
+  const mark = clusterMark();
   const closes: (() => void)[] = [() => client.destroy()];
   const at = (id: string): { readonly Bucket: string; readonly Key: string } => {
     const object = parseObjectId(id);
@@ -62,14 +65,14 @@ export async function makeS3Harness(): Promise<S3Harness | { readonly lack: stri
   };
   const keys = async (): Promise<readonly string[]> => {
     const page = await client.send(new ListObjectsV2Command({ Bucket: bucket }));
-    return (page.Contents ?? []).map(({ Key = '' }) => Key);
+    return (page.Contents ?? []).map(({ Key = '' }) => Key).filter((key) => !key.endsWith(markName));
   };
   const stopServer = (): Promise<void> => stopped(server);
   return {
     access,
     client,
-    async open(runtime = {}) {
-      const { payloads, close } = await openS3Payloads({ access, ...storeRuntime, ...runtime });
+    async open(options = {}) {
+      const { payloads, close } = await openS3Payloads({ access, writes: true, ...mark, ...storeRuntime, ...options });
       closes.push(close);
       return { payloads };
     },

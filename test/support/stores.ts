@@ -6,7 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { openInlineSqliteStore, openSqliteStore } from '../../src/adapters/sqlite/sqlite-store.ts';
 import type { CommitGroup, IdempotencyEntry, Partition } from '../../src/application/ports/job-store.ts';
 import type { Clock, Logger, Telemetry } from '../../src/application/ports/runtime.ts';
-import type { Store } from '../../src/application/ports/store.ts';
+import type { ObjectsMark, Store } from '../../src/application/ports/store.ts';
 import { TroupeError } from '../../src/domain/errors.ts';
 import type { JobRecord, JobSpec } from '../../src/domain/job.ts';
 import { bucketMs, jobRank } from '../../src/domain/job-id.ts';
@@ -39,6 +39,21 @@ export const noTelemetry: Telemetry = {
 };
 
 export const storeRuntime = { clock: realClock, log: silentLog, telemetry: noTelemetry };
+
+/** Of one cluster, without a store: its id, and whether its large payloads have a place. */
+export function clusterMark(clusterId = 'the-cluster'): {
+  readonly clusterId: string;
+  readonly objectsMark: ObjectsMark;
+} {
+  let isNoted = false;
+  const objectsMark: ObjectsMark = {
+    isNoted: async () => isNoted,
+    async note() {
+      isNoted = true;
+    },
+  };
+  return { clusterId, objectsMark };
+}
 
 /** A store whose network a test can cut. */
 export interface LossyStore {

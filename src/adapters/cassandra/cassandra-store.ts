@@ -16,7 +16,7 @@ import { createQueueRegister } from './queue-register.ts';
 import { warnAboutSettings } from './ring-settings.ts';
 import { migrateKeyspace } from './schema-migrations.ts';
 import { createShardFence } from './shard-fence.ts';
-import { proposeFacts, readFacts, readScope } from './tables/cluster.ts';
+import { noteObjectsMark, proposeFacts, readFacts, readObjectsMark, readScope } from './tables/cluster.ts';
 import { createKeyspace } from './tables/keyspace.ts';
 import { createPartitionExpiries } from './time-to-live.ts';
 import { repeatUndecided } from './undecided.ts';
@@ -112,6 +112,12 @@ function assemble(client: CqlClient, clock: Clock, schema: SchemaClimb): Store {
     queues: createCassandraQueueStore(client, clock),
     payloads: createCassandraPayloadStore(client, clock),
     agreeFacts: createFacts(client, clock),
+    objectsMark: {
+      isNoted: async () => (await client.rows(readObjectsMark, [])).length > 0,
+      async note() {
+        await client.rows(noteObjectsMark, []);
+      },
+    },
     async ping(timeoutMs) {
       await client.rows(readScope, [], timeoutMs);
     },

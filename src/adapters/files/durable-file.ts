@@ -18,10 +18,7 @@ export interface Draft {
   discard(): Promise<void>;
 }
 
-/**
- * `root` holds `drafts` and every folder to which a draft is moved. Neither root nor `drafts` is created here: who finds
- * them missing has lost the disk on which they lie.
- */
+/** `root` holds `drafts` and every folder to which a draft is moved. Neither root nor `drafts` is created here. */
 export async function openDraft(root: string, drafts: string): Promise<Draft> {
   const path = join(root, drafts, randomUUID());
   const file = await open(path, 'wx', ownFile);
@@ -42,6 +39,24 @@ export async function openDraft(root: string, drafts: string): Promise<Draft> {
       await rm(path, { force: true }).catch(() => undefined);
     },
   };
+}
+
+/** Writes a small file into the folder. Durable when it resolves. It replaces a file of that name. */
+export async function writeDurably(folder: string, name: string, bytes: Uint8Array): Promise<void> {
+  const draft = join(folder, `${name}.${randomUUID()}`);
+  try {
+    const file = await open(draft, 'wx', ownFile);
+    try {
+      await writeAll(file, bytes);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(draft, join(folder, name));
+    await syncFolder(folder);
+  } finally {
+    await rm(draft, { force: true });
+  }
 }
 
 /** A write may be cut short, as on a disk that is about to be full. */

@@ -1,12 +1,13 @@
 /**
  * Copies the folder of large payloads while it is in use. Files in it never change, so each copy is right whenever it is
  * made. A payload that goes meanwhile, erased or expired, is left out. Take the copy after that of the records: whatever a
- * record names was written before it.
+ * record names was written before it. The mark goes along, so that the copy is known as the place of this cluster.
  */
 import { randomUUID } from 'node:crypto';
 import { constants, copyFile, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { entryExpiresAtMs, isHour } from '../../application/storage/object-id.ts';
+import { markName } from '../../application/storage/place-mark.ts';
 import { entriesOf, syncFolder } from './durable-file.ts';
 import { fileCode, translateFileError } from './file-error.ts';
 
@@ -16,13 +17,13 @@ export interface FileBackup {
   readonly bytes: number;
 }
 
-/** `target` must not exist, but its folder must. Undefined if there was no payload to copy, and so there is no folder. */
+/** `target` must not exist, but its folder must. Undefined if there was nothing to copy, and so there is no folder. */
 export async function backUpFiles(folder: string, target: string): Promise<FileBackup | undefined> {
   const draft = `${target}.${randomUUID()}.partial`;
   try {
     const hours = (await entriesOf(folder)).filter(isHour);
     let [files, bytes] = [0, 0];
-    if (hours.length > 0) await mkdir(draft, { mode: 0o700 });
+    await mkdir(draft, { mode: 0o700 });
     for (const hour of hours) {
       const into = join(draft, hour);
       await mkdir(into);
@@ -36,7 +37,8 @@ export async function backUpFiles(folder: string, target: string): Promise<FileB
       }
       await syncFolder(into);
     }
-    if (files === 0) return undefined;
+    const isMarked = (await copyDurably(join(folder, markName), join(draft, markName))) !== undefined;
+    if (files === 0 && !isMarked) return undefined;
     await syncFolder(draft);
     await rename(draft, target);
     await syncFolder(dirname(target));

@@ -20,12 +20,16 @@ export function fileCode(error: unknown): string | undefined {
     : undefined;
 }
 
+export function folderText(folder: string): string {
+  return `the folder of large payloads (${folder})`;
+}
+
 /** `folder` is the one that an operator knows and can mend. Errors that are not of the file system pass. */
 export function translateFileError(error: unknown, folder: string): unknown {
   const code = fileCode(error);
   if (code === undefined) return error;
   return new TroupeError('STORE_UNAVAILABLE', {
-    message: `the folder of large payloads (${folder}): ${said.get(code) ?? 'the file system failed'}`,
+    message: `${folderText(folder)}: ${said.get(code) ?? 'the file system failed'}`,
     metadata: { fileCode: code },
     cause: error,
   });

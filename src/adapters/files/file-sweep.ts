@@ -21,12 +21,15 @@ const restMs = 60_000;
 
 export interface FileSweepParts {
   readonly folder: string;
+  /** Whether it is the folder of this cluster. Nothing is removed from another one. */
+  readonly isOurs: () => Promise<boolean>;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
 /** Removes a few files. Resolves with true if there may be more. What cannot be removed keeps nothing else from going. */
-export async function sweepStep({ folder, clock, log }: FileSweepParts): Promise<boolean> {
+export async function sweepStep({ folder, isOurs, clock, log }: FileSweepParts): Promise<boolean> {
+  if (!(await isOurs())) return false;
   const removed = await pastFailures(
     async (goesOn) =>
       (await sweepExpired(folder, clock.nowMs(), goesOn)) +
@@ -73,9 +76,10 @@ async function removeFile(path: string): Promise<true> {
 }
 
 /** Sweeps until the returned function is called. */
-export function startFileSweep({ folder, clock, log }: FileSweepParts): () => void {
+export function startFileSweep(parts: FileSweepParts): () => void {
+  const { clock, log } = parts;
   return startSweepLoop({
-    step: () => sweepStep({ folder, clock, log }),
+    step: () => sweepStep(parts),
     clock,
     pauseMs,
     restMs,

@@ -29,10 +29,16 @@ export function translateS3Error(error: unknown, bucket: string): unknown {
   if (error instanceof TroupeError || !foreign) return error;
   const { name } = error;
   const status = error instanceof S3ServiceException ? error.$metadata.httpStatusCode : undefined;
-  return new TroupeError('STORE_UNAVAILABLE', {
-    message: `the object store (bucket ${bucket}): ${saidBy(status, name)}`,
-    metadata: { s3Code: codeOf(error) },
-  });
+  return unusable(bucket, saidBy(status, name), { s3Code: codeOf(error) });
+}
+
+/** What came cannot be used, or nothing came. That says nothing about an object. */
+export function unusable(bucket: string, said: string, metadata: Readonly<Record<string, string>> = {}): TroupeError {
+  return new TroupeError('STORE_UNAVAILABLE', { message: `${bucketText(bucket)}: ${said}`, metadata });
+}
+
+export function bucketText(bucket: string): string {
+  return `the object store (bucket ${bucket})`;
 }
 
 function codeOf(error: Error): string {

@@ -1,19 +1,22 @@
 /** Large payloads in a bucket of any server that speaks S3: one object for each, which is written once and never changed. */
-import {
-  DeleteObjectCommand,
-  GetObjectCommand,
-  HeadBucketCommand,
-  HeadObjectCommand,
-  S3Client,
-} from '@aws-sdk/client-s3';
+import { DeleteObjectCommand, HeadObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import type { PayloadStore } from '../../application/ports/payload-store.ts';
 import type { Clock, Logger, Telemetry } from '../../application/ports/runtime.ts';
+import type { ObjectsMark } from '../../application/ports/store.ts';
 import type { ObjectPlace } from '../../application/storage/object-id.ts';
 import { createObjectPayloads, type ObjectPlaces } from '../../application/storage/object-payloads.ts';
+import {
+  isWrongPlace,
+  type MarkedPlace,
+  markMaxBytes,
+  markName,
+  PlaceMark,
+} from '../../application/storage/place-mark.ts';
 import { createStoreMeasures, type StoreMeasures } from '../../application/storage/store-measures.ts';
 import { startSweepLoop } from '../../application/storage/sweep-loop.ts';
 import { given } from '../../domain/given.ts';
-import { isMissing, isPastEnd, translateS3Error } from './s3-error.ts';
+import { bucketText, isMissing, translateS3Error, unusable } from './s3-error.ts';
+import { readObject } from './s3-read.ts';
 import { type S3Place, sweepStep } from './s3-sweep.ts';
 import { type S3Object, uploadObject } from './s3-upload.ts';
 
@@ -31,6 +34,10 @@ export interface S3Access {
 
 export interface S3PayloadsOptions {
   readonly access: S3Access;
+  /** Whether to write payloads. Otherwise nothing is changed in the bucket but what is erased. */
+  readonly writes: boolean;
+  readonly clusterId: string;
+  readonly objectsMark: ObjectsMark;
   readonly clock: Clock;
   readonly log: Logger;
   readonly telemetry: Telemetry;
@@ -44,16 +51,62 @@ export interface S3Payloads {
 /** Requests in all, the first included. The SDK pauses between them with jitter. */
 const attemptsMax = 3;
 const connectTimeoutMs = 3_000;
-/** For one request: a part of 8 MiB, or a piece of 1 MiB. */
+/** For one request: a part of 8 MiB, or a piece of 1 MiB. Also the longest silence within its answer. */
 const requestTimeoutMs = 60_000;
+/** How long a start waits for the bucket. */
+const startLookMs = 10_000;
 const sweepPauseMs = 1_000;
-/** A sweep is two requests if there is nothing to do. */
+/** A sweep is three requests if there is nothing to do. */
 const sweepRestMs = 600_000;
 
-/** Says in the log if the bucket cannot be used. The rest of the cluster needs no object store. */
-export async function openS3Payloads({ access, clock, log, telemetry }: S3PayloadsOptions): Promise<S3Payloads> {
-  const { endpoint, region, bucket, prefix, credentials, pathStyle } = access;
-  const client = new S3Client({
+/**
+ * Says in the log if the bucket cannot be used: the rest of the cluster needs no object store. A bucket that answers, and is
+ * not that of this cluster, is found at the start.
+ */
+export async function openS3Payloads(options: S3PayloadsOptions): Promise<S3Payloads> {
+  const { access, writes, clusterId, objectsMark, clock, telemetry } = options;
+  const { bucket, prefix } = access;
+  const client = createClient(access);
+  const log = options.log.child({ component: 's3' });
+  const place: S3Place = { client, bucket, prefix };
+  const mark = new PlaceMark(markedBucket(place, clock), clusterId, objectsMark);
+  if (writes) {
+    const looked = mark.ensure().catch((err: unknown) => {
+      log.warn({ err, bucket }, 'large payloads cannot be stored or read now');
+      if (isWrongPlace(err)) throw err;
+    });
+    await firstOf(clock, looked, startLookMs).catch((error: unknown) => {
+      client.destroy();
+      throw error;
+    });
+  }
+  const stopSweep = startSweepLoop({
+    step: async () =>
+      (await mark.isOurs()) &&
+      sweepStep(place, { ms: clock.nowMs(), wallMs: clock.wallMs() }, (error, failures) => {
+        const err = translateS3Error(error, bucket);
+        log.warn({ err, failures }, 'not all expired payloads can be removed; it is tried again');
+      }),
+    clock,
+    pauseMs: sweepPauseMs,
+    restMs: sweepRestMs,
+    failed: (error) => {
+      const err = translateS3Error(error, bucket);
+      log.warn({ err }, 'sweep of expired payloads failed; it is retried');
+    },
+  });
+  const places = createS3Places(place, clock, createStoreMeasures('s3', clock, telemetry));
+  return {
+    payloads: createObjectPayloads({ places, mark, clock }),
+    close: () => {
+      stopSweep();
+      client.destroy();
+    },
+  };
+}
+
+function createClient({ endpoint, region, credentials, pathStyle }: S3Access): S3Client {
+  return new S3Client({
     region,
     forcePathStyle: pathStyle,
     maxAttempts: attemptsMax,
@@ -63,73 +116,65 @@ export async function openS3Payloads({ access, clock, log, telemetry }: S3Payloa
     requestHandler: {
       connectionTimeout: connectTimeoutMs,
       requestTimeout: requestTimeoutMs,
+      socketTimeout: requestTimeoutMs,
       throwOnRequestTimeout: true,
     },
     ...given({ endpoint, credentials }),
   });
-  const s3Log = log.child({ component: 's3' });
-  await client.send(new HeadBucketCommand({ Bucket: bucket })).catch((error: unknown) => {
-    s3Log.warn({ err: translateS3Error(error, bucket), bucket }, 'large payloads cannot be stored or read now');
-  });
-  const place: S3Place = { client, bucket, prefix };
-  const stopSweep = startSweepLoop({
-    step: () =>
-      sweepStep(place, { ms: clock.nowMs(), wallMs: clock.wallMs() }, (error, failures) => {
-        const err = translateS3Error(error, bucket);
-        s3Log.warn({ err, failures }, 'not all expired payloads can be removed; it is tried again');
-      }),
-    clock,
-    pauseMs: sweepPauseMs,
-    restMs: sweepRestMs,
-    failed: (error) => {
-      const err = translateS3Error(error, bucket);
-      s3Log.warn({ err }, 'sweep of expired payloads failed; it is retried');
-    },
-  });
-  const places = createS3Places(place, createStoreMeasures('s3', clock, telemetry));
+}
+
+/** Waits for the work, but not longer than that. An error that comes later is dropped. */
+async function firstOf(clock: Clock, work: Promise<void>, mostMs: number): Promise<void> {
+  let cancel: () => void = () => undefined;
+  const over = new Promise<void>((resolve) => (cancel = clock.setTimer(mostMs, resolve)));
+  try {
+    await Promise.race([work, over]);
+  } finally {
+    cancel();
+    work.catch(() => undefined);
+  }
+}
+
+async function translated<T>(bucket: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw translateS3Error(error, bucket);
+  }
+}
+
+function markedBucket({ client, bucket, prefix }: S3Place, clock: Clock): MarkedPlace {
+  const object: S3Object = { Bucket: bucket, Key: `${prefix}${markName}` };
   return {
-    payloads: createObjectPayloads(places, clock),
-    close: () => {
-      stopSweep();
-      client.destroy();
-    },
+    where: bucketText(bucket),
+    markAt: `the object ${object.Key}`,
+    readMark: () => translated(bucket, () => readObject({ client, clock, object, offset: 0, bytes: markMaxBytes })),
+    writeMark: (bytes) =>
+      translated(bucket, async () => {
+        await client.send(new PutObjectCommand({ ...object, Body: bytes }));
+      }),
   };
 }
 
-function createS3Places({ client, bucket, prefix }: S3Place, measures: StoreMeasures): ObjectPlaces {
-  const translated = async <T>(work: () => Promise<T>): Promise<T> => {
-    try {
-      return await work();
-    } catch (error) {
-      throw translateS3Error(error, bucket);
-    }
-  };
+function createS3Places({ client, bucket, prefix }: S3Place, clock: Clock, measures: StoreMeasures): ObjectPlaces {
   const measured = <T>(name: string, work: () => Promise<T>): Promise<T> =>
-    measures.query(name, () => translated(work));
+    measures.query(name, () => translated(bucket, work));
   const at = ({ hour, entry }: ObjectPlace): S3Object => ({ Bucket: bucket, Key: `${prefix}${hour}/${entry}` });
   const sizeOf = async (place: ObjectPlace): Promise<number | undefined> => {
     const found = await client.send(new HeadObjectCommand(at(place))).catch(missingIsUndefined);
-    // The answer to HEAD has no body, so it does not tell a missing object from a missing bucket.
-    if (found === undefined) await client.send(new HeadBucketCommand({ Bucket: bucket }));
+    // Whatever speaks S3 names one. A page of something else would pass for an object of another size.
+    if (found !== undefined && found.ETag === undefined) throw unusable(bucket, 'its answer is not one of S3');
     return found && (found.ContentLength ?? 0);
-  };
-  const read = async (place: ObjectPlace, offset: number, bytes: number): Promise<Uint8Array | undefined> => {
-    if (bytes === 0) return (await sizeOf(place)) === undefined ? undefined : new Uint8Array();
-    const Range = `bytes=${offset}-${offset + bytes - 1}`;
-    try {
-      const { Body } = await client.send(new GetObjectCommand({ ...at(place), Range }));
-      return (await Body?.transformToByteArray()) ?? new Uint8Array();
-    } catch (error) {
-      if (isPastEnd(error)) return new Uint8Array();
-      missingIsUndefined(error);
-      return undefined;
-    }
   };
   return {
     // Not measured, because it waits for the pieces, which may come from afar.
-    put: (place, bytes, pieces) => translated(() => uploadObject(client, at(place), bytes, pieces)),
+    put: (place, bytes, pieces) => translated(bucket, () => uploadObject(client, at(place), bytes, pieces)),
     sizeOf: (place) => measured('open_payload', () => sizeOf(place)),
-    read: (place, offset, bytes) => measured('read_payload', () => read(place, offset, bytes)),
+    read: (place, offset, bytes) =>
+      measured('read_payload', async () => {
+        if (bytes > 0) return readObject({ client, clock, object: at(place), offset, bytes });
+        return (await sizeOf(place)) === undefined ? undefined : new Uint8Array();
+      }),
     remove: (place) =>
       measured('delete_payload', async () => {
         await client.send(new DeleteObjectCommand(at(place)));

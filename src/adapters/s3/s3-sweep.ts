@@ -55,7 +55,8 @@ async function throughPages(sweepPage: (from: string | undefined) => Promise<Swe
   for (let from: string | undefined; removed < sweptTogether;) {
     const page = await sweepPage(from);
     removed += page.removed;
-    if (page.next === undefined) break;
+    // A server that does not know where to begin would list the same for ever.
+    if (page.next === undefined || page.next === from) break;
     from = page.next;
   }
   return removed;
@@ -72,8 +73,7 @@ async function sweepExpired({ client, bucket, prefix }: S3Place, nowMs: number, 
   const { Contents = [], IsTruncated = false } = await client.send(new ListObjectsV2Command(list));
   let removed = 0;
   for (const { Key = '' } of Contents) {
-    const [hour = '', entry = ''] = Key.slice(prefix.length).split('/');
-    const expiresAtMs = isHour(hour) ? entryExpiresAtMs(entry) : undefined;
+    const expiresAtMs = expiresAtMsOf(Key, prefix);
     if (expiresAtMs === undefined) continue;
     if (expiresAtMs > nowMs) return { removed, next: undefined };
     if (await goesOn(() => client.send(new DeleteObjectCommand({ Bucket: bucket, Key })))) removed += 1;
@@ -87,10 +87,18 @@ async function sweepUploads({ client, bucket, prefix }: S3Place, wallMs: number,
   const list = { Bucket: bucket, Prefix: prefix, MaxUploads: sweptTogether, ...given({ KeyMarker }) };
   const { Uploads = [], IsTruncated = false, NextKeyMarker } = await client.send(new ListMultipartUploadsCommand(list));
   let removed = 0;
-  for (const { Key, UploadId, Initiated } of Uploads) {
+  for (const { Key = '', UploadId, Initiated } of Uploads) {
+    // The bucket may have other users, with uploads that take days.
+    if (expiresAtMsOf(Key, prefix) === undefined) continue;
     if (Initiated === undefined || Initiated.getTime() > wallMs - uploadAgeMaxMs) continue;
     const abort = new AbortMultipartUploadCommand({ Bucket: bucket, Key, UploadId });
     if (await goesOn(() => client.send(abort))) removed += 1;
   }
   return { removed, next: IsTruncated ? NextKeyMarker : undefined };
+}
+
+/** Undefined if the key is not of a payload. */
+function expiresAtMsOf(key: string, prefix: string): number | undefined {
+  const [hour = '', entry = '', ...more] = key.slice(prefix.length).split('/');
+  return isHour(hour) && more.length === 0 ? entryExpiresAtMs(entry) : undefined;
 }

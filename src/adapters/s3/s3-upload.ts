@@ -6,8 +6,10 @@ import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
+  HeadObjectCommand,
   PutObjectCommand,
   type S3Client,
+  S3ServiceException,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 
@@ -45,12 +47,24 @@ export async function uploadObject(
       done.push({ PartNumber, ETag });
     }
     const MultipartUpload = { Parts: done };
-    await client.send(new CompleteMultipartUploadCommand({ ...object, UploadId, MultipartUpload }));
+    await client
+      .send(new CompleteMultipartUploadCommand({ ...object, UploadId, MultipartUpload }))
+      .catch((error: unknown) => expectComplete(client, object, bytes, error));
   } catch (error) {
     // What cannot be given up now is swept.
     await client.send(new AbortMultipartUploadCommand({ ...object, UploadId })).catch(() => undefined);
     throw error;
   }
+}
+
+/**
+ * A request that is repeated because its answer was lost finds no upload any more, if the first one has ended it. Then the
+ * object is there: nobody else writes under its name.
+ */
+async function expectComplete(client: S3Client, object: S3Object, bytes: number, error: unknown): Promise<void> {
+  if (!(error instanceof S3ServiceException) || error.name !== 'NoSuchUpload') throw error;
+  const found = await client.send(new HeadObjectCommand(object)).catch(() => undefined);
+  if (found?.ContentLength !== bytes) throw error;
 }
 
 /**

@@ -67,6 +67,10 @@ function storeOn(link: StoreLink, { path, clock, telemetry, ...options }: Sqlite
     queues: createSqliteQueueStore(measured),
     payloads: createSqlitePayloadStore(measured, clock),
     agreeFacts: ({ clusterId, shardCount }) => measured.write('agreeFacts', { clusterId, shardCount }),
+    objectsMark: {
+      isNoted: () => measured.read('hasObjectsMark'),
+      note: () => measured.write('noteObjectsMark'),
+    },
     async ping() {
       await measured.read('ping');
     },

@@ -50,7 +50,7 @@ export interface PayloadStore {
  */
 export type PayloadParts = AsyncIterator<Uint8Array, Uint8Array>;
 
-export interface WrittenPayload {
+interface WrittenPayload {
   readonly id: string;
   /** SHA-256 of the whole payload. */
   readonly sha256: Uint8Array;

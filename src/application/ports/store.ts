@@ -15,6 +15,16 @@ export interface SchemaClimb {
   readonly to: number;
 }
 
+/**
+ * The note that the place of the large payloads has the mark of this cluster (`storage/place-mark.ts`). Once noted, it
+ * stays.
+ */
+export interface ObjectsMark {
+  isNoted(): Promise<boolean>;
+  /** Durable when it resolves. Safe to repeat. */
+  note(): Promise<void>;
+}
+
 export interface Store {
   readonly kind: 'sqlite' | 'cassandra';
   readonly schema: SchemaClimb;
@@ -23,6 +33,7 @@ export interface Store {
   readonly payloads: PayloadStore;
   /** The first caller's facts win and are returned to all callers. Safe when several processes call it at once. */
   agreeFacts(proposal: ClusterFacts): Promise<ClusterFacts>;
+  readonly objectsMark: ObjectsMark;
   /** Throws STORE_UNAVAILABLE if the store does not answer within `timeoutMs`. */
   ping(timeoutMs: number): Promise<void>;
   close(): Promise<void>;

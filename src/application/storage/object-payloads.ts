@@ -5,9 +5,10 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { TroupeError } from '../../domain/errors.ts';
-import { payloadPartBytes, type PayloadParts, type PayloadStore, type WrittenPayload } from '../ports/payload-store.ts';
+import { payloadPartBytes, type PayloadStore } from '../ports/payload-store.ts';
 import type { Clock } from '../ports/runtime.ts';
 import { damagedPayload } from './damaged-payload.ts';
+import type { PlaceMark } from './place-mark.ts';
 import { type ObjectId, objectIdText, objectPlace, type ObjectPlace, parseObjectId } from './object-id.ts';
 
 /** What an adapter has to offer. Errors are translated already. */
@@ -25,21 +26,22 @@ export interface ObjectPlaces {
   remove(place: ObjectPlace): Promise<void>;
 }
 
-export function createObjectPayloads(places: ObjectPlaces, clock: Clock): PayloadStore {
-  /** Undefined if it is no object, or has expired. */
-  const known = (id: string): ObjectId | undefined => {
-    const object = parseObjectId(id);
-    return object !== undefined && object.expiresAtMs > clock.nowMs() ? object : undefined;
-  };
+export interface ObjectPayloadsParts {
+  readonly places: ObjectPlaces;
+  readonly mark: PlaceMark;
+  readonly clock: Clock;
+}
 
-  async function write(
-    input: { readonly name: string; readonly bytes: number; readonly expiresAtMs: number },
-    parts: PayloadParts,
-  ): Promise<WrittenPayload> {
+export function createObjectPayloads(parts: ObjectPayloadsParts): PayloadStore {
+  const { places, mark } = parts;
+  const { find, read, readFrom } = createReads(parts);
+
+  const write: PayloadStore['writePayload'] = async (input, source) => {
     const place = objectPlace(input);
+    await mark.ensure();
     let sha256: Uint8Array = new Uint8Array();
     async function* pieces(): AsyncGenerator<Uint8Array, void> {
-      for (let next = await parts.next(); ; next = await parts.next()) {
+      for (let next = await source.next(); ; next = await source.next()) {
         if (next.done === true) {
           sha256 = next.value;
           return;
@@ -49,27 +51,7 @@ export function createObjectPayloads(places: ObjectPlaces, clock: Clock): Payloa
     }
     await places.put(place, input.bytes, pieces());
     return { id: objectIdText({ ...input, sha256 }), sha256 };
-  }
-
-  async function* readFrom(id: string, object: ObjectId, offset: number): AsyncGenerator<Uint8Array, void> {
-    for (let at = offset; at < object.bytes;) {
-      const bytes = Math.min(payloadPartBytes, object.bytes - at);
-      const piece = known(id) && (await places.read(objectPlace(object), at, bytes));
-      if (piece === undefined) throw new TroupeError('PAYLOAD_GONE', { metadata: { why: 'missing' } });
-      if (piece.byteLength !== bytes) throw damagedPayload(id);
-      at += bytes;
-      yield piece;
-    }
-  }
-
-  /** Undefined if it is gone. An object of another size than was written is damaged. */
-  async function find(id: string): Promise<ObjectId | undefined> {
-    const object = known(id);
-    const bytes = object && (await places.sizeOf(objectPlace(object)));
-    if (object === undefined || bytes === undefined) return undefined;
-    if (bytes !== object.bytes) throw damagedPayload(id);
-    return object;
-  }
+  };
 
   return {
     async putPayload({ bytes, ...input }) {
@@ -79,7 +61,7 @@ export function createObjectPayloads(places: ObjectPlaces, clock: Clock): Payloa
     writePayload: write,
     async getPayload(id) {
       const object = await find(id);
-      const whole = object && (await places.read(objectPlace(object), 0, object.bytes));
+      const whole = object && (await read(object, 0, object.bytes));
       if (object === undefined || whole === undefined) return undefined;
       const sum = createHash('sha256').update(whole).digest();
       if (!timingSafeEqual(sum, object.sha256)) throw damagedPayload(id);
@@ -93,9 +75,51 @@ export function createObjectPayloads(places: ObjectPlaces, clock: Clock): Payloa
     },
     async deletePayload(id) {
       const object = parseObjectId(id);
-      if (object !== undefined) await places.remove(objectPlace(object));
+      if (object === undefined) return;
+      // Elsewhere it would be there still, though it was said to be gone.
+      await mark.confirm();
+      await places.remove(objectPlace(object));
     },
   };
+}
+
+function createReads({ places, mark, clock }: ObjectPayloadsParts) {
+  /** Undefined if it is no object, or has expired. */
+  const known = (id: string): ObjectId | undefined => {
+    const object = parseObjectId(id);
+    return object !== undefined && object.expiresAtMs > clock.nowMs() ? object : undefined;
+  };
+
+  /** Rejects if it is not there and this may be another place. */
+  async function read(object: ObjectId, offset: number, bytes: number): Promise<Uint8Array | undefined> {
+    const found = await places.read(objectPlace(object), offset, bytes);
+    if (found === undefined) await mark.confirm();
+    return found;
+  }
+
+  async function* readFrom(id: string, object: ObjectId, offset: number): AsyncGenerator<Uint8Array, void> {
+    for (let at = offset; at < object.bytes;) {
+      const bytes = Math.min(payloadPartBytes, object.bytes - at);
+      const piece = known(id) && (await read(object, at, bytes));
+      if (piece === undefined) throw new TroupeError('PAYLOAD_GONE', { metadata: { why: 'missing' } });
+      if (piece.byteLength !== bytes) throw damagedPayload(id);
+      at += bytes;
+      yield piece;
+    }
+  }
+
+  /** Undefined if it is gone. An object of another size than was written is damaged. */
+  async function find(id: string): Promise<ObjectId | undefined> {
+    const object = known(id);
+    if (object === undefined) return undefined;
+    const bytes = await places.sizeOf(objectPlace(object));
+    if (bytes === undefined) await mark.confirm();
+    if (bytes === undefined) return undefined;
+    if (bytes !== object.bytes) throw damagedPayload(id);
+    return object;
+  }
+
+  return { find, read, readFrom };
 }
 
 async function* wholeInParts(bytes: Uint8Array): AsyncGenerator<Uint8Array, Uint8Array> {

@@ -24,6 +24,7 @@ export class StoreExtras {
   readonly #queueListeners: ((what: 'made' | 'removed', queue: Queue) => void)[] = [];
   #lastQueueNo = 0;
   #facts: ClusterFacts | undefined;
+  hasObjectsMark = false;
 
   agree(proposal: ClusterFacts): ClusterFacts {
     this.#facts ??= proposal;

@@ -85,6 +85,13 @@ export function openModelStore(parts: ModelStoreParts): Store {
       },
     },
     agreeFacts: (proposal) => transport('agree facts', () => extras.agree(proposal)),
+    objectsMark: {
+      isNoted: () => transport('look for the mark', () => extras.hasObjectsMark),
+      note: () =>
+        transport('note the mark', () => {
+          extras.hasObjectsMark = true;
+        }),
+    },
     ping: () => transport('ping', () => undefined),
     async close() {
       isClosed = true;

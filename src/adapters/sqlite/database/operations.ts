@@ -3,6 +3,7 @@
  * message can carry, and knows nothing of promises, threads or time. A write is one part of a transaction.
  */
 import type { DatabaseSync } from 'node:sqlite';
+import { invariant } from '../../../domain/errors.ts';
 import type { ClusterFacts } from '../../../application/ports/store.ts';
 import { createCommitOperation } from './commit-operation.ts';
 import { createFenceOperations } from './fence-operations.ts';
@@ -17,10 +18,20 @@ function createFactOperations(file: DatabaseSync) {
     'INSERT INTO cluster (scope, cluster_id, shard_count) VALUES (0, ?, ?) ON CONFLICT DO NOTHING',
   );
   const agreed = file.prepare('SELECT cluster_id AS clusterId, shard_count AS shardCount FROM cluster WHERE scope = 0');
+  const noteMark = file.prepare('UPDATE cluster SET objects_marked = 1');
+  const mark = file.prepare('SELECT 1 FROM cluster WHERE objects_marked = 1');
   return {
-    agreeFacts({ clusterId, shardCount }: ClusterFacts): ClusterFacts {
-      propose.run(clusterId, shardCount);
-      return { ...(agreed.get() as unknown as ClusterFacts) };
+    writes: {
+      agreeFacts({ clusterId, shardCount }: ClusterFacts): ClusterFacts {
+        propose.run(clusterId, shardCount);
+        return { ...(agreed.get() as unknown as ClusterFacts) };
+      },
+      noteObjectsMark(): void {
+        invariant(noteMark.run().changes === 1, 'the facts of a cluster are agreed before its objects are marked');
+      },
+    },
+    reads: {
+      hasObjectsMark: (): boolean => mark.get() !== undefined,
     },
   };
 }
@@ -31,6 +42,7 @@ export function createOperations(file: DatabaseSync) {
   const payloads = createPayloadOperations(file);
   const queues = createQueueOperations(file);
   const groups = createCommitOperation(file);
+  const facts = createFactOperations(file);
   const answers = file.prepare('SELECT 1 FROM cluster');
   const writes = {
     commit: groups.commit,
@@ -39,7 +51,7 @@ export function createOperations(file: DatabaseSync) {
     ...payloads.writes,
     ...queues.writes,
     ...createSweepOperation(file),
-    ...createFactOperations(file),
+    ...facts.writes,
   };
   const reads = {
     ...fence.reads,
@@ -47,6 +59,7 @@ export function createOperations(file: DatabaseSync) {
     ...keys.reads,
     ...payloads.reads,
     ...queues.reads,
+    ...facts.reads,
     ping: (): boolean => answers.get() !== undefined,
   };
   return { writes, reads, forgetRegistered: groups.forgetRegistered };

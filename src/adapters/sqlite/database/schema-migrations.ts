@@ -96,7 +96,10 @@ const version5 = `
 /** Ranks of keys become microseconds, so that they distinguish jobs of the same millisecond. */
 const version6 = `UPDATE idempotency_keys SET rank = rank * 1000;`;
 
-const migrations: readonly string[] = [version1, version2, version3, version4, version5, version6];
+/** Adds the note that the place of the large payloads has its mark. */
+const version7 = `ALTER TABLE cluster ADD COLUMN objects_marked INTEGER NOT NULL DEFAULT 0;`;
+
+const migrations: readonly string[] = [version1, version2, version3, version4, version5, version6, version7];
 
 /** The newest version that this code knows. It refuses a file of a later version, because it could damage it. */
 const schemaVersion = migrations.length;
