@@ -6,6 +6,13 @@ import type { PayloadsUnderTest } from '../support/stores.ts';
 
 const laterMs = (): number => Date.now() + 600_000;
 
+async function* partsOf(bytes: Uint8Array, sha256: Uint8Array): AsyncGenerator<Uint8Array, Uint8Array> {
+  for (let from = 0; from < bytes.byteLength; from += payloadPartBytes) {
+    yield bytes.subarray(from, from + payloadPartBytes);
+  }
+  return sha256;
+}
+
 export function describePayloads(use: () => PayloadsUnderTest): void {
   describe('a payload', () => {
     const sizes = [0, 1, 5_000, payloadPartBytes, payloadPartBytes + 1, 3 * payloadPartBytes + 17];
@@ -74,6 +81,25 @@ export function describePayloads(use: () => PayloadsUnderTest): void {
         await second.payloads.deletePayload(id);
         expect(await first.payloads.getPayload(id)).toBeUndefined();
         expect(await harness.hasPayload(name)).toBe(false);
+      },
+    );
+
+    it.each([0, 1, payloadPartBytes, 3 * payloadPartBytes, 19 * payloadPartBytes + 17])(
+      'of %i bytes may come part by part although nobody knows its size before the end',
+      async (size) => {
+        const { harness, first, second } = use();
+        const name = randomUUID();
+        const bytes = randomBytes(size);
+        const sha256 = createHash('sha256').update(bytes).digest();
+        const input = { name, bytes: { atMost: 20 * payloadPartBytes }, expiresAtMs: laterMs() };
+        const { id, ...whole } = await first.payloads.writePayload(input, partsOf(bytes, sha256));
+        expect({ ...whole, sha256: Buffer.from(whole.sha256) }).toEqual({ bytes: size, sha256 });
+        const found = await second.payloads.getPayload(id);
+        expect(found !== undefined && bytes.equals(found)).toBe(true);
+        const opened = await second.payloads.openPayload(id);
+        expect([opened?.bytes, Buffer.from(opened?.sha256 ?? [])]).toEqual([size, sha256]);
+        await second.payloads.deletePayload(id);
+        expect([await first.payloads.getPayload(id), await harness.hasPayload(name)]).toEqual([undefined, false]);
       },
     );
 

@@ -163,6 +163,21 @@ describe('a payload in a bucket', () => {
     }
     expect(partBytesOf(2 ** 30)).toBe(8 * 2 ** 20);
   });
+
+  it.each([
+    { name: '1 GiB', atMost: 2 ** 30, largest: 8 * 2 ** 20 },
+    { name: '5 TiB', atMost: 5 * 2 ** 40, largest: 1_200 * 2 ** 20 },
+  ])('has small parts at first, of a size to reach $name, where nobody knows its size', ({ atMost, largest }) => {
+    let [bytes, parts, most] = [0, 0, 0];
+    while (bytes < atMost) {
+      parts += 1;
+      most = Math.max(most, partBytesOf({ atMost }, parts));
+      bytes += partBytesOf({ atMost }, parts);
+    }
+    expect(parts).toBeLessThanOrEqual(10_000);
+    expect(most).toBeLessThanOrEqual(largest);
+    expect(partBytesOf({ atMost }, 1)).toBeLessThanOrEqual(10 * 2 ** 20);
+  });
 });
 
 describe('the sweep of a bucket', () => {

@@ -254,7 +254,7 @@ export async function createWorkerHarness(threads = 2, bounds: Partial<WorkerLim
             harness.payloads.delete(id);
             return Promise.resolve();
           },
-          writePayload: async ({ name }) => ({ id: name, sha256: new Uint8Array() }),
+          writePayload: async ({ name }) => ({ id: name, bytes: 0, sha256: new Uint8Array() }),
           putPayload: ({ name, bytes }) => {
             harness.payloads.set(name, bytes);
             return Promise.resolve(name);

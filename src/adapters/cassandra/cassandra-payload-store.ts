@@ -1,6 +1,6 @@
 /**
- * `PayloadStore` on Cassandra: stores parts of `payloadPartBytes`. Each part is a partition and describes the whole
- * payload.
+ * `PayloadStore` on Cassandra: stores parts of `payloadPartBytes`. Each part is a partition. The first one
+ * describes the whole payload.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { payloadPartBytes, type PayloadStore } from '../../application/ports/payload-store.ts';
@@ -60,16 +60,15 @@ export function createCassandraPayloadStore(client: CqlClient, clock: Clock): Pa
       });
       return id;
     },
-    async writePayload({ name: id, bytes, expiresAtMs }, source) {
-      const parts = partCount(bytes);
+    async writePayload({ name: id, expiresAtMs }, source) {
       const written: number[] = [];
       try {
-        const sha256 = await writeParts(source, (part, slice, whole) => {
+        const whole = await writeParts(source, (part, slice, { bytes, sha256 }) => {
           written.push(part);
-          const ttl = ttlSeconds(expiresAtMs, clock.nowMs());
-          return client.rows(putPart, [id, part, parts, BigInt(bytes), Buffer.from(whole), cellOf(slice), ttl]);
+          const described = [partCount(bytes), BigInt(bytes), Buffer.from(sha256)];
+          return client.rows(putPart, [id, part, ...described, cellOf(slice), ttlSeconds(expiresAtMs, clock.nowMs())]);
         });
-        return { id, sha256 };
+        return { id, ...whole };
       } catch (error) {
         // A write without an answer may still be applied, so the delete must have a later timestamp.
         const timestamp = BigInt(Math.floor(clock.nowMs())) * 1_000n + writtenWithinMicros;

@@ -13,12 +13,12 @@ export function createSqlitePayloadStore(link: StoreLink, clock: Clock): Payload
     deletePayload,
     // Each part is a transaction of its own, so that other writers get their turn. `writeParts` makes the payload
     // visible last.
-    async writePayload({ name: id, bytes: totalBytes, expiresAtMs }, source) {
+    async writePayload({ name: id, expiresAtMs }, source) {
       try {
-        const sha256 = await writeParts(source, (part, slice, whole) =>
-          link.write('writePayload', id, { part, totalBytes, expiresAtMs }, whole, slice),
+        const whole = await writeParts(source, (part, slice, { bytes: totalBytes, sha256 }) =>
+          link.write('writePayload', id, { part, totalBytes, expiresAtMs }, sha256, slice),
         );
-        return { id, sha256 };
+        return { id, ...whole };
       } catch (error) {
         await deletePayload(id).catch(() => undefined);
         throw error;

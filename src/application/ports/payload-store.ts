@@ -24,11 +24,11 @@ export interface PayloadStore {
   }): Promise<string>;
   /**
    * Writes a payload part by part, under a name that no other writer uses. The payload does not exist until its last
-   * part is written. If the source or the store fails, the parts written so far are removed where possible, and expire
+   * part is written. `bytes`: the size of the whole; if nobody knows it yet, the most that the source will give. If the source or the store fails, the parts written so far are removed where possible, and expire
    * otherwise. Rejects with the error of the source.
    */
   writePayload(
-    input: { readonly name: string; readonly bytes: number; readonly expiresAtMs: number },
+    input: { readonly name: string; readonly bytes: number | AtMost; readonly expiresAtMs: number },
     parts: PayloadParts,
   ): Promise<WrittenPayload>;
   /** Undefined if the payload is unknown, incomplete or expired. */
@@ -44,14 +44,19 @@ export interface PayloadStore {
   deletePayload(id: string): Promise<void>;
 }
 
+/** A bound where the size is known only at the end. */
+export interface AtMost {
+  readonly atMost: number;
+}
+
 /**
- * Exactly as many parts as the announced size needs, each of `payloadPartBytes` except the last. Returns the SHA-256 of
- * the whole.
+ * Exactly as many parts as the size needs, each of `payloadPartBytes` except the last. Returns the SHA-256 of the whole.
  */
 export type PayloadParts = AsyncIterator<Uint8Array, Uint8Array>;
 
 interface WrittenPayload {
   readonly id: string;
+  readonly bytes: number;
   /** SHA-256 of the whole payload. */
   readonly sha256: Uint8Array;
 }

@@ -5,7 +5,7 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { TroupeError } from '../../domain/errors.ts';
-import { payloadPartBytes, type PayloadStore } from '../ports/payload-store.ts';
+import { type AtMost, payloadPartBytes, type PayloadStore } from '../ports/payload-store.ts';
 import type { Clock } from '../ports/runtime.ts';
 import { damagedPayload } from './damaged-payload.ts';
 import type { PlaceMark } from './place-mark.ts';
@@ -15,9 +15,9 @@ import { type ObjectId, objectIdText, objectPlace, type ObjectPlace, parseObject
 export interface ObjectPlaces {
   /**
    * Durable when it resolves, replaces an object there, and leaves nothing if it rejects. `bytes` is the size of all pieces
-   * together. Rejects with the error of the pieces.
+   * together, or the most that it may be. Rejects with the error of the pieces.
    */
-  put(place: ObjectPlace, bytes: number, pieces: AsyncIterable<Uint8Array>): Promise<void>;
+  put(place: ObjectPlace, bytes: number | AtMost, pieces: AsyncIterable<Uint8Array>): Promise<void>;
   /** Undefined if nothing is there. */
   sizeOf(place: ObjectPlace): Promise<number | undefined>;
   /** Bytes from `offset` on. Fewer than asked for only if the object ends there. Undefined if nothing is there. */
@@ -40,17 +40,19 @@ export function createObjectPayloads(parts: ObjectPayloadsParts): PayloadStore {
     const place = objectPlace(input);
     await mark.ensure();
     let sha256: Uint8Array = new Uint8Array();
+    let bytes = 0;
     async function* pieces(): AsyncGenerator<Uint8Array, void> {
       for (let next = await source.next(); ; next = await source.next()) {
         if (next.done === true) {
           sha256 = next.value;
           return;
         }
+        bytes += next.value.byteLength;
         yield next.value;
       }
     }
     await places.put(place, input.bytes, pieces());
-    return { id: objectIdText({ ...input, sha256 }), sha256 };
+    return { id: objectIdText({ ...input, bytes, sha256 }), bytes, sha256 };
   };
 
   return {

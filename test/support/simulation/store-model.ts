@@ -60,13 +60,13 @@ export function openModelStore(parts: ModelStoreParts): Store {
       async writePayload({ name, expiresAtMs }, source) {
         const parts: Uint8Array[] = [];
         const sentMs = clock.nowMs();
-        const sha256 = await writeParts(source, (part, bytes) =>
+        const whole = await writeParts(source, (part, bytes) =>
           transport('write payload', () => {
             parts[part] = bytes;
             if (part === 0) extras.putPayload({ name, bytes: Buffer.concat(parts), expiresAtMs }, sentMs);
           }),
         );
-        return { id: name, sha256 };
+        return { id: name, ...whole };
       },
       putPayload: (input) => {
         const sentMs = clock.nowMs();

@@ -1,6 +1,6 @@
 /**
- * `payload_parts`: payloads that are too large for a record, in parts of at most 1 MiB. Each part is a partition. Every
- * part holds the number of parts and describes the whole, so a payload counts only when it is complete.
+ * `payload_parts`: payloads that are too large for a record, in parts of at most 1 MiB. Each part is a partition. The
+ * first one holds the number of parts and describes the whole, so a payload counts only when it is complete.
  *
  * Deletes are rare (EraseJobPayloads) and remove whole partitions, so reads never walk over tombstones. The bytes leave
  * the disks with their file, at the latest when its window has expired.

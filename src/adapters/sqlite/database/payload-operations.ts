@@ -1,4 +1,4 @@
-/** Stores parts of `payloadPartBytes`. Each part describes the whole payload. */
+/** Stores parts of `payloadPartBytes`. The first one describes the whole payload. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import { payloadPartBytes } from '../../../application/ports/payload-store.ts';
@@ -61,7 +61,7 @@ export function createPayloadOperations(file: DatabaseSync) {
         put.run(id, part, parts, bytes.byteLength, sha256, expiresAtMs, slice);
       }
     },
-    /** One part of a payload of `totalBytes`. */
+    /** One part. `totalBytes` counts for the first one, which is written last. */
     writePayload(
       id: string,
       { part, totalBytes, expiresAtMs }: { part: number; totalBytes: number; expiresAtMs: number },

@@ -15,7 +15,7 @@ async function place(
 ) {
   const puts: { id: string; expiresAtMs: number }[] = [];
   const payloads: PayloadStore = {
-    writePayload: async ({ name }) => ({ id: name, sha256: new Uint8Array() }),
+    writePayload: async ({ name }) => ({ id: name, bytes: 0, sha256: new Uint8Array() }),
     putPayload: async ({ name, expiresAtMs }) => {
       puts.push({ id: name, expiresAtMs });
       return name;

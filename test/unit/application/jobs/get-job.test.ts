@@ -11,7 +11,7 @@ const keptMs = 60_000;
 const stored: JobSpec['input'] = { kind: 'ref', id: 'p', bytes: 3, encoding: 'json' };
 
 const noPayloads: PayloadStore = {
-  writePayload: async ({ name }) => ({ id: name, sha256: new Uint8Array() }),
+  writePayload: async ({ name }) => ({ id: name, bytes: 0, sha256: new Uint8Array() }),
   putPayload: async ({ name }) => name,
   getPayload: async () => undefined,
   openPayload: async () => undefined,

@@ -25,7 +25,7 @@ async function requestedAgain(spec: Partial<JobSpec>): Promise<JobRequest> {
     clock,
     reader: { read: async () => ({ record }) },
     payloads: {
-      writePayload: async ({ name }) => ({ id: name, sha256: new Uint8Array() }),
+      writePayload: async ({ name }) => ({ id: name, bytes: 0, sha256: new Uint8Array() }),
       putPayload: async ({ name }) => name,
       getPayload: async () => undefined,
       openPayload: async () => undefined,
@@ -57,7 +57,7 @@ describe('a job with a large input of bytes', () => {
       clock,
       reader: { read: async () => ({ record }) },
       payloads: {
-        writePayload: async ({ name }) => ({ id: name, sha256: new Uint8Array() }),
+        writePayload: async ({ name }) => ({ id: name, bytes: 0, sha256: new Uint8Array() }),
         putPayload: async ({ name }) => name,
         getPayload: () => Promise.reject(new Error('it was loaded')),
         openPayload: async () => stored,

@@ -100,13 +100,13 @@ function setUp(options: Options = {}) {
     payloads: {
       async writePayload({ name: id, expiresAtMs }, source) {
         const parts: Uint8Array[] = [];
-        const sha256 = await writeParts(source, async (part, bytes) => {
+        const whole = await writeParts(source, async (part, bytes) => {
           parts[part] = bytes;
           if (part > 0) return;
           stored.set(id, Buffer.concat(parts));
           expiries.set(id, expiresAtMs);
         });
-        return { id, sha256 };
+        return { id, ...whole };
       },
       putPayload: async ({ name: id, bytes, expiresAtMs }) => {
         stored.set(id, bytes);

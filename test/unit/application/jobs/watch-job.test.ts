@@ -51,7 +51,7 @@ function setUp(signal?: AbortSignal) {
     },
     batcher,
     payloads: {
-      writePayload: async ({ name }) => ({ id: name, sha256: new Uint8Array() }),
+      writePayload: async ({ name }) => ({ id: name, bytes: 0, sha256: new Uint8Array() }),
       putPayload: async ({ name }) => name,
       getPayload: async () => undefined,
       openPayload: async () => undefined,

@@ -8,7 +8,10 @@ function place(name: string, asked: string[]): PayloadStore {
   const note = (what: string): void => void asked.push(`${name}: ${what}`);
   return {
     putPayload: async (input) => (note(`put ${input.name}`), input.name),
-    writePayload: async (input) => (note(`write ${input.name}`), { id: input.name, sha256: new Uint8Array() }),
+    writePayload: async (input) => (
+      note(`write ${input.name}`),
+      { id: input.name, bytes: 0, sha256: new Uint8Array() }
+    ),
     getPayload: async (id) => (note(`get ${id}`), undefined),
     openPayload: async (id) => (note(`open ${id}`), undefined),
     deletePayload: async (id) => note(`delete ${id}`),
@@ -42,6 +45,32 @@ describe('payloads by size', () => {
       'large: put 11',
       'large: write 11',
     ]);
+  });
+
+  it.each([
+    { parts: [4, 6], at: 'small: write p' },
+    { parts: [], at: 'small: write p' },
+    { parts: [4, 6, 1, 5], at: 'large: write p' },
+  ])('of unknown size ($parts) are held back until it is clear where they go', async ({ parts, at }) => {
+    const taken: number[] = [];
+    const asked: string[] = [];
+    const writes = (name: string): PayloadStore => ({
+      ...place(name, asked),
+      async writePayload(input, source) {
+        asked.push(`${name}: write ${input.name}`);
+        for (let next = await source.next(); next.done !== true; next = await source.next()) {
+          taken.push(next.value.byteLength);
+        }
+        return { id: 'p', bytes: 0, sha256: new Uint8Array([7]) };
+      },
+    });
+    const payloads = createPayloadsBySize({ small: writes('small'), large: writes('large'), largeAboveBytes: 10 });
+    async function* source(): AsyncGenerator<Uint8Array, Uint8Array> {
+      for (const bytes of parts) yield new Uint8Array(bytes);
+      return new Uint8Array([7]);
+    }
+    await payloads.writePayload({ name: 'p', bytes: { atMost: 100 }, expiresAtMs: 1 }, source());
+    expect([asked, taken]).toEqual([[at], parts]);
   });
 
   it('are found and deleted where their id says, whatever the limit is now', async () => {
