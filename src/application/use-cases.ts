@@ -84,8 +84,10 @@ export interface UseCaseParts {
     readonly quarantines: QueueQuarantines;
     readonly authorizer: Authorizer;
   };
-  /** Hard limit of one input, in bytes. */
+  /** Hard limit of an input that is handed over whole, in bytes. */
   readonly payloadMaxBytes: number;
+  /** The same for one that is streamed, from the client to the handler; default the same. */
+  readonly streamedMaxBytes?: number;
 }
 
 /**

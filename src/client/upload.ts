@@ -11,8 +11,10 @@ import { withRetries } from './retry.ts';
 
 /** Input bytes per message. */
 const chunkBytes = 128 * 1_024;
-/** Default timeout. A gateway waits no longer for an input. */
-const uploadMaxMs = 3_600_000;
+/** A gateway waits no longer for an input: an hour, or a second for each MiB if that is more. */
+function uploadMaxMs(bytes: number): number {
+  return Math.max(3_600_000, Math.ceil(bytes / 1_048));
+}
 
 /** An input that is read as a stream. */
 export interface InputSource {
@@ -32,7 +34,7 @@ export interface Upload {
 export async function submitStream(parts: CallParts, upload: Upload): Promise<SubmittedJob> {
   const { connection, contract, backoff } = parts;
   const { handler, source, job, idempotencyKey } = upload;
-  const { timeoutMs = uploadMaxMs, signal, traceparent } = job;
+  const { timeoutMs = uploadMaxMs(source.bytes), signal, traceparent } = job;
   const submit = toSubmitRequest(contract, { ...job, handler }, idempotencyKey);
   const call = (): Promise<wire.SubmitJobStreamResponse> =>
     connection.upload(contract.jobs.SubmitJobStream, messagesOf(submit, source), { timeoutMs, signal, traceparent });

@@ -17,6 +17,7 @@ import { type ChildSpec, supervise } from '../supervisor/index.ts';
 import type { ClusterParts, Wiring } from './cluster-parts.ts';
 import { drainNode } from './node-drain.ts';
 import { nodeAdmin, serveNode } from './node-admin.ts';
+import { streamedMaxBytes } from './object-store.ts';
 import { shardsOf } from './shards-role.ts';
 
 export interface ClusterRoles {
@@ -167,7 +168,11 @@ function children(parts: ClusterParts, wiring: Wiring): ChildSpec[] {
         publisher: bus.publisher,
         live: bus.live,
         payloads: store.payloads,
-        limits: { ...defaultWorkerLimits, outputMaxBytes: config.gateway.payloadMaxBytes },
+        limits: {
+          ...defaultWorkerLimits,
+          outputMaxBytes: config.gateway.payloadMaxBytes,
+          streamedMaxBytes: streamedMaxBytes(config),
+        },
         metrics: createWorkerMetrics(runtime.telemetry),
       },
       bus.config,

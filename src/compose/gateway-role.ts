@@ -16,6 +16,7 @@ import type { GrpcListener, ServerTls } from '../gateway/grpc-listener.ts';
 import { createScaler } from '../gateway/scaler-server.ts';
 import { createGateway, type Gateway } from '../gateway/server.ts';
 import { operatorToken } from './access.ts';
+import { streamedMaxBytes } from './object-store.ts';
 import type { ProcessRuntime } from './runtime.ts';
 
 /** What the edge shares with the other roles of the process. */
@@ -58,6 +59,7 @@ export function createGatewayRole(parts: GatewayParts): GatewayRole {
     shardCount,
     localShards: () => router.local(),
     payloadMaxBytes: config.gateway.payloadMaxBytes,
+    streamedMaxBytes: streamedMaxBytes(config),
     cluster: {
       nodes: parts.nodes,
       membership: bus.membership,

@@ -18,6 +18,12 @@ export function objectsKind({ objects, store }: Config): 'none' | 'files' | 's3'
   return objects.kind ?? (store.kind === 'sqlite' ? 'files' : 'none');
 }
 
+/** The largest payload that is streamed. The job store takes none that is larger than any other. */
+export function streamedMaxBytes(config: Config): number {
+  const { payloadMaxBytes } = config.gateway;
+  return objectsKind(config) === 'none' ? payloadMaxBytes : Math.max(payloadMaxBytes, config.objects.payloadMaxBytes);
+}
+
 /** The folder of large payloads. `database` is the file of the embedded store. */
 export function objectsFolder({ objects }: Config, database: string): string {
   return objects.files.path ?? `${database}.objects`;

@@ -4,6 +4,7 @@
  * order.
  */
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { createActorSystem, type TreeNode } from '../kernel/index.ts';
 import { connectNats, type NatsBus } from '../adapters/nats/connect-nats.ts';
 import { createCellPool } from '../adapters/piscina/node/cell-pool.ts';
@@ -22,6 +23,7 @@ import { createGatewayRole, createProbes, type GatewayRole } from './gateway-rol
 import { createNodeClient } from './node-admin.ts';
 import { announceKnownQueues } from './known-queues.ts';
 import { nodeIdentity } from './node-identity.ts';
+import { streamedMaxBytes } from './object-store.ts';
 import { startPodCost } from './pod-cost.ts';
 import { endsInOrder, ReadinessWatch } from './readiness-watch.ts';
 import { createRuntime, type ProcessRuntime } from './runtime.ts';
@@ -267,6 +269,9 @@ function createPool(
     telemetry,
     ...given({ onNews }),
     outputMaxBytes: config.gateway.payloadMaxBytes,
+    streamedMaxBytes: streamedMaxBytes(config),
+    scratchFolder: config.workers.scratchDir ?? join(config.dataDir, 'scratch'),
+    scratchMaxBytes: config.workers.scratchMaxBytes,
   });
 }
 

@@ -46,9 +46,10 @@ export const gatewaySection = z.strictObject({
     consequence: 'Everyone who reaches the port sees the contract. `troupe dev` turns it on.',
   }),
   payloadMaxBytes: key(wholeNumber(1_024, 512 * 1_048_576).default(16 * 1_048_576), {
-    meaning: 'Largest input or output of a job.',
+    meaning: 'Largest input or output that is handed over whole: in one message, or to a handler that does not stream.',
     unit: 'bytes',
-    consequence: 'A larger payload is refused with PAYLOAD_TOO_LARGE. Each call in flight may hold this much memory.',
+    consequence:
+      'A larger payload is refused with PAYLOAD_TOO_LARGE, unless it is streamed: see `objects.payloadMaxBytes`. Each call in flight may hold this much memory.',
   }),
   jobsInFlightMax: key(wholeNumber(1, 1_000_000).default(20_000), {
     meaning: 'Jobs in submits that are not answered yet.',

@@ -105,6 +105,17 @@ export const workersSection = z.strictObject({
       'Helps against libraries that leak. No attempt is lost, because the new process starts beside the old one.',
     defaultNote: '0: never',
   }),
+  scratchDir: key(path.optional(), {
+    meaning: 'Folder for inputs that handlers take as files (`ctx.input.file()`).',
+    consequence: 'It must be on a disk of this machine. A file goes when its attempt ends, also if its cell dies.',
+    defaultNote: '`scratch` in `dataDir`',
+  }),
+  scratchMaxBytes: key(wholeNumber(0, 64 * 1_024 ** 4).default(8 * 1_024 ** 3), {
+    meaning: 'Space of those files together.',
+    unit: 'bytes',
+    consequence:
+      'An attempt that needs more than is free waits. An input above the limit is refused as a file, and still read as a stream.',
+  }),
   cancelGraceMs: key(wholeNumber(0, 300_000).default(1_000), {
     meaning: 'Time from the stop signal until the thread is terminated.',
     unit: 'ms',

@@ -15,6 +15,17 @@ export type RunPayload =
 export const blames = ['unknown', 'suspect', 'convicted'] as const;
 type Blame = (typeof blames)[number];
 
+/** A payload of a run that lies in the store. Its bytes go to and from the thread piece by piece. */
+interface StreamedPayload {
+  readonly kind: 'streamed';
+  readonly bytes: number;
+}
+
+/** What a run gets as its input. */
+export type RunInput = RunPayload | (StreamedPayload & { readonly sha256: Uint8Array });
+/** What a run gives as its output. A streamed one is in the store when the run ends. */
+export type RunOutput = RunPayload | StreamedPayload;
+
 export type AttemptOutcome<Output = Payload> =
   | { readonly kind: 'succeeded'; readonly output?: Output }
   | {

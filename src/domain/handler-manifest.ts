@@ -9,6 +9,8 @@ export interface HandlerManifest {
    * `json`: the input is a JSON document that must satisfy `inputSchema`. `bytes`: the input is opaque. `any`: either.
    */
   readonly inputKind: 'json' | 'bytes' | 'any';
+  /** The handler reads its input piece by piece, so the input may be larger than what others get whole. */
+  readonly inputStreamed?: boolean;
   /**
    * The JSON Schema (2020-12) of a JSON input. Absent if the handler declared no schema, or one that JSON Schema cannot
    * express.

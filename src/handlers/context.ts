@@ -1,7 +1,4 @@
-/**
- * Writes lines to the log of the job. A line is cut at 2,000 characters. At most 200 lines at once and 50 per second
- * are kept; the log says how many were dropped.
- */
+import type { Readable, Writable } from 'node:stream';
 
 /**
  * Writes lines to the log of the job. Lines are cut at 2,000 characters, and their rate is limited; the log says how
@@ -16,6 +13,32 @@ export interface HandlerLog {
   warn(text: string): void;
   /** Something failed. */
   error(text: string): void;
+}
+
+/** The input as a stream or a file, for inputs that are larger than memory. */
+export interface HandlerInput {
+  /** Its size in bytes. Of JSON, the size of its text. */
+  readonly bytes: number;
+  /**
+   * The bytes of the input, from the beginning or from byte `from`. Each call begins anew. Holds about two pieces of 1 MiB.
+   * Before a stream of the whole ends, its SHA-256 is checked. Each piece is a sign of life.
+   */
+  stream(options?: { readonly from?: number }): Readable;
+  /**
+   * Copies the input into a file of this machine and resolves with its path, once the whole is there and checked. The file
+   * is removed when the attempt ends. It takes up space of `workers.scratchMaxBytes`, and waits until there is enough.
+   */
+  file(): Promise<string>;
+}
+
+/** The output as a stream. */
+export interface HandlerOutput {
+  /**
+   * A stream whose bytes become the output of the job. The handler ends it, waits until it has finished, and returns
+   * nothing. Once it has finished, the bytes are durable. They are the output if the attempt succeeds, and are removed
+   * otherwise. Each piece is a sign of life. Throws if it was called before.
+   */
+  stream(): Writable;
 }
 
 /** What a handler receives besides its input. */
@@ -33,6 +56,10 @@ export interface HandlerContext {
   readonly signal: AbortSignal;
   /** The W3C trace context of the submitter. Undefined if the submitter sent none. */
   readonly traceparent: string | undefined;
+  /** The input again, as a stream or a file. A handler with `input: streamed()` gets the same object as its input. */
+  readonly input: HandlerInput;
+  /** Gives the output as a stream instead of a returned value. */
+  readonly output: HandlerOutput;
   /** Writes to the log of the job. Each line is also a sign of life. */
   readonly log: HandlerLog;
   /**

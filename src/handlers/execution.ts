@@ -4,7 +4,7 @@
  * threads of a cell and `runHandler` use this.
  */
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import type { AttemptOutcome, RunPayload } from '../domain/attempt-outcome.ts';
+import type { AttemptOutcome, RunInput, RunOutput, RunPayload } from '../domain/attempt-outcome.ts';
 import { clipped } from '../domain/clipped-text.ts';
 import {
   failureCausesMax,
@@ -17,11 +17,12 @@ import { strictJson } from '../domain/strict-json.ts';
 import type { HandlerContext } from './context.ts';
 import type { AnyHandler } from './definition.ts';
 import { fateOf, snoozeMsOf } from './handler-error.ts';
-import { inputKindOf } from './schema.ts';
+import type { PayloadStreams } from './payload-streams.ts';
+import { inputKindOf, isStreamed } from './schema.ts';
 import { given } from '../domain/given.ts';
 
 /** How a handler can end an attempt. `stopped`: it noticed the request to stop and returned. */
-export type HandlerOutcome = Exclude<AttemptOutcome<RunPayload>, { readonly kind: 'released' | 'lost' }>;
+export type HandlerOutcome = Exclude<AttemptOutcome<RunOutput>, { readonly kind: 'released' | 'lost' }>;
 
 const cannotBeShown = 'a value that cannot be shown was thrown';
 
@@ -33,13 +34,34 @@ export interface ExecutionHooks {
   onReturn?(): void;
 }
 
+/** The streams of an attempt, and the largest payload that its handler may get whole. */
+export interface ExecutionStreams {
+  readonly streams: PayloadStreams;
+  readonly wholeMaxBytes: number;
+}
+
 export async function executeHandler(
   handler: AnyHandler,
-  payload: RunPayload,
+  payload: RunInput,
   ctx: HandlerContext,
-  hooks: ExecutionHooks = {},
+  hooks: ExecutionHooks & ExecutionStreams,
 ): Promise<HandlerOutcome> {
-  const input = await acceptInput(handler, payload);
+  const outcome = await execute(handler, payload, ctx, hooks);
+  const { lasting } = hooks.streams;
+  hooks.streams.close();
+  // Whatever the handler made of the error: another attempt would meet it again.
+  return lasting !== undefined && outcome.kind === 'failed' ? refused(lasting.reason, lasting.message) : outcome;
+}
+
+async function execute(
+  handler: AnyHandler,
+  payload: RunInput,
+  ctx: HandlerContext,
+  hooks: ExecutionHooks & ExecutionStreams,
+): Promise<HandlerOutcome> {
+  const input = await acceptInput(handler, payload, hooks).catch((error: unknown) => ({
+    failed: outcomeOfThrown(error),
+  }));
   if ('failed' in input) return input.failed;
   let result: unknown;
   try {
@@ -50,19 +72,49 @@ export async function executeHandler(
   } catch (thrown) {
     return outcomeOfThrown(thrown);
   }
-  return encodeOutput(handler, result);
+  return hooks.streams.outputState === 'unused' ? encodeOutput(handler, result) : streamedOutput(hooks.streams, result);
 }
 
 type Accepted = { readonly value: unknown } | { readonly failed: HandlerOutcome };
 
-async function acceptInput(handler: AnyHandler, payload: RunPayload): Promise<Accepted> {
+async function acceptInput(
+  handler: AnyHandler,
+  payload: RunInput,
+  { streams, wholeMaxBytes }: ExecutionStreams,
+): Promise<Accepted> {
   const kind = inputKindOf(handler.input);
-  if (kind !== 'any' && kind !== payload.kind) {
-    return { failed: refused('INVALID_INPUT', `input: expected ${kind}, got ${payload.kind}`) };
+  const given = payload.kind === 'streamed' ? 'bytes' : payload.kind;
+  if (kind !== 'any' && kind !== given) {
+    return { failed: refused('INVALID_INPUT', `input: expected ${kind}, got ${given}`) };
   }
-  const decoded = decode(payload);
+  if (handler.input !== undefined && isStreamed(handler.input)) {
+    return validate(handler.input, streams.input, 'INVALID_INPUT', 'input');
+  }
+  if (payload.kind === 'streamed' && payload.bytes > wholeMaxBytes) {
+    return { failed: refused('INVALID_INPUT', tooLargeWhole(payload.bytes, wholeMaxBytes)) };
+  }
+  const whole = payload.kind === 'streamed' ? await gathered(streams) : payload;
+  const decoded = decode(whole);
   if ('failed' in decoded || handler.input === undefined) return decoded;
   return validate(handler.input, decoded.value, 'INVALID_INPUT', 'input');
+}
+
+/** `gateway.payloadMaxBytes` is where an operator sets the limit. */
+function tooLargeWhole(bytes: number, maxBytes: number): string {
+  return (
+    `input: has ${bytes} bytes, and a handler gets at most ${maxBytes} whole (gateway.payloadMaxBytes): ` +
+    'define it with `input: streamed()` and read ctx.input.stream() or ctx.input.file()'
+  );
+}
+
+async function gathered({ input }: PayloadStreams): Promise<RunPayload> {
+  const bytes = new Uint8Array(input.bytes);
+  let at = 0;
+  for await (const piece of input.stream()) {
+    bytes.set(piece as Uint8Array, at);
+    at += (piece as Uint8Array).byteLength;
+  }
+  return { kind: 'bytes', bytes };
 }
 
 function decode(payload: RunPayload): Accepted {
@@ -94,6 +146,19 @@ async function validate(
 function pathOf(root: string, found: StandardSchemaV1.Issue): string {
   const keys = (found.path ?? []).map((part) => (typeof part === 'object' ? part.key : part));
   return [root, ...keys.map(String)].join('.');
+}
+
+function streamedOutput(
+  { outputState, outputBytes, outputError, lasting }: PayloadStreams,
+  result: unknown,
+): HandlerOutcome {
+  if (lasting !== undefined) return refused(lasting.reason, lasting.message);
+  if (result !== undefined) {
+    return refused('INVALID_OUTPUT', 'output: the handler opened ctx.output.stream() and returned a value as well');
+  }
+  if (outputState === 'finished') return { kind: 'succeeded', output: { kind: 'streamed', bytes: outputBytes } };
+  if (outputState === 'failed') return outcomeOfThrown(outputError);
+  return refused('INVALID_OUTPUT', 'output: ctx.output.stream() was not ended, or its end was not awaited');
 }
 
 async function encodeOutput(handler: AnyHandler, result: unknown): Promise<HandlerOutcome> {

@@ -5,7 +5,7 @@
 import type { StandardJSONSchemaV1, StandardSchemaV1 } from '@standard-schema/spec';
 import type { HandlerManifest } from '../domain/handler-manifest.ts';
 import type { AnyHandler } from './definition.ts';
-import { inputKindOf, jsonPartOf } from './schema.ts';
+import { inputKindOf, isStreamed, jsonPartOf } from './schema.ts';
 import { valibotOptions } from './valibot-schema.ts';
 import { zodOptions } from './zod-schema.ts';
 import { given } from '../domain/given.ts';
@@ -20,6 +20,7 @@ export function manifestOf(handler: AnyHandler): HandlerManifest {
     version: handler.version,
     inputKind: inputKindOf(handler.input),
     ...given({
+      inputStreamed: isStreamed(handler.input) ? true : undefined,
       inputSchema,
       executionTimeoutMs: handler.executionTimeoutMs,
       heartbeatTimeoutMs: handler.heartbeatTimeoutMs,

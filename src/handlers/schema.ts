@@ -1,10 +1,12 @@
 /** Schemas for inputs other than a JSON document: opaque bytes, or either. They are Standard Schemas like any other. */
 import type { StandardSchemaV1 } from '@standard-schema/spec';
+import type { HandlerInput } from './context.ts';
 
 /** What an input may be: a JSON document, bytes, or either. */
 export type InputKind = 'json' | 'bytes' | 'any';
 
 const kindKey = Symbol.for('troupe.handler.inputKind');
+const streamedKey = Symbol.for('troupe.handler.streamed');
 const jsonPartKey = Symbol.for('troupe.handler.jsonPart');
 
 function isBytes(value: unknown): value is Uint8Array {
@@ -33,6 +35,30 @@ export function bytes(options: { readonly maxBytes?: number } = {}): StandardSch
     },
   };
   return Object.assign(schema, { [kindKey]: 'bytes' });
+}
+
+/**
+ * Accepts bytes of any size, which the handler reads piece by piece: `input: streamed()`. `run` then gets `ctx.input`
+ * instead of a `Uint8Array`. `maxBytes` has no default limit.
+ */
+export function streamed(options: { readonly maxBytes?: number } = {}): StandardSchemaV1<Uint8Array, HandlerInput> {
+  const maxBytes = options.maxBytes ?? Number.POSITIVE_INFINITY;
+  const schema: StandardSchemaV1<Uint8Array, HandlerInput> = {
+    '~standard': {
+      version: 1,
+      vendor: 'troupe',
+      validate(value) {
+        const input = value as HandlerInput;
+        return input.bytes > maxBytes ? issue(`at most ${maxBytes} bytes, got ${input.bytes}`) : { value: input };
+      },
+    },
+  };
+  return Object.assign(schema, { [kindKey]: 'bytes', [streamedKey]: true });
+}
+
+/** True if the handler reads its input piece by piece. */
+export function isStreamed(schema: StandardSchemaV1 | undefined): boolean {
+  return schema !== undefined && Reflect.get(schema, streamedKey) === true;
 }
 
 /** Accepts bytes, or a JSON document that satisfies `json`. */

@@ -1,8 +1,11 @@
 /**
  * For handler authors: runs a handler in the thread of the test, with the validation and the outcomes of the cluster.
  */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import type { RunPayload } from '../domain/attempt-outcome.ts';
+import type { RunOutput, RunPayload } from '../domain/attempt-outcome.ts';
 import type { Failure } from '../domain/job.ts';
 import { NotJsonError, strictJson } from '../domain/strict-json.ts';
 import { decodeCheckpoint, encodeCheckpoint } from './checkpoint.ts';
@@ -10,6 +13,7 @@ import type { HandlerContext } from './context.ts';
 import type { Handler } from './definition.ts';
 import { executeHandler, type HandlerOutcome } from './execution.ts';
 import { cancelled } from './handler-error.ts';
+import { memorySource, PayloadStreams } from './payload-streams.ts';
 
 /** How a test runs a handler. */
 export interface RunHandlerOptions {
@@ -63,7 +67,13 @@ export async function runHandler<In extends StandardSchemaV1, Out extends Standa
   const checkpoints: unknown[] = [];
   const signal = options.signal ?? new AbortController().signal;
   const log = (level: (typeof logs)[number]['level']) => (text: string) => void logs.push({ level, text });
+  const place = new TestPlace(input);
+  const { streams } = place;
   const ctx: HandlerContext = {
+    get input() {
+      return streams.input;
+    },
+    output: streams.output,
     jobId: options.jobId ?? '00000000-0000-7000-8000-000000000000',
     attempt: options.attempt ?? 1,
     deadline: options.deadline ?? new Date(Date.now() + (handler.executionTimeoutMs ?? 300_000)),
@@ -81,13 +91,13 @@ export async function runHandler<In extends StandardSchemaV1, Out extends Standa
       if (signal.aborted) throw cancelled('the attempt was cancelled');
     },
   };
-  const outcome = await executeEncoded(handler, input, ctx);
+  const outcome = await executeEncoded(handler, input, ctx, streams).finally(() => place.removed());
   const notes = { progress, logs, checkpoints };
   switch (outcome.kind) {
     case 'succeeded':
       return {
         kind: 'succeeded',
-        output: decode(outcome.output) as StandardSchemaV1.InferOutput<Out>,
+        output: place.decode(outcome.output) as StandardSchemaV1.InferOutput<Out>,
         ...notes,
       };
     case 'failed':
@@ -103,9 +113,10 @@ async function executeEncoded<In extends StandardSchemaV1, Out extends StandardS
   handler: Handler<In, Out>,
   input: unknown,
   ctx: HandlerContext,
+  streams: PayloadStreams,
 ): Promise<HandlerOutcome> {
   try {
-    return await executeHandler(handler, encode(input), ctx);
+    return await executeHandler(handler, encode(input), ctx, { streams, wholeMaxBytes: Infinity });
   } catch (error) {
     if (!(error instanceof NotJsonError)) throw error;
     return { kind: 'failed', failure: { reason: 'INVALID_INPUT', message: error.message }, retryable: false };
@@ -118,6 +129,35 @@ function encode(input: unknown): RunPayload {
     : { kind: 'json', json: strictJson(input, 'input') ?? 'null' };
 }
 
-function decode(output: RunPayload | undefined): unknown {
-  return output?.kind === 'json' ? JSON.parse(output.json) : output?.bytes;
+/** Where the streams of a handler lead in a test: from and to memory. Its file lies in a temporary folder. */
+class TestPlace {
+  readonly streams: PayloadStreams;
+  readonly #written: Uint8Array[] = [];
+  #folder: string | undefined;
+
+  constructor(input: unknown) {
+    const place = async (): Promise<string> => {
+      this.#folder = await mkdtemp(join(tmpdir(), 'troupe-handler-'));
+      return join(this.#folder, 'input');
+    };
+    this.streams = new PayloadStreams(
+      () => {
+        const payload = encode(input);
+        return memorySource(payload.kind === 'json' ? Buffer.from(payload.json) : payload.bytes, place);
+      },
+      {
+        write: async (piece) => void this.#written.push(piece),
+        finish: () => Promise.resolve(),
+      },
+    );
+  }
+
+  decode(output: RunOutput | undefined): unknown {
+    if (output?.kind === 'streamed') return new Uint8Array(Buffer.concat(this.#written));
+    return output?.kind === 'json' ? JSON.parse(output.json) : output?.bytes;
+  }
+
+  async removed(): Promise<void> {
+    if (this.#folder !== undefined) await rm(this.#folder, { recursive: true, force: true });
+  }
 }

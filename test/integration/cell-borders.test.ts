@@ -150,7 +150,8 @@ describe('what a run returns', () => {
     try {
       const outcome = async (mb: number): Promise<unknown> => (await small.run('bulky', { mb }).ended).outcome;
       expect(await outcome(1)).toMatchObject({ kind: 'succeeded' });
-      const message = 'the output has 2097152 bytes, at most 1048576 are allowed';
+      const message =
+        'the output has 2097152 bytes, at most 1048576 are allowed: give a larger one with ctx.output.stream()';
       expect(await outcome(2)).toEqual({
         kind: 'failed',
         retryable: false,

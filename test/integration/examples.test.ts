@@ -1,6 +1,7 @@
 /** The sample handlers as a user gets them: in a real cell, on the sample data and on data made here. */
 import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { gunzipSync } from 'node:zlib';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { crc32 } from 'node:zlib';
@@ -44,13 +45,35 @@ async function failureOf(handler: string, input: unknown) {
   return { ...outcome.failure, retryable: outcome.retryable };
 }
 
-it('loads all three, and nothing else', () => {
+it('loads all four, and nothing else', () => {
   expect(pool.manifests.map(({ name, inputKind }) => `${name} ${inputKind}`)).toEqual([
+    'archive.compress bytes',
     'csv.summarize any',
     'fractal.render json',
     'image.thumbnail any',
   ]);
   expect(pool.log.filter(({ level }) => level === 'error')).toEqual([]);
+});
+
+it('archive.compress gzips what it reads, piece by piece', async () => {
+  const input = Buffer.alloc(2_500_000, 'so it goes ');
+  const pieces: Uint8Array[] = [];
+  const run = pool.run(
+    'archive.compress',
+    input,
+    {},
+    {
+      readInput: () => Promise.reject(new Error('the input is in memory')),
+      async writeOutput(parts) {
+        for (let next = await parts.next(); next.done !== true; next = await parts.next()) pieces.push(next.value);
+      },
+    },
+  );
+  const { outcome } = await run.ended;
+  const packed = Buffer.concat(pieces);
+  expect(outcome).toEqual({ kind: 'succeeded', output: { kind: 'streamed', bytes: packed.byteLength } });
+  expect(gunzipSync(packed).equals(input)).toBe(true);
+  expect(run.progress.at(-1)?.fraction).toBe(1);
 });
 
 describe('image.thumbnail', () => {

@@ -17,7 +17,7 @@ import type {
   WorkDelivery,
   WorkMessage,
 } from '../../src/application/ports/bus.ts';
-import type { RunRequest } from '../../src/application/ports/run-pool.ts';
+import type { RunRequest, RunStreams } from '../../src/application/ports/run-pool.ts';
 import type {
   CheckpointItem,
   CheckpointResult,
@@ -28,6 +28,7 @@ import type {
   ShardVerb,
   ShardVerbs,
 } from '../../src/application/ports/shard-protocol.ts';
+import { writeParts } from '../../src/application/storage/payload-parts.ts';
 import { damagedPayload } from '../../src/application/storage/damaged-payload.ts';
 import { TroupeError } from '../../src/domain/errors.ts';
 import type { JobSpec, Payload } from '../../src/domain/job.ts';
@@ -48,6 +49,8 @@ export interface WorkerHarness {
   readonly runs: ActorRef<AttemptsMessage>;
   readonly pulls: OpenPull[];
   readonly handed: RunRequest[];
+  /** What each of those was given for its streams. */
+  readonly streams: RunStreams[];
   readonly cancelled: string[];
   readonly claims: ClaimItem[];
   readonly completed: ReportItem[];
@@ -55,6 +58,8 @@ export interface WorkerHarness {
   /** What was reported to the pool about its checkpoints. */
   readonly checkpointed: { readonly number: number; readonly saved: boolean }[];
   readonly payloads: Map<string, Uint8Array>;
+  /** The ids of payloads that were loaded whole. */
+  readonly loaded: string[];
   /** `slow` answers after one second. `damaged` has other bytes than were written. */
   payloadStore: 'up' | 'slow' | 'away' | 'damaged';
   readonly beats: HeartbeatItem[];
@@ -101,7 +106,10 @@ export async function createWorkerHarness(threads = 2, bounds: Partial<WorkerLim
   const ended = new Set<string>();
   const pool = {
     start: () => Promise.resolve([]),
-    run: (request: RunRequest) => void harness.handed.push(request),
+    run(request: RunRequest, streams?: RunStreams) {
+      harness.handed.push(request);
+      if (streams !== undefined) harness.streams.push(streams);
+    },
     capacity: () => harness.threads - (harness.handed.length - ended.size),
     cancel: (runId: string) => void harness.cancelled.push(runId),
     checkpointed: (_runId: string, number: number, saved: boolean) => void harness.checkpointed.push({ number, saved }),
@@ -123,6 +131,8 @@ export async function createWorkerHarness(threads = 2, bounds: Partial<WorkerLim
     ...{
       pulls: [],
       handed: [],
+      streams: [],
+      loaded: [],
       cancelled: [],
       claims: [],
       completed: [],
@@ -254,19 +264,36 @@ export async function createWorkerHarness(threads = 2, bounds: Partial<WorkerLim
             harness.payloads.delete(id);
             return Promise.resolve();
           },
-          writePayload: async ({ name }) => ({ id: name, bytes: 0, sha256: new Uint8Array() }),
+          async writePayload({ name: id }, source) {
+            const slices: Uint8Array[] = [];
+            const whole = await writeParts(source, (part, slice) => Promise.resolve((slices[part] = slice)));
+            harness.payloads.set(id, Buffer.concat(slices));
+            return { id, ...whole };
+          },
           putPayload: ({ name, bytes }) => {
             harness.payloads.set(name, bytes);
             return Promise.resolve(name);
           },
           async getPayload(id) {
+            harness.loaded.push(id);
             if (harness.payloadStore === 'away') throw new TroupeError('STORE_UNAVAILABLE');
             if (harness.payloadStore === 'damaged') throw damagedPayload(id);
             if (harness.payloadStore === 'slow')
               await new Promise<void>((resolve) => void kit.clock.setTimer(1_000, resolve));
             return harness.payloads.get(id);
           },
-          openPayload: () => Promise.resolve(undefined),
+          async openPayload(id) {
+            const whole = harness.payloads.get(id);
+            if (whole === undefined) return undefined;
+            return {
+              bytes: whole.byteLength,
+              sha256: new Uint8Array(32),
+              async *readFrom(offset) {
+                if (harness.payloadStore === 'away') throw new TroupeError('STORE_UNAVAILABLE');
+                yield whole.subarray(offset);
+              },
+            };
+          },
         },
         limits,
         metrics: createWorkerMetrics(kit.telemetry),

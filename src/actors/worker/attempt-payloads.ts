@@ -1,10 +1,11 @@
 /** Converts payloads between runs and records. A record holds a small payload itself; a large one is in the payload store. */
-import type { PayloadStore } from '../../application/ports/payload-store.ts';
+import type { PayloadStore, StoredPayload } from '../../application/ports/payload-store.ts';
 import type { RunOutcome } from '../../application/ports/run-pool.ts';
-import type { AttemptOutcome, RunPayload } from '../../domain/attempt-outcome.ts';
+import type { AttemptOutcome, RunInput, RunOutput, RunPayload } from '../../domain/attempt-outcome.ts';
 import type { ClaimResult } from '../../application/ports/shard-protocol.ts';
 import { isDamagedPayload } from '../../application/storage/damaged-payload.ts';
 import type { Payload } from '../../domain/job.ts';
+import type { AttemptStreams } from './attempt-streams.ts';
 
 export interface PayloadLocation {
   readonly payloads: PayloadStore;
@@ -17,15 +18,27 @@ export interface PayloadLocation {
 }
 
 /** Rejects if the payload store does not answer. The caller then tries again. */
-export async function attemptOutcome(outcome: RunOutcome, place: PayloadLocation): Promise<AttemptOutcome> {
+export async function attemptOutcome(
+  outcome: RunOutcome,
+  place: PayloadLocation,
+  streams: AttemptStreams | undefined,
+): Promise<AttemptOutcome> {
   if (outcome.kind !== 'succeeded') return outcome;
   if (outcome.output === undefined) return { kind: 'succeeded' };
+  if (outcome.output.kind === 'streamed') return streamedOutcome(streams);
   const bytes = bytesOf(outcome.output);
   if (bytes > place.limits.outputMaxBytes) {
     const message = `the output has ${bytes} bytes, at most ${place.limits.outputMaxBytes} are allowed`;
     return { kind: 'failed', retryable: false, failure: { reason: 'INVALID_OUTPUT', message } };
   }
   return { kind: 'succeeded', output: await stored(outcome.output, place) };
+}
+
+/** A thread may say that it has streamed an output although it has not. */
+function streamedOutcome(streams: AttemptStreams | undefined): AttemptOutcome {
+  if (streams?.isWritten === true) return { kind: 'succeeded', output: streams.output };
+  const message = 'the output was not written';
+  return { kind: 'failed', retryable: false, failure: { reason: 'INVALID_OUTPUT', message } };
 }
 
 /** Returns the payload in the form that a record can hold. If that is a reference, its bytes are durable. */
@@ -40,7 +53,9 @@ export async function stored(payload: RunPayload, place: PayloadLocation): Promi
   return { kind: 'ref', id, bytes, encoding: payload.kind };
 }
 
-export function bytesOf(payload: RunPayload): number {
+/** What it takes up in the memory of this process. */
+export function bytesOf(payload: RunOutput): number {
+  if (payload.kind === 'streamed') return 0;
   return payload.kind === 'json' ? Buffer.byteLength(payload.json) : payload.bytes.byteLength;
 }
 
@@ -53,19 +68,33 @@ function inline(payload: RunPayload): Payload {
 /** The payloads that a run receives. */
 export interface AttemptPayloads {
   /** Undefined if the payload store no longer has it. */
-  readonly input: RunPayload | undefined;
+  readonly input: RunInput | undefined;
+  /** An input that is read piece by piece. */
+  readonly source?: StoredPayload | undefined;
   readonly checkpoint?: RunPayload | undefined;
 }
 
 export async function fetchPayloads(
   { spec, checkpoint }: Pick<Extract<ClaimResult, { kind: 'granted' }>, 'spec' | 'checkpoint'>,
   payloads: PayloadStore,
+  isStreamed: (payload: Payload) => boolean,
 ): Promise<AttemptPayloads> {
   const [input, saved] = await Promise.all([
-    opened(spec.input, payloads),
+    isStreamed(spec.input) ? streamedInput(spec.input, payloads) : wholeInput(spec.input, payloads),
     checkpoint === undefined ? undefined : opened(checkpoint, payloads).catch(damagedIsUndefined),
   ]);
-  return { input, checkpoint: saved };
+  return { ...input, checkpoint: saved };
+}
+
+async function wholeInput(input: Payload, payloads: PayloadStore): Promise<AttemptPayloads> {
+  return { input: await opened(input, payloads) };
+}
+
+async function streamedInput(input: Payload, payloads: PayloadStore): Promise<AttemptPayloads> {
+  const source = input.kind === 'ref' ? await payloads.openPayload(input.id) : undefined;
+  if (source === undefined) return { input: undefined };
+  const { bytes, sha256 } = source;
+  return { input: { kind: 'streamed', bytes, sha256 }, source };
 }
 
 /** Returns the payload in the form of the run pool, or undefined if the payload store no longer has it. */

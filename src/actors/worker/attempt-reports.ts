@@ -30,6 +30,7 @@ export class AttemptReports {
     if (run === undefined) return;
     services.metrics.runSeconds.observe(durationMs / 1_000, { handler: run.grant.spec.handler });
     services.metrics.ended.add(1, { outcome: outcome.kind });
+    run.streams?.ended(outcome, !run.superseded);
     this.finish(run, outcome);
   }
 
@@ -103,7 +104,7 @@ async function reportItem(run: NodeAttempt, services: WorkerServices): Promise<R
   if (run.report !== undefined) return run.report;
   const lines = run.log?.log.after(0) ?? [];
   const [outcome, log] = await Promise.all([
-    attemptOutcome(run.outcome, payloadLocation(run, 'output', services)),
+    attemptOutcome(run.outcome, payloadLocation(run, 'output', services), run.streams),
     lines.length === 0
       ? undefined
       : stored({ kind: 'json', json: JSON.stringify(lines) }, payloadLocation(run, 'log', services)),

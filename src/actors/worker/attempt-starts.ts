@@ -1,14 +1,16 @@
 /** Starts runs: fetches the payloads of a granted attempt and hands it over to the run pool. */
 import type { RunRequest } from '../../application/ports/run-pool.ts';
-import type { RunPayload } from '../../domain/attempt-outcome.ts';
+import type { RunInput, RunPayload } from '../../domain/attempt-outcome.ts';
+import type { Payload } from '../../domain/job.ts';
 import { given } from '../../domain/given.ts';
 import type { JobId } from '../../domain/job-id.ts';
 import { type AttemptPayloads, fetchPayloads, outcomeUnfetched } from './attempt-payloads.ts';
+import { AttemptStreams, type StreamsPlace } from './attempt-streams.ts';
 import type { AttemptReports } from './attempt-reports.ts';
 import type { AttemptStops } from './attempt-stops.ts';
 import type { AttemptParts } from './attempt-table.ts';
 import type { HeldSlots } from './held-slots.ts';
-import { type Grant, newAttempt, type NodeAttempt } from './node-attempt.ts';
+import { type Grant, newAttempt, type NodeAttempt, payloadLocation } from './node-attempt.ts';
 
 interface Parts extends AttemptParts {
   readonly heldSlots: HeldSlots;
@@ -29,16 +31,16 @@ export class AttemptStarts {
     runs.add(run);
     const { input } = grant.spec;
     if (input.kind === 'json' && grant.checkpoint === undefined) {
-      this.#handOver(run, input);
+      this.#handOver(run, { input });
       return;
     }
-    const fetched = fetchPayloads(grant, services.payloads);
+    const fetched = fetchPayloads(grant, services.payloads, (payload) => this.#isStreamed(grant, payload));
     context.pipeToSelf(fetched, (outcome) => ({ kind: 'payloads-fetched', run, outcome }));
   }
 
   fetched(run: NodeAttempt, outcome: PromiseSettledResult<AttemptPayloads>): void {
     if (outcome.status === 'fulfilled' && outcome.value.input !== undefined) {
-      this.#handOver(run, outcome.value.input, outcome.value.checkpoint);
+      this.#handOver(run, { ...outcome.value, input: outcome.value.input });
       return;
     }
     this.#parts.heldSlots.free(1);
@@ -51,7 +53,23 @@ export class AttemptStarts {
     if (run?.phase === 'handed') runs.enter(run, 'running');
   }
 
-  #handOver(run: NodeAttempt, input: RunPayload, checkpoint?: RunPayload): void {
+  /** One that is too large to be handed over whole goes piece by piece to any handler, which then refuses it and says why. */
+  #isStreamed({ spec: { handler } }: Grant, payload: Payload): boolean {
+    const { handlers, limits } = this.#parts.services;
+    if (payload.kind !== 'ref' || payload.encoding === 'json') return false;
+    return payload.bytes > limits.outputMaxBytes || handlers.takesStream(handler);
+  }
+
+  #streams(run: NodeAttempt, { source: input }: Pick<AttemptPayloads, 'source'>): AttemptStreams {
+    const { services, context } = this.#parts;
+    const place = (): StreamsPlace => ({
+      ...payloadLocation(run, 'output', services),
+      maxBytes: services.limits.streamedMaxBytes,
+    });
+    return new AttemptStreams({ input, place, clock: context.clock });
+  }
+
+  #handOver(run: NodeAttempt, payloads: AttemptPayloads & { readonly input: RunInput }): void {
     const { services, runs, heldSlots, reports, stops } = this.#parts;
     if (run.cancelled || stops.isDraining) {
       heldSlots.free(1);
@@ -59,12 +77,13 @@ export class AttemptStarts {
       return;
     }
     runs.enter(run, 'handed');
-    services.pool.run(requestOf(run, input, checkpoint));
+    run.streams = this.#streams(run, payloads);
+    services.pool.run(requestOf(run, payloads.input, payloads.checkpoint), run.streams);
     heldSlots.free(1);
   }
 }
 
-function requestOf(run: NodeAttempt, input: RunPayload, checkpoint: RunPayload | undefined): RunRequest {
+function requestOf(run: NodeAttempt, input: RunInput, checkpoint: RunPayload | undefined): RunRequest {
   const { spec, attempt, deadlineAtMs, suspect, memoryMb } = run.grant;
   return {
     runId: run.runId,

@@ -8,6 +8,7 @@ import { type JobId, jobIdParts } from '../../domain/job-id.ts';
 import type { JobLog } from '../../domain/job-log.ts';
 import { inlineLimit, payloadsStoredMs } from '../../domain/payload-life.ts';
 import type { PayloadLocation } from './attempt-payloads.ts';
+import type { AttemptStreams } from './attempt-streams.ts';
 import type { WorkerServices } from './worker-services.ts';
 
 export type Grant = Extract<ClaimResult, { kind: 'granted' }>;
@@ -48,6 +49,8 @@ export interface NodeAttempt {
   phase: Phase;
   progress: Pick<ProgressNote, 'fraction' | 'note'> | undefined;
   readonly checkpoints: RunCheckpoints;
+  /** Undefined until the run is handed to the pool. */
+  streams: AttemptStreams | undefined;
   /** Undefined until the run logs something. */
   log: AttemptLog | undefined;
   /** Checkpoints in the payload store, oldest first. Number 0 is the one of an earlier attempt. */
@@ -81,6 +84,7 @@ export function newAttempt(jobId: JobId, grant: Grant, nowMs: number): NodeAttem
     phase: 'fetching',
     progress: undefined,
     checkpoints: { waiting: undefined, underWay: false, sent: undefined, tries: 0, holdReport: false },
+    streams: undefined,
     log: undefined,
     stored: grant.checkpoint?.kind === 'ref' ? [{ number: 0, id: grant.checkpoint.id }] : [],
     outcome: undefined,

@@ -27,6 +27,8 @@ export interface WorkerLimits extends UnreportedBounds {
   readonly inlineMaxBytes: number;
   /** A larger output fails the attempt (INVALID_OUTPUT). */
   readonly outputMaxBytes: number;
+  /** The same for an output that is streamed. */
+  readonly streamedMaxBytes: number;
   readonly heartbeatMs: number;
   /** The most messages of one pull. */
   readonly pullMax: number;
@@ -39,6 +41,7 @@ export interface WorkerLimits extends UnreportedBounds {
 export const defaultWorkerLimits: WorkerLimits = {
   inlineMaxBytes: 1_024,
   outputMaxBytes: 16 * 1_048_576,
+  streamedMaxBytes: 16 * 1_048_576,
   unreportedMax: 10_000,
   unreportedMaxBytes: 256 * 1_048_576,
   heartbeatMs: 2_000,

@@ -57,6 +57,8 @@ export interface ResolutionFacts {
   readonly known: KnownNames;
   readonly nowMs: number;
   readonly payloadMaxBytes: number;
+  /** Limit of an input that goes piece by piece from the client to the handler; default that of any other. */
+  readonly streamedMaxBytes?: number | undefined;
   readonly validator: InputValidator;
   readonly traceparent?: string | undefined;
   /** Size of an input that is streamed afterwards, as bytes. If absent, the input is in the request. */
@@ -69,7 +71,7 @@ const laterInput: RequestPayload = { kind: 'bytes', bytes: new Uint8Array() };
 export function resolveJob(request: JobRequest, facts: ResolutionFacts): Resolution {
   const input = facts.streamedBytes === undefined ? (request.input ?? noInput) : laterInput;
   const inputBytes = facts.streamedBytes ?? payloadBytes(input);
-  if (inputBytes > facts.payloadMaxBytes) throw payloadTooLarge(inputBytes, facts.payloadMaxBytes);
+  checkSize(inputBytes, facts);
   const checks = new FieldChecks();
   checks.pattern('job.handler', request.handler, handlerNamePattern);
   const asked = request.handlerVersion;
@@ -89,7 +91,7 @@ export function resolveJob(request: JobRequest, facts: ResolutionFacts): Resolut
   checks.length('job.concurrency_key', request.concurrencyKey ?? '', concurrencyKeyMax);
   checks.length('job.fairness_key', request.fairnessKey ?? '', fairnessKeyMax);
   checkRetry(checks, 'job.retry', request.retry);
-  const problemsWith = inputChecker(input, facts.validator);
+  const problemsWith = inputChecker(input, facts.validator, inputBytes > facts.payloadMaxBytes);
   for (const { field, description } of problemsWith(facts.choice?.manifests[0])) checks.add(field, description);
   checks.ensureNone('INVALID_JOB_SPEC');
   const { queue, choice } = facts;
@@ -164,10 +166,15 @@ function isSchemaChecked(input: RequestPayload, { inputSchema }: HandlerManifest
 function inputChecker(
   input: RequestPayload,
   validator: InputValidator,
+  mustStream: boolean,
 ): (manifest: HandlerManifest | undefined) => readonly FieldViolation[] {
   if (input.kind === 'bytes') {
     const refused = [{ field: 'job.input.data', description: 'the handler takes JSON' }];
-    return (manifest) => (manifest?.inputKind === 'json' ? refused : []);
+    const tooLarge = [{ field: 'job.input', description: 'this version of the handler gets its input whole' }];
+    return (manifest) => {
+      if (manifest?.inputKind === 'json') return refused;
+      return mustStream && manifest !== undefined && manifest.inputStreamed !== true ? tooLarge : [];
+    };
   }
   let parsed: ReturnType<typeof parseJson> | undefined;
   return (manifest) => {
@@ -237,9 +244,20 @@ export function inlinePayload(input: RequestPayload): Payload {
   return { kind: 'bytes', base64: Buffer.from(buffer, byteOffset, byteLength).toString('base64') };
 }
 
-function payloadTooLarge(bytes: number, maxBytes: number): TroupeError {
+/** A handler that nobody knows is refused for that. */
+function checkSize(bytes: number, facts: ResolutionFacts): void {
+  const { payloadMaxBytes, streamedMaxBytes = payloadMaxBytes, streamedBytes, choice } = facts;
+  const mostBytes = streamedBytes === undefined ? payloadMaxBytes : streamedMaxBytes;
+  if (bytes > mostBytes) throw payloadTooLarge(bytes, mostBytes);
+  if (bytes <= payloadMaxBytes || choice === undefined) return;
+  const [{ inputStreamed }] = choice.manifests;
+  if (inputStreamed !== true)
+    throw payloadTooLarge(bytes, payloadMaxBytes, ', because the handler does not read it as a stream');
+}
+
+function payloadTooLarge(bytes: number, maxBytes: number, why = ''): TroupeError {
   return new TroupeError('PAYLOAD_TOO_LARGE', {
     metadata: { payloadBytes: String(bytes), payloadMaxBytes: String(maxBytes) },
-    violations: [{ field: 'job.input', description: `has ${bytes} bytes, at most ${maxBytes} are allowed` }],
+    violations: [{ field: 'job.input', description: `has ${bytes} bytes, at most ${maxBytes} are allowed${why}` }],
   });
 }

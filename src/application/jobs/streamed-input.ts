@@ -10,8 +10,13 @@ import type { JobRequest } from './job-request.ts';
 import { payloadPartBytes } from '../ports/payload-store.ts';
 import type { Clock } from '../ports/runtime.ts';
 
-/** Longest time from the first to the last byte of an input. */
-export const uploadMaxMs = 3_600_000;
+const hourMs = 3_600_000;
+const slowestBytesPerMs = 1_048;
+
+/** Longest time from the first to the last byte of an input: an hour, or a second for each MiB if that is more. */
+export function uploadMaxMs(bytes: number): number {
+  return Math.max(hourMs, Math.ceil(bytes / slowestBytesPerMs));
+}
 
 /** What arrives before the bytes. */
 export interface StreamedRequest {
@@ -32,16 +37,21 @@ export function checkStreamed({ request, inputBytes }: StreamedRequest): void {
     throw invalid('open.input_size_bytes', 'must be a number of bytes');
 }
 
-/** Passes the pieces on while the caller waits for the answer, for at most `uploadMaxMs`. */
+/** Passes the pieces on while the caller waits for the answer, for at most `maxMs`. */
 export async function* inTime(
   context: CallContext,
-  upload: { readonly pieces: AsyncIterable<InputPiece>; readonly clock: Pick<Clock, 'nowMs'>; readonly fromMs: number },
+  upload: {
+    readonly pieces: AsyncIterable<InputPiece>;
+    readonly clock: Pick<Clock, 'nowMs'>;
+    readonly fromMs: number;
+    readonly maxMs: number;
+  },
 ): AsyncGenerator<InputPiece, void> {
   for await (const piece of upload.pieces) {
     const nowMs = upload.clock.nowMs();
     ensureAwaited(context, nowMs);
-    if (nowMs - upload.fromMs > uploadMaxMs) {
-      const message = `the input took longer than ${uploadMaxMs} ms`;
+    if (nowMs - upload.fromMs > upload.maxMs) {
+      const message = `the input took longer than ${upload.maxMs} ms`;
       throw new TroupeError('CALL_DEADLINE_EXCEEDED', { message, metadata: { outcome: 'none' } });
     }
     yield piece;

@@ -27,8 +27,10 @@ export interface SubmitParts {
   readonly payloads: PayloadStore;
   readonly validator: InputValidator;
   readonly clock: Clock;
-  /** Hard limit of one input, in bytes. */
+  /** Hard limit of an input that is handed over whole, in bytes. */
   readonly payloadMaxBytes: number;
+  /** The same for one that is streamed, from the client to the handler; default the same. */
+  readonly streamedMaxBytes?: number;
 }
 
 export interface CheckedJob {
@@ -60,6 +62,7 @@ export async function checkJob(
     // A due time counts as ahead if either clock says so, as it does for the shard.
     nowMs: Math.min(nowMs, clock.wallMs()),
     payloadMaxBytes: parts.payloadMaxBytes,
+    streamedMaxBytes: parts.streamedMaxBytes,
     validator: parts.validator,
     traceparent: context.traceparent,
     streamedBytes,

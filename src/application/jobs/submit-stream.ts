@@ -32,8 +32,9 @@ export async function submitStreamed(
     const name = `in-${randomUUID()}`;
     const fromMs = checked.nowMs;
     // Allow for the upload, because the job is created only after it.
-    const expiresAtMs = fromMs + uploadMaxMs + payloadsStoredMs(spec) + payloadMarginMs;
-    const source = inputParts(inTime(context, { pieces, clock: parts.clock, fromMs }), inputBytes);
+    const maxMs = uploadMaxMs(inputBytes);
+    const expiresAtMs = fromMs + maxMs + payloadsStoredMs(spec) + payloadMarginMs;
+    const source = inputParts(inTime(context, { pieces, clock: parts.clock, fromMs, maxMs }), inputBytes);
     const { id, sha256 } = await parts.payloads.writePayload({ name, bytes: inputBytes, expiresAtMs }, source);
     const input: Payload = { kind: 'ref', id, bytes: inputBytes, encoding: 'bytes' };
     return sendJob(parts, context, { spec: { ...spec, input }, ...fingerprint(context.tenant, request, sha256) });

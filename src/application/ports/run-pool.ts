@@ -1,8 +1,9 @@
 /** Runs handler code in threads of a cell process. No user code ever runs in the caller's process. */
-import type { AttemptOutcome, RunPayload } from '../../domain/attempt-outcome.ts';
+import type { AttemptOutcome, RunInput, RunOutput, RunPayload } from '../../domain/attempt-outcome.ts';
 import type { HandlerManifest } from '../../domain/handler-manifest.ts';
 import type { JobId } from '../../domain/job-id.ts';
 import type { LogLevel } from '../../domain/job-log.ts';
+import type { PayloadParts } from './payload-store.ts';
 
 export interface RunRequest {
   /** Unique in the node: `<jobId>#<token>`. */
@@ -10,7 +11,7 @@ export interface RunRequest {
   readonly jobId: JobId;
   readonly attempt: number;
   readonly handler: string;
-  readonly input: RunPayload;
+  readonly input: RunInput;
   readonly executionTimeoutMs: number;
   /** Longest time without a sign of life, counted from the handler's first instruction. Default: no limit. */
   readonly heartbeatTimeoutMs?: number;
@@ -25,7 +26,18 @@ export interface RunRequest {
   readonly traceparent?: string;
 }
 
-export type RunOutcome = AttemptOutcome<RunPayload>;
+export type RunOutcome = AttemptOutcome<RunOutput>;
+
+/**
+ * How the pool reaches the payloads of a run that go piece by piece. It calls nothing of it after `ended`, and lets the parts
+ * of an output that is not complete by then fail.
+ */
+export interface RunStreams {
+  /** The piece of the input that begins there, of at most `payloadPartBytes`. */
+  readInput(offset: number): Promise<Uint8Array>;
+  /** Stores an output as its parts come. Called once at most. Durable when it resolves. */
+  writeOutput(parts: PayloadParts): Promise<void>;
+}
 
 /** An event of a run. It travels from the cell to the attempt that waits for it without being translated. */
 export type RunEvent =
@@ -103,9 +115,9 @@ export interface RunPool {
   start(onEvent: (event: PoolEvent) => void): Promise<readonly HandlerManifest[]>;
   /**
    * Accepts a run. The caller must keep within `capacity()`. Throws OVERLOADED beyond the pool's hard limit, and
-   * SHUTTING_DOWN after `stop`.
+   * SHUTTING_DOWN after `stop`. Without `streams` the run has none.
    */
-  run(request: RunRequest): void;
+  run(request: RunRequest, streams?: RunStreams): void;
   /** Runs that may be handed over now: free threads plus a short look-ahead that keeps the threads busy. */
   capacity(): number;
   /**

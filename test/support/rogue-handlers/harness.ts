@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { CellPoolOptions } from '../../../src/adapters/piscina/node/cell-pool-options.ts';
 import { createCellPool } from '../../../src/adapters/piscina/node/cell-pool.ts';
-import type { RunOutcome, RunPool, RunRequest } from '../../../src/application/ports/run-pool.ts';
+import type { RunOutcome, RunPool, RunRequest, RunStreams } from '../../../src/application/ports/run-pool.ts';
 import type { RunPayload } from '../../../src/domain/attempt-outcome.ts';
 import type { Clock, Logger, Telemetry } from '../../../src/application/ports/runtime.ts';
 import type { HandlerManifest } from '../../../src/domain/handler-manifest.ts';
@@ -41,7 +41,7 @@ export interface Harness {
   readonly log: readonly LogEntry[];
   /** Each time the pool said that it may have room: its capacity then. */
   readonly rooms: readonly number[];
-  run(handler: string, input?: unknown, more?: Partial<RunRequest>): StartedRun;
+  run(handler: string, input?: unknown, more?: Partial<RunRequest>, streams?: RunStreams): StartedRun;
   stop(): Promise<void>;
 }
 
@@ -95,7 +95,7 @@ export async function startPool(
     manifests,
     log,
     rooms,
-    run(handler, input = {}, more = {}) {
+    run(handler, input = {}, more = {}, streams) {
       count += 1;
       const runId = `${handler}#${count}`;
       const started = Promise.withResolvers<undefined>();
@@ -113,7 +113,7 @@ export async function startPool(
         atMs: performance.now(),
       };
       runs.set(runId, run);
-      pool.run({
+      const request = {
         runId,
         jobId: `job-${count}` as JobId,
         attempt: 1,
@@ -122,7 +122,8 @@ export async function startPool(
         executionTimeoutMs: 30_000,
         suspect: false,
         ...more,
-      });
+      };
+      pool.run(request, streams);
       return run;
     },
     stop: () => pool.stop(0),

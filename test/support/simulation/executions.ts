@@ -201,6 +201,7 @@ export class Executions {
 }
 
 function scriptOf({ input }: RunRequest): JobScript {
+  if (input.kind === 'streamed') throw new Error('the model streams nothing');
   const text = input.kind === 'json' ? input.json : Buffer.from(input.bytes).toString('utf8');
   return JSON.parse(text) as JobScript;
 }

@@ -6,6 +6,7 @@ import type { AnyHandler } from '../../../src/handlers/definition.ts';
 import { executeHandler } from '../../../src/handlers/execution.ts';
 import { bytes, bytesOr, defineHandler, fail, reject } from '../../../src/handlers/index.ts';
 import { manifestOf } from '../../../src/handlers/manifest.ts';
+import { PayloadStreams } from '../../../src/handlers/payload-streams.ts';
 import { durationMsOf, parseSizeBytes } from '../../../src/handlers/quantity.ts';
 import { runHandler } from '../../../src/handlers/testing.ts';
 
@@ -237,6 +238,13 @@ describe('runHandler', () => {
   });
 });
 
+function unusedStreams(): PayloadStreams {
+  const unused = (): never => {
+    throw new Error('the handler uses no streams');
+  };
+  return new PayloadStreams(unused, { write: unused, finish: unused });
+}
+
 it('bytes that were handed over to another thread are no output', async () => {
   const gone = defineHandler({
     name: 'gone',
@@ -247,7 +255,8 @@ it('bytes that were handed over to another thread are no output', async () => {
     },
   });
   const noContext = {} as HandlerContext;
-  expect(await executeHandler(gone as AnyHandler, { kind: 'json', json: '{}' }, noContext)).toMatchObject({
+  const inMemory = { streams: unusedStreams(), wholeMaxBytes: Infinity };
+  expect(await executeHandler(gone as AnyHandler, { kind: 'json', json: '{}' }, noContext, inMemory)).toMatchObject({
     kind: 'failed',
     retryable: false,
     failure: { reason: 'INVALID_OUTPUT', message: expect.stringMatching(/transferred to another thread/) as string },

@@ -70,6 +70,7 @@ async function setUp(setup: CellSetup): Promise<void> {
     handlers: new Map(handlers.map(({ manifest, url }) => [manifest.name, url])),
     onRoom: () => runs?.pump(),
     onNote: (thread, note) => runs?.hear(thread, note),
+    onAsk: (thread, ask) => runs?.asked(thread, ask),
     onFailing: fail,
   });
   const limits = new HandlerLimits(setup, handlers);
@@ -102,6 +103,9 @@ function obey(command: CellCommand): void {
       return;
     case 'checkpointed':
       runs?.checkpointed(command.runId, command.number, command.saved);
+      return;
+    case 'stream-answer':
+      runs?.answered(command.runId, command.number, command.answer);
       return;
     case 'profile':
       runs?.profile(command.runId, command.durationMs);

@@ -23,6 +23,8 @@ export interface Run {
   /** Number of notes received so far. */
   heard: number;
   readonly bounds: NoteBounds;
+  /** Questions about its streams that have no answer yet. */
+  readonly asks: Set<number>;
   /** Number of signs of life at the last check. `signAtMs` is when it last changed. */
   signs: number;
   signAtMs: number;
@@ -49,6 +51,7 @@ export function newRun(request: RunRequest, memoryMb: number, nowMs: number): Ru
     noted: false,
     heard: 0,
     bounds: new NoteBounds(),
+    asks: new Set(),
     signs: 0,
     signAtMs: 0,
     leaving: undefined,
@@ -67,7 +70,7 @@ export function isPastDeadline({ request: { deadlineAtMs } }: Run): boolean {
 export function taskOf({ request }: Run): { readonly task: RunTask; readonly transfer?: ArrayBuffer[] } {
   const { input, executionTimeoutMs, deadlineAtMs = Infinity } = request;
   const endsAtMs = Math.min(time.nowMs() + executionTimeoutMs, deadlineAtMs);
-  if (input.kind === 'json') return { task: { kind: 'run', request, endsAtMs } };
+  if (input.kind !== 'bytes') return { task: { kind: 'run', request, endsAtMs } };
   // The bytes are a view into the whole frame. We keep them, because the run may have to be assigned again.
   const bytes = new Uint8Array(input.bytes);
   const own = { ...request, input: { kind: 'bytes', bytes } } as const;

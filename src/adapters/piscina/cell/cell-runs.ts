@@ -13,6 +13,7 @@ import { deadlineExceeded, failed } from '../protocol/run-failure.ts';
 import { processFull, threadDied, unaskedOutcome } from './run-endings.ts';
 import { limitPassed, lookForSigns } from './run-limits.ts';
 import { slotPhases } from '../protocol/run-slot.ts';
+import { asksOpenMax, type StreamAnswer, type ThreadAsk } from '../protocol/stream-messages.ts';
 import { strayIn } from './stray-finder.ts';
 import { ThreadProfiler } from './thread-profiler.ts';
 import type { ThreadNote, ThreadResult } from '../protocol/thread-messages.ts';
@@ -77,8 +78,7 @@ export class CellRuns {
     const sinceMs = performance.now() - run.assignedAtMs;
     run.heard += 1;
     if (!run.bounds.admit(note, { sinceMs, stopping: run.stop !== undefined })) {
-      this.#requestStop(run, failed('THREAD_CRASHED', 'the handler flooded its cell with messages', true));
-      this.#threads.terminate(thread);
+      this.#flooded(run, thread);
       return;
     }
     if (note.kind === 'note') {
@@ -88,6 +88,25 @@ export class CellRuns {
       this.#options.emit({ ...note, runId });
     }
     if (run.result !== undefined) this.#onResult(run, run.result.result);
+  }
+
+  /** A thread asks for a piece of a stream, or gives one. */
+  asked(thread: CellThread, { runId, number, ask }: ThreadAsk): void {
+    const run = this.#byThread.get(thread);
+    if (run?.request.runId !== runId || run.result !== undefined) return;
+    run.asks.add(number);
+    if (run.asks.size > asksOpenMax) this.#flooded(run, thread);
+    else this.#options.emit({ kind: 'stream-ask', runId, number, ask });
+  }
+
+  answered(runId: string, number: number, answer: StreamAnswer): void {
+    const run = this.#active.get(runId);
+    if (run?.asks.delete(number) === true) run.thread?.answer(runId, number, answer);
+  }
+
+  #flooded(run: Run, thread: CellThread): void {
+    this.#requestStop(run, failed('THREAD_CRASHED', 'the handler flooded its cell with messages', true));
+    this.#threads.terminate(thread);
   }
 
   checkpointed(runId: string, number: number, saved: boolean): void {

@@ -4,12 +4,13 @@
  * nothing. Each has its own slot memory, and we know which thread a message comes from.
  *   starting → idle ⇄ running → ended        a thread that does not end when asked to is `leaked`
  */
-import type { Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import { endChildrenOf, endOrphans } from '../protocol/child-processes.ts';
 import { compileCacheEnv } from '../protocol/compile-cache.ts';
 import { entryPath } from '../protocol/entry-path.ts';
 import { createSlotMemory, RunSlot } from '../protocol/run-slot.ts';
+import { type StreamAnswer, type ThreadAnswer, type ThreadAsk, threadAskFrom } from '../protocol/stream-messages.ts';
 import type {
   RunTask,
   Sources,
@@ -32,6 +33,7 @@ export interface CellThreadOptions {
   readonly handlers: ReadonlyMap<string, string>;
   readonly outputMaxBytes: number;
   readonly onNote: (thread: CellThread, note: ThreadNote) => void;
+  readonly onAsk: (thread: CellThread, ask: ThreadAsk) => void;
 }
 
 /** A CPU profile that is being recorded. */
@@ -46,6 +48,8 @@ export class CellThread {
   readonly slot: RunSlot;
   readonly #pool: Piscina;
   readonly #outputMaxBytes: number;
+  /** For the streams of runs. Their answers must not wait behind anything, and tasks have a port of Piscina's own. */
+  readonly #streams: MessagePort;
   readonly native: Worker;
   /** Rejects when the thread ended before it could take a task. */
   readonly ready: Promise<void>;
@@ -64,7 +68,7 @@ export class CellThread {
 
   /** `warm`: the thread imports every handler at its start, so that the first job need not wait for that. */
   constructor(options: CellThreadOptions, warm: boolean) {
-    const { memoryMb, sources, env, handlers, outputMaxBytes, onNote } = options;
+    const { memoryMb, sources, env, handlers, outputMaxBytes, onNote, onAsk } = options;
     this.memoryMb = memoryMb;
     this.#outputMaxBytes = outputMaxBytes;
     const slot = createSlotMemory();
@@ -92,7 +96,13 @@ export class CellThread {
       const note = noteFrom(message);
       if (note !== undefined) onNote(this, note);
     });
-    const started = this.#pool.run({ kind: 'start', warm });
+    const { port1, port2: streams } = new MessageChannel();
+    this.#streams = port1;
+    port1.on('message', (message: unknown) => {
+      const ask = threadAskFrom(message);
+      if (ask !== undefined) onAsk(this, ask);
+    });
+    const started = this.#pool.run({ kind: 'start', warm, streams }, { transferList: [streams] });
     const [native] = this.#pool.threads;
     if (native === undefined) throw new Error('invariant broken: the first task makes the thread');
     this.native = native;
@@ -100,6 +110,7 @@ export class CellThread {
     this.exited = new Promise((resolve) => {
       native.once('exit', (code) => {
         endOrphans();
+        port1.close();
         resolve(code);
       });
     });
@@ -121,6 +132,11 @@ export class CellThread {
     // The answer did not come from `runTask`.
     this.terminate();
     throw new Error('the thread answered with something other than a result');
+  }
+
+  answer(runId: string, number: number, answer: StreamAnswer): void {
+    const message: ThreadAnswer = { runId, number, answer };
+    this.#streams.postMessage(message, answer.kind === 'piece' ? [answer.bytes.buffer as ArrayBuffer] : []);
   }
 
   /** Ends the thread's child processes first, because its code may be waiting for one of them. */

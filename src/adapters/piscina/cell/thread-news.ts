@@ -3,7 +3,7 @@
  * we build each message anew from the fields that are known, if each has its type and is within its bound. A message of
  * another shape would otherwise end the cell, with all its runs, when the message is written to the node or read there.
  */
-import type { RunPayload } from '../../../domain/attempt-outcome.ts';
+import type { RunOutput, RunPayload } from '../../../domain/attempt-outcome.ts';
 import { checkpointMaxBytes } from '../../../domain/job.ts';
 import { type LogLevel, logLevels } from '../../../domain/job-log.ts';
 import type { HandlerOutcome } from '../../../handlers/execution.ts';
@@ -52,7 +52,7 @@ function outcomeFrom(told: unknown): HandlerOutcome | undefined {
   switch (kind) {
     case 'succeeded': {
       if (output === undefined) return { kind };
-      const returned = payloadFrom(output);
+      const returned = outputFrom(output);
       return returned && { kind, output: returned };
     }
     case 'failed': {
@@ -66,6 +66,12 @@ function outcomeFrom(told: unknown): HandlerOutcome | undefined {
     default:
       return undefined;
   }
+}
+
+function outputFrom(told: unknown): RunOutput | undefined {
+  if (!isObject(told) || told['kind'] !== 'streamed') return payloadFrom(told);
+  const { bytes } = told;
+  return isAmount(bytes) ? { kind: 'streamed', bytes } : undefined;
 }
 
 function payloadFrom(told: unknown): RunPayload | undefined {

@@ -8,10 +8,10 @@ import { heldEndsMax } from '../protocol/cell-frames.ts';
 import type { PoolRun } from './pool-run.ts';
 
 /** `sent` is in the order in which the cell was given the runs. */
-export function lossesOf(
-  sent: readonly PoolRun[],
+export function lossesOf<Run extends Pick<PoolRun, 'startedAtMs' | 'stuckOutcome'>>(
+  sent: readonly Run[],
   { died, threads }: { readonly died: boolean; readonly threads: number },
-): readonly { readonly run: PoolRun; readonly outcome: RunOutcome }[] {
+): readonly { readonly run: Run; readonly outcome: RunOutcome }[] {
   const isConvicted = died && sent.length === 1;
   return sent.map((run, place) => {
     // A cell takes runs in order, except for those whose memory class has no thread yet. Its last reports, that some

@@ -25,6 +25,12 @@ export interface CellPoolOptions {
   readonly cancelGraceMs?: number;
   /** Limit of a run's output. A larger output is INVALID_OUTPUT. Default 16 MiB. */
   readonly outputMaxBytes?: number;
+  /** Limit of an output that a run streams; default that of any other. */
+  readonly streamedMaxBytes?: number;
+  /** Where inputs lie that handlers want as files; default nowhere: they are refused. */
+  readonly scratchFolder?: string;
+  /** Those files together; default 4 GiB. */
+  readonly scratchMaxBytes?: number;
   /** A cell that sends nothing for this long is ended; default 10,000. A cell sends a pulse every second. */
   readonly silenceMaxMs?: number;
   /** How long a cell that is replaced because of a stuck run waits for its other runs; default 30,000. */
@@ -44,7 +50,10 @@ export interface CellPoolOptions {
   readonly telemetry: Telemetry;
 }
 
-export interface CompleteOptions extends Required<Omit<CellPoolOptions, 'memoryMb' | 'memoryMaxMb' | 'cellRssMaxMb'>> {
+type Derived = 'memoryMb' | 'memoryMaxMb' | 'cellRssMaxMb' | 'scratchFolder';
+
+export interface CompleteOptions extends Required<Omit<CellPoolOptions, Derived>> {
+  readonly scratchFolder: string | undefined;
   readonly memory: MemoryBounds;
   readonly rssMaxBytes: number;
 }
@@ -53,12 +62,15 @@ const usableShare = 0.8;
 const mib = 2 ** 20;
 
 export function completeOptions(options: CellPoolOptions): CompleteOptions {
-  const { memoryMb = 512, memoryMaxMb = 4_096, cellRssMaxMb = 0, cells = 1, ...rest } = options;
+  const { memoryMb = 512, memoryMaxMb = 4_096, cellRssMaxMb = 0, cells = 1, scratchFolder, ...rest } = options;
+  const outputMaxBytes = rest.outputMaxBytes ?? 16 * mib;
   return {
     lookaheadMs: 200,
     cellRunsMax: 0,
     cancelGraceMs: 1_000,
-    outputMaxBytes: 16 * mib,
+    outputMaxBytes,
+    streamedMaxBytes: outputMaxBytes,
+    scratchMaxBytes: 4_096 * mib,
     silenceMaxMs: 10_000,
     stuckDrainMaxMs: 30_000,
     handlerEnv: new Map(),
@@ -66,6 +78,7 @@ export function completeOptions(options: CellPoolOptions): CompleteOptions {
     watch: true,
     onNews: () => undefined,
     ...rest,
+    scratchFolder,
     cells,
     memory: { defaultMb: memoryMb, maxMb: Math.max(memoryMb, memoryMaxMb) },
     rssMaxBytes: cellRssMaxMb > 0 ? cellRssMaxMb * mib : Math.floor((usableShare * memoryThereIs()) / cells),

@@ -9,6 +9,7 @@ import type {
   RunPool,
   RunPoolStats,
   RunRequest,
+  RunStreams,
   RunView,
 } from '../../../application/ports/run-pool.ts';
 import type { Logger } from '../../../application/ports/runtime.ts';
@@ -27,6 +28,8 @@ import { poolStats, runView } from './pool-views.ts';
 import { IsolatedRuns } from './isolated-runs.ts';
 import { deadlineExceeded } from '../protocol/run-failure.ts';
 import { checkProfile } from './run-profile.ts';
+import { RunPump } from './run-pump.ts';
+import { ScratchFolder } from './scratch-folder.ts';
 
 const measureEveryMs = 1_000;
 const lookForLateEveryMs = 250;
@@ -48,6 +51,7 @@ class CellPool implements RunPool {
   readonly #lookAhead: LookAhead;
   readonly #measures: CellMeasures;
   readonly #isolated: IsolatedRuns;
+  readonly #scratch: ScratchFolder;
   readonly #generations: HandlerGenerations;
   readonly #runs = new Map<string, PoolRun>();
   readonly #listeners = new Set<(manifests: readonly HandlerManifest[]) => void>();
@@ -64,6 +68,8 @@ class CellPool implements RunPool {
     this.#log = options.log.child({ component: 'cells' });
     this.#lookAhead = new LookAhead({ threads, lookaheadMs });
     this.#measures = cellMeasures(telemetry);
+    const { scratchFolder: folder, scratchMaxBytes: maxBytes } = options;
+    this.#scratch = new ScratchFolder({ folder, maxBytes, log: this.#log });
     this.#generations = new HandlerGenerations({
       handlerDirs,
       watch,
@@ -88,11 +94,12 @@ class CellPool implements RunPool {
     return manifests;
   }
 
-  run(request: RunRequest): void {
+  run(request: RunRequest, streams?: RunStreams): void {
     const limit = this.#options.threads + lookAheadMaxRuns;
     if (this.#stopping !== undefined) throw new TroupeError('SHUTTING_DOWN');
     if (this.#runs.size >= limit) throw new TroupeError('OVERLOADED', { metadata: { limit: String(limit) } });
-    const run = newPoolRun(request);
+    const { streamedMaxBytes: outputMaxBytes } = this.#options;
+    const run = newPoolRun(request, new RunPump({ request, streams, scratch: this.#scratch, outputMaxBytes }));
     const generation = this.#generations.current;
     const supervisor = generation?.choose();
     if (supervisor === undefined || generation?.knows(request.handler) !== true) {
@@ -172,6 +179,7 @@ class CellPool implements RunPool {
     const waiting = await this.#isolated.close('stopping');
     for (const run of waiting) this.#onEnded(run, released(run));
     await this.#generations.close('stopping');
+    this.#scratch.close();
     this.#stopMeasuring();
     this.#stopLooking();
   }
@@ -230,6 +238,7 @@ class CellPool implements RunPool {
     const isLate = run.late && (event.outcome.kind === 'stopped' || event.outcome.kind === 'released');
     const outcome = isLate ? deadlineExceeded() : event.outcome;
     this.#runs.delete(run.request.runId);
+    run.pump.close();
     if (run.startedAtMs !== undefined) {
       this.#busy -= 1;
       this.#lookAhead.observe(durationMs);

@@ -194,13 +194,20 @@ export class CellSupervisor implements RunHome {
       case 'log':
       case 'checkpoint':
       case 'ended':
+      case 'stream-ask':
       case 'stuck': {
         const run = this.#runs.get(event.runId);
         if (run === undefined) return;
         if (event.kind === 'stuck') this.#onStuck(run, event.outcome);
+        else if (event.kind === 'stream-ask') void this.#answer(run, event);
         else this.#onRunEvent(run, event);
       }
     }
+  }
+
+  async #answer(run: PoolRun, { runId, number, ask }: Extract<CellEvent, { kind: 'stream-ask' }>): Promise<void> {
+    const asking = this.#process;
+    asking?.send({ kind: 'stream-answer', runId, number, answer: await run.pump.answer(ask) });
   }
 
   #onRunEvent(run: PoolRun, event: RunEvent): void {

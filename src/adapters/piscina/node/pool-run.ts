@@ -1,6 +1,7 @@
 /** A run that the pool has accepted, from `run()` to `ended`. */
 import type { RunOutcome, RunRequest } from '../../../application/ports/run-pool.ts';
 import type { CellVitals } from '../protocol/cell-frames.ts';
+import type { RunPump } from './run-pump.ts';
 
 /** What holds the run now: a cell, or the isolated runs. */
 export interface RunHome {
@@ -13,6 +14,7 @@ export interface RunHome {
 
 export interface PoolRun {
   readonly request: RunRequest;
+  readonly pump: RunPump;
   home: RunHome | undefined;
   /** Monotonic. Undefined until the handler has started. */
   startedAtMs: number | undefined;
@@ -26,9 +28,10 @@ export interface PoolRun {
   withdrawn: boolean;
 }
 
-export function newPoolRun(request: RunRequest): PoolRun {
+export function newPoolRun(request: RunRequest, pump: RunPump): PoolRun {
   return {
     request,
+    pump,
     home: undefined,
     startedAtMs: undefined,
     fraction: 0,

@@ -11,6 +11,7 @@ import type { JobId } from '../../../domain/job-id.ts';
 import { logLevels } from '../../../domain/job-log.ts';
 import type { CellCommand, CellEvent } from './cell-frames.ts';
 import { manifestShape } from './manifest-shape.ts';
+import { streamAnswerShape, streamAskShape } from './stream-messages.ts';
 import { noteMaxChars } from './thread-messages.ts';
 
 const count = z.int().positive();
@@ -50,8 +51,12 @@ export const failureShape = z.object({
   stack: cutTo(failureMaxChars.stack).exactOptional(),
 });
 
+const streamedBytes = z.int().nonnegative();
+const streamedOutput = z.object({ kind: kind('streamed'), bytes: streamedBytes });
+const streamedInput = z.object({ kind: kind('streamed'), bytes: streamedBytes, sha256: bytes });
+
 const outcome = z.discriminatedUnion('kind', [
-  z.object({ kind: kind('succeeded'), output: ownPayload.exactOptional() }),
+  z.object({ kind: kind('succeeded'), output: z.union([ownPayload, streamedOutput]).exactOptional() }),
   z.object({
     kind: kind('failed'),
     failure: failureShape,
@@ -90,6 +95,7 @@ const event: z.ZodType<CellEvent> = z.discriminatedUnion('kind', [
   z.object({ kind: kind('profile-part'), runId, text: z.string(), last: z.boolean() }),
   z.object({ kind: kind('profile-failed'), runId, why: z.enum(['not-running', 'too-large']) }),
   z.object({ kind: kind('stuck'), runId, outcome }),
+  z.object({ kind: kind('stream-ask'), runId, number: count, ask: streamAskShape }),
 ]);
 
 const setup = z.object({
@@ -110,7 +116,7 @@ const request: z.ZodType<RunRequest> = z.object({
   jobId: z.custom<JobId>((id) => typeof id === 'string'),
   attempt: z.number(),
   handler: z.string(),
-  input: payload,
+  input: z.union([payload, streamedInput]),
   executionTimeoutMs: amount,
   heartbeatTimeoutMs: amount.exactOptional(),
   deadlineAtMs: z.number().exactOptional(),
@@ -126,6 +132,7 @@ const command: z.ZodType<CellCommand> = z.discriminatedUnion('kind', [
   z.object({ kind: kind('cancel'), runId }),
   z.object({ kind: kind('checkpointed'), runId, number: count, saved: z.boolean() }),
   z.object({ kind: kind('profile'), runId, durationMs: amount }),
+  z.object({ kind: kind('stream-answer'), runId, number: count, answer: streamAnswerShape }),
 ]);
 
 const events = z.array(event);

@@ -5,6 +5,7 @@
 import type { HandlerManifest } from '../../../domain/handler-manifest.ts';
 import type { RunEvent, RunOutcome, RunRequest } from '../../../application/ports/run-pool.ts';
 import type { MemoryBounds } from '../../../domain/memory-class.ts';
+import type { StreamAnswer, StreamAsk } from './stream-messages.ts';
 import type { Sources } from './thread-messages.ts';
 
 /**
@@ -38,7 +39,8 @@ export type CellCommand =
   | { readonly kind: 'run'; readonly request: RunRequest }
   | { readonly kind: 'cancel'; readonly runId: string }
   | { readonly kind: 'checkpointed'; readonly runId: string; readonly number: number; readonly saved: boolean }
-  | { readonly kind: 'profile'; readonly runId: string; readonly durationMs: number };
+  | { readonly kind: 'profile'; readonly runId: string; readonly durationMs: number }
+  | { readonly kind: 'stream-answer'; readonly runId: string; readonly number: number; readonly answer: StreamAnswer };
 
 export interface RunVitals {
   readonly runId: string;
@@ -85,6 +87,7 @@ export type CellEvent =
   | { readonly kind: 'pulse'; readonly vitals: CellVitals }
   | RunEvent
   | ProfileEvent
+  | { readonly kind: 'stream-ask'; readonly runId: string; readonly number: number; readonly ask: StreamAsk }
   /** The thread does not end. Only the death of the process will end the run, with this outcome. */
   | { readonly kind: 'stuck'; readonly runId: string; readonly outcome: RunOutcome };
 

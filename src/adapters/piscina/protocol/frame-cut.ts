@@ -3,7 +3,7 @@
  * one item, however large its input or output is.
  */
 import type { CellCommand, CellEvent } from './cell-frames.ts';
-import type { RunPayload } from '../../../domain/attempt-outcome.ts';
+import type { RunInput, RunOutput } from '../../../domain/attempt-outcome.ts';
 
 export const frameAimBytes = 16 * 2 ** 20;
 /** Assumed size of an item apart from its payloads. No item has more. */
@@ -30,13 +30,17 @@ export function inFrames<Item extends CellCommand | CellEvent>(items: readonly I
 function sizeOf(item: CellCommand | CellEvent): number {
   if (item.kind === 'run') return restBytes + payloadSize(item.request.input) + payloadSize(item.request.checkpoint);
   if (item.kind === 'checkpoint') return restBytes + payloadSize(item.payload);
+  if (item.kind === 'stream-ask') return restBytes + (item.ask.kind === 'write' ? item.ask.bytes.byteLength : 0);
+  if (item.kind === 'stream-answer') {
+    return restBytes + (item.answer.kind === 'piece' ? item.answer.bytes.byteLength : 0);
+  }
   if (item.kind === 'profile-part') return restBytes + 2 * item.text.length;
   const hasOutput = item.kind === 'ended' && item.outcome.kind === 'succeeded';
   return restBytes + (hasOutput ? payloadSize(item.outcome.output) : 0);
 }
 
 /** V8 serialises a character in up to two bytes. */
-function payloadSize(payload: RunPayload | undefined): number {
-  if (payload === undefined) return 0;
+function payloadSize(payload: RunInput | RunOutput | undefined): number {
+  if (payload === undefined || payload.kind === 'streamed') return 0;
   return payload.kind === 'json' ? 2 * payload.json.length : payload.bytes.byteLength;
 }

@@ -28,6 +28,7 @@ export const manifestShape: z.ZodType<HandlerManifest> = z.object({
   name: z.string().regex(handlerNamePattern),
   version: z.string().regex(handlerVersionPattern),
   inputKind: z.enum(['json', 'bytes', 'any']),
+  inputStreamed: z.boolean().exactOptional(),
   inputSchema: z.record(z.string(), z.unknown()).exactOptional(),
   executionTimeoutMs: whole(10, 7 * dayMs).exactOptional(),
   heartbeatTimeoutMs: whole(0, 7 * dayMs).exactOptional(),

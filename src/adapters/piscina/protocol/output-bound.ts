@@ -7,8 +7,11 @@ import type { RunPayload } from '../../../domain/attempt-outcome.ts';
 import type { HandlerOutcome } from '../../../handlers/execution.ts';
 
 export function boundedOutput(outcome: HandlerOutcome, maxBytes: number): HandlerOutcome {
-  if (outcome.kind !== 'succeeded' || outcome.output === undefined || fits(outcome.output, maxBytes)) return outcome;
-  const message = `the output has ${outputBytes(outcome.output)} bytes, at most ${maxBytes} are allowed`;
+  if (outcome.kind !== 'succeeded') return outcome;
+  const { output } = outcome;
+  // A streamed one is bounded where it is stored.
+  if (output === undefined || output.kind === 'streamed' || fits(output, maxBytes)) return outcome;
+  const message = `the output has ${outputBytes(output)} bytes, at most ${maxBytes} are allowed: give a larger one with ctx.output.stream()`;
   return { kind: 'failed', retryable: false, failure: { reason: 'INVALID_OUTPUT', message } };
 }
 

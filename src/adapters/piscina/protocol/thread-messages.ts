@@ -2,6 +2,7 @@
  * The messages between a cell and its threads. They are plain data, because they are cloned. A thread executes one task
  * at a time.
  */
+import type { MessagePort } from 'node:worker_threads';
 import type { RunRequest } from '../../../application/ports/run-pool.ts';
 import type { LogLevel } from '../../../domain/job-log.ts';
 import type { RunPayload } from '../../../domain/attempt-outcome.ts';
@@ -28,6 +29,8 @@ export interface RunTask {
 interface StartTask {
   readonly kind: 'start';
   readonly warm: boolean;
+  /** For questions about the streams of runs. */
+  readonly streams: MessagePort;
 }
 export type ThreadTask = RunTask | StartTask;
 

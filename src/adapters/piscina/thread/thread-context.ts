@@ -7,6 +7,7 @@ import type { LogLevel } from '../../../domain/job-log.ts';
 import { decodeCheckpoint } from '../../../handlers/checkpoint.ts';
 import type { HandlerContext, HandlerLog } from '../../../handlers/context.ts';
 import { cancelled } from '../../../handlers/handler-error.ts';
+import type { PayloadStreams } from '../../../handlers/payload-streams.ts';
 import type { RunSlot } from '../protocol/run-slot.ts';
 import { ThreadCheckpoints } from './thread-checkpoints.ts';
 import { noteMaxChars, type CheckpointNote, type RunTask, type ThreadNote } from '../protocol/thread-messages.ts';
@@ -122,7 +123,7 @@ class LazySignal {
 export function createThreadContext(
   { request, endsAtMs }: RunTask,
   slot: RunSlot,
-  voice: RunVoice,
+  { voice, payloads }: { readonly voice: RunVoice; readonly payloads: PayloadStreams },
 ): { readonly ctx: HandlerContext; readonly close: (ended: { readonly succeeded: boolean }) => void } {
   const signal = new LazySignal(slot);
   const checkpoints = new ThreadCheckpoints(slot, (note) => voice.checkpoint(note), performance.now.bind(performance));
@@ -142,6 +143,10 @@ export function createThreadContext(
     attempt: request.attempt,
     deadline: new Date(endsAtMs),
     traceparent: request.traceparent,
+    get input() {
+      return payloads.input;
+    },
+    output: payloads.output,
     log,
     get signal() {
       return signal.get();

@@ -17,6 +17,7 @@ import { captureOutput, RunOutput } from '../protocol/output-capture.ts';
 import { RunScopes, type Scope } from './run-scopes.ts';
 import { RunSlot, slotPhases } from '../protocol/run-slot.ts';
 import { createThreadContext, RunVoice } from './thread-context.ts';
+import { streamPort, ThreadStreams } from './thread-streams.ts';
 import type {
   RunTask,
   ThreadFate,
@@ -36,6 +37,8 @@ let guard: IntrinsicsGuard | undefined;
 let listeners: ListenerGuard | undefined;
 let leftOver = new LeftOver();
 let voice: RunVoice | undefined;
+let streams: ThreadStreams | undefined;
+let ask: ReturnType<typeof streamPort> = () => undefined;
 /** Code other than the present run has failed in this thread. */
 let strayed = false;
 
@@ -51,6 +54,7 @@ export async function runTask(task: ThreadTask): Promise<ThreadResult | ThreadSt
   const startedAtMs = now();
   slot.enter(slotPhases.taken);
   if (task.kind === 'start') {
+    ask = streamPort(task.streams, (answer) => streams?.answered(answer));
     if (task.warm) await warm();
     return { osThread: ownThread() };
   }
@@ -73,7 +77,10 @@ async function run(
   const output = new RunOutput((level, line) => own.line(level, line));
   const scope: Scope = { name: `job ${jobId} (attempt ${attempt})`, handler: name, output };
   scopes.enter(scope);
-  const { ctx, close } = createThreadContext(task, slot, own);
+  const { runId } = task.request;
+  streams = new ThreadStreams({ runId, input, post: ask, beat: () => slot.beat() });
+  const payloads = streams.streams;
+  const { ctx, close } = createThreadContext(task, slot, { voice: own, payloads });
   let outcome: HandlerOutcome;
   let startedAtMs = now();
   let changed: string | undefined;
@@ -87,6 +94,8 @@ async function run(
     leftOver.begin();
     outcome = await scopes.within(scope, () =>
       executeHandler(handler, input, ctx, {
+        streams: payloads,
+        wholeMaxBytes: setup.outputMaxBytes,
         onStart() {
           startedAtMs = now();
           slot.enter(slotPhases.running);
@@ -116,6 +125,8 @@ async function run(
   slot.enter(slotPhases.done);
   output.flush();
   close({ succeeded: outcome.kind === 'succeeded' });
+  streams.close();
+  streams = undefined;
   voice = undefined;
   scopes.enter(undefined);
   return { outcome, thread: left !== undefined ? 'busy' : changed !== undefined || strayed ? 'spent' : 'free' };

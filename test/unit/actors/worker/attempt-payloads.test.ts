@@ -32,7 +32,7 @@ async function place(
   const outcome = { kind: 'succeeded', output: { kind: 'json', json } } as const;
   return {
     id: `${id}/t/output`,
-    outcome: await attemptOutcome(outcome, payloadLocation(run, 'output', { payloads, limits })),
+    outcome: await attemptOutcome(outcome, payloadLocation(run, 'output', { payloads, limits }), undefined),
     puts,
   };
 }

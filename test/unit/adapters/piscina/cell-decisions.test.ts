@@ -123,7 +123,7 @@ describe('a thread of another class', () => {
 });
 
 describe('when a cell dies', () => {
-  const run = (key: number, startedAtMs?: number): PoolRun => ({
+  const run = (key: number, startedAtMs?: number): Omit<PoolRun, 'pump'> => ({
     request: {
       runId: `r${key}`,
       jobId: 'j' as JobId,

@@ -95,6 +95,7 @@ describe('a streamed input', () => {
   it('ends when nobody waits for the answer any more, also where that looks like its end, and after an hour', async () => {
     const clock = createManualClock();
     const fromMs = clock.nowMs();
+    const maxMs = uploadMaxMs(3);
     const context = { tenant: 't', requestId: 'r' };
     const gone = new AbortController();
     async function* leaves(): AsyncGenerator<InputPiece, void> {
@@ -103,7 +104,7 @@ describe('a streamed input', () => {
     }
     async function* slow(): AsyncGenerator<InputPiece, void> {
       yield chunk(new Uint8Array(1));
-      clock.advance(uploadMaxMs);
+      clock.advance(maxMs);
       yield chunk(new Uint8Array(1));
       clock.advance(1);
       yield chunk(new Uint8Array(1));
@@ -111,7 +112,8 @@ describe('a streamed input', () => {
     const read = async (pieces: AsyncIterable<InputPiece>, signal?: AbortSignal): Promise<number> => {
       let count = 0;
       try {
-        for await (const _ of inTime({ ...context, ...(signal && { signal }) }, { pieces, clock, fromMs })) count += 1;
+        for await (const _ of inTime({ ...context, ...(signal && { signal }) }, { pieces, clock, fromMs, maxMs }))
+          count += 1;
       } catch (error) {
         throw Object.assign(error as Error, { count });
       }

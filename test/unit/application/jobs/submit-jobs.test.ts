@@ -63,6 +63,8 @@ function setUp(options: Options = {}) {
   const manifests: readonly HandlerManifest[] = [
     { name: 'test.echo', version: '1', inputKind: 'any' },
     { name: 'test.bytes', version: '1', inputKind: 'bytes', executionTimeoutMs: 9 },
+    { name: 'test.streams', version: '1', inputKind: 'bytes' },
+    { name: 'test.streams', version: '2.0.0', inputKind: 'bytes', inputStreamed: true },
     { name: 'test.grown', version: '0.9.0', inputKind: 'any', executionTimeoutMs: 900 },
     { name: 'test.grown', version: '1', inputKind: 'bytes', executionTimeoutMs: 1_000 },
     { name: 'test.grown', version: '2.1.0', inputKind: 'json', executionTimeoutMs: 2_100 },
@@ -126,6 +128,7 @@ function setUp(options: Options = {}) {
     lateCheck: async () => undefined,
     clock,
     payloadMaxBytes: 10_000,
+    streamedMaxBytes: 20_000,
   });
   return {
     clock,
@@ -330,6 +333,7 @@ describe('submit', () => {
       }
       const refused: [StreamedRequest, ErrorCode][] = [
         [{ request, inputBytes: 10_001 }, 'PAYLOAD_TOO_LARGE'],
+        [{ request: { ...request, handler: 'test.streams' }, inputBytes: 20_001 }, 'PAYLOAD_TOO_LARGE'],
         [{ request: { ...request, handler: 'test.none' }, inputBytes: 3_000 }, 'UNKNOWN_HANDLER'],
         [{ request: { ...request, executionTimeoutMs: 0 }, inputBytes: 3_000 }, 'INVALID_JOB_SPEC'],
         [{ request: { ...request, input: { kind: 'json', json: '1' } }, inputBytes: 3_000 }, 'INVALID_ARGUMENT'],
@@ -340,6 +344,22 @@ describe('submit', () => {
         'INVALID_ARGUMENT',
       );
       expect([taken, sent, stored.size]).toEqual([2, [], 0]);
+    });
+
+    it('may be larger for a handler that reads it as a stream, and then runs on no version that does not', async () => {
+      const { submit, sent } = setUp();
+      const streams = { ...request, handler: 'test.streams' };
+      await submit.streamed(context, { request: streams, inputBytes: 3_000 }, pieces());
+      const whole = { request: { ...streams, idempotencyKey: 'l' }, inputBytes: 20_000 };
+      await submit.streamed(context, whole, pieces(Buffer.alloc(20_000)));
+      const needs = sent.flatMap(({ items }) => items).map(({ spec }) => spec.handlerVersion);
+      expect(needs).toEqual([undefined, '>=2.0.0']);
+      const inCall = { ...streams, input: { kind: 'bytes', bytes: Buffer.alloc(10_001) } } as const;
+      expect(await codeOf(submit.one(context, inCall))).toBe('PAYLOAD_TOO_LARGE');
+      const plain = submit.streamed(context, { request, inputBytes: 10_001 }, pieces());
+      await expect(plain).rejects.toMatchObject({
+        violations: [{ field: 'job.input', description: /at most 10000 .* does not read it as a stream/ }],
+      });
     });
 
     it('stores no second payload for a job that is there', async () => {

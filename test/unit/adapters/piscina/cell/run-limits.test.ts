@@ -7,6 +7,7 @@ import { newRun, type Run } from '../../../../../src/adapters/piscina/cell/cell-
 import { limitPassed, lookForSigns } from '../../../../../src/adapters/piscina/cell/run-limits.ts';
 import { createSlotMemory, RunSlot } from '../../../../../src/adapters/piscina/protocol/run-slot.ts';
 import { createThreadContext, RunVoice } from '../../../../../src/adapters/piscina/thread/thread-context.ts';
+import { ThreadStreams } from '../../../../../src/adapters/piscina/thread/thread-streams.ts';
 import type { HandlerContext } from '../../../../../src/handlers/context.ts';
 
 const request: RunRequest = {
@@ -93,7 +94,13 @@ describe('a sign of life', () => {
       () => undefined,
       () => 0,
     );
-    const made = createThreadContext({ kind: 'run', request, endsAtMs: 0 }, slot, voice);
+    const { streams: payloads } = new ThreadStreams({
+      runId: request.runId,
+      input: request.input,
+      post: () => undefined,
+      beat: () => slot.beat(),
+    });
+    const made = createThreadContext({ kind: 'run', request, endsAtMs: 0 }, slot, { voice, payloads });
     return { ctx: made.ctx, close: () => made.close({ succeeded: true }), signs: () => slot.pulse };
   }
 

@@ -94,7 +94,10 @@ it('an output past the bound is refused, counted in bytes and not in characters'
   expect(resultFrom(told('x'.repeat(1_024)), 1_024)?.outcome.kind).toBe('succeeded');
   expect(resultFrom(told('é'.repeat(513)), 1_024)?.outcome).toMatchObject({
     kind: 'failed',
-    failure: { reason: 'INVALID_OUTPUT', message: 'the output has 1026 bytes, at most 1024 are allowed' },
+    failure: {
+      reason: 'INVALID_OUTPUT',
+      message: 'the output has 1026 bytes, at most 1024 are allowed: give a larger one with ctx.output.stream()',
+    },
   });
 });
 

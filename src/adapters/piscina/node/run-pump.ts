@@ -1,0 +1,180 @@
+/**
+ * The streams of one run on the side of the node: answers the questions of its thread, one piece at a time. A piece waits
+ * nowhere else, so at most `asksOpenMax` of them are in this process, whatever the size of the payload.
+ */
+import { createHash } from 'node:crypto';
+import { payloadPartBytes, type PayloadParts } from '../../../application/ports/payload-store.ts';
+import type { RunRequest, RunStreams } from '../../../application/ports/run-pool.ts';
+import { clipped } from '../../../domain/clipped-text.ts';
+import { TroupeError } from '../../../domain/errors.ts';
+import { failureMaxChars } from '../../../domain/job.ts';
+import { asksOpenMax, type StreamAnswer, type StreamAsk } from '../protocol/stream-messages.ts';
+import type { ScratchSpace } from './scratch-folder.ts';
+
+interface PumpParts {
+  readonly request: RunRequest;
+  readonly streams: RunStreams | undefined;
+  readonly scratch: ScratchSpace;
+  readonly outputMaxBytes: number;
+}
+
+export class RunPump {
+  readonly #parts: PumpParts;
+  readonly #output: OutputParts;
+  #written: Promise<void> | undefined;
+  #open = 0;
+  #closed = false;
+
+  constructor(parts: PumpParts) {
+    this.#parts = parts;
+    this.#output = new OutputParts(parts.outputMaxBytes);
+  }
+
+  /** Does not reject. */
+  async answer(ask: StreamAsk): Promise<StreamAnswer> {
+    this.#open += 1;
+    try {
+      if (this.#open > asksOpenMax || this.#closed) throw new TroupeError('OVERLOADED');
+      return await this.#answer(ask);
+    } catch (error) {
+      return refusal(ask, error);
+    } finally {
+      this.#open -= 1;
+    }
+  }
+
+  /** The code of the run is gone. An output that is not complete comes to nothing; its scratch file is removed. */
+  close(): void {
+    this.#closed = true;
+    this.#output.fail(
+      new TroupeError('CALL_CANCELLED', { message: 'the attempt ended before its output was complete' }),
+    );
+    this.#parts.scratch.release(this.#parts.request.runId);
+  }
+
+  async #answer(ask: StreamAsk): Promise<StreamAnswer> {
+    const { request, streams, scratch } = this.#parts;
+    switch (ask.kind) {
+      case 'read':
+        return { kind: 'piece', bytes: await required(streams).readInput(ask.offset) };
+      case 'write':
+        this.#begin(required(streams));
+        await this.#output.push(ask.bytes);
+        return { kind: 'done' };
+      case 'finish':
+        this.#begin(required(streams));
+        this.#output.finish(ask);
+        await this.#written;
+        return { kind: 'done' };
+      case 'place':
+        return { kind: 'path', path: await scratch.reserve(request.runId, inputBytes(request)) };
+    }
+  }
+
+  #begin(streams: RunStreams): void {
+    if (this.#written !== undefined) return;
+    this.#written = streams.writeOutput(this.#output);
+    this.#written.catch((error: unknown) => this.#output.fail(TroupeError.from(error)));
+  }
+}
+
+/** What a thread writes, as the parts that a payload store reads. */
+class OutputParts implements PayloadParts {
+  readonly #maxBytes: number;
+  readonly #digest = createHash('sha256');
+  #bytes = 0;
+  #isLast = false;
+  /** The piece that the store has not taken yet, and who waits for that. */
+  #piece: { readonly bytes: Uint8Array; readonly taken: PromiseWithResolvers<void> } | undefined;
+  #end: { readonly sha256: Uint8Array } | { readonly error: Error } | undefined;
+  #next: PromiseWithResolvers<IteratorResult<Uint8Array, Uint8Array>> | undefined;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  next(): Promise<IteratorResult<Uint8Array, Uint8Array>> {
+    this.#next ??= Promise.withResolvers();
+    const { promise } = this.#next;
+    this.#hand();
+    return promise;
+  }
+
+  /** Resolves when the store has taken it. */
+  push(bytes: Uint8Array): Promise<void> {
+    if (this.#end !== undefined && 'error' in this.#end) throw this.#end.error;
+    const isOutOfTurn = this.#end !== undefined || this.#piece !== undefined || this.#isLast || bytes.byteLength === 0;
+    if (isOutOfTurn)
+      throw this.fail(new TroupeError('INTERNAL_ERROR', { message: 'a piece of the output came out of turn' }));
+    this.#bytes += bytes.byteLength;
+    if (this.#bytes > this.#maxBytes) throw this.fail(tooLarge(this.#maxBytes));
+    this.#isLast = bytes.byteLength < payloadPartBytes;
+    this.#digest.update(bytes);
+    this.#piece = { bytes, taken: Promise.withResolvers() };
+    const taken = this.#piece.taken.promise;
+    taken.catch(() => undefined);
+    this.#hand();
+    return taken;
+  }
+
+  /** What the thread says of the whole must be what came. */
+  finish({ bytes, sha256 }: { readonly bytes: number; readonly sha256: Uint8Array }): void {
+    const isSame = this.#piece === undefined && bytes === this.#bytes && this.#digest.digest().equals(sha256);
+    if (!isSame) throw this.fail(new TroupeError('INTERNAL_ERROR', { message: 'not all of the output came' }));
+    this.#end ??= { sha256 };
+    this.#hand();
+  }
+
+  /** Whoever waits for the store to take a piece is told, and so is the store. */
+  fail(error: TroupeError): TroupeError {
+    this.#end ??= { error };
+    this.#piece?.taken.reject(error);
+    this.#hand();
+    return error;
+  }
+
+  #hand(): void {
+    const next = this.#next;
+    if (next === undefined) return;
+    if (this.#end !== undefined && 'error' in this.#end) {
+      next.reject(this.#end.error);
+    } else if (this.#piece !== undefined) {
+      next.resolve({ done: false, value: this.#piece.bytes });
+      this.#piece.taken.resolve();
+      this.#piece = undefined;
+    } else if (this.#end !== undefined) {
+      next.resolve({ done: true, value: this.#end.sha256 });
+    } else {
+      return;
+    }
+    this.#next = undefined;
+  }
+}
+
+function required(streams: RunStreams | undefined): RunStreams {
+  if (streams === undefined) throw new TroupeError('INTERNAL_ERROR', { message: 'this run has no streams' });
+  return streams;
+}
+
+function inputBytes({ input }: RunRequest): number {
+  return input.kind === 'json'
+    ? Buffer.byteLength(input.json)
+    : input.kind === 'bytes'
+      ? input.bytes.byteLength
+      : input.bytes;
+}
+
+function tooLarge(maxBytes: number): TroupeError {
+  const message = `the output has more than the ${maxBytes} bytes that are allowed (objects.payloadMaxBytes)`;
+  return new TroupeError('PAYLOAD_TOO_LARGE', { message });
+}
+
+/** A payload that is gone, damaged or too large is so for every attempt. */
+const lastingCodes: ReadonlySet<string> = new Set(['PAYLOAD_GONE', 'PAYLOAD_TOO_LARGE', 'INTERNAL_ERROR']);
+
+function refusal(ask: StreamAsk, error: unknown): StreamAnswer {
+  const { code, message } = TroupeError.from(error);
+  const lasting = lastingCodes.has(code);
+  const told = ask.kind === 'read' && lasting ? `the input cannot be read: ${message}` : message;
+  return { kind: 'refused', code, message: clipped(told, failureMaxChars.message), lasting };
+}

@@ -1,0 +1,132 @@
+/**
+ * Room on this disk for inputs that handlers want as files. It is bounded for the whole node: who wants more than is free
+ * waits, first come, first served, and a run gets one file at most, so that nobody waits for ever.
+ *
+ * The folder of a process is named by its id. What a process that is gone has left behind is removed by the next that
+ * starts. A file is removed when the code of its run is gone, however that ended.
+ */
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from '../../../application/ports/runtime.ts';
+import { TroupeError } from '../../../domain/errors.ts';
+
+/** What a run may do with the scratch folder. */
+export interface ScratchSpace {
+  /** Resolves with a path at which nothing lies yet. Rejects if the file is larger than all the room there is. */
+  reserve(runId: string, bytes: number): Promise<string>;
+  /** Removes the file, or gives the place in the queue up. */
+  release(runId: string): void;
+}
+
+export interface ScratchOptions {
+  /** Undefined: no run gets a file. */
+  readonly folder: string | undefined;
+  readonly maxBytes: number;
+  readonly log: Logger;
+}
+
+interface Place {
+  readonly bytes: number;
+  readonly folder: string;
+  readonly granted: PromiseWithResolvers<string>;
+  isGranted: boolean;
+}
+
+export class ScratchFolder implements ScratchSpace {
+  readonly #options: ScratchOptions;
+  readonly #own: string | undefined;
+  readonly #places = new Map<string, Place>();
+  #usedBytes = 0;
+
+  constructor(options: ScratchOptions) {
+    this.#options = options;
+    const { folder, log } = options;
+    if (folder === undefined) return;
+    this.#own = join(folder, `${process.pid}-${randomUUID().slice(0, 8)}`);
+    for (const left of leftBehind(folder)) {
+      log.info({ folder: left }, 'removing scratch files of a process that is gone');
+      rmSync(left, { recursive: true, force: true });
+    }
+  }
+
+  async reserve(runId: string, bytes: number): Promise<string> {
+    const { maxBytes } = this.#options;
+    if (this.#own === undefined)
+      throw new TroupeError('INTERNAL_ERROR', { message: 'this node has no scratch folder' });
+    if (bytes > maxBytes) throw tooLargeForScratch(bytes, maxBytes);
+    if (this.#places.has(runId)) throw new Error('a run has one scratch file');
+    const folder = join(this.#own, randomUUID());
+    const place: Place = { bytes, folder, granted: Promise.withResolvers(), isGranted: false };
+    this.#places.set(runId, place);
+    this.#grant();
+    return place.granted.promise;
+  }
+
+  release(runId: string): void {
+    const place = this.#places.get(runId);
+    if (place === undefined) return;
+    this.#places.delete(runId);
+    if (place.isGranted) void this.#remove(place);
+    else place.granted.reject(new TroupeError('CALL_CANCELLED'));
+  }
+
+  /** Removes all of it at once, because the process is about to end. */
+  close(): void {
+    if (this.#own !== undefined) rmSync(this.#own, { recursive: true, force: true });
+  }
+
+  async #remove({ folder, bytes }: Place): Promise<void> {
+    try {
+      await rm(folder, { recursive: true, force: true });
+    } catch (error) {
+      this.#options.log.warn({ err: error, folder }, 'a scratch file cannot be removed; the next start tries it again');
+      return;
+    }
+    this.#usedBytes -= bytes;
+    this.#grant();
+  }
+
+  /** In the order in which they came, so that a large one is not passed for ever. */
+  #grant(): void {
+    for (const place of this.#places.values()) {
+      if (place.isGranted) continue;
+      if (this.#usedBytes + place.bytes > this.#options.maxBytes) return;
+      this.#usedBytes += place.bytes;
+      place.isGranted = true;
+      mkdir(place.folder, { recursive: true, mode: 0o700 }).then(
+        () => place.granted.resolve(join(place.folder, 'input')),
+        (error: unknown) => place.granted.reject(scratchAway(error)),
+      );
+    }
+  }
+}
+
+/** Folders of processes that are not alive. Another process may have the same id by now: then they stay until it ends. */
+function leftBehind(folder: string): readonly string[] {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  return readdirSync(folder).flatMap((name) => {
+    const [, pid] = /^(\d+)-[0-9a-f]{8}$/.exec(name) ?? [];
+    return pid === undefined || isAlive(Number(pid)) ? [] : [join(folder, name)];
+  });
+}
+
+function isAlive(pid: number): boolean {
+  if (pid === process.pid) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}
+
+function tooLargeForScratch(bytes: number, maxBytes: number): TroupeError {
+  const message = `the input has ${bytes} bytes, and the files of this node may have ${maxBytes} together (workers.scratchMaxBytes)`;
+  return new TroupeError('OVERLOADED', { message });
+}
+
+function scratchAway(cause: unknown): TroupeError {
+  return new TroupeError('STORE_UNAVAILABLE', { message: 'the scratch folder of this node cannot be used', cause });
+}

@@ -1,0 +1,65 @@
+/**
+ * How a thread moves payloads piece by piece: it asks, its cell passes the question on, and the node process answers. A
+ * thread has at most `asksOpenMax` questions open, each with one piece, so that is what a stream holds on the whole way.
+ */
+import { z } from 'zod';
+import { payloadPartBytes } from '../../../application/ports/payload-store.ts';
+
+export const asksOpenMax = 4;
+
+export type StreamAsk =
+  /** The piece of the input that begins there. Answer: `piece`. */
+  | { readonly kind: 'read'; readonly offset: number }
+  /** The next piece of the output, of `payloadPartBytes` unless it is the last. Answer: `done`, when the next may come. */
+  | { readonly kind: 'write'; readonly bytes: Uint8Array }
+  /** The output is complete. Answer: `done`, when it is durable. */
+  | { readonly kind: 'finish'; readonly bytes: number; readonly sha256: Uint8Array }
+  /** Room for the input in a file. Answer: `path`. */
+  | { readonly kind: 'place' };
+
+export type StreamAnswer =
+  | { readonly kind: 'piece'; readonly bytes: Uint8Array }
+  | { readonly kind: 'done' }
+  | { readonly kind: 'path'; readonly path: string }
+  /** `lasting`: every attempt would meet the same. */
+  | { readonly kind: 'refused'; readonly code: string; readonly message: string; readonly lasting: boolean };
+
+/** Between a cell and its thread. The run is named, because a question of an earlier run may still be on its way. */
+export interface ThreadAsk {
+  readonly runId: string;
+  readonly number: number;
+  readonly ask: StreamAsk;
+}
+export interface ThreadAnswer {
+  readonly runId: string;
+  readonly number: number;
+  readonly answer: StreamAnswer;
+}
+
+const count = z.int().nonnegative();
+const piece = z.instanceof(Uint8Array).refine((bytes) => bytes.byteLength <= payloadPartBytes);
+const digest = z.instanceof(Uint8Array).refine((bytes) => bytes.byteLength === 32);
+const textMaxChars = 4_096;
+const text = z.string().max(textMaxChars);
+
+export const streamAskShape: z.ZodType<StreamAsk> = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('read'), offset: count }),
+  z.object({ kind: z.literal('write'), bytes: piece }),
+  z.object({ kind: z.literal('finish'), bytes: count, sha256: digest }),
+  z.object({ kind: z.literal('place') }),
+]);
+
+export const streamAnswerShape: z.ZodType<StreamAnswer> = z.discriminatedUnion('kind', [
+  // A copy, because the bytes are a view into their frame, and the cell transfers them to the thread.
+  z.object({ kind: z.literal('piece'), bytes: piece.transform((view) => new Uint8Array(view)) }),
+  z.object({ kind: z.literal('done') }),
+  z.object({ kind: z.literal('path'), path: text }),
+  z.object({ kind: z.literal('refused'), code: text, message: text, lasting: z.boolean() }),
+]);
+
+const threadAskShape: z.ZodType<ThreadAsk> = z.object({ runId: z.string(), number: count, ask: streamAskShape });
+
+/** Undefined if it is no question: the handler has the same ports, and can post by itself. */
+export function threadAskFrom(message: unknown): ThreadAsk | undefined {
+  return threadAskShape.safeParse(message).data;
+}

@@ -1,0 +1,101 @@
+/** The streams of one run inside its thread: each piece is a question to the node process. */
+import type { MessagePort } from 'node:worker_threads';
+import type { RunInput } from '../../../domain/attempt-outcome.ts';
+import { fail } from '../../../handlers/handler-error.ts';
+import {
+  type InputSource,
+  memorySource,
+  type OutputSink,
+  PayloadStreams,
+  streamRefused,
+} from '../../../handlers/payload-streams.ts';
+import type { StreamAnswer, StreamAsk, ThreadAnswer, ThreadAsk } from '../protocol/stream-messages.ts';
+
+interface StreamsParts {
+  readonly runId: string;
+  readonly input: RunInput;
+  readonly post: (message: ThreadAsk, transfer: readonly ArrayBuffer[]) => void;
+  /** Gives a sign of life. */
+  readonly beat: () => void;
+}
+
+export class ThreadStreams {
+  readonly #parts: StreamsParts;
+  readonly #open = new Map<number, PromiseWithResolvers<StreamAnswer>>();
+  #number = 0;
+  #closed = false;
+  readonly streams: PayloadStreams;
+
+  constructor(parts: StreamsParts) {
+    this.#parts = parts;
+    this.streams = new PayloadStreams(() => this.#source(parts.input), this.#sink());
+  }
+
+  answered({ runId, number, answer }: ThreadAnswer): void {
+    if (runId !== this.#parts.runId) return;
+    this.#open.get(number)?.resolve(answer);
+    this.#open.delete(number);
+  }
+
+  /** Nobody answers any more. */
+  close(): void {
+    this.#closed = true;
+    for (const { reject } of this.#open.values()) reject(fail('the attempt has ended'));
+    this.#open.clear();
+  }
+
+  #source(input: RunInput): InputSource {
+    const place = async (): Promise<string> => {
+      const answer = await this.#ask('input', { kind: 'place' });
+      return answer.kind === 'path' ? answer.path : unexpected(answer);
+    };
+    if (input.kind !== 'streamed') {
+      return memorySource(input.kind === 'json' ? Buffer.from(input.json) : input.bytes, place);
+    }
+    const read = async (offset: number): Promise<Uint8Array> => {
+      const answer = await this.#ask('input', { kind: 'read', offset });
+      return answer.kind === 'piece' ? answer.bytes : unexpected(answer);
+    };
+    return { bytes: input.bytes, sha256: input.sha256, read, place };
+  }
+
+  #sink(): OutputSink {
+    return {
+      write: async (bytes) => {
+        await this.#ask('output', { kind: 'write', bytes }, [bytes.buffer]);
+      },
+      finish: async (whole) => {
+        await this.#ask('output', { kind: 'finish', ...whole });
+      },
+    };
+  }
+
+  async #ask(of: 'input' | 'output', ask: StreamAsk, transfer: readonly ArrayBuffer[] = []): Promise<StreamAnswer> {
+    const { runId, post, beat } = this.#parts;
+    if (this.#closed) throw fail('the attempt has ended');
+    beat();
+    this.#number += 1;
+    const number = this.#number;
+    const open = Promise.withResolvers<StreamAnswer>();
+    this.#open.set(number, open);
+    post({ runId, number, ask }, transfer);
+    const answer = await open.promise;
+    beat();
+    if (answer.kind === 'refused') throw streamRefused({ of, ...answer });
+    return answer;
+  }
+}
+
+function unexpected({ kind }: StreamAnswer): never {
+  throw new Error(`invariant broken: a question was answered with ${kind}`);
+}
+
+/** `port` leads to the cell. Its functions are kept, because a handler may replace them. */
+export function streamPort(
+  port: MessagePort,
+  onAnswer: (answer: ThreadAnswer) => void,
+): (message: ThreadAsk, transfer: readonly ArrayBuffer[]) => void {
+  port.on('message', onAnswer);
+  const post = port.postMessage.bind(port);
+  return (message, transfer) => post(message, transfer);
+}

@@ -1,0 +1,67 @@
+/** Room for files of inputs: bounded, in turn, and left behind by nobody. */
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { spawnSync } from 'node:child_process';
+import { expect, it, onTestFinished } from 'vitest';
+import { ScratchFolder } from '../../../../../src/adapters/piscina/node/scratch-folder.ts';
+import { silentLog } from '../../../../support/stores.ts';
+
+function folder(): string {
+  const path = mkdtempSync(join(tmpdir(), 'troupe-scratch-'));
+  onTestFinished(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+it('gives each run a path of its own, and removes what lies there when the run has ended', async () => {
+  const scratch = new ScratchFolder({ folder: folder(), maxBytes: 100, log: silentLog });
+  const paths = await Promise.all(['a', 'b'].map((run) => scratch.reserve(run, 50)));
+  expect(new Set(paths).size).toBe(2);
+  for (const path of paths) writeFileSync(path, 'x');
+  scratch.release('a');
+  scratch.release('a');
+  await expect.poll(() => paths.map((path) => existsSync(dirname(path)))).toEqual([false, true]);
+  scratch.close();
+  expect(paths.map((path) => existsSync(path))).toEqual([false, false]);
+});
+
+it('lets who finds no room wait, in the order in which they came, and forgets who gives up', async () => {
+  const scratch = new ScratchFolder({ folder: folder(), maxBytes: 100, log: silentLog });
+  const given: string[] = [];
+  const want = (run: string, bytes: number): void =>
+    void scratch.reserve(run, bytes).then(
+      () => given.push(run),
+      () => given.push(`${run} gave up`),
+    );
+  want('a', 60);
+  await expect.poll(() => given).toEqual(['a']);
+  want('large', 100);
+  want('small', 10);
+  want('leaves', 50);
+  scratch.release('leaves');
+  await expect.poll(() => given).toEqual(['a', 'leaves gave up']);
+  scratch.release('a');
+  await expect.poll(() => given).toEqual(['a', 'leaves gave up', 'large']);
+  scratch.release('large');
+  await expect.poll(() => given.at(-1)).toBe('small');
+  scratch.close();
+});
+
+it('refuses at once what will never fit, and names the limit', async () => {
+  const scratch = new ScratchFolder({ folder: folder(), maxBytes: 100, log: silentLog });
+  await expect(scratch.reserve('a', 101)).rejects.toMatchObject({
+    message: 'the input has 101 bytes, and the files of this node may have 100 together (workers.scratchMaxBytes)',
+  });
+});
+
+it('of a process that is gone is removed by the next start; of one that lives, and of others, it is left', () => {
+  const path = folder();
+  const { pid: gone } = spawnSync(process.execPath, ['--version']);
+  const names = { gone: `${gone}-0123abcd`, alive: `${process.ppid}-0123abcd`, foreign: 'notes' };
+  for (const name of Object.values(names)) {
+    mkdirSync(join(path, name));
+    writeFileSync(join(path, name, 'input'), 'x');
+  }
+  new ScratchFolder({ folder: path, maxBytes: 100, log: silentLog }).close();
+  expect(readdirSync(path).toSorted()).toEqual([names.alive, names.foreign].toSorted());
+});

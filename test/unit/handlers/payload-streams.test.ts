@@ -1,0 +1,146 @@
+/** `ctx.input` and `ctx.output` as their author meets them, in `runHandler` as in the cluster. */
+import { existsSync, readFileSync } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip, gzipSync } from 'node:zlib';
+import { describe, expect, expectTypeOf, it } from 'vitest';
+import type { HandlerContext, HandlerInput } from '../../../src/handlers/context.ts';
+import { bytes, defineHandler, streamed } from '../../../src/handlers/index.ts';
+import { manifestOf } from '../../../src/handlers/manifest.ts';
+import { runHandler } from '../../../src/handlers/testing.ts';
+
+const mib = 1 << 20;
+const large = Buffer.alloc(3 * mib + 5, 'abcdefg');
+
+describe('a handler that streams', () => {
+  it('is announced as one that takes bytes and reads them piece by piece; others are not', () => {
+    const reads = defineHandler({ name: 'reads', input: streamed(), run: (input) => input.bytes });
+    expectTypeOf(reads.run).parameter(0).toEqualTypeOf<HandlerInput>();
+    expect(manifestOf(reads)).toMatchObject({ inputKind: 'bytes', inputStreamed: true });
+    expect(manifestOf(defineHandler({ name: 'whole', input: bytes(), run: () => 1 }))).not.toHaveProperty(
+      'inputStreamed',
+    );
+  });
+
+  it('unpacks its input into its output, and returns nothing', async () => {
+    const unpacks = defineHandler({
+      name: 'unpacks',
+      input: streamed(),
+      async run(input, ctx) {
+        await pipeline(input.stream(), createGunzip(), ctx.output.stream());
+      },
+    });
+    const { kind, ...rest } = await runHandler(unpacks, gzipSync(large));
+    expect(kind).toBe('succeeded');
+    expect(Buffer.from((rest as unknown as { readonly output: Uint8Array }).output).equals(large)).toBe(true);
+  });
+
+  it('may read its input as often as it likes, from any byte, and as a file that is gone afterwards', async () => {
+    let path = '';
+    const reads = defineHandler({
+      name: 'reads',
+      input: streamed(),
+      async run(input, ctx) {
+        expect(ctx.input).toBe(input);
+        const ends = await Promise.all(
+          [0, 1, mib, input.bytes].map(async (from) => (await gathered(input, from)).length),
+        );
+        path = await input.file();
+        expect(await input.file()).toBe(path);
+        return { ends, file: readFileSync(path).equals(large) };
+      },
+    });
+    const ends = [0, 1, mib, large.length].map((from) => large.length - from);
+    expect(await runHandler(reads, large)).toMatchObject({ kind: 'succeeded', output: { ends, file: true } });
+    expect(path).not.toBe('');
+    expect(existsSync(path)).toBe(false);
+  });
+
+  it('refuses an input above its own limit, before it runs', async () => {
+    const little = defineHandler({ name: 'little', input: streamed({ maxBytes: 4 }), run: () => undefined });
+    expect(await runHandler(little, new Uint8Array(5))).toMatchObject({
+      kind: 'failed',
+      failure: { reason: 'INVALID_INPUT', message: 'input: at most 4 bytes, got 5' },
+    });
+  });
+
+  it('is refused a start that lies outside of the input', async () => {
+    const outside = defineHandler({
+      name: 'outside',
+      input: streamed(),
+      run: (input) => void input.stream({ from: 6 }),
+    });
+    expect(await runHandler(outside, new Uint8Array(5))).toMatchObject({
+      failure: { message: /from must be 0 to 5, not 6/ },
+    });
+  });
+});
+
+it('any handler may look at its input in this way: bytes, or the text of its JSON', async () => {
+  const looks = defineHandler({
+    name: 'looks',
+    run: async (_, ctx) => (await gathered(ctx.input)).toString(),
+  });
+  expect(await runHandler(looks, { a: 1 })).toMatchObject({ output: '{"a":1}' });
+  expect(await runHandler(looks, Buffer.from('xyz'))).toMatchObject({ output: 'xyz' });
+});
+
+describe('an output stream', () => {
+  const outcome = (run: (ctx: HandlerContext) => unknown) =>
+    runHandler(defineHandler({ name: 'writes', run: (_, ctx) => run(ctx) as never }), null);
+
+  it.each([
+    { how: 'is not ended', run: (ctx: HandlerContext) => void ctx.output.stream().write('x'), says: /was not ended/ },
+    {
+      how: 'is ended and not awaited',
+      run: (ctx: HandlerContext) => void ctx.output.stream().end('x'),
+      says: /not awaited/,
+    },
+    {
+      how: 'comes with a returned value',
+      run: async (ctx: HandlerContext) => {
+        await pipeline(['x'], ctx.output.stream());
+        return 7;
+      },
+      says: /returned a value as well/,
+    },
+  ])('that $how is no output', async ({ run, says }) => {
+    expect(await outcome(run)).toMatchObject({
+      kind: 'failed',
+      retryable: false,
+      failure: { reason: 'INVALID_OUTPUT', message: says },
+    });
+  });
+
+  it('is opened once', async () => {
+    const twice = await outcome((ctx) => [ctx.output.stream(), ctx.output.stream()]);
+    expect(twice).toMatchObject({ kind: 'failed', failure: { message: /an output is one stream/ } });
+  });
+
+  it('that breaks off fails the attempt with what broke it', async () => {
+    const broken = await outcome(async (ctx) => {
+      async function* source(): AsyncGenerator<Buffer> {
+        yield Buffer.alloc(10);
+        throw Object.assign(new Error('upstream is down'), { code: 'EUP' });
+      }
+      await pipeline(source, ctx.output.stream()).catch(() => undefined);
+    });
+    expect(broken).toMatchObject({
+      kind: 'failed',
+      retryable: true,
+      failure: { code: 'EUP', message: 'upstream is down' },
+    });
+  });
+
+  it('without a byte is an empty output', async () => {
+    const empty = await outcome(async (ctx) => {
+      await pipeline([], ctx.output.stream());
+    });
+    expect(empty).toMatchObject({ kind: 'succeeded', output: new Uint8Array() });
+  });
+});
+
+async function gathered(input: HandlerInput, from = 0): Promise<Buffer> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of input.stream({ from })) pieces.push(piece as Uint8Array);
+  return Buffer.concat(pieces);
+}
