@@ -1,7 +1,7 @@
 // A payload that is larger than what a gateway may hold goes through it as a stream: in, out, and from a job to its copy.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startCluster, type TestCluster } from '../support/cluster.ts';
+import { growthMib, peaksAreTold } from '../support/peak-memory.ts';
 
 const mib = 1_048_576;
 const bytes = 192 * mib;
@@ -14,18 +14,8 @@ beforeAll(async () => {
 });
 afterAll(() => cluster.stop());
 
-/** By how many MiB the memory of the process was at most larger than before. The kernel counts it. */
-async function growthMib(pid: number, work: () => Promise<unknown>): Promise<number> {
-  const status = (name: string): number =>
-    Number(new RegExp(`${name}:\\s+(\\d+)`).exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1_024;
-  writeFileSync(`/proc/${pid}/clear_refs`, '5');
-  const beforeMib = status('VmRSS');
-  await work();
-  return status('VmHWM') - beforeMib;
-}
-
 it('holds a part of it at a time, never the whole', { timeout: 300_000 }, async ({ skip }) => {
-  if (!existsSync('/proc/self/clear_refs')) skip('only Linux tells the peak of a process');
+  if (!peaksAreTold) skip('only Linux tells the peak of a process');
   await cluster.startNode('shards', { roles: ['shards'] });
   const settings = { 'gateway.payloadMaxBytes': bytes, 'gateway.bytesInFlightMax': bytes };
   const edge = await cluster.startNode('edge', { roles: ['gateway'], settings });
@@ -39,18 +29,18 @@ it('holds a part of it at a time, never the whole', { timeout: 300_000 }, async 
   };
   const runAt = new Date(Date.now() + 3_600_000);
   let jobId = '';
-  const came = await growthMib(edge.pid, async () => {
+  const [came = Infinity] = await growthMib([edge.pid], async () => {
     ({ jobId } = await client.submitStream('test.echo', { bytes, open }, { runAt }));
   });
   let read = 0;
-  const went = await growthMib(edge.pid, async () => {
+  const [went = Infinity] = await growthMib([edge.pid], async () => {
     for await (const piece of client.download(jobId, { payload: 'input' })) read += piece.byteLength;
   });
-  const looked = await growthMib(edge.pid, async () => {
+  const [looked = Infinity] = await growthMib([edge.pid], async () => {
     expect(await client.get(jobId)).toMatchObject({ inputLargeBytes: bytes });
   });
   await client.cancel(jobId);
-  const copied = await growthMib(edge.pid, async () => {
+  const [copied = Infinity] = await growthMib([edge.pid], async () => {
     const { jobId: copy } = await client.retry(jobId, { timeoutMs: 120_000 });
     await client.cancel(copy);
   });
