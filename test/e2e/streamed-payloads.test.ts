@@ -12,8 +12,8 @@ import {
 } from '../support/streamed-cluster.ts';
 
 const mib = 1 << 20;
-/** Measured for 256 MiB: see sizing. */
-const growthMaxMib = 144;
+/** Measured: 25, 59 and 100. What is held is far less; the rest is memory that is not collected yet. */
+const growthMaxMib = 192;
 
 let streamed: StreamedCluster;
 beforeAll(async () => {

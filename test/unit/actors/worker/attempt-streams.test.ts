@@ -53,7 +53,7 @@ describe('an input', () => {
     const ask = (): void =>
       void worker.streams[0]?.readInput(0).then(
         (piece) => (read = piece),
-        (error: Error) => (read = error),
+        (error: unknown) => (read = error as Error),
       );
     ask();
     await worker.kit.advance(20_000);
