@@ -1,3 +1,4 @@
+/** What a handler is given besides its input, and the forms in which it gets large inputs and gives large outputs. */
 import type { Readable, Writable } from 'node:stream';
 
 /**

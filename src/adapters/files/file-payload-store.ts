@@ -79,7 +79,7 @@ function createFilePlaces(folder: string, reserveBytes: number, measures: StoreM
     // Its steps are measured, and not the wait for the pieces, which may come from afar.
     async put({ hour, entry }, bytes, pieces) {
       const draft = await measured('open_draft', async () => {
-        await expectRoom(folder, bytes, reserveBytes);
+        await expectRoom(folder, typeof bytes === 'number' ? bytes : 0, reserveBytes);
         return openDraft(folder, draftsFolder);
       });
       try {

@@ -54,7 +54,7 @@ export interface AtMost {
  */
 export type PayloadParts = AsyncIterator<Uint8Array, Uint8Array>;
 
-interface WrittenPayload {
+export interface WrittenPayload {
   readonly id: string;
   readonly bytes: number;
   /** SHA-256 of the whole payload. */
