@@ -134,7 +134,7 @@ export class CellGeneration {
     onRecycled(why);
     for (const run of old.drain()) next.run(run);
     // The successor said that it is up before it was one of the cells that count, and the old cell may have died meanwhile.
-    supervisor.onUp();
+    supervisor.onRoom();
   }
 
   /** A method, because the value may have changed while a cell was started. */

@@ -208,7 +208,7 @@ class CellPool implements RunPool {
       clock,
       log: this.#log,
       onRunEvent: (run, event) => this.#onRunEvent(run, event),
-      onUp: () => this.#emit({ kind: 'room' }),
+      onRoom: () => this.#emit({ kind: 'room' }),
       onDeath: (exit) => this.#onDeath(exit),
     };
   }
@@ -289,6 +289,8 @@ class CellPool implements RunPool {
     this.#measures.threads.set(this.#busy, { state: 'busy' });
     this.#measures.threads.set(leaked, { state: 'leaked' });
     this.#measures.rss.set(rssBytes);
+    // Whatever else makes room, pullers that sleep hear of it within a second.
+    this.#emit({ kind: 'room' });
     this.#stopMeasuring = this.#options.clock.setTimer(measureEveryMs, () => this.#measure());
   }
 }

@@ -35,7 +35,8 @@ export interface CellSupervisorOptions {
   readonly log: Logger;
   readonly onRunEvent: (run: PoolRun, event: RunEvent) => void;
   readonly onDeath: (exit: CellExit) => void;
-  readonly onUp: () => void;
+  /** The cell has more threads for runs than before. */
+  readonly onRoom: () => void;
   /** Called with each pulse while the cell should be replaced. */
   readonly onUnfit: (supervisor: CellSupervisor, why: UnfitReason) => void;
 }
@@ -238,6 +239,7 @@ export class CellSupervisor implements RunHome {
   }
 
   #onPulse(vitals: CellVitals): void {
+    const fewerLeaked = vitals.leaked < (this.#vitals?.leaked ?? 0);
     this.#vitals = vitals;
     const { setup, clock, runsMax } = this.#options;
     const seen = { vitals, runs: this.#endedRuns, nowMs: clock.monotonicMs() };
@@ -245,6 +247,7 @@ export class CellSupervisor implements RunHome {
     const { unfit } = this.#fitness;
     const ending = this.#draining || (this.#stuck > 0 && this.#stuck === this.#runs.size);
     if (this.#state === 'up' && !ending && unfit !== undefined) this.#options.onUnfit(this, unfit);
+    if (fewerLeaked) this.#options.onRoom();
   }
 
   #onUp({ handlers, problems }: CellLoad): void {
@@ -256,7 +259,7 @@ export class CellSupervisor implements RunHome {
     this.#loaded.resolve({ handlers, problems: [...this.#deadly, ...problems] });
     for (const run of this.#unsent) this.#process?.send({ kind: 'run', request: run.request });
     this.#unsent = [];
-    this.#options.onUp();
+    this.#options.onRoom();
   }
 
   #onExit(exit: CellExit): void {
