@@ -8,8 +8,10 @@ import {
   DeleteObjectCommand,
   HeadObjectCommand,
   ListMultipartUploadsCommand,
+  ListPartsCommand,
   ListObjectsV2Command,
   PutObjectCommand,
+  UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -199,6 +201,31 @@ describe('the sweep of a bucket', () => {
     await sweepStep(place, { ms: startMs + 60_000, wallMs: Date.now() + 25 * 3_600_000 }, unexpected);
     expect([await there(), await openUploads()]).toEqual([[false, true], 1]);
     await client.send(new AbortMultipartUploadCommand({ ...others, UploadId }));
+  });
+
+  it('leaves an upload alone that is old and still gets parts, as of an attempt that writes for days', async () => {
+    const { client, access } = s3();
+    await payloads.putPayload({ name: 'beside', bytes: randomBytes(9), expiresAtMs: laterMs() });
+    const beside = (await s3().keys()).find((key) => key.endsWith('.beside')) ?? '';
+    const upload = { Bucket: access.bucket, Key: `${beside}-slow` };
+    const { UploadId } = await client.send(new CreateMultipartUploadCommand(upload));
+    const part = { ...upload, UploadId, PartNumber: 1, Body: 'x' };
+    await client.send(new UploadPartCommand(part));
+    const wallMs = Date.now() + 25 * 3_600_000;
+    const later = new Proxy(client, {
+      get: (target, key) =>
+        key === 'send'
+          ? (command: DeleteObjectCommand) =>
+              (command as object) instanceof ListPartsCommand
+                ? Promise.resolve({ Parts: [{ LastModified: new Date(wallMs - 3_600_000) }] })
+                : target.send(command)
+          : (Reflect.get(target, key, target) as unknown),
+    });
+    const place = { bucket: access.bucket, prefix: access.prefix };
+    await sweepStep({ ...place, client: later }, { ms: Date.now(), wallMs }, unexpected);
+    expect(await openUploads()).toBe(1);
+    await sweepStep({ ...place, client }, { ms: Date.now(), wallMs }, unexpected);
+    expect(await openUploads()).toBe(0);
   });
 
   it('goes on past keys that are not ours and past what cannot be removed, however many there are', async () => {

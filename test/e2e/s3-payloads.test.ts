@@ -1,10 +1,12 @@
 // Large payloads of a cluster lie in a bucket: they go in and come out through any gateway, and the store has none of them.
+import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { startCluster, type TestCluster, type TestNode } from '../support/cluster.ts';
+import { clusterHandlersDir, startCluster, type TestCluster, type TestNode } from '../support/cluster.ts';
 import { makeS3Harness, type S3Harness } from '../support/s3-payloads.ts';
 import { largePayloads } from '../support/file-payloads.ts';
+import { madeBytes, streamHandlersDir } from '../support/streamed-cluster.ts';
 
 const secret = 'the secret of this test';
 let s3: S3Harness | undefined;
@@ -33,7 +35,7 @@ beforeAll(async () => {
   writeFileSync(join(cluster.dir, 'secret'), `${secret}\n`);
   const edge = ['gateway'] as const;
   nodes = [
-    await cluster.startNode('one', { settings }),
+    await cluster.startNode('one', { settings, handlerDirs: [clusterHandlersDir, streamHandlersDir] }),
     await cluster.startNode('edge', { settings, roles: [...edge] }),
   ];
 }, 1_200_000);
@@ -43,6 +45,26 @@ afterAll(async () => {
 });
 beforeEach(({ skip }) => {
   if (s3 === undefined) skip(lack);
+});
+
+it('as what a handler reads and writes piece by piece', async () => {
+  const [one] = nodes.map((node) => node.client());
+  if (one === undefined || s3 === undefined || cluster === undefined) throw new Error(lack);
+  const bytes = 20 * 1_048_576 + 7;
+  const digests = [createHash('sha256'), createHash('sha256')] as const;
+  const open = async function* (): AsyncGenerator<Uint8Array, void> {
+    for await (const piece of madeBytes(bytes)) {
+      digests[0].update(piece);
+      yield piece;
+    }
+  };
+  const { jobId } = await one.submitStream('stream.copies', { bytes, open });
+  expect(await one.wait(jobId)).toMatchObject({ state: 'SUCCEEDED', outputLargeBytes: bytes });
+  for await (const piece of one.download(jobId)) digests[1].update(piece);
+  const [sent, read] = digests.map((digest) => digest.digest('hex'));
+  expect(read).toBe(sent);
+  expect([(await s3.keys()).length, largePayloads(cluster.sqlitePath)]).toEqual([2, []]);
+  await one.erasePayloads(jobId);
 });
 
 it('as streams and as JSON, until they are erased; small payloads need no bucket; no log has the secret', async () => {

@@ -162,6 +162,15 @@ describe('an attempt with open streams', () => {
     return { run, streams };
   }
 
+  it('that runs out of memory leaves no file and no output', async () => {
+    const streams = new CountedStreams(16 * mib);
+    const run = pool.run('stream.grows', undefined, { input: streams.input }, streams);
+    expect((await run.ended).outcome).toMatchObject({ kind: 'failed', failure: { reason: 'OUT_OF_MEMORY' } });
+    await eventually('the writer of the output is told', () => streams.failed !== undefined);
+    await eventually('its file is removed', () => files().length === 0);
+    expect([run.lines.length, streams.completed]).toEqual([1, undefined]);
+  });
+
   it.each([
     { how: 'is cancelled', end: (runId: string) => pool.pool.cancel(runId), more: {}, as: { kind: 'stopped' } },
     {

@@ -7,14 +7,15 @@ import {
   DeleteObjectCommand,
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
+  ListPartsCommand,
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { entryExpiresAtMs, isHour } from '../../application/storage/object-id.ts';
 import { type GoesOn, pastFailures } from '../../application/storage/sweep-loop.ts';
 import { given } from '../../domain/given.ts';
 
-/** An upload that began so long ago has no writer any more. */
-const uploadAgeMaxMs = 24 * 3_600_000;
+/** An upload that got no part for so long has no writer any more. An attempt may write an output for days. */
+const uploadIdleMaxMs = 24 * 3_600_000;
 /** How many objects a step removes, and how many keys a listing has. */
 const sweptTogether = 100;
 
@@ -90,11 +91,34 @@ async function sweepUploads({ client, bucket, prefix }: S3Place, wallMs: number,
   for (const { Key = '', UploadId, Initiated } of Uploads) {
     // The bucket may have other users, with uploads that take days.
     if (expiresAtMsOf(Key, prefix) === undefined) continue;
-    if (Initiated === undefined || Initiated.getTime() > wallMs - uploadAgeMaxMs) continue;
-    const abort = new AbortMultipartUploadCommand({ Bucket: bucket, Key, UploadId });
-    if (await goesOn(() => client.send(abort))) removed += 1;
+    if (Initiated === undefined || Initiated.getTime() > wallMs - uploadIdleMaxMs) continue;
+    const upload = { Bucket: bucket, Key, UploadId };
+    const isSwept = await goesOn(async () => {
+      if ((await newestPartMs(client, upload)) > wallMs - uploadIdleMaxMs) return false;
+      await client.send(new AbortMultipartUploadCommand(upload));
+      return true;
+    });
+    if (isSwept === true) removed += 1;
   }
   return { removed, next: IsTruncated ? NextKeyMarker : undefined };
+}
+
+interface Upload {
+  readonly Bucket: string;
+  readonly Key: string;
+  readonly UploadId: string | undefined;
+}
+
+/** When the last part came. 0 if none did. */
+async function newestPartMs(client: S3Client, upload: Upload): Promise<number> {
+  let newestMs = 0;
+  for (let PartNumberMarker: string | undefined; ;) {
+    const page = await client.send(new ListPartsCommand({ ...upload, ...given({ PartNumberMarker }) }));
+    for (const { LastModified } of page.Parts ?? []) newestMs = Math.max(newestMs, LastModified?.getTime() ?? 0);
+    const next = page.IsTruncated === true ? page.NextPartNumberMarker : undefined;
+    if (next === undefined || next === PartNumberMarker) return newestMs;
+    PartNumberMarker = next;
+  }
 }
 
 /** Undefined if the key is not of a payload. */
