@@ -47,6 +47,22 @@ describe('a sqlite file', () => {
     return { child, acknowledged };
   }
 
+  it('takes commits however many reads wait, and refuses reads past their bound', async () => {
+    const store = await harness.open();
+    const owner = await PartitionOwner.take(store, partition);
+    const reads = Promise.allSettled(Array.from({ length: 20_000 }, () => store.ping(1_000)));
+    expect(await owner.commit([recordIn(partition)])).toBe('applied');
+    const refused = (await reads).filter((read) => read.status === 'rejected');
+    expect(refused).toHaveLength(5_000);
+    for (const { reason } of refused.slice(0, 9)) {
+      expect(reason).toMatchObject({
+        code: 'STORE_UNAVAILABLE',
+        message: 'too many requests wait for the store',
+      });
+    }
+    await store.ping(1_000);
+  });
+
   it('keeps every acknowledged group when its writer is killed in the middle', async () => {
     const { child, acknowledged } = startWriter(1);
     await expect.poll(() => acknowledged.length, { timeout: 10_000, interval: 5 }).toBeGreaterThan(20);
@@ -79,7 +95,7 @@ describe('a sqlite file', () => {
     const stores = await Promise.all([harness.open(), harness.open(), harness.open()]);
     expect(stores.map((store) => store.kind)).toEqual(['sqlite', 'sqlite', 'sqlite']);
     const file = new DatabaseSync(harness.path);
-    expect(file.prepare('PRAGMA user_version').get()).toEqual({ user_version: 6 });
+    expect(file.prepare('PRAGMA user_version').get()).toEqual({ user_version: 7 });
     expect(file.prepare('PRAGMA journal_mode').get()).toEqual({ journal_mode: 'wal' });
     file.close();
   });
@@ -92,9 +108,11 @@ describe('a sqlite file', () => {
     await store.jobs.putKeys(1, [entry]);
     await store.close();
     const file = new DatabaseSync(harness.path);
-    file.exec('UPDATE idempotency_keys SET rank = rank / 1000; PRAGMA user_version = 5');
+    file.exec('ALTER TABLE cluster DROP COLUMN objects_marked; UPDATE idempotency_keys SET rank = rank / 1000;');
+    file.exec('PRAGMA user_version = 5');
     file.close();
-    const { jobs } = await harness.open();
+    const { jobs, objectsMark } = await harness.open();
+    expect(await objectsMark.isNoted()).toBe(false);
     const rank = Math.floor(entry.rank / 1_000) * 1_000;
     const { keyHash } = entry;
     expect(await jobs.findKeys(1, [keyHash])).toEqual(new Map([[keyHash, { ...entry, rank }]]));

@@ -1,6 +1,6 @@
 /**
  * The loop's side of the thread that owns the database. All that is asked in one turn goes in one message. The number of
- * unanswered requests is bounded by `unansweredMax`; beyond it they are refused with STORE_UNAVAILABLE.
+ * unanswered requests is bounded by `unansweredMax`, and reads by less; beyond it they are refused with STORE_UNAVAILABLE.
  *
  * The thread is never replaced. If it ends or falls silent, nobody here knows what it wrote, and a second one could not
  * open the file beside a first that hangs in it. So what waits has an unknown outcome, and the process must end.
@@ -25,6 +25,8 @@ import {
 
 /** Far more than the shards and the gateway of a process ask at once. */
 const unansweredMax = 20_000;
+/** Reads leave room for writes: without their commits, the shards of this process would take the store for lost. */
+const unansweredReadsMax = 15_000;
 
 export interface ThreadLinkOptions {
   readonly setup: ThreadSetup;
@@ -91,7 +93,7 @@ class ThreadLink {
   }
 
   request(isWrite: boolean, name: string, args: readonly unknown[]): Promise<never> {
-    const refusal = this.#refusal();
+    const refusal = this.#refusal(isWrite);
     if (refusal !== undefined) return Promise.reject(refusal);
     this.#lastId += 1;
     const id = this.#lastId;
@@ -112,11 +114,11 @@ class ThreadLink {
     await this.#ended.promise;
   }
 
-  #refusal(): TroupeError | undefined {
+  #refusal(isWrite: boolean): TroupeError | undefined {
     if (this.#end === 'closing') return new TroupeError('SHUTTING_DOWN', { message: 'the store is closed' });
     if (this.#end !== 'open')
       return new TroupeError('STORE_UNAVAILABLE', { message: 'the thread of the store has ended' });
-    if (this.#unanswered.size < unansweredMax) return undefined;
+    if (this.#unanswered.size < (isWrite ? unansweredMax : unansweredReadsMax)) return undefined;
     return new TroupeError('STORE_UNAVAILABLE', { message: 'too many requests wait for the store' });
   }
 
