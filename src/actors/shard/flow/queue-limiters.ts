@@ -75,7 +75,10 @@ export class QueueLimiters {
 
   /** See `QueueLimiter.claim`. */
   claim(entry: JobEntry, isLatestMessage: boolean): 'start' | 'later' | 'drop' {
-    return this.#limiterFor(entry).claim(entry, isLatestMessage);
+    const limiter = this.#limiterFor(entry);
+    const answer = limiter.claim(entry, isLatestMessage);
+    this.#asks(limiter);
+    return answer;
   }
 
   /** Records that a rule was read or has changed. `applyRules` looks at it later, while the actor handles a message. */
@@ -103,7 +106,9 @@ export class QueueLimiters {
     for (const [index, limiter] of this.#limiters) {
       limiter.tick();
       if (limiter.isIdle) this.#limiters.delete(index);
-      if (limiter.isIdle || !limiter.asksHomes) this.#asking.delete(limiter);
+      // A key that nobody used is known anew when jobs come back that stood aside.
+      if (limiter.asksHomes && !limiter.isIdle) this.#asking.add(limiter);
+      else this.#asking.delete(limiter);
     }
     this.#armTimer();
   }

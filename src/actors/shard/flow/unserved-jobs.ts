@@ -2,13 +2,17 @@
  * Jobs of a limiter whose handler no live node has, as far as the shard knows. They stand aside of the line, in the
  * order in which their turns came. One message per need stays out as a probe. If the shard is wrong about the nodes,
  * some node claims with that message, and then the next job goes. So jobs that no node can run cost at most one message
- * per need, and no job waits forever because the shard has a wrong view.
+ * per need, and no job waits forever because the shard has a wrong view. A caller may make up as many needs as he likes
+ * (`>=0.0.1`, `>=0.0.2`, …), so at most `probedMax` of them have a message out; the others wait until one is used up.
  *
  * `unroutable`: a message is out for a job that does not count as running. It was sent while a node had the handler, or
  * it is the probe of its need. When the job's turn comes, the message is still there, so the job needs no other.
  */
 import type { JobEntry } from '../table/job-table.ts';
 import type { NeedTally } from '../table/queue-index.ts';
+
+/** As many messages as a small window has. */
+const probedMax = 32;
 
 interface OfNeed {
   aside: Set<JobEntry>;
@@ -18,6 +22,8 @@ interface OfNeed {
 export class UnservedJobs {
   readonly #byNeed = new Map<NeedTally, OfNeed>();
   #asideCount = 0;
+  /** Needs with a message out. */
+  #probed = 0;
 
   /** How many jobs stand aside. */
   get asideCount(): number {
@@ -40,8 +46,9 @@ export class UnservedJobs {
     return this.#byNeed.get(entry.queueRef.tally)?.unroutable.has(entry) ?? false;
   }
 
+  /** Whether no other message may be sent for the need: one is out, or enough of other needs are. */
   hasUnroutable(need: NeedTally): boolean {
-    return (this.#byNeed.get(need)?.unroutable.size ?? 0) > 0;
+    return this.#probed >= probedMax || (this.#byNeed.get(need)?.unroutable.size ?? 0) > 0;
   }
 
   setAside(entry: JobEntry): void {
@@ -57,17 +64,20 @@ export class UnservedJobs {
     const before = of.aside.size;
     of.aside = new Set([...entries, ...of.aside]);
     this.#asideCount += of.aside.size - before;
-    for (const entry of entries) of.unroutable.add(entry);
+    for (const entry of entries) this.setUnroutable(entry);
   }
 
   setUnroutable(entry: JobEntry): void {
-    this.#of(entry.queueRef.tally).unroutable.add(entry);
+    const { unroutable } = this.#of(entry.queueRef.tally);
+    if (unroutable.size === 0) this.#probed += 1;
+    unroutable.add(entry);
   }
 
   /** The message of the job is used up. */
   used(entry: JobEntry): void {
     const { tally } = entry.queueRef;
-    this.#byNeed.get(tally)?.unroutable.delete(entry);
+    const unroutable = this.#byNeed.get(tally)?.unroutable;
+    if (unroutable?.delete(entry) === true && unroutable.size === 0) this.#probed -= 1;
     this.#settle(tally);
   }
 

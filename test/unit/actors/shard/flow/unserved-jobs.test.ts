@@ -107,6 +107,34 @@ describe('a node that alone has the handler and comes and goes', () => {
     expect(shard.work.map(({ jobId }) => jobId)).toEqual([jobs[0], others[0]]);
   });
 
+  it('leaves no job with a key waiting for its home, when the key was forgotten meanwhile', async () => {
+    shard.missing.add(handler);
+    await begin({});
+    const job = await submit({ concurrencyKey: 'k' });
+    await shard.kit.advance(30_000);
+    const [probe] = shard.work;
+    if (probe === undefined) throw new Error('no probe');
+    shard.lose([probe]);
+    shard.missing.clear();
+    await shard.kit.advance(30_000);
+    expect(await serve(5_000, 1)).toEqual([job]);
+  });
+
+  it('makes no more messages go out than a window has, however many needs somebody makes up', async () => {
+    shard.missing.add(handler);
+    await begin({});
+    const items = Array.from({ length: 250 }, (_, n) => ({ spec: testSpec({ handlerVersion: `>=0.0.${n}` }) }));
+    const jobs = (await shard.kit.outcome(shard.sendAll('submit', items), 1_000)).map(({ record }) => record.id);
+    await shard.kit.advance(20_000);
+    expect(shard.work.map(({ jobId }) => jobId)).toEqual(jobs.slice(0, 32));
+    // A probe that is used up makes room for that of another need.
+    await shard.call('cancel', { jobId: jobs[0] as JobId, reason: '' });
+    await shard.kit.advance(2_000);
+    expect(shard.work.slice(32)).toHaveLength(1);
+    shard.missing.clear();
+    expect(new Set(await serve(20_000, 0)).size).toBe(249);
+  });
+
   it('leaves the places of a limit to others, and gets no job started past the limit when it is back', async () => {
     await begin({ maxRunning: 1 });
     const first = await submit();

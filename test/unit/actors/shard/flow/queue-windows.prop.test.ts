@@ -1,0 +1,247 @@
+/**
+ * Whatever happens to jobs, messages, rules, nodes and owners: limits hold, no window stays taken, and when all is well
+ * again every job runs to its end.
+ */
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { DispatchWindows } from '../../../../../src/actors/shard/flow/dispatch-windows.ts';
+import type { WorkMessage } from '../../../../../src/application/ports/bus.ts';
+import type { AttemptOutcome } from '../../../../../src/domain/attempt-outcome.ts';
+import type { FlowRule } from '../../../../../src/domain/flow-rule.ts';
+import { isTerminal, type JobSpec } from '../../../../../src/domain/job.ts';
+import type { JobId } from '../../../../../src/domain/job-id.ts';
+import { type Priority, priorities } from '../../../../../src/domain/priority.ts';
+import { testSpec } from '../../../../support/jobs.ts';
+import { createShardHarness, type ShardHarness } from '../../../../support/shard-harness.ts';
+
+class CountedWindows extends DispatchWindows {
+  inUse = 0;
+
+  constructor() {
+    super({ floor: { most: 4, least: 1 }, outMax: 12, most: 6 });
+  }
+
+  override opened(): void {
+    this.inUse += 1;
+    super.opened();
+  }
+
+  override closed(): void {
+    this.inUse -= 1;
+    super.closed();
+  }
+}
+
+const queues = ['q1', 'q2'] as const;
+const someNeeds = ['test.echo', 'other.work'] as const;
+
+type Step =
+  | { readonly kind: 'submit'; readonly count: number; readonly spec: Partial<JobSpec> }
+  | { readonly kind: 'rule'; readonly queue: string; readonly rule: FlowRule }
+  | { readonly kind: 'missing'; readonly handler: string }
+  | { readonly kind: 'deliver'; readonly at: number; readonly count: number }
+  | { readonly kind: 'end'; readonly at: number; readonly outcome: AttemptOutcome }
+  | { readonly kind: 'cancel'; readonly at: number }
+  | { readonly kind: 'broker' }
+  | { readonly kind: 'lose'; readonly at: number; readonly count: number }
+  | { readonly kind: 'wipe' }
+  | { readonly kind: 'doubt' }
+  | { readonly kind: 'restart' }
+  | { readonly kind: 'advance'; readonly ms: number };
+
+const at = fc.nat(1_000);
+const rule: fc.Arbitrary<FlowRule> = fc.oneof(
+  fc.constant({}),
+  fc.constant({ paused: true }),
+  fc.record({ maxRunning: fc.integer({ min: 1, max: 3 }) }),
+  fc.record({ maxRunningPerKey: fc.integer({ min: 1, max: 2 }) }),
+  fc.record({ rate: fc.record({ perSecond: fc.integer({ min: 1, max: 20 }), burst: fc.integer({ min: 1, max: 3 }) }) }),
+  fc.constant({ fairnessWeights: { a: 3 } }),
+);
+const failed: AttemptOutcome = {
+  kind: 'failed',
+  retryable: true,
+  failure: { reason: 'HANDLER_FAILED', message: 'no' },
+};
+const spec: fc.Arbitrary<Partial<JobSpec>> = fc.record(
+  {
+    queue: fc.constantFrom(...queues),
+    priority: fc.constantFrom<Priority>(...priorities),
+    handler: fc.constantFrom(...someNeeds),
+    handlerVersion: fc.constantFrom('1', '2'),
+    concurrencyKey: fc.constantFrom('k', 'toString', '__proto__'),
+    fairnessKey: fc.constantFrom('a', 'b', 'constructor', '__proto__'),
+  },
+  { requiredKeys: ['queue', 'handler'] },
+);
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 12, arbitrary: fc.record({ kind: fc.constant('submit'), count: fc.integer({ min: 1, max: 12 }), spec }) },
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant('rule'), queue: fc.constantFrom(...queues), rule }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('missing'), handler: fc.constantFrom(...someNeeds) }) },
+  { weight: 18, arbitrary: fc.record({ kind: fc.constant('deliver'), at, count: fc.integer({ min: 1, max: 8 }) }) },
+  {
+    weight: 15,
+    arbitrary: fc.record({
+      kind: fc.constant('end'),
+      at,
+      outcome: fc.constantFrom<AttemptOutcome>({ kind: 'succeeded' }, { kind: 'released' }, failed),
+    }),
+  },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('cancel'), at }) },
+  { weight: 3, arbitrary: fc.constant({ kind: 'broker' }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('lose'), at, count: fc.integer({ min: 1, max: 4 }) }) },
+  { weight: 1, arbitrary: fc.constant({ kind: 'wipe' }) },
+  { weight: 1, arbitrary: fc.constant({ kind: 'doubt' }) },
+  { weight: 1, arbitrary: fc.constant({ kind: 'restart' }) },
+  { weight: 9, arbitrary: fc.record({ kind: fc.constant('advance'), ms: fc.constantFrom(1, 50, 600, 3_000) }) },
+);
+
+interface Run {
+  readonly jobId: JobId;
+  readonly token: string;
+}
+
+class Case {
+  readonly shard: ShardHarness;
+  readonly jobs: JobId[] = [];
+  /** Messages that the stream has, by their place in `shard.work`. */
+  readonly stream = new Map<number, WorkMessage>();
+  #read = 0;
+  runs: Run[] = [];
+
+  constructor(shard: ShardHarness) {
+    this.shard = shard;
+  }
+
+  read(): void {
+    for (; this.#read < this.shard.work.length; this.#read += 1) {
+      const message = this.shard.work[this.#read];
+      if (message !== undefined) this.stream.set(this.#read, message);
+    }
+  }
+
+  drop(places: readonly number[]): void {
+    this.shard.lose(places.flatMap((place) => this.stream.get(place) ?? []));
+    for (const place of places) this.stream.delete(place);
+  }
+
+  picked(at: number, count: number): readonly number[] {
+    this.read();
+    const places = [...this.stream.keys()];
+    return places.length === 0 ? [] : places.slice(at % places.length).slice(0, count);
+  }
+
+  async deliver(place: number): Promise<void> {
+    const message = this.stream.get(place);
+    if (message === undefined || this.shard.missing.has(message.need.handler)) return;
+    const { jobId, epoch, again } = message;
+    const claim = { jobId, epoch, node: 'n1', ackTo: `ack-${place}`, ...(again !== undefined && { again }) };
+    const claimed = await this.shard.call('claim', claim);
+    if (claimed.kind === 'later') return;
+    this.drop([place]);
+    if (claimed.kind === 'granted') this.runs.push({ jobId, token: claimed.token });
+  }
+
+  async end(run: Run, outcome: AttemptOutcome): Promise<void> {
+    this.runs = this.runs.filter((one) => one !== run);
+    await this.shard.call('report', { ...run, outcome });
+  }
+
+  async beat(): Promise<void> {
+    const runs = this.runs.map(({ jobId, token }) => ({ jobId, token }));
+    if (runs.length > 0) await this.shard.call('heartbeat', { node: 'n1', runs }).catch(() => undefined);
+  }
+
+  async step(step: Step): Promise<void> {
+    const { shard } = this;
+    switch (step.kind) {
+      case 'submit': {
+        const queueNo = 1 + queues.indexOf(step.spec.queue as 'q1');
+        const items = Array.from({ length: step.count }, () => ({ spec: testSpec({ ...step.spec, queueNo }) }));
+        const answers = await shard.kit.outcome(shard.sendAll('submit', items), 1_000);
+        this.jobs.push(...answers.map(({ record }) => record.id));
+        return;
+      }
+      case 'rule':
+        shard.setRule(step.queue, step.rule);
+        return;
+      case 'missing':
+        if (!shard.missing.delete(step.handler)) shard.missing.add(step.handler);
+        return;
+      case 'deliver':
+        for (const place of this.picked(step.at, step.count)) await this.deliver(place);
+        return;
+      case 'end': {
+        const run = this.runs[step.at % Math.max(1, this.runs.length)];
+        if (run !== undefined) await this.end(run, step.outcome);
+        return;
+      }
+      case 'cancel': {
+        const jobId = this.jobs[step.at % Math.max(1, this.jobs.length)];
+        if (jobId !== undefined) await shard.call('cancel', { jobId, reason: '' });
+        return;
+      }
+      case 'broker':
+        shard.broker = shard.broker === 'up' ? 'down' : 'up';
+        return;
+      case 'lose':
+        this.drop(this.picked(step.at, step.count));
+        return;
+      case 'wipe':
+        this.drop(this.picked(0, Infinity));
+        shard.replaceStreams();
+        return;
+      case 'doubt':
+        shard.doubt();
+        return;
+      case 'restart':
+        await shard.start();
+        return;
+      case 'advance':
+        await this.beat();
+        await shard.kit.advance(step.ms);
+    }
+  }
+
+  /** Every node has every handler, no queue has a limit, NATS is up, and the node takes and ends all that it gets. */
+  async allIsWell(): Promise<void> {
+    const { shard } = this;
+    shard.broker = 'up';
+    shard.missing.clear();
+    for (const queue of queues) shard.setRule(queue, {});
+    for (let turn = 0; turn < 300; turn += 1) {
+      for (const place of this.picked(0, Infinity)) await this.deliver(place);
+      for (const run of [...this.runs]) await this.end(run, { kind: 'succeeded' });
+      await shard.kit.advance(500);
+      if (turn % 20 === 19 && (await this.open()).length === 0) return;
+    }
+  }
+
+  async open(): Promise<readonly string[]> {
+    const found = await Promise.all(this.jobs.map((jobId) => this.shard.call('get', { jobId }).catch(() => undefined)));
+    return found.flatMap((view) => (view === undefined || isTerminal(view.record.state) ? [] : [view.record.state]));
+  }
+}
+
+it('no job is forgotten, and no window stays taken', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 80 }), async (steps) => {
+      const windows = new CountedWindows();
+      const shard = await createShardHarness({ dispatchWindows: windows, backlogMax: 5_000 });
+      try {
+        await shard.start();
+        const one = new Case(shard);
+        for (const each of steps) {
+          await one.step(each);
+          expect(windows.inUse).toBeGreaterThanOrEqual(0);
+        }
+        await one.allIsWell();
+        expect(await one.open()).toEqual([]);
+        expect(windows.inUse).toBe(0);
+      } finally {
+        await shard.close();
+      }
+    }),
+    { numRuns: 30 },
+  );
+});
