@@ -36,7 +36,7 @@ export async function withLargePayloads(
   runtime: ProcessRuntime,
   database: string,
 ): Promise<Store> {
-  const writes = objectsKind(config) !== 'none';
+  const writes = objectsKind(config) !== 'none' && handlesPayloads(config);
   const { clock, log, telemetry } = runtime;
   const { objectsMark } = store;
   const options = { writes, clusterId: facts.clusterId, objectsMark, clock, log, telemetry };
@@ -53,6 +53,14 @@ export async function withLargePayloads(
       await store.close();
     },
   };
+}
+
+/**
+ * Gateways store inputs, and workers outputs. Who only has shards need not have mounted the folder, so what lies there under
+ * that path says nothing, and must not be marked as the place of this cluster.
+ */
+function handlesPayloads({ roles }: Config): boolean {
+  return roles.includes('gateway') || roles.includes('workers');
 }
 
 /**

@@ -22,8 +22,13 @@ export interface OpenedStore {
 const newClusterShards = { sqlite: 8, cassandra: 64 } as const;
 
 export async function openStore(config: Config, runtime: ProcessRuntime): Promise<OpenedStore> {
-  const opened = await withFacts(await open(config, runtime), config, runtime);
+  const opened = await openWithoutPayloads(config, runtime);
   return { ...opened, store: await withLargePayloads(opened, config, runtime, sqlitePath(config)) };
+}
+
+/** For who needs no payloads: neither folder nor bucket is looked at, nor marked. */
+export async function openWithoutPayloads(config: Config, runtime: ProcessRuntime): Promise<OpenedStore> {
+  return withFacts(await open(config, runtime), config, runtime);
 }
 
 /** Closes the store if it rejects. */

@@ -8,6 +8,7 @@ import type { AddressInfo } from 'node:net';
 import { createHash, randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { openS3Payloads } from '../../src/adapters/s3/s3-payload-store.ts';
+import type { Clock } from '../../src/application/ports/runtime.ts';
 import type { PayloadStore } from '../../src/application/ports/payload-store.ts';
 import { objectIdText } from '../../src/application/storage/object-id.ts';
 import { clusterMark, realClock, storeRuntime } from '../support/stores.ts';
@@ -23,6 +24,7 @@ let timers: (() => void)[];
 let server: Server;
 let payloads: PayloadStore;
 let close: () => void;
+let clock: Clock;
 
 const head: Answer = (response) => response.writeHead(200, { etag: '"e"', 'content-length': bytes.byteLength }).end();
 const rangeOf = ({ headers }: IncomingMessage): readonly [from: number, to: number] => {
@@ -54,31 +56,31 @@ beforeEach(async () => {
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
   const setTimer = (_ms: number, fire: () => void): (() => void) => {
     timers.push(fire);
     return () => undefined;
   };
-  ({ payloads, close } = await openS3Payloads({
-    access: {
-      endpoint: `http://127.0.0.1:${port}`,
-      region: 'us-east-1',
-      bucket: 'payloads',
-      prefix: '',
-      credentials: { accessKeyId: 'a', secretAccessKey: 's' },
-      pathStyle: true,
-    },
-    writes: false,
-    ...clusterMark(),
-    ...storeRuntime,
-    clock: { ...realClock, setTimer },
-  }));
+  clock = { ...realClock, setTimer };
+  ({ payloads, close } = await open(false));
 });
 afterEach(() => {
   close();
   server.closeAllConnections();
   server.close();
 });
+
+function open(writes: boolean): ReturnType<typeof openS3Payloads> {
+  const { port } = server.address() as AddressInfo;
+  const access = {
+    endpoint: `http://127.0.0.1:${port}`,
+    region: 'us-east-1',
+    bucket: 'payloads',
+    prefix: '',
+    credentials: { accessKeyId: 'a', secretAccessKey: 's' },
+    pathStyle: true,
+  };
+  return openS3Payloads({ access, writes, ...clusterMark(), ...storeRuntime, clock });
+}
 
 async function drain(): Promise<number> {
   let read = 0;
@@ -138,6 +140,16 @@ it('that stall are given up', async () => {
   await isStalled;
   for (const fire of timers) fire();
   await expect(read).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+});
+
+it('that never come hold up no start', async () => {
+  let asked: () => void = () => undefined;
+  const isAsked = new Promise<void>((resolve) => (asked = resolve));
+  answers = { mark: () => asked() };
+  const opened = open(true);
+  await isAsked;
+  for (const fire of timers) fire();
+  (await opened).close();
 });
 
 it('of a shorter object are damage', async () => {

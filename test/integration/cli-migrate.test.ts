@@ -1,14 +1,16 @@
 /** `troupe migrate` and `troupe backing`: what is prepared before the processes of a cluster start. */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openSqliteStore } from '../../src/adapters/sqlite/sqlite-store.ts';
 import { runCli } from '../../src/cli/main.ts';
 import { freePort } from '../support/cassandra-global.ts';
 import { eventually } from '../support/nats.ts';
 import { recordedTerminal } from '../support/recorded-terminal.ts';
+import { storeRuntime } from '../support/stores.ts';
 
 let dataDir: string;
 
@@ -36,6 +38,14 @@ describe('troupe migrate', () => {
     expect(document).toMatchObject({ store: 'sqlite', shardCount: 6 });
     expect(document.schema.from).toBe(document.schema.to);
     expect(first.out).toContain(`to ${document.schema.to}\n`);
+  });
+
+  it('leaves the place of large payloads to those who have it mounted', async () => {
+    expect((await troupe('migrate', '--data-dir', dataDir, '--set', 'objects.kind=files')).code).toBe(0);
+    expect(existsSync(join(dataDir, 'troupe.db.objects'))).toBe(false);
+    const store = await openSqliteStore({ path: join(dataDir, 'troupe.db'), ...storeRuntime });
+    expect(await store.objectsMark.isNoted()).toBe(false);
+    await store.close();
   });
 
   it.each([

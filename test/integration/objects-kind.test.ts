@@ -79,3 +79,13 @@ it('does not start on the large payloads of another cluster', async () => {
     message: expect.stringContaining('another cluster uses it') as string,
   });
 });
+
+it('leaves the place to gateways and workers: shards alone need not have it mounted', async () => {
+  const elsewhere = { 'objects.files.path': join(dataDir, 'not-mounted') };
+  await payloadsWith('files', { ...elsewhere, roles: 'shards' });
+  expect(existsSync(elsewhere['objects.files.path'])).toBe(false);
+  const id = await (await payloadsWith('files', { roles: 'gateway' })).putPayload(input('large'));
+  expect(await (await payloadsWith('files', { roles: 'workers' })).getPayload(id)).toEqual(bytes);
+  const shards = await payloadsWith('files', { ...elsewhere, roles: 'shards' });
+  await expect(shards.getPayload(id)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+});

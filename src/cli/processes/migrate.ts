@@ -4,7 +4,7 @@
  * idempotent, and several processes may run it at once.
  */
 import { createRuntime } from '../../compose/runtime.ts';
-import { openStore } from '../../compose/store.ts';
+import { openWithoutPayloads } from '../../compose/store.ts';
 import type { Config } from '../../config/index.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import { exitCodeOf, exitCodes } from '../errors/exit-code.ts';
@@ -23,7 +23,7 @@ export async function runMigrate({ config, terminal, isJson }: MigrateOptions): 
     terminal.drawErr(line);
   });
   try {
-    const { store, facts } = await openStore(config, runtime);
+    const { store, facts } = await openWithoutPayloads(config, runtime);
     const { from, to } = store.schema;
     const { kind } = store;
     await store.close();
