@@ -54,6 +54,8 @@ export interface ShardHarness {
   readonly asked: QuotaItem[];
   /** Shards that do not answer how much of a limit they use. */
   readonly silentShards: Set<number>;
+  /** Homes of these concurrency keys do not answer: a question ends at its deadline. */
+  readonly silentKeys: Set<string>;
   /** Handlers that no live node offers. */
   readonly missing: Set<string>;
   /** Whether key lookups succeed. */
@@ -139,6 +141,7 @@ export async function createShardHarness(options: ShardHarnessOptions = {}): Pro
     lease: true,
     asked: [],
     silentShards: new Set(),
+    silentKeys: new Set(),
     missing: new Set(),
     keys: 'up',
     keyWrites: 'up',
@@ -238,10 +241,18 @@ export async function createShardHarness(options: ShardHarnessOptions = {}): Pro
       closedQueues: createClosedQueueWatch({ store: store.queues, clock: kit.clock, log: silentLog }),
       // This shard is the home of every limit; the other shards use nothing.
       peers: {
-        call: async (shard, verb, item) => {
+        call: async (shard, verb, item, { deadlineAtMs = 0 } = {}) => {
           if (verb === 'limitUse' && harness.silentShards.has(shard)) throw new TroupeError('SHARD_UNAVAILABLE');
           if (verb === 'limitUse' && shard !== harnessShard) return { uses: [] } as never;
-          if (verb === 'leaseQuota') harness.asked.push(item as QuotaItem);
+          if (verb === 'leaseQuota') {
+            const question = item as QuotaItem;
+            harness.asked.push(question);
+            if (harness.silentKeys.has(question.key ?? '')) {
+              const waitMs = deadlineAtMs - kit.clock.nowMs();
+              await new Promise<void>((resolve) => kit.clock.setTimer(waitMs, resolve));
+              throw new TroupeError('SHARD_UNAVAILABLE');
+            }
+          }
           return harness.send(verb, item);
         },
       },

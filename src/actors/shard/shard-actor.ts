@@ -85,6 +85,9 @@ class Shard implements Behavior<ShardMessage> {
       case 'flow-rules':
         core.limiters.applyRules();
         break;
+      case 'turns-left':
+        core.limiters.goOn();
+        break;
       case 'quota-needs-changed':
         core.limiters.needsChanged();
         break;

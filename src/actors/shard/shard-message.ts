@@ -20,6 +20,8 @@ export type ShardMessage =
   | { readonly kind: 'tick' }
   | { readonly kind: 'deadline' }
   | { readonly kind: 'flow-rules' }
+  /** Limiters have more turns than one message may take. */
+  | { readonly kind: 'turns-left' }
   /** The limiters need different quotas than before, or it is time to ask the homes. */
   | { readonly kind: 'quota-needs-changed' }
   | { readonly kind: 'quota-due' }

@@ -1,26 +1,33 @@
 /**
- * The concurrency keys of the jobs of a limiter. For each key it knows how many jobs run and may start, what the quota
- * is, and which jobs had their turn while the key had no room. A key that nothing uses any more is forgotten.
+ * The concurrency keys of the jobs of a limiter that have had their turn: how many of their jobs run and may start,
+ * what the quota of the key is, and which jobs had their turn while the key had no room. A key whose jobs only wait for
+ * their turn is not known here, and a key that nothing uses any more is forgotten. So a backlog costs nothing here.
+ *
+ * Each change of a key is made by a method of this class, which then notes when the key has to ask its home. So the
+ * next question is known without a look at every key.
  */
 import type { JobRecord } from '../../../domain/job.ts';
-import { LocalQuota, type LocalQuotaParts } from './local-quota.ts';
 import type { JobEntry } from '../table/job-table.ts';
+import { MinHeap } from '../table/min-heap.ts';
 import type { QueueIndex } from '../table/queue-index.ts';
+import { LocalQuota, type LocalQuotaParts } from './local-quota.ts';
 
-export interface KeyState {
+interface Key {
   running: number;
   dispatched: number;
-  /** Without the jobs that stand aside because no live node has their handler. */
-  held: number;
   /** Jobs that had their turn while the key had no room. */
   readonly blocked: Set<JobEntry>;
   readonly quota: LocalQuota;
+  /** The earliest instant at which the key stands in `#due`. It has to ask no earlier than this. */
+  dueMs: number;
 }
 
 export interface ConcurrencyKeysParts {
   readonly index: Pick<QueueIndex, 'tenant' | 'queue'>;
   readonly monotonicMs: () => number;
   readonly ask: LocalQuotaParts['ask'];
+  /** False while no job of the queue may start. Then no blocked job needs quota. */
+  readonly isOpen: () => boolean;
   /** Called when the key of the job has room, so that the job gets its turn again. */
   readonly unblock: (entry: JobEntry) => void;
   readonly changed: () => void;
@@ -28,7 +35,11 @@ export interface ConcurrencyKeysParts {
 
 export class ConcurrencyKeys {
   readonly #parts: ConcurrencyKeysParts;
-  readonly #keys = new Map<string, KeyState>();
+  readonly #keys = new Map<string, Key>();
+  /** When keys have to ask. An entry counts if its key still has this `dueMs`. */
+  #due = new MinHeap<{ readonly key: Key; readonly atMs: number }>(({ atMs }) => atMs);
+  /** Keys with blocked jobs whose home has not answered yet. */
+  readonly #unanswered = new Set<Key>();
   #blocked = 0;
 
   constructor(parts: ConcurrencyKeysParts) {
@@ -44,84 +55,186 @@ export class ConcurrencyKeys {
     return this.#blocked;
   }
 
-  entries(): IterableIterator<[string, KeyState]> {
-    return this.#keys.entries();
+  /** Keys that wait for a first answer. Their jobs may be the next to start. */
+  get unanswered(): number {
+    return this.#unanswered.size;
   }
 
-  of({ spec: { concurrencyKey } }: JobRecord): KeyState | undefined {
-    if (concurrencyKey === undefined) return undefined;
-    const present = this.#keys.get(concurrencyKey);
-    if (present !== undefined) return present;
-    const { index, ask, changed } = this.#parts;
-    const state: KeyState = {
-      running: 0,
-      dispatched: 0,
-      held: 0,
-      blocked: new Set<JobEntry>(),
-      quota: new LocalQuota({
-        limit: { tenant: index.tenant, queue: index.queue, key: concurrencyKey },
-        demand: () => ({ using: state.running + state.dispatched, waiting: state.held }),
-        ask,
-        changed: () => {
-          this.unblock(state);
-          changed();
-        },
-      }),
-    };
-    this.#keys.set(concurrencyKey, state);
-    return state;
+  /** How much is used of each key. */
+  *usages(): Generator<{
+    readonly name: string;
+    readonly using: number;
+    readonly revoke: (homeEpoch: number) => void;
+  }> {
+    for (const [name, key] of this.#keys) {
+      const revoke = (homeEpoch: number): void => {
+        key.quota.revoke(homeEpoch);
+        this.#changed(key);
+      };
+      yield { name, using: key.running + key.dispatched, revoke };
+    }
   }
 
-  room({ quota, running, dispatched }: KeyState): number {
-    return quota.room(this.#parts.monotonicMs(), { using: running + dispatched, dispatched });
+  /** Whether the job had its turn while its key had no room. */
+  isBlocked(entry: JobEntry): boolean {
+    return this.#known(entry.current)?.blocked.has(entry) === true;
   }
 
-  block(key: KeyState, entry: JobEntry): void {
+  /** How many further jobs of the key may be sent. Infinity for a job without a key. */
+  room({ spec: { concurrencyKey } }: JobRecord): number {
+    return concurrencyKey === undefined ? Infinity : this.#roomOf(this.#of(concurrencyKey));
+  }
+
+  /** The job had its turn, and its key has no room. */
+  block(entry: JobEntry): void {
+    const { concurrencyKey } = entry.current.spec;
+    if (concurrencyKey === undefined) return;
+    const key = this.#of(concurrencyKey);
     if (key.blocked.has(entry)) return;
     key.blocked.add(entry);
     this.#blocked += 1;
+    if (!key.quota.isKnown(this.#parts.monotonicMs())) this.#unanswered.add(key);
+    this.#changed(key);
+  }
+
+  /** The job waits no more, or no more for its key. */
+  leave(entry: JobEntry): void {
+    const key = this.#known(entry.current);
+    if (key !== undefined) this.#leave(key, entry);
+  }
+
+  /** So many jobs more, or fewer, with the key of this job are sent. */
+  dispatched({ spec: { concurrencyKey } }: JobRecord, by: 1 | -1): void {
+    if (concurrencyKey === undefined) return;
+    const key = this.#of(concurrencyKey);
+    key.dispatched += by;
+    this.#changed(key);
+  }
+
+  /** So many jobs more, or fewer, with the key of this job run. */
+  ran(record: JobRecord, by: 1 | -1): void {
+    const { concurrencyKey } = record.spec;
+    if (concurrencyKey === undefined) return;
+    const key = this.#of(concurrencyKey);
+    key.running += by;
+    this.#changed(key);
+    if (by === -1) this.#unblock(key);
+  }
+
+  /** Gives the turn to blocked jobs with the key of this job, if there is room. */
+  unblock(record: JobRecord): void {
+    const key = this.#known(record);
+    if (key !== undefined) this.#unblock(key);
+  }
+
+  /** Discards what was granted. The keys ask for it again. */
+  revoke(): void {
+    for (const key of this.#keys.values()) {
+      key.quota.revoke();
+      this.#changed(key);
+    }
+  }
+
+  sweep(): void {
+    for (const [name, key] of this.#keys) {
+      if (key.running + key.dispatched + key.blocked.size === 0 && key.quota.isIdle) this.#keys.delete(name);
+    }
+  }
+
+  /** When the next key has to ask its home. */
+  dueMs(): number {
+    for (let first = this.#due.first; first !== undefined; first = this.#due.first) {
+      const { key, atMs } = first;
+      if (atMs === key.dueMs) {
+        const dueMs = key.quota.dueMs();
+        if (dueMs <= atMs) return atMs;
+        key.dueMs = Infinity;
+        this.#note(key, dueMs);
+      }
+      this.#due.pop();
+    }
+    return Infinity;
+  }
+
+  askIfDue(nowMs: number): void {
+    while (this.dueMs() <= nowMs) {
+      const first = this.#due.pop();
+      if (first === undefined) return;
+      const { key } = first;
+      key.dueMs = Infinity;
+      key.quota.askIfDue(nowMs);
+      this.#changed(key);
+    }
+  }
+
+  #known({ spec: { concurrencyKey } }: JobRecord): Key | undefined {
+    return concurrencyKey === undefined ? undefined : this.#keys.get(concurrencyKey);
+  }
+
+  #of(name: string): Key {
+    const present = this.#keys.get(name);
+    if (present !== undefined) return present;
+    const { index, ask, changed, isOpen } = this.#parts;
+    const key: Key = {
+      running: 0,
+      dispatched: 0,
+      blocked: new Set<JobEntry>(),
+      dueMs: Infinity,
+      quota: new LocalQuota({
+        limit: { tenant: index.tenant, queue: index.queue, key: name },
+        demand: () => ({ using: key.running + key.dispatched, waiting: isOpen() ? key.blocked.size : 0 }),
+        ask: (question, answered) => {
+          ask(question, (answer) => {
+            answered(answer);
+            this.#unanswered.delete(key);
+            this.#changed(key);
+            this.#unblock(key);
+            changed();
+          });
+        },
+        changed: () => undefined,
+      }),
+    };
+    this.#keys.set(name, key);
+    return key;
+  }
+
+  #roomOf({ quota, running, dispatched }: Key): number {
+    return quota.room(this.#parts.monotonicMs(), { using: running + dispatched, dispatched });
   }
 
   /**
    * Moves as many jobs as there is room for to the front of their lines. It starts with the last of them, so that they
    * keep their order.
    */
-  unblock(key: KeyState): void {
-    const room = Math.max(0, this.room(key));
+  #unblock(key: Key): void {
+    const room = Math.max(0, this.#roomOf(key));
     const ready: JobEntry[] = [];
     for (const entry of key.blocked) {
       if (ready.length >= room) break;
       ready.push(entry);
     }
     for (const entry of ready.reverse()) {
-      this.leave(key, entry);
+      this.#leave(key, entry);
       this.#parts.unblock(entry);
     }
   }
 
-  leave(key: KeyState, entry: JobEntry): void {
-    if (key.blocked.delete(entry)) this.#blocked -= 1;
+  #leave(key: Key, entry: JobEntry): void {
+    if (!key.blocked.delete(entry)) return;
+    this.#blocked -= 1;
+    if (key.blocked.size === 0) this.#unanswered.delete(key);
+    this.#changed(key);
   }
 
-  /** Discards what was granted. The keys ask for it again. */
-  revoke(): void {
-    for (const { quota } of this.#keys.values()) quota.revoke();
+  #changed(key: Key): void {
+    this.#note(key, key.quota.dueMs());
   }
 
-  sweep(): void {
-    for (const [name, key] of this.#keys) {
-      if (key.running + key.dispatched + key.held === 0 && key.quota.isIdle) this.#keys.delete(name);
-    }
-  }
-
-  /** When the next key has to ask its home. */
-  dueMs(): number {
-    let dueMs = Infinity;
-    for (const { quota } of this.#keys.values()) dueMs = Math.min(dueMs, quota.dueMs());
-    return dueMs;
-  }
-
-  askIfDue(nowMs: number): void {
-    for (const { quota } of this.#keys.values()) quota.askIfDue(nowMs);
+  /** An entry may be too early, but never too late. */
+  #note(key: Key, dueMs: number): void {
+    if (dueMs >= key.dueMs) return;
+    key.dueMs = dueMs;
+    this.#due.push({ key, atMs: dueMs });
   }
 }

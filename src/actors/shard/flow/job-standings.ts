@@ -9,7 +9,7 @@
  */
 import type { JobEntry } from '../table/job-table.ts';
 import type { NeedTally } from '../table/queue-index.ts';
-import type { ConcurrencyKeys, KeyState } from './concurrency-keys.ts';
+import type { ConcurrencyKeys } from './concurrency-keys.ts';
 import type { FairQueue } from './fair-queue.ts';
 import type { LevelWindows } from './level-windows.ts';
 import { UnservedJobs } from './unserved-jobs.ts';
@@ -45,11 +45,9 @@ export class JobStandings {
    */
   hold(entry: JobEntry, at: 'front' | 'back' = 'back'): void {
     if (entry.current.state !== 'QUEUED' || entry.durable !== entry.current || entry.standing !== 'none') return;
-    const { keys, queue } = this.#parts;
+    const { queue } = this.#parts;
     entry.standing = 'held';
     this.#held += 1;
-    const key = keys.of(entry.current);
-    if (key !== undefined) key.held += 1;
     if (at === 'front') queue.putBack(entry);
     else queue.push(entry);
   }
@@ -61,35 +59,30 @@ export class JobStandings {
   }
 
   /** A held job has its turn. */
-  send(entry: JobEntry, key: KeyState | undefined): void {
+  send(entry: JobEntry): void {
     this.unserved.leave(entry);
     this.#held -= 1;
-    if (key !== undefined) {
-      key.held -= 1;
-      key.dispatched += 1;
-    }
+    this.#parts.keys.dispatched(entry.current, 1);
     entry.standing = 'sent';
     this.#parts.windows.send(entry);
   }
 
-  setAside(entry: JobEntry, key: KeyState | undefined): void {
+  setAside(entry: JobEntry): void {
     if (this.unserved.isAside(entry)) return;
     this.unserved.setAside(entry);
-    if (key === undefined) return;
-    key.held -= 1;
     // This job had taken the turn of a blocked job of its key. That one gets its turn now.
-    this.#parts.keys.unblock(key);
+    this.#parts.keys.unblock(entry.current);
   }
 
   /** A node has the handler. The jobs that stood aside wait for their turn again, in their former order. */
   bringBack(need: NeedTally): void {
-    this.#parts.queue.putAllBack(this.#takeFromAside(need));
+    this.#parts.queue.putAllBack(this.unserved.takeBack(need));
   }
 
   /** If no message is out for this need, the next of its jobs gets a turn. */
   probeNext(need: NeedTally): void {
     if (this.unserved.hasUnroutable(need)) return;
-    for (const entry of this.#takeFromAside(need, 1)) this.#parts.queue.putBack(entry);
+    for (const entry of this.unserved.takeBack(need, 1)) this.#parts.queue.putBack(entry);
   }
 
   /** No node has the handler any more. Sent jobs no longer count as running, but keep their messages. */
@@ -102,12 +95,10 @@ export class JobStandings {
 
   /** Sent jobs wait for their turn again and keep their messages. */
   recall(): void {
-    const { windows, keys, queue } = this.#parts;
+    const { windows, queue } = this.#parts;
     for (const entry of windows.sentJobs().reverse()) {
       this.#unsend(entry);
       this.unserved.setUnroutable(entry);
-      const key = keys.of(entry.current);
-      if (key !== undefined) key.held += 1;
       queue.putBack(entry);
     }
   }
@@ -115,15 +106,12 @@ export class JobStandings {
   /** The job no longer waits. */
   leave(entry: JobEntry): void {
     const { windows, keys } = this.#parts;
-    const key = keys.of(entry.current);
-    if (entry.standing === 'held') {
-      this.#held -= 1;
-      if (key !== undefined && !this.unserved.isAside(entry)) key.held -= 1;
-    } else if (entry.standing === 'sent') {
+    if (entry.standing === 'held') this.#held -= 1;
+    else if (entry.standing === 'sent') {
       windows.free(entry);
-      if (key !== undefined) key.dispatched -= 1;
+      keys.dispatched(entry.current, -1);
     }
-    if (key !== undefined) keys.leave(key, entry);
+    keys.leave(entry);
     this.unserved.leave(entry);
     this.#messageUsed(entry);
     entry.standing = 'none';
@@ -142,19 +130,9 @@ export class JobStandings {
     this.hold(entry, 'front');
   }
 
-  #takeFromAside(need: NeedTally, most?: number): readonly JobEntry[] {
-    const taken = this.unserved.takeBack(need, most);
-    for (const { current } of taken) {
-      const key = this.#parts.keys.of(current);
-      if (key !== undefined) key.held += 1;
-    }
-    return taken;
-  }
-
   /** A sent job is held again. The caller gives it a place. */
   #unsend(entry: JobEntry): void {
-    const key = this.#parts.keys.of(entry.current);
-    if (key !== undefined) key.dispatched -= 1;
+    this.#parts.keys.dispatched(entry.current, -1);
     this.#parts.windows.free(entry);
     this.#held += 1;
     entry.standing = 'held';

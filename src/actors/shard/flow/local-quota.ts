@@ -39,6 +39,7 @@ export class LocalQuota {
   #againMs = 0;
   #reported = { using: 0, waiting: 0 };
   #asking = false;
+  #hasFailed = false;
   /** The highest epoch of an owner of the home from which this shard has heard. */
   #homeEpoch = 0;
 
@@ -63,6 +64,11 @@ export class LocalQuota {
   /** An attempt has started and has used up a token. */
   started(): void {
     this.#tokens = Math.max(0, this.#tokens - 1);
+  }
+
+  /** The home has answered, and the answer still counts; or it did not answer the last question. */
+  isKnown(nowMs: number): boolean {
+    return this.#hasFailed || nowMs <= this.#validToMs;
   }
 
   /** Nothing is used or wanted, and the home knows this. */
@@ -101,6 +107,7 @@ export class LocalQuota {
 
   #answered(result: QuotaResult | undefined): void {
     this.#asking = false;
+    this.#hasFailed = result === undefined;
     if (result === undefined || result.epoch < this.#homeEpoch) {
       // The outcome is unknown: the home may have granted something and may have recorded the reported usage. -1
       // makes the usage differ, so that it is reported again.

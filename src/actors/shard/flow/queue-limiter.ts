@@ -29,9 +29,17 @@ export interface LimiterParts {
   readonly work: Pick<WorkMessages, 'add' | 'send'>;
   readonly windows: DispatchWindows;
   readonly ask: LocalQuotaParts['ask'];
+  /** Called when jobs may still have their turn, after as many turns as one message of the shard may take. */
+  readonly goOn: () => void;
   /** Whether any live node has the handler. */
   readonly isServed: (need: HandlerNeed) => boolean;
 }
+
+/**
+ * Turns that one pump may take. Jobs whose key is full take a turn each and no room, so a queue may have very many such
+ * turns in a row.
+ */
+const turnsMax = 1_000;
 
 /** The result of a turn. `probe`: the job's message is the only one that is sent for a need that no node has. */
 type Turn = 'dispatched' | 'was out' | 'probe' | 'waits';
@@ -54,7 +62,8 @@ export class QueueLimiter {
     const { index, ask, monotonicMs } = parts;
     const changed = (): void => this.pump();
     const unblock = (entry: JobEntry): void => this.#queue.putBack(entry);
-    this.#keys = new ConcurrencyKeys({ index, ask, monotonicMs, unblock, changed });
+    const isOpen = (): boolean => this.#isOpen;
+    this.#keys = new ConcurrencyKeys({ index, ask, monotonicMs, isOpen, unblock, changed });
     const { windows } = this;
     this.#standings = new JobStandings({ queue: this.#queue, windows, keys: this.#keys });
     this.#quota = new QueueQuota({ index, windows, monotonicMs, waiting: () => this.#standings.waiting, ask, changed });
@@ -90,8 +99,7 @@ export class QueueLimiter {
 
   /** Counts a job that was running when this shard was recovered. */
   restoreRunning({ current }: JobEntry): void {
-    const key = this.#keys.of(current);
-    if (key !== undefined) key.running += 1;
+    this.#keys.ran(current, 1);
   }
 
   /** A decision was made about the job. `before` is its former record. */
@@ -100,30 +108,32 @@ export class QueueLimiter {
     const [ran, runs] = [before.run !== undefined, current.run !== undefined];
     if (before.state === 'QUEUED' && current.state !== 'QUEUED') this.#standings.leave(entry);
     if (runs && !ran) this.#quota.started();
-    const key = ran === runs ? undefined : this.#keys.of(current);
-    if (key !== undefined) {
-      key.running += runs ? 1 : -1;
-      if (!runs) this.#keys.unblock(key);
-    }
+    if (ran !== runs) this.#keys.ran(current, runs ? 1 : -1);
     this.pump();
   }
 
-  /** Dispatches as many jobs as there is room for. */
+  /**
+   * Dispatches as many jobs as there is room for. A job whose key has to ask its home first may start as soon as the
+   * home answers, so it counts as if it took room: no more keys ask at a time than jobs may go.
+   */
   pump(): void {
-    if (this.#standings.held === 0 || this.#rule === undefined || this.#rule.paused === true) return;
+    if (this.#standings.held === 0 || !this.#isOpen) return;
     let room = this.#quota.room();
     const size = this.#windowSize;
     const mayFill = (level: Priority): boolean => this.windows.mayFill(level, size);
-    let added = 0;
+    let [turns, added] = [0, 0];
     const use = (entry: JobEntry): boolean => {
+      turns += 1;
       const turn = this.#turn(entry);
       if (turn === 'dispatched' || turn === 'was out') room -= 1;
       const isNew = turn === 'dispatched' || turn === 'probe';
       if (isNew) added += 1;
       return isNew;
     };
-    while (room > 0 && this.#standings.held > 0 && this.#queue.shift(mayFill, use));
+    const mayGoOn = (): boolean => room > 0 && this.#standings.held > 0 && this.#keys.unanswered < Math.min(room, size);
+    while (mayGoOn() && turns < turnsMax && this.#queue.shift(mayFill, use));
     if (added > 0) this.#parts.work.send();
+    if (turns >= turnsMax && mayGoOn()) this.#parts.goOn();
   }
 
   /**
@@ -183,10 +193,10 @@ export class QueueLimiter {
       this.#quota.revoke(homeEpoch);
       yield { using: this.#quota.using };
     }
-    for (const [key, { running, dispatched, quota }] of this.#keys.entries()) {
+    for (const { name: key, using, revoke } of this.#keys.usages()) {
       if (!isOfHome(key)) continue;
-      quota.revoke(homeEpoch);
-      yield { key, using: running + dispatched };
+      revoke(homeEpoch);
+      yield { key, using };
     }
   }
 
@@ -194,8 +204,7 @@ export class QueueLimiter {
   heldBy(entry: JobEntry): HeldBy | undefined {
     if (this.#rule?.paused === true) return 'pause';
     if (entry.standing !== 'held' || this.#standings.unserved.isAside(entry)) return undefined;
-    const key = this.#keys.of(entry.current);
-    return key?.blocked.has(entry) === true ? 'key' : this.#quota.heldBy;
+    return this.#keys.isBlocked(entry) ? 'key' : this.#quota.heldBy;
   }
 
   /** Jobs that had their turn while their concurrency key had no room. */
@@ -223,11 +232,15 @@ export class QueueLimiter {
 
   /** The usual case of a queue without limits whose jobs start faster than they come. */
   #mayGoAtOnce({ current: { spec }, durable, current, standing, queueRef: { tally } }: JobEntry): boolean {
-    if (this.#standings.held > 0 || this.#rule === undefined || this.#rule.paused === true || this.#quota.isLimited)
-      return false;
+    if (this.#standings.held > 0 || !this.#isOpen || this.#quota.isLimited) return false;
     if (current.state !== 'QUEUED' || durable !== current || standing !== 'none') return false;
     if (spec.concurrencyKey !== undefined || !this.#parts.isServed(tally.need)) return false;
     return this.windows.hasRoom(spec.priority ?? defaultPriority, this.#windowSize);
+  }
+
+  /** Jobs may start: the rule is known, and the queue is not paused. */
+  get #isOpen(): boolean {
+    return this.#rule !== undefined && this.#rule.paused !== true;
   }
 
   get #windowSize(): number {
@@ -236,28 +249,26 @@ export class QueueLimiter {
   }
 
   #mayStart({ current, standing, message }: JobEntry): boolean {
-    if (this.#rule === undefined || this.#rule.paused === true) return false;
+    if (!this.#isOpen) return false;
     if (standing === 'sent') return true;
     if (message === undefined) return false;
-    const key = this.#keys.of(current);
-    return this.#quota.room() > 0 && (key === undefined || this.#keys.room(key) > 0);
+    return this.#quota.room() > 0 && this.#keys.room(current) > 0;
   }
 
   #turn(entry: JobEntry): Turn {
     const { tally: need } = entry.queueRef;
-    const key = this.#keys.of(entry.current);
     const isServed = this.#parts.isServed(need.need);
     const standings = this.#standings;
     if (!isServed && standings.unserved.hasUnroutable(need)) {
-      standings.setAside(entry, key);
+      standings.setAside(entry);
       return 'waits';
     }
-    if (key !== undefined && this.#keys.room(key) <= 0) {
-      this.#keys.block(key, entry);
+    if (this.#keys.room(entry.current) <= 0) {
+      this.#keys.block(entry);
       return 'waits';
     }
     if (!isServed) {
-      standings.setAside(entry, key);
+      standings.setAside(entry);
       standings.unserved.setUnroutable(entry);
       this.#dispatch(entry);
       return 'probe';
@@ -269,7 +280,7 @@ export class QueueLimiter {
       return 'waits';
     }
     const wasOut = entry.message !== undefined;
-    standings.send(entry, key);
+    standings.send(entry);
     if (wasOut) return 'was out';
     this.#dispatch(entry);
     return 'dispatched';

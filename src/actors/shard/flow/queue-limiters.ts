@@ -34,6 +34,8 @@ export class QueueLimiters {
   readonly #asking = new Set<QueueLimiter>();
   /** Queues whose rule has changed and was not applied yet, at most one entry each. */
   readonly #rulesToRead = new Map<string, { readonly tenant: string; readonly queue: string }>();
+  /** Those that have turns left, see `QueueLimiter.pump`. */
+  readonly #goingOn = new Set<QueueLimiter>();
   #armedMs = Infinity;
   #armAsked = false;
   /** Counts the questions to homes of limits. The number orders them. */
@@ -101,8 +103,19 @@ export class QueueLimiters {
     this.#armTimer();
   }
 
+  /** The next turns of the limiters that have more than one message of the shard may take. */
+  goOn(): void {
+    const limiters = [...this.#goingOn];
+    this.#goingOn.clear();
+    for (const limiter of limiters) {
+      limiter.pump();
+      this.#asks(limiter);
+    }
+  }
+
   tick(): void {
     this.applyRules();
+    this.#goingOn.clear();
     for (const [index, limiter] of this.#limiters) {
       limiter.tick();
       if (limiter.isIdle) this.#limiters.delete(index);
@@ -162,7 +175,7 @@ export class QueueLimiters {
     const present = this.#limiters.get(index);
     if (present !== undefined) return present;
     const { context, nowMs, work, services } = this.#parts;
-    const limiter = new QueueLimiter(
+    const limiter: QueueLimiter = new QueueLimiter(
       {
         index,
         nowMs,
@@ -172,12 +185,21 @@ export class QueueLimiters {
         ask: (question, answered) => {
           this.#ask(question, answered);
         },
+        goOn: () => {
+          this.#goOn(limiter);
+        },
         isServed: (need) => services.someNodeHas(need),
       },
       services.flowRules.ruleOf(index.tenant, index.queue),
     );
     this.#limiters.set(index, limiter);
     return limiter;
+  }
+
+  #goOn(limiter: QueueLimiter): void {
+    if (this.#goingOn.size === 0) this.#parts.context.self.tell({ kind: 'turns-left' });
+    // A full mailbox drops the message. The next tick pumps all limiters.
+    this.#goingOn.add(limiter);
   }
 
   #ask(question: Omit<QuotaItem, 'holder'>, answered: (answer: QuotaResult | undefined) => void): void {
