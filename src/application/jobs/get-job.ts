@@ -8,6 +8,7 @@ import type { RequestPayload } from './job-request.ts';
 import type { PayloadStore } from '../ports/payload-store.ts';
 import type { Clock } from '../ports/runtime.ts';
 import type { JobView } from '../ports/shard-protocol.ts';
+import { isDamagedPayload } from '../storage/damaged-payload.ts';
 import { given } from '../../domain/given.ts';
 
 /** A larger payload is not in an answer: what holds answers would hold it as a whole. It is read with DownloadPayload. */
@@ -90,7 +91,7 @@ export async function openPayload(payloads: PayloadStore, opening: Opening): Pro
   if (payload.kind !== 'ref' || payload.bytes <= answeredMaxBytes) return openWhole(payloads, opening);
   const why = goneSince(record, nowMs);
   if (why !== undefined) return { kind: 'gone', why };
-  const found = await payloads.openPayload(payload.id);
+  const found = await unlessDamaged(payloads.openPayload(payload.id));
   return found === undefined ? notStored(opening) : { kind: 'large', bytes: found.bytes };
 }
 
@@ -102,9 +103,22 @@ export async function openWhole(payloads: PayloadStore, opening: Opening): Promi
   if (payload.kind === 'erased') return { kind: 'gone', why: 'erased' };
   if (payload.kind === 'json') return payload;
   if (payload.kind === 'bytes') return { kind: 'bytes', bytes: Buffer.from(payload.base64, 'base64') };
-  const bytes = await payloads.getPayload(payload.id);
+  const bytes = await unlessDamaged(payloads.getPayload(payload.id));
   if (!bytes) return notStored(opening);
   return payload.encoding === 'json' ? { kind: 'json', json: Buffer.from(bytes).toString() } : { kind: 'bytes', bytes };
+}
+
+/**
+ * A payload that is damaged is lost, and a job that has lost one is shown all the same: its end, and why it failed, are in
+ * the record.
+ */
+export async function unlessDamaged<T>(read: Promise<T>): Promise<T | undefined> {
+  try {
+    return await read;
+  } catch (error) {
+    if (!isDamagedPayload(error)) throw error;
+    return undefined;
+  }
 }
 
 function notStored({ record, nowMs }: Opening): GonePayload {

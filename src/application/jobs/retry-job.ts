@@ -3,7 +3,7 @@ import { TroupeError } from '../../domain/errors.ts';
 import { isTerminal, type JobRecord, type RetryPolicy } from '../../domain/job.ts';
 import { type GoneReason, payloadsKeptMs } from '../../domain/payload-life.ts';
 import { type CallContext, ensureAwaited } from '../ports/call-context.ts';
-import { answeredMaxBytes, goneSince, openWhole } from './get-job.ts';
+import { answeredMaxBytes, goneSince, openWhole, unlessDamaged } from './get-job.ts';
 import type { JobReader } from './job-reader.ts';
 import type { AcceptedJob, JobRequest, RequestedRetry, RequestPayload } from './job-request.ts';
 import type { PayloadStore, StoredPayload } from '../ports/payload-store.ts';
@@ -48,7 +48,7 @@ export function createRetryJob({ reader, payloads, submit, clock }: RetryJobPart
     const { input } = record.spec;
     const why = goneSince(record, clock.nowMs());
     if (why !== undefined) throw inputGone(record, why);
-    const stored = input.kind === 'ref' ? await payloads.openPayload(input.id) : undefined;
+    const stored = input.kind === 'ref' ? await unlessDamaged(payloads.openPayload(input.id)) : undefined;
     if (stored === undefined) throw inputGone(record, 'missing');
     const open = { request: requestAgain(record, undefined, key), inputBytes: stored.bytes };
     return submit.streamed(context, open, piecesOf(stored));

@@ -2,6 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { answeredMaxBytes, createGetJob } from '../../../../src/application/jobs/get-job.ts';
 import type { PayloadStore } from '../../../../src/application/ports/payload-store.ts';
+import { damagedPayload } from '../../../../src/application/storage/damaged-payload.ts';
+import { TroupeError } from '../../../../src/domain/errors.ts';
 import { eraseJob } from '../../../../src/domain/payload-life.ts';
 import type { JobRecord, JobSpec } from '../../../../src/domain/job.ts';
 import { testRecord } from '../../../support/jobs.ts';
@@ -66,6 +68,29 @@ describe('a payload that is too large for an answer', () => {
     const gone = (why: string) => ({ kind: 'gone', why });
     expect(await read(createdAtMs, false)).toEqual([gone('missing'), gone('missing')]);
     expect(await read(createdAtMs + keptMs, true)).toEqual([gone('expired'), gone('expired')]);
+  });
+});
+
+describe('a payload that is damaged', () => {
+  it.each([3, answeredMaxBytes + 1])('of %i bytes is missing, and its job is shown all the same', async (bytes) => {
+    const input: JobSpec['input'] = { kind: 'ref', id: 'p', bytes, encoding: 'bytes' };
+    const record = ended({ input }, input);
+    const damaged = () => Promise.reject(damagedPayload('p'));
+    const read = (failing: Partial<PayloadStore>) =>
+      createGetJob({
+        reader: { read: async () => ({ record }) },
+        explain: async () => undefined,
+        payloads: { ...noPayloads, ...failing },
+        clock: { ...createManualClock(), nowMs: () => record.createdAtMs },
+      })({ tenant: 'default', requestId: 'r' }, record.id);
+    const gone = { kind: 'gone', why: 'missing' };
+    expect(await read({ getPayload: damaged, openPayload: damaged })).toMatchObject({
+      record,
+      input: gone,
+      output: gone,
+    });
+    const away = () => Promise.reject(new TroupeError('STORE_UNAVAILABLE'));
+    await expect(read({ getPayload: away, openPayload: away })).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
   });
 });
 
