@@ -1,6 +1,8 @@
 /** Tests what becomes of the embedded store when its file or its disk is taken away under it. Real files, real disks. */
+import { randomUUID } from 'node:crypto';
 import { copyFileSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { openSqliteStore } from '../../src/adapters/sqlite/sqlite-store.ts';
 import type { Store } from '../../src/application/ports/store.ts';
@@ -99,6 +101,26 @@ describe.each<SqlitePlace>(['thread', 'inline'])('a database file under a store 
     renameSync(copy, harness.path);
     await expect(owner.commit([recordIn(partition)])).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' });
     await expect(owner.commit([recordIn(partition)])).rejects.toMatchObject(away);
+  });
+});
+
+describe('the log of a store', () => {
+  it('that a long reader has held up is cut when it begins anew', async () => {
+    const harness = makeSqliteHarness();
+    onTestFinished(() => harness.dispose());
+    const { payloads } = await harness.open();
+    const put = (): Promise<string> =>
+      payloads.putPayload({ name: randomUUID(), bytes: new Uint8Array(8 << 20), expiresAtMs: Date.now() + 600_000 });
+    await put();
+    const backup = new DatabaseSync(harness.path, { readOnly: true });
+    backup.exec('BEGIN; SELECT * FROM cluster');
+    for (let n = 0; n < 12; n += 1) await put();
+    const logBytes = (): number => statSync(`${harness.path}-wal`).size;
+    expect(logBytes()).toBeGreaterThan(90 << 20);
+    backup.close();
+    await expect
+      .poll(async () => (await put()) && logBytes(), { timeout: 30_000, interval: 10 })
+      .toBeLessThanOrEqual(65 << 20);
   });
 });
 

@@ -17,6 +17,8 @@ const openTimeoutMs = 5_000;
 /** A record of about 2,000 bytes still fits a page. Measured no slower than 4,096, and better for long records. */
 export const pageBytes = 8_192;
 const cacheKib = 32_768;
+/** To this size the log is cut when it begins anew. A backup that took long must not keep the disk from others for ever. */
+const logKeptBytes = 64 << 20;
 
 export interface DatabaseFileOptions {
   /** Its folder is created if necessary. */
@@ -32,6 +34,7 @@ export function openDatabaseFile({ path, maxPages }: DatabaseFileOptions): Datab
     const file = new DatabaseSync(path, { timeout: openTimeoutMs });
     file.exec(`PRAGMA page_size = ${pageBytes}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;`);
     file.exec(`PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -${cacheKib}; PRAGMA temp_store = MEMORY;`);
+    file.exec(`PRAGMA journal_size_limit = ${logKeptBytes}`);
     if (maxPages !== undefined) file.exec(`PRAGMA max_page_count = ${maxPages}`);
     return file;
   } catch (error) {

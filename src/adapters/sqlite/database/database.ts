@@ -89,9 +89,13 @@ export class Database {
     }
   }
 
-  /** Copies what it can of the log into the database, and waits for nobody. */
-  checkpoint(): void {
-    this.#file.exec('PRAGMA wal_checkpoint(PASSIVE)');
+  /**
+   * Copies what it can of the log into the database, and waits for nobody. Returns how many pages are left: those that a
+   * reader may still need.
+   */
+  checkpoint(): number {
+    const row = this.#file.prepare('PRAGMA wal_checkpoint(PASSIVE)').get();
+    return Math.max(0, Number(row?.['log'] ?? 0) - Number(row?.['checkpointed'] ?? 0));
   }
 
   close(): void {

@@ -33,6 +33,11 @@ export class AnswerWatch {
     this.#isExpecting = expectsMore;
   }
 
+  /** The next answer may take so much longer. */
+  allow(moreMs: number): void {
+    this.#silentTicks = Math.min(this.#silentTicks, 0) - Math.ceil(moreMs / this.#tickMs);
+  }
+
   close(): void {
     this.#isExpecting = false;
     this.#cancel?.();

@@ -1,7 +1,9 @@
 /**
  * When the log is copied into the database. SQLite itself would do it within a commit, 32 MiB at a time, while everybody
  * waits. Here it happens after an answer: in small pieces while nothing else is to do, and in the middle of work only
- * before the log gets long. A reader in another process (a backup) can hold it up; the log grows until it has ended.
+ * before the log gets long. A reader in another process (a backup) can hold it up; the log grows until it has ended. What
+ * has gathered then is copied in one go, because SQLite knows no other way, and the thread answers nothing meanwhile. So
+ * who watches over its silence is told before.
  *
  * SQLite does not say how long its log is, so its growth is estimated: some pages for each write, and those of its bytes.
  */
@@ -12,6 +14,8 @@ import type { StoreRequest } from './thread-messages.ts';
 const idlePages = 256;
 /** 32 MiB: a hot page is copied once for many commits. */
 const busyPages = 4_000;
+/** From here on a checkpoint takes a while on a slow disk. */
+const longBytes = 128 << 20;
 /** Rest after a checkpoint that failed, as on a full disk. */
 const restMs = 1_000;
 
@@ -20,15 +24,23 @@ const pagesOfWrite = 3;
 /** Rows are written into pages that are half full on average. */
 const bytesOfPage = pageBytes / 2;
 
+export interface CheckpointsParts {
+  /** Returns how many pages of the log are still to be copied. */
+  readonly checkpoint: () => number;
+  /** Called before so many bytes are copied. */
+  readonly onLong: (bytes: number) => void;
+  readonly onFailed: (error: unknown) => void;
+}
+
 export class Checkpoints {
-  readonly #checkpoint: () => void;
-  readonly #onFailed: (error: unknown) => void;
+  readonly #parts: CheckpointsParts;
   #grownPages = 0;
+  /** What a reader held up. */
+  #leftPages = 0;
   #restsUntilMs = 0;
 
-  constructor(checkpoint: () => void, onFailed: (error: unknown) => void) {
-    this.#checkpoint = checkpoint;
-    this.#onFailed = onFailed;
+  constructor(parts: CheckpointsParts) {
+    this.#parts = parts;
   }
 
   written(requests: readonly StoreRequest[]): void {
@@ -38,13 +50,21 @@ export class Checkpoints {
   /** Call it between two transactions. */
   turn(isIdle: boolean, nowMs: number): void {
     if (this.#grownPages < (isIdle ? idlePages : busyPages) || nowMs < this.#restsUntilMs) return;
+    const { checkpoint, onFailed } = this.#parts;
+    this.foretell();
     try {
-      this.#checkpoint();
+      this.#leftPages = checkpoint();
       this.#grownPages = 0;
     } catch (error) {
       this.#restsUntilMs = nowMs + restMs;
-      this.#onFailed(error);
+      onFailed(error);
     }
+  }
+
+  /** Call it before something else copies the log: to close the database does. */
+  foretell(): void {
+    const bytes = (this.#leftPages + this.#grownPages) * pageBytes;
+    if (bytes >= longBytes) this.#parts.onLong(bytes);
   }
 }
 

@@ -24,22 +24,23 @@ export function ownDatabase(port: MessagePort, setup: ThreadSetup): void {
     tell({ kind: 'refused', failure: failureOf(error) });
     return;
   }
-  serve(port, database, (error) => {
-    tell({ kind: 'checkpoint-failed', failure: failureOf(error) });
-  });
+  serve(port, database, tell);
   tell({ kind: 'opened', schema: database.schema });
   // Now, because a killed process writes nothing at its end.
   flushCompileCache();
 }
 
-function serve(port: MessagePort, database: Database, onCheckpointFailed: (error: unknown) => void): void {
+function serve(port: MessagePort, database: Database, tell: (news: ThreadNews) => void): void {
   let isClosing = false;
   let retry: NodeJS.Timeout | undefined;
+  const checkpoints = new Checkpoints({
+    checkpoint: () => database.checkpoint(),
+    onLong: (bytes) => tell({ kind: 'long-checkpoint', bytes }),
+    onFailed: (error) => tell({ kind: 'checkpoint-failed', failure: failureOf(error) }),
+  });
   const order = new RequestOrder({
     database,
-    checkpoints: new Checkpoints(() => {
-      database.checkpoint();
-    }, onCheckpointFailed),
+    checkpoints,
     nowMs: () => performance.now(),
     random: () => Math.random(),
     arrivals() {
@@ -60,6 +61,7 @@ function serve(port: MessagePort, database: Database, onCheckpointFailed: (error
     const againInMs = order.run();
     if (isClosing) {
       order.close();
+      checkpoints.foretell();
       database.close();
       port.close();
     } else if (againInMs !== undefined) {

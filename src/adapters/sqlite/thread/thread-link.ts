@@ -25,6 +25,8 @@ import {
 
 /** Far more than the shards and the gateway of a process ask at once. */
 const unansweredMax = 20_000;
+/** Of a disk on which a long log is written back: 8 MB/s. */
+const slowestBytesPerMs = 8_000;
 /** Reads leave room for writes: without their commits, the shards of this process would take the store for lost. */
 const unansweredReadsMax = 15_000;
 
@@ -157,6 +159,13 @@ class ThreadLink {
       case 'refused':
         this.#end = 'refused';
         this.#opened.reject(errorOf(news.failure));
+        return;
+      case 'long-checkpoint':
+        this.#watch.allow(news.bytes / slowestBytesPerMs);
+        this.#options.log.info(
+          { bytes: news.bytes },
+          'a long log of the database is written back; the store waits for it',
+        );
         return;
       case 'checkpoint-failed':
         this.#options.log.warn(

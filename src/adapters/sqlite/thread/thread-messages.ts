@@ -31,6 +31,8 @@ export const closeOrder = 'close';
 export type ThreadNews =
   | { readonly kind: 'opened'; readonly schema: SchemaClimb }
   | { readonly kind: 'refused'; readonly failure: Failure }
+  /** The thread answers nothing until these bytes are copied. */
+  | { readonly kind: 'long-checkpoint'; readonly bytes: number }
   | { readonly kind: 'checkpoint-failed'; readonly failure: Failure };
 
 /** An error as a message carries it. A bug is any error but ours. */

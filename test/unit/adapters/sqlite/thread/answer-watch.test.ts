@@ -39,6 +39,17 @@ describe('the watch over the answers of the store thread', () => {
     expect(alarms).toBe(1);
   });
 
+  it('waits longer for an answer of which that was said, and no longer for the next one', () => {
+    watch.expect();
+    advance(silenceMaxMs * 0.9);
+    watch.allow(silenceMaxMs * 2);
+    advance(silenceMaxMs * 3);
+    expect(alarms).toBe(0);
+    watch.heard(true);
+    advance(silenceMaxMs * 1.2);
+    expect(alarms).toBe(1);
+  });
+
   it('has no timer while nothing is expected', () => {
     watch.expect();
     watch.heard(false);
