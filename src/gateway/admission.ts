@@ -20,8 +20,14 @@ interface AdmissionLimits {
 }
 
 export interface Admission {
-  /** Runs `work` within the limits of submits. Throws OVERLOADED above them. */
-  submit<T>(load: { readonly jobs: number; readonly bytes: number }, work: () => Promise<T>): Promise<T>;
+  /**
+   * Runs `work` within the limits of submits. Throws OVERLOADED above them. The work may call `more` when it knows that it
+   * holds so many bytes besides; that throws, too.
+   */
+  submit<T>(
+    load: { readonly jobs: number; readonly bytes: number },
+    work: (more: (bytes: number) => void) => Promise<T>,
+  ): Promise<T>;
   /**
    * Takes a place from the first request for a message until the end of the stream, and opens the source within it.
    * Throws OVERLOADED above the limit.
@@ -84,11 +90,17 @@ export function createAdmission({ telemetry, limits, budget, ...runtime }: Admis
       jobs.take(load.jobs);
       bytes.take(load.bytes);
       jobsGauge.set(jobs.used);
+      let heldBytes = load.bytes;
+      const more = (moreBytes: number): void => {
+        if (bytes.used > heldBytes) bytes.check(moreBytes);
+        bytes.take(moreBytes);
+        heldBytes += moreBytes;
+      };
       try {
-        return await work();
+        return await work(more);
       } finally {
         jobs.release(load.jobs);
-        bytes.release(load.bytes);
+        bytes.release(heldBytes);
         jobsGauge.set(jobs.used);
       }
     },

@@ -1,6 +1,6 @@
 /**
  * Payloads as streams. Admission counts a download as a watch, and an upload as a submit of one job that holds
- * `uploadHeldBytes`.
+ * `uploadHeldBytes`, and what the store of its input holds.
  */
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import { chunkBytes, type DownloadQuery } from '../application/jobs/download-payload.ts';
@@ -17,18 +17,16 @@ import type { ServiceParts } from './service-parts.ts';
 
 /** Messages that gRPC reads ahead. */
 const readAhead = 16;
-/**
- * Bytes that an upload holds: the first part, which is stored last, the part being filled, and what gRPC has read
- * ahead.
- */
-const uploadHeldBytes = 2 * payloadPartBytes + readAhead * pieceMaxBytes;
+/** Bytes that an upload holds, whatever it is: the part being filled, and what gRPC has read ahead. */
+const uploadHeldBytes = payloadPartBytes + readAhead * pieceMaxBytes;
 
 export function payloadMethods({ useCases, scope, admission }: ServiceParts): UntypedServiceImplementation {
   return {
     SubmitJobStream: scope.upload('SubmitJobStream', (messages, context) =>
-      admission.submit({ jobs: 1, bytes: uploadHeldBytes }, async () => {
+      admission.submit({ jobs: 1, bytes: uploadHeldBytes }, async (more) => {
         const pieces = messages[Symbol.asyncIterator]();
         const open = openingOf(await pieces.next());
+        more(useCases.submit.streamHolds(open.inputBytes));
         return toAccepted(await useCases.submit.streamed(context, open, piecesOf(pieces)));
       }),
     ),

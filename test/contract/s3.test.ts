@@ -164,6 +164,8 @@ describe('a payload in a bucket', () => {
       expect(partBytesOf(bytes)).toBeLessThanOrEqual(5 * 2 ** 30);
     }
     expect(partBytesOf(2 ** 30)).toBe(8 * 2 ** 20);
+    // A part is what an upload holds in memory, and who takes uploads counts it.
+    expect([5, 2 ** 30, 2 ** 40].map((bytes) => payloads.writeHolds?.(bytes))).toEqual([5, 8 * 2 ** 20, 105 * 2 ** 20]);
   });
 
   it.each([

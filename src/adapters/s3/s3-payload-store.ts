@@ -18,7 +18,7 @@ import { given } from '../../domain/given.ts';
 import { bucketText, isMissing, translateS3Error, unusable } from './s3-error.ts';
 import { readObject } from './s3-read.ts';
 import { type S3Place, sweepStep } from './s3-sweep.ts';
-import { type S3Object, uploadObject } from './s3-upload.ts';
+import { partBytesOf, type S3Object, uploadObject } from './s3-upload.ts';
 
 export interface S3Access {
   /** Undefined: that of AWS in the region. */
@@ -167,6 +167,7 @@ function createS3Places({ client, bucket, prefix }: S3Place, clock: Clock, measu
     return found && (found.ContentLength ?? 0);
   };
   return {
+    writeHolds: (bytes) => Math.min(bytes, partBytesOf(bytes)),
     // Not measured, because it waits for the pieces, which may come from afar.
     put: (place, bytes, pieces) => translated(bucket, () => uploadObject(client, at(place), bytes, pieces)),
     sizeOf: (place) => measured('open_payload', () => sizeOf(place)),

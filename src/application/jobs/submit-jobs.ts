@@ -10,7 +10,7 @@ import { type CallContext, ensureAwaited } from '../ports/call-context.ts';
 import { fingerprint } from './job-fingerprint.ts';
 import type { AcceptedJob, JobRequest } from './job-request.ts';
 import { inlinePayload, type Resolution } from './job-resolution.ts';
-import { payloadMarginMs, type PayloadStore } from '../ports/payload-store.ts';
+import { payloadMarginMs, payloadPartBytes, type PayloadStore } from '../ports/payload-store.ts';
 import { checkJob, inItsPlace, type SubmitParts } from './submit-check.ts';
 import { sendJob } from './submit-send.ts';
 import { submitStreamed } from './submit-stream.ts';
@@ -25,6 +25,8 @@ type SubmitOutcome = { readonly ok: AcceptedJob } | { readonly error: TroupeErro
 
 export interface SubmitJobs {
   one(context: CallContext, request: JobRequest): Promise<AcceptedJob>;
+  /** Memory that an input of so many bytes takes while it is stored as it comes. */
+  streamHolds(inputBytes: number): number;
   /** Reads no piece before the job is known to be valid. Nothing remains of an input that is not completed. */
   streamed(context: CallContext, open: StreamedRequest, pieces: AsyncIterable<InputPiece>): Promise<AcceptedJob>;
   /**
@@ -72,6 +74,11 @@ export function createSubmitJobs(parts: SubmitParts): SubmitJobs {
 
   return {
     one: (context, request) => one(context, request),
+    streamHolds(announcedBytes) {
+      // What is announced was not checked yet, and what is too large is refused.
+      const bytes = Math.min(Math.max(0, announcedBytes), parts.streamedMaxBytes ?? parts.payloadMaxBytes) || 0;
+      return parts.payloads.writeHolds?.(bytes) ?? payloadPartBytes;
+    },
     streamed: (context, open, pieces) => submitStreamed(parts, context, open, pieces),
     many,
   };

@@ -14,6 +14,8 @@ export const payloadPartBytes = 1 << 20;
 export const payloadMarginMs = 60_000;
 
 export interface PayloadStore {
+  /** Memory that a write of so many bytes takes, besides the part that is read from its source. Absent: a part. */
+  readonly writeHolds?: (bytes: number) => number;
   /**
    * Idempotent, because a name always has the same bytes. Durable when it resolves, with the id of the payload.
    */

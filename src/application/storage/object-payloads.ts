@@ -5,6 +5,7 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { TroupeError } from '../../domain/errors.ts';
+import { given } from '../../domain/given.ts';
 import { type AtMost, payloadPartBytes, type PayloadStore } from '../ports/payload-store.ts';
 import type { Clock } from '../ports/runtime.ts';
 import { damagedPayload } from './damaged-payload.ts';
@@ -13,6 +14,8 @@ import { type ObjectId, objectIdText, objectPlace, type ObjectPlace, parseObject
 
 /** What an adapter has to offer. Errors are translated already. */
 export interface ObjectPlaces {
+  /** See `PayloadStore`. */
+  readonly writeHolds?: (bytes: number) => number;
   /**
    * Durable when it resolves, replaces an object there, and leaves nothing if it rejects. `bytes` is the size of all pieces
    * together, or the most that it may be. Rejects with the error of the pieces.
@@ -61,6 +64,7 @@ export function createObjectPayloads(parts: ObjectPayloadsParts): PayloadStore {
       return id;
     },
     writePayload: write,
+    ...given({ writeHolds: places.writeHolds }),
     async getPayload(id) {
       const object = await find(id);
       const whole = object && (await read(object, 0, object.bytes));

@@ -2,7 +2,7 @@
  * Payloads in two places: small ones in the job store, large ones in an object store. The size decides when a payload is
  * written, and its id says ever after where it lies. So the limit may be changed at any time.
  */
-import type { PayloadParts, PayloadStore, WrittenPayload } from '../ports/payload-store.ts';
+import { payloadPartBytes, type PayloadParts, type PayloadStore, type WrittenPayload } from '../ports/payload-store.ts';
 import { isObjectId } from './object-id.ts';
 
 export interface PayloadsBySizeParts {
@@ -38,6 +38,7 @@ export function createPayloadsBySize({ small, large, largeAboveBytes }: Payloads
   }
 
   return {
+    writeHolds: (bytes) => ofSize(bytes).writeHolds?.(bytes) ?? payloadPartBytes,
     putPayload: (input) => ofSize(input.bytes.byteLength).putPayload(input),
     writePayload(input, parts) {
       if (typeof input.bytes === 'number') return ofSize(input.bytes).writePayload(input, parts);

@@ -41,6 +41,25 @@ describe('a gateway', () => {
     expect(admission.jobs()).toBe(0);
   });
 
+  it('counts what a submit finds out later that it holds, and gives all of it back', async () => {
+    const { admission, begin } = setUp();
+    const grown = Promise.withResolvers<undefined>();
+    const alone = admission.submit({ jobs: 1, bytes: 10 }, async (more) => {
+      more(2_000);
+      await grown.promise;
+    });
+    await expect(begin(1, 1).done).rejects.toMatchObject({ code: 'OVERLOADED', metadata: { limit: '1000' } });
+    grown.resolve(undefined);
+    await alone;
+    const held = begin(1, 500);
+    const refused = admission.submit({ jobs: 1, bytes: 10 }, async (more) => more(600));
+    await expect(refused).rejects.toMatchObject({ code: 'OVERLOADED', metadata: { limit: '1000' } });
+    const all = begin(1, 500);
+    held.end();
+    all.end();
+    await Promise.all([held.done, all.done]);
+  });
+
   it('counts a submit that fails as answered', async () => {
     const { admission } = setUp();
     await expect(admission.submit({ jobs: 9, bytes: 9 }, () => Promise.reject(new Error('no')))).rejects.toThrow('no');

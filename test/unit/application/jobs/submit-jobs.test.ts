@@ -100,6 +100,7 @@ function setUp(options: Options = {}) {
     },
     fleet: { versionsOf: () => ['1', '2.0.0', '2.1.0'] },
     payloads: {
+      writeHolds: (bytes) => bytes,
       async writePayload({ name: id, expiresAtMs }, source) {
         const parts: Uint8Array[] = [];
         const whole = await writeParts(source, async (part, bytes) => {
@@ -301,6 +302,12 @@ describe('submit', () => {
   });
 
   describe('with a streamed input', () => {
+    it('holds what its store says, whatever a caller announces', () => {
+      const { submit } = setUp();
+      const announced = [0, 15_000, 20_001, 2 ** 60, -5, Number.NaN, Infinity];
+      expect(announced.map((bytes) => submit.streamHolds(bytes))).toEqual([0, 15_000, 20_000, 20_000, 0, 0, 20_000]);
+    });
+
     const bytes = Buffer.alloc(3_000, 5);
     async function* pieces(of: Uint8Array = bytes): AsyncGenerator<InputPiece, void> {
       yield { kind: 'chunk', bytes: of.subarray(0, 1_000) };
