@@ -15,7 +15,7 @@ export const objectsSection = z.strictObject({
     consequence: 'A change applies to what is written from then on. What is stored is found where it lies.',
   }),
   payloadMaxBytes: key(wholeNumber(1_024, 5 * 1_024 ** 4).default(4 * 1_024 ** 3), {
-    meaning: 'Largest input or output that is streamed, where large payloads lie in files or in a bucket.',
+    meaning: 'Largest input, output or checkpoint that is streamed, where large payloads lie in files or in a bucket.',
     unit: 'bytes',
     consequence:
       'Only handlers with `input: streamed()` get an input above `gateway.payloadMaxBytes`, and only `ctx.output.stream()` gives such an output. Nothing holds it in memory. With `kind: none`, or below `gateway.payloadMaxBytes`, that limit applies.',

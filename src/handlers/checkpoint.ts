@@ -4,7 +4,7 @@
  */
 import { checkpointMaxBytes } from '../domain/job.ts';
 import { strictJson } from '../domain/strict-json.ts';
-import type { RunPayload } from '../domain/attempt-outcome.ts';
+import type { RunInput, RunPayload } from '../domain/attempt-outcome.ts';
 
 /** Throws TypeError if JSON cannot express the value, and RangeError if it is too large. */
 export function encodeCheckpoint(value: unknown): { readonly payload: RunPayload; readonly bytes: number } {
@@ -20,12 +20,16 @@ export function encodeCheckpoint(value: unknown): { readonly payload: RunPayload
   return { payload: { kind: 'json', json }, bytes };
 }
 
-/** The value as the next attempt receives it. */
-export function decodeCheckpoint(payload: RunPayload | undefined): unknown {
-  return payload?.kind === 'json' ? (JSON.parse(payload.json) as unknown) : payload?.bytes;
+/** The value as the next attempt receives it. Throws RangeError if it is too large to be a value. */
+export function decodeCheckpoint(payload: RunInput | undefined): unknown {
+  if (payload?.kind === 'json') return JSON.parse(payload.json) as unknown;
+  if (payload?.kind !== 'streamed') return payload?.bytes;
+  throw new RangeError(`ctx.lastCheckpoint: has ${payload.bytes} bytes; read ctx.lastCheckpointInput`);
 }
 
 function ensureFits(bytes: number): void {
   if (bytes <= checkpointMaxBytes) return;
-  throw new RangeError(`checkpoint: has ${bytes} bytes, at most ${checkpointMaxBytes} are allowed`);
+  throw new RangeError(
+    `checkpoint: has ${bytes} bytes, at most ${checkpointMaxBytes} are allowed: give a larger one as a stream`,
+  );
 }

@@ -16,7 +16,7 @@ export interface HandlerLog {
   error(text: string): void;
 }
 
-/** The input as a stream or a file, for inputs that are larger than memory. */
+/** The input, or the last checkpoint, as a stream or a file, for what is larger than memory. */
 export interface HandlerInput {
   /** Its size in bytes. Of JSON, the size of its text. */
   readonly bytes: number;
@@ -69,14 +69,20 @@ export interface HandlerContext {
    */
   progress(fraction: number, note?: string): void;
   /**
-   * Saves a value for the next attempt: a `Uint8Array` or a JSON value of at most 1 MiB. Also a sign of life.
+   * Saves a value for the next attempt: a `Uint8Array` or a JSON value of at most 1 MiB, or a stream of any size (a
+   * `Readable`, such as `createReadStream(path)`, or another async iterable of bytes), one at a time. Also a sign of life.
    * Resolves when this checkpoint, or a later one, is durable. It may be called at any rate: one save is in progress at
    * a time, the newest value follows, and saves are limited to ten and to 1 MiB per second.
    * Throws at once if the value cannot be saved: TypeError if JSON cannot express it, RangeError if it is too large.
    */
   checkpoint(value: unknown): Promise<void>;
-  /** The last checkpoint of an earlier attempt. Undefined if there is none. */
+  /**
+   * The last checkpoint of an earlier attempt. Undefined if there is none. Throws RangeError if it has more than 1 MiB: read
+   * `lastCheckpointInput`.
+   */
   readonly lastCheckpoint: unknown;
+  /** The same as a stream or a file, whatever its size. Undefined if there is none. */
+  readonly lastCheckpointInput: HandlerInput | undefined;
   /** Gives a sign of life and does nothing else, for handlers with a heartbeat timeout. Sends no message. */
   heartbeat(): void;
   /** Throws if the attempt is cancelled or out of time. Works inside a synchronous loop too. Also a sign of life. */

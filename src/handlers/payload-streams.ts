@@ -15,6 +15,7 @@ import { fail, HandlerError } from './handler-error.ts';
 const pieceBytes = 1 << 20;
 
 export interface InputSource {
+  readonly name: 'input' | 'checkpoint';
   readonly bytes: number;
   /** Undefined if the bytes come from memory. */
   readonly sha256?: Uint8Array | undefined;
@@ -24,11 +25,23 @@ export interface InputSource {
   readonly place: () => Promise<string>;
 }
 
+/** Where the streams of an attempt come from and lead to. */
+export interface StreamEnds {
+  /** Asked when the handler first looks at the input in this way. */
+  readonly input: () => InputSource;
+  /** The same for the last checkpoint. Undefined if there is none. */
+  readonly checkpoint: () => InputSource | undefined;
+  readonly output: OutputSink;
+  readonly saved: OutputSink;
+}
+
 export interface OutputSink {
   /** The buffer belongs to the sink from then on. Resolves when the next piece may come. */
   readonly write: (piece: Uint8Array<ArrayBuffer>) => Promise<void>;
   /** Resolves when the output is durable. */
   readonly finish: (whole: { readonly bytes: number; readonly sha256: Uint8Array }) => Promise<void>;
+  /** What came so far is nothing. */
+  readonly abandon: () => Promise<void>;
 }
 
 /** An error of a stream that is the same for every attempt. It says how the attempt ends, whatever its handler makes of it. */
@@ -46,8 +59,9 @@ type OutputState = 'unused' | 'open' | 'failed' | 'finished';
 /** The streams of one attempt. */
 export class PayloadStreams {
   readonly output: HandlerOutput;
-  readonly #source: () => InputSource;
+  readonly #ends: StreamEnds;
   #input: HandlerInput | undefined;
+  #checkpoint: { readonly input: HandlerInput | undefined } | undefined;
   readonly #open = new Set<Readable | Writable>();
   #lasting: LastingStreamError | undefined;
   #outputState: OutputState = 'unused';
@@ -55,15 +69,21 @@ export class PayloadStreams {
   /** Why the output failed. */
   outputError: unknown;
 
-  /** The source is asked for when the handler first looks at the input in this way. */
-  constructor(source: () => InputSource, sink: OutputSink) {
-    this.#source = source;
-    this.output = { stream: () => this.#kept(this.#openOutput(sink)) };
+  constructor(ends: StreamEnds) {
+    this.#ends = ends;
+    this.output = { stream: () => this.#kept(this.#openOutput(ends.output)) };
   }
 
   get input(): HandlerInput {
-    this.#input ??= this.#inputOf(this.#source());
+    this.#input ??= this.#inputOf(this.#ends.input());
     return this.#input;
+  }
+  get checkpoint(): HandlerInput | undefined {
+    if (this.#checkpoint === undefined) {
+      const source = this.#ends.checkpoint();
+      this.#checkpoint = { input: source && this.#inputOf(source) };
+    }
+    return this.#checkpoint.input;
   }
   /** Undefined unless a stream has failed in a way that no other attempt would change. */
   get lasting(): LastingStreamError | undefined {
@@ -71,6 +91,20 @@ export class PayloadStreams {
   }
   get outputState(): OutputState {
     return this.#outputState;
+  }
+
+  /** Stores what a handler gives as a checkpoint. Resolves with its size when it is in the store. */
+  async save(bytes: AsyncIterable<Uint8Array>): Promise<number> {
+    const { saved } = this.#ends;
+    let total = 0;
+    const stream = this.#kept(new OutputStream(saved, (written) => (total = written)));
+    try {
+      await pipeline(bytes, stream);
+    } catch (error) {
+      await saved.abandon();
+      throw error;
+    }
+    return total;
   }
 
   /** The handler has returned. Streams that it left open end now. */
@@ -113,7 +147,7 @@ export class PayloadStreams {
 
   async #toFile(source: InputSource): Promise<string> {
     const path = await source.place();
-    await pipeline(this.input.stream(), createWriteStream(path, { flags: 'wx', mode: 0o600 }));
+    await pipeline(this.#kept(new InputStream(source, 0)), createWriteStream(path, { flags: 'wx', mode: 0o600 }));
     return path;
   }
 }
@@ -143,17 +177,15 @@ class InputStream extends Readable {
 
   /** Null at the end. The last piece comes only if the whole is what was written. */
   async #next(): Promise<Buffer | null> {
-    const { bytes, sha256, read } = this.#source;
+    const { name, bytes, sha256, read } = this.#source;
     if (this.#at === bytes) return null;
     const piece = await read(this.#at);
     this.#at += piece.byteLength;
     if (sha256 === undefined || !this.#isWhole) return bufferOf(piece);
     this.#digest.update(piece);
     if (this.#at === bytes && !this.#digest.digest().equals(sha256)) {
-      throw new LastingStreamError(
-        'INVALID_INPUT',
-        'the input cannot be read: its bytes are not those that were stored',
-      );
+      const message = `the ${name} cannot be read: its bytes are not those that were stored`;
+      throw streamRefused({ of: name, code: 'PAYLOAD_DAMAGED', message, lasting: true });
     }
     return bufferOf(piece);
   }
@@ -217,22 +249,31 @@ class OutputStream extends Writable {
   }
 }
 
-/** What a stream fails with when those who run the handler refuse. `lasting`: every attempt would meet the same. */
+/**
+ * What a stream fails with when those who run the handler refuse. `lasting`: every attempt would meet the same. A job does not
+ * depend on a checkpoint, so no trouble with one ends it.
+ */
 export function streamRefused(refused: {
-  readonly of: 'input' | 'output';
+  readonly of: 'input' | 'output' | 'checkpoint';
   readonly code: string;
   readonly message: string;
   readonly lasting: boolean;
 }): Error {
   const { of, code, message, lasting } = refused;
-  if (lasting) return new LastingStreamError(of === 'input' ? 'INVALID_INPUT' : 'INVALID_OUTPUT', message);
-  return fail(message, { code });
+  if (!lasting || of === 'checkpoint') return fail(message, { code });
+  return new LastingStreamError(of === 'input' ? 'INVALID_INPUT' : 'INVALID_OUTPUT', message);
+}
+
+/** Whether a handler gives its checkpoint as a stream. */
+export function isByteStream(value: unknown): value is AsyncIterable<Uint8Array> {
+  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
 }
 
 /** A payload that is in memory, as a source. */
-export function memorySource(whole: Uint8Array, place: () => Promise<string>): InputSource {
+export function memorySource(name: InputSource['name'], whole: Uint8Array, place: () => Promise<string>): InputSource {
   const bytes = whole.byteLength;
   return {
+    name,
     bytes,
     // A copy, because the handler may have the same bytes and change them.
     read: (offset) => Promise.resolve(new Uint8Array(whole.subarray(offset, offset + pieceBytes))),

@@ -13,7 +13,7 @@ import type { HandlerContext } from './context.ts';
 import type { Handler } from './definition.ts';
 import { executeHandler, type HandlerOutcome } from './execution.ts';
 import { cancelled } from './handler-error.ts';
-import { memorySource, PayloadStreams } from './payload-streams.ts';
+import { isByteStream, memorySource, type OutputSink, PayloadStreams } from './payload-streams.ts';
 
 /** How a test runs a handler. */
 export interface RunHandlerOptions {
@@ -67,7 +67,8 @@ export async function runHandler<In extends StandardSchemaV1, Out extends Standa
   const checkpoints: unknown[] = [];
   const signal = options.signal ?? new AbortController().signal;
   const log = (level: (typeof logs)[number]['level']) => (text: string) => void logs.push({ level, text });
-  const place = new TestPlace(input);
+  const { lastCheckpoint } = options;
+  const place = new TestPlace(input, lastCheckpoint === undefined ? undefined : encode(lastCheckpoint));
   const { streams } = place;
   const ctx: HandlerContext = {
     get input() {
@@ -82,10 +83,14 @@ export async function runHandler<In extends StandardSchemaV1, Out extends Standa
     log: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
     progress: (fraction, note) => void progress.push({ fraction, note }),
     checkpoint(value) {
+      if (isByteStream(value)) return place.save(value).then((bytes) => void checkpoints.push(bytes));
       checkpoints.push(decodeCheckpoint(encodeCheckpoint(value).payload));
       return Promise.resolve();
     },
-    lastCheckpoint: options.lastCheckpoint,
+    lastCheckpoint,
+    get lastCheckpointInput() {
+      return streams.checkpoint;
+    },
     heartbeat: () => undefined,
     throwIfCancelled() {
       if (signal.aborted) throw cancelled('the attempt was cancelled');
@@ -129,27 +134,39 @@ function encode(input: unknown): RunPayload {
     : { kind: 'json', json: strictJson(input, 'input') ?? 'null' };
 }
 
+function bytesOf(payload: RunPayload): Uint8Array {
+  return payload.kind === 'json' ? Buffer.from(payload.json) : payload.bytes;
+}
+
 /** Where the streams of a handler lead in a test: from and to memory. Its file lies in a temporary folder. */
 class TestPlace {
   readonly streams: PayloadStreams;
   readonly #written: Uint8Array[] = [];
-  #folder: string | undefined;
+  readonly #saved: Uint8Array[] = [];
+  #folder: Promise<string> | undefined;
 
-  constructor(input: unknown) {
-    const place = async (): Promise<string> => {
-      this.#folder = await mkdtemp(join(tmpdir(), 'troupe-handler-'));
-      return join(this.#folder, 'input');
+  constructor(input: unknown, saved: RunPayload | undefined) {
+    const place = (name: string) => async (): Promise<string> => {
+      this.#folder ??= mkdtemp(join(tmpdir(), 'troupe-handler-'));
+      return join(await this.#folder, name);
     };
-    this.streams = new PayloadStreams(
-      () => {
-        const payload = encode(input);
-        return memorySource(payload.kind === 'json' ? Buffer.from(payload.json) : payload.bytes, place);
-      },
-      {
-        write: async (piece) => void this.#written.push(piece),
-        finish: () => Promise.resolve(),
-      },
-    );
+    const sink = (pieces: Uint8Array[]): OutputSink => ({
+      write: async (piece) => void pieces.push(piece),
+      finish: () => Promise.resolve(),
+      abandon: () => Promise.resolve(),
+    });
+    this.streams = new PayloadStreams({
+      input: () => memorySource('input', bytesOf(encode(input)), place('input')),
+      checkpoint: () => saved && memorySource('checkpoint', bytesOf(saved), place('checkpoint')),
+      output: sink(this.#written),
+      saved: sink(this.#saved),
+    });
+  }
+
+  async save(bytes: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+    this.#saved.length = 0;
+    await this.streams.save(bytes);
+    return new Uint8Array(Buffer.concat(this.#saved));
   }
 
   decode(output: RunOutput | undefined): unknown {
@@ -158,6 +175,6 @@ class TestPlace {
   }
 
   async removed(): Promise<void> {
-    if (this.#folder !== undefined) await rm(this.#folder, { recursive: true, force: true });
+    if (this.#folder !== undefined) await rm(await this.#folder, { recursive: true, force: true });
   }
 }

@@ -1,4 +1,5 @@
 // Payloads far above what a handler may get whole: through the gateway, a worker and its cell as streams, and what a kill leaves.
+import { createHash } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -44,6 +45,23 @@ it('a handler that gets its input whole is not sent what is too large for it', a
           'has 17825792 bytes, at most 16777216 are allowed, because the handler does not read it as a stream',
       },
     ],
+  });
+});
+
+it('a checkpoint that was saved as a stream is what the next attempt reads', async () => {
+  const client = streamed.edge.client();
+  const bytes = 6 * mib + 5;
+  const input = { bytes, open: () => madeBytes(bytes) };
+  const { jobId } = await client.submitStream('stream.continues', input, {
+    retry: { maxAttempts: 2, initialDelayMs: 10 },
+  });
+  const digest = createHash('sha256');
+  for await (const piece of madeBytes(bytes)) digest.update(piece);
+  const sum = digest.digest('hex');
+  expect(await client.wait(jobId)).toMatchObject({
+    state: 'SUCCEEDED',
+    output: { bytes, stream: sum, file: sum, asValue: 'RangeError' },
+    checkpoint: { attempt: 1, sizeBytes: bytes },
   });
 });
 

@@ -102,7 +102,7 @@ describe('a streamed payload', () => {
 
   it('that disappears while it is read ends the job with the reason', async () => {
     const streams = new CountedStreams(8 * mib);
-    streams.readInput = () => Promise.reject(new TroupeError('PAYLOAD_GONE', { metadata: { why: 'missing' } }));
+    streams.read = () => Promise.reject(new TroupeError('PAYLOAD_GONE', { metadata: { why: 'missing' } }));
     const { outcome } = await copy(streams).ended;
     expect(outcome).toMatchObject({
       retryable: false,
@@ -114,7 +114,7 @@ describe('a streamed payload', () => {
 describe('an output', () => {
   it('that the store refuses fails the attempt, which may be tried again', async () => {
     const streams = new CountedStreams(8 * mib);
-    streams.writeOutput = () => Promise.reject(new TroupeError('STORE_UNAVAILABLE', { message: 'the disk is full' }));
+    streams.write = () => Promise.reject(new TroupeError('STORE_UNAVAILABLE', { message: 'the disk is full' }));
     const { outcome } = await copy(streams).ended;
     const failure = { reason: 'HANDLER_FAILED', code: 'STORE_UNAVAILABLE', message: 'the disk is full' };
     expect(outcome).toMatchObject({ kind: 'failed', retryable: true, failure });
@@ -132,6 +132,32 @@ describe('an output', () => {
     expect(outcome).toMatchObject({ retryable: false, failure: { reason: 'INVALID_OUTPUT', message } });
     expect(streams.writtenBytes).toBeLessThanOrEqual(4 * mib);
     expect(streams.completed).toBeUndefined();
+  });
+});
+
+describe('a checkpoint', () => {
+  it.each([
+    { bytes: 5 * mib + 1, asValue: 'RangeError' },
+    { bytes: 100, asValue: 'RangeError' },
+  ])('of $bytes bytes is saved as a stream, and read as one by the next attempt', async ({ bytes, asValue }) => {
+    const streams = new CountedStreams(bytes);
+    const first = pool.run('stream.continues', undefined, { input: streams.input }, streams);
+    expect((await first.ended).outcome).toMatchObject({ kind: 'failed', failure: { message: 'half way' } });
+    expect(first.checkpoints).toEqual([{ kind: 'streamed', bytes }]);
+    expect([streams.completed, streams.writtenSha256]).toEqual([streams.sha256(0), streams.sha256(0)]);
+    const checkpoint = streams.input;
+    const next = pool.run('stream.continues', undefined, { input: streams.input, checkpoint }, streams);
+    const sum = streams.sha256(0);
+    const found = JSON.stringify({ bytes, stream: sum, file: sum, asValue });
+    expect((await next.ended).outcome).toEqual({ kind: 'succeeded', output: { kind: 'json', json: found } });
+    await eventually('its file is removed', () => files().length === 0);
+  });
+
+  it('that the store refuses is told to the handler, and another may follow', async () => {
+    const streams = new CountedStreams(2 * mib);
+    streams.write = () => Promise.reject(new TroupeError('PAYLOAD_TOO_LARGE'));
+    const { outcome } = await pool.run('stream.continues', undefined, { input: streams.input }, streams).ended;
+    expect(outcome).toMatchObject({ retryable: true, failure: { code: 'PAYLOAD_TOO_LARGE' } });
   });
 });
 

@@ -62,8 +62,8 @@ it('archive.compress gzips what it reads, piece by piece', async () => {
     input,
     {},
     {
-      readInput: () => Promise.reject(new Error('the input is in memory')),
-      async writeOutput(parts) {
+      read: () => Promise.reject(new Error('the input is in memory')),
+      async write(_to, parts) {
         for (let next = await parts.next(); next.done !== true; next = await parts.next()) pieces.push(next.value);
       },
     },

@@ -1,6 +1,6 @@
 /** The streams of a run on a store that makes up its bytes and keeps none, and counts what is under way. */
 import { createHash, type Hash } from 'node:crypto';
-import type { RunStreams } from '../../src/application/ports/run-pool.ts';
+import type { RunStreams, StreamSource, StreamTarget } from '../../src/application/ports/run-pool.ts';
 import { payloadPartBytes } from '../../src/application/ports/payload-store.ts';
 import type { RunInput } from '../../src/domain/attempt-outcome.ts';
 
@@ -38,14 +38,14 @@ export class CountedStreams implements RunStreams {
     return hash.digest('hex');
   }
 
-  readInput(offset: number): Promise<Uint8Array> {
+  read(_of: StreamSource, offset: number): Promise<Uint8Array> {
     const piece = this.#piece(offset);
     this.readBytes += piece.byteLength;
     this.heldMax = Math.max(this.heldMax, this.readBytes - this.writtenBytes);
     return Promise.resolve(piece);
   }
 
-  async writeOutput(parts: AsyncIterator<Uint8Array, Uint8Array>): Promise<void> {
+  async write(_to: StreamTarget, parts: AsyncIterator<Uint8Array, Uint8Array>): Promise<void> {
     try {
       for (;;) {
         await this.beforeWrite();

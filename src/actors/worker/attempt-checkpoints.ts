@@ -24,7 +24,13 @@ export class AttemptCheckpoints {
   offered(checkpoint: MessageOf<'checkpoint'>): void {
     const run = this.#parts.runs.get(checkpoint.runId);
     if (run === undefined || run.superseded) return;
-    run.checkpoints.waiting = checkpoint;
+    const { number, payload } = checkpoint;
+    const offered = payload.kind === 'streamed' ? run.streams?.takeCheckpoint() : payload;
+    // A thread that says so without having streamed one has none.
+    if (offered === undefined) return;
+    // Known from now on, so that it is removed also if a later one takes its place before it is sent.
+    if (offered.kind === 'ref') run.stored = [...run.stored, { number, id: offered.id }];
+    run.checkpoints.waiting = { number, payload: offered };
     this.#next(run);
   }
 
@@ -76,11 +82,15 @@ export class AttemptCheckpoints {
     const place = payloadLocation(run, `checkpoint-${number}`, services);
     if (checkpoints.sent?.number !== number) {
       const saved = await stored(payload, place);
-      if (saved.kind === 'ref') run.stored = [...run.stored, { number, id: saved.id }];
-      checkpoints.sent = { jobId, token: grant.token, number, bytes: bytesOf(payload), payload: saved };
+      if (saved.kind === 'ref' && payload.kind !== 'ref') run.stored = [...run.stored, { number, id: saved.id }];
+      checkpoints.sent = { jobId, token: grant.token, number, bytes: sizeOf(payload), payload: saved };
     }
     return services.batcher.call(shard, 'checkpoint', checkpoints.sent);
   }
+}
+
+function sizeOf(payload: OfferedCheckpoint['payload']): number {
+  return payload.kind === 'ref' ? payload.bytes : bytesOf(payload);
 }
 
 /** The record refers to this checkpoint now, so nobody needs the earlier ones. One that stays behind ends with the job. */

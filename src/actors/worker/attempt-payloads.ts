@@ -4,8 +4,8 @@ import type { RunOutcome } from '../../application/ports/run-pool.ts';
 import type { AttemptOutcome, RunInput, RunOutput, RunPayload } from '../../domain/attempt-outcome.ts';
 import type { ClaimResult } from '../../application/ports/shard-protocol.ts';
 import { isDamagedPayload } from '../../application/storage/damaged-payload.ts';
-import type { Payload } from '../../domain/job.ts';
-import type { AttemptStreams } from './attempt-streams.ts';
+import { checkpointMaxBytes, type Payload } from '../../domain/job.ts';
+import type { AttemptStreams, StoredRef } from './attempt-streams.ts';
 
 export interface PayloadLocation {
   readonly payloads: PayloadStore;
@@ -36,13 +36,14 @@ export async function attemptOutcome(
 
 /** A thread may say that it has streamed an output although it has not. */
 function streamedOutcome(streams: AttemptStreams | undefined): AttemptOutcome {
-  if (streams?.isWritten === true) return { kind: 'succeeded', output: streams.output };
+  if (streams?.output !== undefined) return { kind: 'succeeded', output: streams.output };
   const message = 'the output was not written';
   return { kind: 'failed', retryable: false, failure: { reason: 'INVALID_OUTPUT', message } };
 }
 
 /** Returns the payload in the form that a record can hold. If that is a reference, its bytes are durable. */
-export async function stored(payload: RunPayload, place: PayloadLocation): Promise<Payload> {
+export async function stored(payload: RunPayload | StoredRef, place: PayloadLocation): Promise<Payload> {
+  if (payload.kind === 'ref') return payload;
   const bytes = bytesOf(payload);
   if (bytes <= place.inlineMaxBytes) return inline(payload);
   const id = await place.payloads.putPayload({
@@ -71,7 +72,9 @@ export interface AttemptPayloads {
   readonly input: RunInput | undefined;
   /** An input that is read piece by piece. */
   readonly source?: StoredPayload | undefined;
-  readonly checkpoint?: RunPayload | undefined;
+  readonly checkpoint?: RunInput | undefined;
+  /** A checkpoint that is read piece by piece. */
+  readonly checkpointSource?: StoredPayload | undefined;
 }
 
 export async function fetchPayloads(
@@ -81,9 +84,15 @@ export async function fetchPayloads(
 ): Promise<AttemptPayloads> {
   const [input, saved] = await Promise.all([
     isStreamed(spec.input) ? streamedInput(spec.input, payloads) : wholeInput(spec.input, payloads),
-    checkpoint === undefined ? undefined : opened(checkpoint, payloads).catch(damagedIsUndefined),
+    checkpoint === undefined ? undefined : savedCheckpoint(checkpoint, payloads).catch(damagedIsUndefined),
   ]);
-  return { ...input, checkpoint: saved };
+  return { ...input, checkpoint: saved?.input, checkpointSource: saved?.source };
+}
+
+/** One that was too large to be a value was streamed, and is read so. */
+async function savedCheckpoint(checkpoint: Payload, payloads: PayloadStore): Promise<AttemptPayloads> {
+  const isStreamed = checkpoint.kind === 'ref' && checkpoint.bytes > checkpointMaxBytes;
+  return (isStreamed ? streamedInput : wholeInput)(checkpoint, payloads);
 }
 
 async function wholeInput(input: Payload, payloads: PayloadStore): Promise<AttemptPayloads> {

@@ -1,6 +1,6 @@
 /** Starts runs: fetches the payloads of a granted attempt and hands it over to the run pool. */
 import type { RunRequest } from '../../application/ports/run-pool.ts';
-import type { RunInput, RunPayload } from '../../domain/attempt-outcome.ts';
+import type { RunInput } from '../../domain/attempt-outcome.ts';
 import type { Payload } from '../../domain/job.ts';
 import { given } from '../../domain/given.ts';
 import type { JobId } from '../../domain/job-id.ts';
@@ -60,13 +60,14 @@ export class AttemptStarts {
     return payload.bytes > limits.outputMaxBytes || handlers.takesStream(handler);
   }
 
-  #streams(run: NodeAttempt, { source: input }: Pick<AttemptPayloads, 'source'>): AttemptStreams {
+  #streams(run: NodeAttempt, payloads: AttemptPayloads): AttemptStreams {
     const { services, context } = this.#parts;
-    const place = (): StreamsPlace => ({
-      ...payloadLocation(run, 'output', services),
+    const place = (name: string): StreamsPlace => ({
+      ...payloadLocation(run, name, services),
       maxBytes: services.limits.streamedMaxBytes,
     });
-    return new AttemptStreams({ input, place, clock: context.clock });
+    const sources = { input: payloads.source, checkpoint: payloads.checkpointSource };
+    return new AttemptStreams({ sources, place, clock: context.clock });
   }
 
   #handOver(run: NodeAttempt, payloads: AttemptPayloads & { readonly input: RunInput }): void {
@@ -83,7 +84,7 @@ export class AttemptStarts {
   }
 }
 
-function requestOf(run: NodeAttempt, input: RunInput, checkpoint: RunPayload | undefined): RunRequest {
+function requestOf(run: NodeAttempt, input: RunInput, checkpoint: RunInput | undefined): RunRequest {
   const { spec, attempt, deadlineAtMs, suspect, memoryMb } = run.grant;
   return {
     runId: run.runId,

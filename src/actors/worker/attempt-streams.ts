@@ -8,10 +8,13 @@ import type {
   StoredPayload,
   WrittenPayload,
 } from '../../application/ports/payload-store.ts';
-import type { RunOutcome, RunStreams } from '../../application/ports/run-pool.ts';
-import { invariant, TroupeError } from '../../domain/errors.ts';
+import type { RunOutcome, RunStreams, StreamSource, StreamTarget } from '../../application/ports/run-pool.ts';
+import { TroupeError } from '../../domain/errors.ts';
 import type { Payload } from '../../domain/job.ts';
 import type { Clock } from '../../application/ports/runtime.ts';
+
+/** A payload that lies in the store. */
+export type StoredRef = Extract<Payload, { kind: 'ref' }>;
 
 const retryMs = { first: 100, most: 5_000 } as const;
 
@@ -24,32 +27,35 @@ export interface StreamsPlace {
 }
 
 interface StreamsParts {
-  /** Undefined unless the input is read piece by piece. */
-  readonly input: StoredPayload | undefined;
-  /** Asked when an output begins. */
-  readonly place: () => StreamsPlace;
+  /** What is read piece by piece. */
+  readonly sources: { readonly [S in StreamSource]: StoredPayload | undefined };
+  /** Asked when something is to be written, by its name within the attempt. */
+  readonly place: (name: string) => StreamsPlace;
   readonly clock: Pick<Clock, 'setTimer'>;
 }
 
 export class AttemptStreams implements RunStreams {
   readonly #parts: StreamsParts;
   #ended = false;
-  /** Where the input is being read, to go on without opening it again. */
-  #reading: { readonly pieces: AsyncIterator<Uint8Array>; atByte: number } | undefined;
+  /** Where something is being read, to go on without opening it again. */
+  readonly #reading = new Map<StreamSource, { readonly pieces: AsyncIterator<Uint8Array>; atByte: number }>();
   #writing: Promise<WrittenPayload> | undefined;
   #written: WrittenPayload | undefined;
+  #checkpoints = 0;
+  /** The checkpoint that is in the store and that nobody has offered to the shard yet. */
+  #saved: WrittenPayload | undefined;
 
   constructor(parts: StreamsParts) {
     this.#parts = parts;
   }
 
   /** While the store does not answer, it asks again until the attempt ends. */
-  async readInput(offset: number): Promise<Uint8Array> {
+  async read(of: StreamSource, offset: number): Promise<Uint8Array> {
     for (let tries = 0; ; tries += 1) {
       try {
-        return await this.#read(offset);
+        return await this.#read(of, offset);
       } catch (error) {
-        this.#reading = undefined;
+        this.#reading.delete(of);
         if (this.#ended || !TroupeError.from(error).retryable) throw error;
       }
       const delayMs = Math.min(retryMs.most, retryMs.first * 2 ** Math.min(tries, 10));
@@ -57,45 +63,74 @@ export class AttemptStreams implements RunStreams {
     }
   }
 
-  async writeOutput(parts: PayloadParts): Promise<void> {
-    const { payloads, payloadName: name, expiresAtMs, maxBytes } = this.#parts.place();
-    this.#writing = payloads.writePayload({ name, bytes: { atMost: maxBytes }, expiresAtMs }, parts);
+  async write(to: StreamTarget, parts: PayloadParts): Promise<void> {
+    if (to === 'checkpoint') return this.#save(parts);
+    this.#writing = this.#put('output', parts);
     this.#written = await this.#writing;
   }
 
-  /** The output as the record names it. */
-  get output(): Payload {
-    invariant(this.#written !== undefined, 'an output that was streamed is in the store when its run has ended');
-    return { kind: 'ref', id: this.#written.id, bytes: this.#written.bytes, encoding: 'bytes' };
+  async #save(parts: PayloadParts): Promise<void> {
+    this.#checkpoints += 1;
+    const saved = await this.#put(`streamed-${this.#checkpoints}`, parts);
+    // Another one was saved before this, and is newer than any stream.
+    this.#remove(this.#saved);
+    this.#saved = saved;
+    if (this.#ended) this.#remove(this.takeCheckpoint());
   }
 
-  get isWritten(): boolean {
-    return this.#written !== undefined;
+  #put(name: string, parts: PayloadParts): Promise<WrittenPayload> {
+    const { payloads, payloadName, expiresAtMs, maxBytes } = this.#parts.place(name);
+    return payloads.writePayload({ name: payloadName, bytes: { atMost: maxBytes }, expiresAtMs }, parts);
   }
 
-  /** The code of the attempt is gone. An output that no report will name is removed, now or when it has been written. */
+  /** The output as the record names it. Undefined if none was written to its end. */
+  get output(): StoredRef | undefined {
+    return this.#written && refOf(this.#written);
+  }
+
+  /** The checkpoint that the run has streamed. The caller offers it to the shard, or loses it. */
+  takeCheckpoint(): StoredRef | undefined {
+    const saved = this.#saved;
+    this.#saved = undefined;
+    return saved && refOf(saved);
+  }
+
+  /** The code of the attempt is gone. What no record will name is removed, now or when it has been written. */
   ended(outcome: RunOutcome, isWanted: boolean): void {
     this.#ended = true;
-    void this.#reading?.pieces.return?.();
-    this.#reading = undefined;
+    for (const { pieces } of this.#reading.values()) void pieces.return?.();
+    this.#reading.clear();
+    this.#remove(this.takeCheckpoint());
     const isNamed = isWanted && outcome.kind === 'succeeded' && outcome.output?.kind === 'streamed';
-    if (isNamed || this.#writing === undefined) return;
-    const { payloads } = this.#parts.place();
-    // What cannot be removed now expires.
-    this.#writing.then(({ id }) => payloads.deletePayload(id)).catch(() => undefined);
+    if (!isNamed) this.#writing?.then((written) => this.#remove(written)).catch(() => undefined);
   }
 
-  async #read(offset: number): Promise<Uint8Array> {
-    const { input } = this.#parts;
-    if (input === undefined || offset >= input.bytes)
+  /** What cannot be removed now expires. */
+  #remove(stored: { readonly id: string } | undefined): void {
+    if (stored === undefined) return;
+    this.#parts
+      .place('')
+      .payloads.deletePayload(stored.id)
+      .catch(() => undefined);
+  }
+
+  async #read(of: StreamSource, offset: number): Promise<Uint8Array> {
+    const source = this.#parts.sources[of];
+    if (source === undefined || offset >= source.bytes) {
       throw new TroupeError('INVALID_ARGUMENT', { message: 'no such piece' });
-    if (this.#reading?.atByte !== offset) {
-      this.#reading = { pieces: input.readFrom(offset)[Symbol.asyncIterator](), atByte: offset };
     }
-    const reading = this.#reading;
+    let reading = this.#reading.get(of);
+    if (reading?.atByte !== offset) {
+      reading = { pieces: source.readFrom(offset)[Symbol.asyncIterator](), atByte: offset };
+      this.#reading.set(of, reading);
+    }
     const next = await reading.pieces.next();
     if (next.done === true) throw new TroupeError('PAYLOAD_GONE', { metadata: { why: 'missing' } });
     reading.atByte += next.value.byteLength;
     return next.value;
   }
+}
+
+function refOf({ id, bytes }: WrittenPayload): StoredRef {
+  return { kind: 'ref', id, bytes, encoding: 'bytes' };
 }

@@ -8,7 +8,7 @@ import { type JobId, jobIdParts } from '../../domain/job-id.ts';
 import type { JobLog } from '../../domain/job-log.ts';
 import { inlineLimit, payloadsStoredMs } from '../../domain/payload-life.ts';
 import type { PayloadLocation } from './attempt-payloads.ts';
-import type { AttemptStreams } from './attempt-streams.ts';
+import type { AttemptStreams, StoredRef } from './attempt-streams.ts';
 import type { WorkerServices } from './worker-services.ts';
 
 export type Grant = Extract<ClaimResult, { kind: 'granted' }>;
@@ -16,7 +16,7 @@ export type Phase = 'fetching' | 'handed' | 'running' | 'reporting';
 
 export interface OfferedCheckpoint {
   readonly number: number;
-  readonly payload: RunPayload;
+  readonly payload: RunPayload | StoredRef;
 }
 
 /** Where the checkpoints of one run are. */

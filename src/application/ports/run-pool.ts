@@ -1,5 +1,5 @@
 /** Runs handler code in threads of a cell process. No user code ever runs in the caller's process. */
-import type { AttemptOutcome, RunInput, RunOutput, RunPayload } from '../../domain/attempt-outcome.ts';
+import type { AttemptOutcome, RunInput, RunOutput } from '../../domain/attempt-outcome.ts';
 import type { HandlerManifest } from '../../domain/handler-manifest.ts';
 import type { JobId } from '../../domain/job-id.ts';
 import type { LogLevel } from '../../domain/job-log.ts';
@@ -22,21 +22,29 @@ export interface RunRequest {
   /** Least heap that the attempt gets, whatever its handler asks for. */
   readonly memoryMb?: number;
   /** The last checkpoint that an earlier attempt saved. */
-  readonly checkpoint?: RunPayload;
+  readonly checkpoint?: RunInput;
   readonly traceparent?: string;
 }
 
 export type RunOutcome = AttemptOutcome<RunOutput>;
+
+/** What a run reads piece by piece. */
+export type StreamSource = 'input' | 'checkpoint';
+/** What it writes so. */
+export type StreamTarget = 'output' | 'checkpoint';
 
 /**
  * How the pool reaches the payloads of a run that go piece by piece. It calls nothing of it after `ended`, and lets the parts
  * of an output that is not complete by then fail.
  */
 export interface RunStreams {
-  /** The piece of the input that begins there, of at most `payloadPartBytes`. */
-  readInput(offset: number): Promise<Uint8Array>;
-  /** Stores an output as its parts come. Called once at most. Durable when it resolves. */
-  writeOutput(parts: PayloadParts): Promise<void>;
+  /** The piece of the input, or of the last checkpoint, that begins there, of at most `payloadPartBytes`. */
+  read(of: StreamSource, offset: number): Promise<Uint8Array>;
+  /**
+   * Stores an output, or a checkpoint, as its parts come. Durable when it resolves. An output is written once at most, a
+   * checkpoint when the one before has been answered.
+   */
+  write(to: StreamTarget, parts: PayloadParts): Promise<void>;
 }
 
 /** An event of a run. It travels from the cell to the attempt that waits for it without being translated. */
@@ -46,10 +54,10 @@ export type RunEvent =
   | { readonly kind: 'progress'; readonly runId: string; readonly fraction: number; readonly note: string }
   | { readonly kind: 'log'; readonly runId: string; readonly level: LogLevel; readonly text: string }
   /**
-   * The handler asks to save this checkpoint of at most `checkpointMaxBytes`. `checkpointed` answers. Numbers grow
-   * within a run.
+   * The handler asks to save this checkpoint: one of at most `checkpointMaxBytes`, or the one that it has streamed last.
+   * `checkpointed` answers. Numbers grow within a run.
    */
-  | { readonly kind: 'checkpoint'; readonly runId: string; readonly number: number; readonly payload: RunPayload }
+  | { readonly kind: 'checkpoint'; readonly runId: string; readonly number: number; readonly payload: RunOutput }
   /** Sent exactly once for each accepted run, and only when its code no longer runs. */
   | { readonly kind: 'ended'; readonly runId: string; readonly outcome: RunOutcome; readonly durationMs: number };
 

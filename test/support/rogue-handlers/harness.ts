@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { CellPoolOptions } from '../../../src/adapters/piscina/node/cell-pool-options.ts';
 import { createCellPool } from '../../../src/adapters/piscina/node/cell-pool.ts';
 import type { RunOutcome, RunPool, RunRequest, RunStreams } from '../../../src/application/ports/run-pool.ts';
-import type { RunPayload } from '../../../src/domain/attempt-outcome.ts';
+import type { RunOutput, RunPayload } from '../../../src/domain/attempt-outcome.ts';
 import type { Clock, Logger, Telemetry } from '../../../src/application/ports/runtime.ts';
 import type { HandlerManifest } from '../../../src/domain/handler-manifest.ts';
 import type { JobId } from '../../../src/domain/job-id.ts';
@@ -29,7 +29,7 @@ export interface StartedRun {
   readonly started: Promise<unknown>;
   readonly ended: Promise<Ended>;
   readonly progress: { readonly fraction: number; readonly note: string }[];
-  readonly checkpoints: RunPayload[];
+  readonly checkpoints: RunOutput[];
   readonly lines: { readonly level: string; readonly text: string }[];
   /** The number of calls of `ended`, which must be 1 at the end. */
   ends: number;

@@ -139,6 +139,43 @@ describe('an output stream', () => {
   });
 });
 
+describe('a checkpoint', () => {
+  it('may be a stream, and is read as a stream or a file', async () => {
+    const saves = defineHandler({
+      name: 'saves',
+      async run(_, ctx) {
+        async function* pieces(): AsyncGenerator<Buffer> {
+          yield large;
+          yield Buffer.from('!');
+        }
+        await ctx.checkpoint(pieces());
+        await ctx.checkpoint({ page: 2 });
+        const saved = ctx.lastCheckpointInput;
+        return saved && [(await gathered(saved)).toString(), readFileSync(await saved.file(), 'utf8')];
+      },
+    });
+    const first = await runHandler(saves, null);
+    expect(first.checkpoints).toEqual([new Uint8Array([...large, 33]), { page: 2 }]);
+    expect(await runHandler(saves, null, { lastCheckpoint: { page: 2 } })).toMatchObject({
+      output: ['{"page":2}', '{"page":2}'],
+    });
+  });
+
+  it('whose source breaks off is none', async () => {
+    const breaks = defineHandler({
+      name: 'breaks',
+      async run(_, ctx) {
+        async function* pieces(): AsyncGenerator<Buffer> {
+          yield large;
+          throw new Error('no more');
+        }
+        await ctx.checkpoint(pieces());
+      },
+    });
+    expect(await runHandler(breaks, null)).toMatchObject({ failure: { message: 'no more' }, checkpoints: [] });
+  });
+});
+
 async function gathered(input: HandlerInput, from = 0): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
   for await (const piece of input.stream({ from })) pieces.push(piece as Uint8Array);

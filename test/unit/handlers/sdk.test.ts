@@ -242,7 +242,8 @@ function unusedStreams(): PayloadStreams {
   const unused = (): never => {
     throw new Error('the handler uses no streams');
   };
-  return new PayloadStreams(unused, { write: unused, finish: unused });
+  const sink = { write: unused, finish: unused, abandon: unused };
+  return new PayloadStreams({ input: unused, checkpoint: unused, output: sink, saved: sink });
 }
 
 it('bytes that were handed over to another thread are no output', async () => {

@@ -27,7 +27,7 @@ export function noteFrom(message: unknown): ThreadNote | undefined {
   if (!isObject(message)) return undefined;
   const { kind, text, level, number, payload } = message;
   if (kind === 'checkpoint') {
-    const saved = payloadFrom(payload);
+    const saved = outputFrom(payload);
     const fits = isAmount(number) && number >= 1 && saved !== undefined && outputBytes(saved) <= checkpointMaxBytes;
     return fits ? { kind, number, payload: saved } : undefined;
   }

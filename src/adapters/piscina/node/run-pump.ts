@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { payloadPartBytes, type PayloadParts } from '../../../application/ports/payload-store.ts';
-import type { RunRequest, RunStreams } from '../../../application/ports/run-pool.ts';
+import type { RunRequest, RunStreams, StreamSource, StreamTarget } from '../../../application/ports/run-pool.ts';
 import { clipped } from '../../../domain/clipped-text.ts';
 import { TroupeError } from '../../../domain/errors.ts';
 import { failureMaxChars } from '../../../domain/job.ts';
@@ -20,14 +20,13 @@ interface PumpParts {
 
 export class RunPump {
   readonly #parts: PumpParts;
-  readonly #output: OutputParts;
-  #written: Promise<void> | undefined;
+  /** An output has one writer, and each checkpoint one of its own. */
+  readonly #writers = new Map<StreamTarget, Writer>();
   #open = 0;
   #closed = false;
 
   constructor(parts: PumpParts) {
     this.#parts = parts;
-    this.#output = new OutputParts(parts.outputMaxBytes);
   }
 
   /** Does not reject. */
@@ -43,12 +42,12 @@ export class RunPump {
     }
   }
 
-  /** The code of the run is gone. An output that is not complete comes to nothing; its scratch file is removed. */
+  /** The code of the run is gone. What it has not written to the end comes to nothing; its scratch files are removed. */
   close(): void {
     this.#closed = true;
-    this.#output.fail(
-      new TroupeError('CALL_CANCELLED', { message: 'the attempt ended before its output was complete' }),
-    );
+    for (const [to, { parts }] of this.#writers) {
+      parts.fail(new TroupeError('CALL_CANCELLED', { message: `the attempt ended before its ${to} was complete` }));
+    }
     this.#parts.scratch.release(this.#parts.request.runId);
   }
 
@@ -56,30 +55,46 @@ export class RunPump {
     const { request, streams, scratch } = this.#parts;
     switch (ask.kind) {
       case 'read':
-        return { kind: 'piece', bytes: await required(streams).readInput(ask.offset) };
+        return { kind: 'piece', bytes: await required(streams).read(ask.of, ask.offset) };
       case 'write':
-        this.#begin(required(streams));
-        await this.#output.push(ask.bytes);
+        await this.#writer(ask.to).parts.push(ask.bytes);
         return { kind: 'done' };
-      case 'finish':
-        this.#begin(required(streams));
-        this.#output.finish(ask);
-        await this.#written;
+      case 'finish': {
+        const { parts, written } = this.#writer(ask.to);
+        parts.finish(ask);
+        await written;
+        if (ask.to === 'checkpoint') this.#writers.delete(ask.to);
+        return { kind: 'done' };
+      }
+      case 'abandon':
+        this.#writers.get(ask.to)?.parts.fail(new TroupeError('CALL_CANCELLED', { message: 'it was given up' }));
+        if (ask.to === 'checkpoint') this.#writers.delete(ask.to);
         return { kind: 'done' };
       case 'place':
-        return { kind: 'path', path: await scratch.reserve(request.runId, inputBytes(request)) };
+        return { kind: 'path', path: await scratch.reserve(request.runId, ask.of, bytesIn(request, ask.of)) };
     }
   }
 
-  #begin(streams: RunStreams): void {
-    if (this.#written !== undefined) return;
-    this.#written = streams.writeOutput(this.#output);
-    this.#written.catch((error: unknown) => this.#output.fail(TroupeError.from(error)));
+  #writer(to: StreamTarget): Writer {
+    const present = this.#writers.get(to);
+    if (present !== undefined) return present;
+    const parts = new WrittenParts(to, this.#parts.outputMaxBytes);
+    const written = required(this.#parts.streams).write(to, parts);
+    written.catch((error: unknown) => parts.fail(TroupeError.from(error)));
+    const writer = { parts, written };
+    this.#writers.set(to, writer);
+    return writer;
   }
 }
 
+interface Writer {
+  readonly parts: WrittenParts;
+  readonly written: Promise<void>;
+}
+
 /** What a thread writes, as the parts that a payload store reads. */
-class OutputParts implements PayloadParts {
+class WrittenParts implements PayloadParts {
+  readonly #of: StreamTarget;
   readonly #maxBytes: number;
   readonly #digest = createHash('sha256');
   #bytes = 0;
@@ -89,7 +104,8 @@ class OutputParts implements PayloadParts {
   #end: { readonly sha256: Uint8Array } | { readonly error: Error } | undefined;
   #next: PromiseWithResolvers<IteratorResult<Uint8Array, Uint8Array>> | undefined;
 
-  constructor(maxBytes: number) {
+  constructor(of: StreamTarget, maxBytes: number) {
+    this.#of = of;
     this.#maxBytes = maxBytes;
   }
 
@@ -105,9 +121,9 @@ class OutputParts implements PayloadParts {
     if (this.#end !== undefined && 'error' in this.#end) throw this.#end.error;
     const isOutOfTurn = this.#end !== undefined || this.#piece !== undefined || this.#isLast || bytes.byteLength === 0;
     if (isOutOfTurn)
-      throw this.fail(new TroupeError('INTERNAL_ERROR', { message: 'a piece of the output came out of turn' }));
+      throw this.fail(new TroupeError('INTERNAL_ERROR', { message: `a piece of the ${this.#of} came out of turn` }));
     this.#bytes += bytes.byteLength;
-    if (this.#bytes > this.#maxBytes) throw this.fail(tooLarge(this.#maxBytes));
+    if (this.#bytes > this.#maxBytes) throw this.fail(tooLarge(this.#of, this.#maxBytes));
     this.#isLast = bytes.byteLength < payloadPartBytes;
     this.#digest.update(bytes);
     this.#piece = { bytes, taken: Promise.withResolvers() };
@@ -120,7 +136,7 @@ class OutputParts implements PayloadParts {
   /** What the thread says of the whole must be what came. */
   finish({ bytes, sha256 }: { readonly bytes: number; readonly sha256: Uint8Array }): void {
     const isSame = this.#piece === undefined && bytes === this.#bytes && this.#digest.digest().equals(sha256);
-    if (!isSame) throw this.fail(new TroupeError('INTERNAL_ERROR', { message: 'not all of the output came' }));
+    if (!isSame) throw this.fail(new TroupeError('INTERNAL_ERROR', { message: `not all of the ${this.#of} came` }));
     this.#end ??= { sha256 };
     this.#hand();
   }
@@ -156,16 +172,15 @@ function required(streams: RunStreams | undefined): RunStreams {
   return streams;
 }
 
-function inputBytes({ input }: RunRequest): number {
-  return input.kind === 'json'
-    ? Buffer.byteLength(input.json)
-    : input.kind === 'bytes'
-      ? input.bytes.byteLength
-      : input.bytes;
+function bytesIn({ input, checkpoint }: RunRequest, of: StreamSource): number {
+  const payload = of === 'input' ? input : checkpoint;
+  if (payload === undefined) return 0;
+  if (payload.kind === 'json') return Buffer.byteLength(payload.json);
+  return payload.kind === 'bytes' ? payload.bytes.byteLength : payload.bytes;
 }
 
-function tooLarge(maxBytes: number): TroupeError {
-  const message = `the output has more than the ${maxBytes} bytes that are allowed (objects.payloadMaxBytes)`;
+function tooLarge(of: StreamTarget, maxBytes: number): TroupeError {
+  const message = `the ${of} has more than the ${maxBytes} bytes that are allowed (objects.payloadMaxBytes)`;
   return new TroupeError('PAYLOAD_TOO_LARGE', { message });
 }
 
@@ -175,6 +190,6 @@ const lastingCodes: ReadonlySet<string> = new Set(['PAYLOAD_GONE', 'PAYLOAD_TOO_
 function refusal(ask: StreamAsk, error: unknown): StreamAnswer {
   const { code, message } = TroupeError.from(error);
   const lasting = lastingCodes.has(code);
-  const told = ask.kind === 'read' && lasting ? `the input cannot be read: ${message}` : message;
+  const told = ask.kind === 'read' && lasting ? `the ${ask.of} cannot be read: ${message}` : message;
   return { kind: 'refused', code, message: clipped(told, failureMaxChars.message), lasting };
 }

@@ -1,6 +1,7 @@
 /**
  * Room on this disk for inputs that handlers want as files. It is bounded for the whole node: who wants more than is free
- * waits, first come, first served, and a run gets one file at most, so that nobody waits for ever.
+ * waits, first come, first served. A run that has a file already does not wait for another one, so that no two wait for each
+ * other.
  *
  * The folder of a process is named by its id. What a process that is gone has left behind is removed by the next that
  * starts. A file is removed when the code of its run is gone, however that ended.
@@ -14,9 +15,9 @@ import { TroupeError } from '../../../domain/errors.ts';
 
 /** What a run may do with the scratch folder. */
 export interface ScratchSpace {
-  /** Resolves with a path at which nothing lies yet. Rejects if the file is larger than all the room there is. */
-  reserve(runId: string, bytes: number): Promise<string>;
-  /** Removes the file, or gives the place in the queue up. */
+  /** Resolves with a path at which nothing lies yet. Rejects if there will never be room for it. */
+  reserve(runId: string, name: string, bytes: number): Promise<string>;
+  /** Removes the files of the run, or gives its place in the queue up. */
   release(runId: string): void;
 }
 
@@ -28,6 +29,8 @@ export interface ScratchOptions {
 }
 
 interface Place {
+  readonly runId: string;
+  readonly name: string;
   readonly bytes: number;
   readonly folder: string;
   readonly granted: PromiseWithResolvers<string>;
@@ -37,7 +40,7 @@ interface Place {
 export class ScratchFolder implements ScratchSpace {
   readonly #options: ScratchOptions;
   readonly #own: string | undefined;
-  readonly #places = new Map<string, Place>();
+  readonly #places = new Set<Place>();
   #usedBytes = 0;
 
   constructor(options: ScratchOptions) {
@@ -51,25 +54,31 @@ export class ScratchFolder implements ScratchSpace {
     }
   }
 
-  async reserve(runId: string, bytes: number): Promise<string> {
+  async reserve(runId: string, name: string, bytes: number): Promise<string> {
     const { maxBytes } = this.#options;
     if (this.#own === undefined)
       throw new TroupeError('INTERNAL_ERROR', { message: 'this node has no scratch folder' });
-    if (bytes > maxBytes) throw tooLargeForScratch(bytes, maxBytes);
-    if (this.#places.has(runId)) throw new Error('a run has one scratch file');
-    const folder = join(this.#own, randomUUID());
-    const place: Place = { bytes, folder, granted: Promise.withResolvers(), isGranted: false };
-    this.#places.set(runId, place);
+    if (bytes > maxBytes) throw tooLargeForScratch(name, bytes, maxBytes);
+    const others = [...this.#places].filter((place) => place.runId === runId);
+    if (others.some((place) => place.name === name)) throw new Error(`a run has one file of its ${name}`);
+    const granted = Promise.withResolvers<string>();
+    const place: Place = { runId, name, bytes, folder: join(this.#own, randomUUID()), granted, isGranted: false };
+    this.#places.add(place);
     this.#grant();
-    return place.granted.promise;
+    if (others.length > 0 && !place.isGranted) {
+      this.#places.delete(place);
+      throw noRoomBeside(name, bytes);
+    }
+    return granted.promise;
   }
 
   release(runId: string): void {
-    const place = this.#places.get(runId);
-    if (place === undefined) return;
-    this.#places.delete(runId);
-    if (place.isGranted) void this.#remove(place);
-    else place.granted.reject(new TroupeError('CALL_CANCELLED'));
+    for (const place of this.#places) {
+      if (place.runId !== runId) continue;
+      this.#places.delete(place);
+      if (place.isGranted) void this.#remove(place);
+      else place.granted.reject(new TroupeError('CALL_CANCELLED'));
+    }
   }
 
   /** Removes all of it at once, because the process is about to end. */
@@ -90,13 +99,13 @@ export class ScratchFolder implements ScratchSpace {
 
   /** In the order in which they came, so that a large one is not passed for ever. */
   #grant(): void {
-    for (const place of this.#places.values()) {
+    for (const place of this.#places) {
       if (place.isGranted) continue;
       if (this.#usedBytes + place.bytes > this.#options.maxBytes) return;
       this.#usedBytes += place.bytes;
       place.isGranted = true;
       mkdir(place.folder, { recursive: true, mode: 0o700 }).then(
-        () => place.granted.resolve(join(place.folder, 'input')),
+        () => place.granted.resolve(join(place.folder, place.name)),
         (error: unknown) => place.granted.reject(scratchAway(error)),
       );
     }
@@ -122,8 +131,13 @@ function isAlive(pid: number): boolean {
   }
 }
 
-function tooLargeForScratch(bytes: number, maxBytes: number): TroupeError {
-  const message = `the input has ${bytes} bytes, and the files of this node may have ${maxBytes} together (workers.scratchMaxBytes)`;
+function tooLargeForScratch(name: string, bytes: number, maxBytes: number): TroupeError {
+  const message = `the ${name} has ${bytes} bytes, and the files of this node may have ${maxBytes} together (workers.scratchMaxBytes)`;
+  return new TroupeError('OVERLOADED', { message });
+}
+
+function noRoomBeside(name: string, bytes: number): TroupeError {
+  const message = `the ${name} has ${bytes} bytes, for which there is no room beside the other file of the attempt (workers.scratchMaxBytes)`;
   return new TroupeError('OVERLOADED', { message });
 }
 

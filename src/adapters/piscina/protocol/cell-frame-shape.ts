@@ -90,7 +90,7 @@ const event: z.ZodType<CellEvent> = z.discriminatedUnion('kind', [
   z.object({ kind: kind('started'), runId }),
   z.object({ kind: kind('progress'), runId, fraction: amount.max(1), note: z.string().max(noteMaxChars) }),
   z.object({ kind: kind('log'), runId, level: z.enum(logLevels), text: z.string() }),
-  z.object({ kind: kind('checkpoint'), runId, number: count, payload: ownPayload }),
+  z.object({ kind: kind('checkpoint'), runId, number: count, payload: z.union([ownPayload, streamedOutput]) }),
   z.object({ kind: kind('ended'), runId, outcome, durationMs: amount }),
   z.object({ kind: kind('profile-part'), runId, text: z.string(), last: z.boolean() }),
   z.object({ kind: kind('profile-failed'), runId, why: z.enum(['not-running', 'too-large']) }),
@@ -122,7 +122,7 @@ const request: z.ZodType<RunRequest> = z.object({
   deadlineAtMs: z.number().exactOptional(),
   suspect: z.boolean(),
   memoryMb: amount.exactOptional(),
-  checkpoint: payload.exactOptional(),
+  checkpoint: z.union([payload, streamedInput]).exactOptional(),
   traceparent: z.string().exactOptional(),
 });
 

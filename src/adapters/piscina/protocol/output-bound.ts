@@ -3,7 +3,7 @@
  * checks it again, because none of the handler's code runs there. Nothing larger reaches the node process, whose memory
  * serves the whole cluster.
  */
-import type { RunPayload } from '../../../domain/attempt-outcome.ts';
+import type { RunOutput, RunPayload } from '../../../domain/attempt-outcome.ts';
 import type { HandlerOutcome } from '../../../handlers/execution.ts';
 
 export function boundedOutput(outcome: HandlerOutcome, maxBytes: number): HandlerOutcome {
@@ -20,6 +20,8 @@ function fits(output: RunPayload, maxBytes: number): boolean {
   return (output.kind === 'json' && 3 * output.json.length <= maxBytes) || outputBytes(output) <= maxBytes;
 }
 
-export function outputBytes(output: RunPayload): number {
+/** What it takes up in memory. */
+export function outputBytes(output: RunOutput): number {
+  if (output.kind === 'streamed') return 0;
   return output.kind === 'json' ? Buffer.byteLength(output.json) : output.bytes.byteLength;
 }

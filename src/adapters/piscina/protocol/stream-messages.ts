@@ -4,18 +4,26 @@
  */
 import { z } from 'zod';
 import { payloadPartBytes } from '../../../application/ports/payload-store.ts';
+import type { StreamSource, StreamTarget } from '../../../application/ports/run-pool.ts';
 
 export const asksOpenMax = 4;
 
 export type StreamAsk =
-  /** The piece of the input that begins there. Answer: `piece`. */
-  | { readonly kind: 'read'; readonly offset: number }
-  /** The next piece of the output, of `payloadPartBytes` unless it is the last. Answer: `done`, when the next may come. */
-  | { readonly kind: 'write'; readonly bytes: Uint8Array }
-  /** The output is complete. Answer: `done`, when it is durable. */
-  | { readonly kind: 'finish'; readonly bytes: number; readonly sha256: Uint8Array }
-  /** Room for the input in a file. Answer: `path`. */
-  | { readonly kind: 'place' };
+  /** The piece that begins there. Answer: `piece`. */
+  | { readonly kind: 'read'; readonly of: StreamSource; readonly offset: number }
+  /** The next piece, of `payloadPartBytes` unless it is the last. Answer: `done`, when the next may come. */
+  | { readonly kind: 'write'; readonly to: StreamTarget; readonly bytes: Uint8Array }
+  /** That was all. Answer: `done`, when it is durable. */
+  | {
+      readonly kind: 'finish';
+      readonly to: StreamTarget;
+      readonly bytes: number;
+      readonly sha256: Uint8Array;
+    }
+  /** What came so far is nothing. Answer: `done`. */
+  | { readonly kind: 'abandon'; readonly to: StreamTarget }
+  /** Room for it in a file. Answer: `path`. */
+  | { readonly kind: 'place'; readonly of: StreamSource };
 
 export type StreamAnswer =
   | { readonly kind: 'piece'; readonly bytes: Uint8Array }
@@ -36,6 +44,8 @@ export interface ThreadAnswer {
   readonly answer: StreamAnswer;
 }
 
+const source = z.enum(['input', 'checkpoint']);
+const target = z.enum(['output', 'checkpoint']);
 const count = z.int().nonnegative();
 const piece = z.instanceof(Uint8Array).refine((bytes) => bytes.byteLength <= payloadPartBytes);
 const digest = z.instanceof(Uint8Array).refine((bytes) => bytes.byteLength === 32);
@@ -43,10 +53,11 @@ const textMaxChars = 4_096;
 const text = z.string().max(textMaxChars);
 
 export const streamAskShape: z.ZodType<StreamAsk> = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('read'), offset: count }),
-  z.object({ kind: z.literal('write'), bytes: piece }),
-  z.object({ kind: z.literal('finish'), bytes: count, sha256: digest }),
-  z.object({ kind: z.literal('place') }),
+  z.object({ kind: z.literal('read'), of: source, offset: count }),
+  z.object({ kind: z.literal('write'), to: target, bytes: piece }),
+  z.object({ kind: z.literal('finish'), to: target, bytes: count, sha256: digest }),
+  z.object({ kind: z.literal('abandon'), to: target }),
+  z.object({ kind: z.literal('place'), of: source }),
 ]);
 
 export const streamAnswerShape: z.ZodType<StreamAnswer> = z.discriminatedUnion('kind', [

@@ -5,7 +5,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { RunRequest } from '../../../application/ports/run-pool.ts';
 import type { LogLevel } from '../../../domain/job-log.ts';
-import type { RunPayload } from '../../../domain/attempt-outcome.ts';
+import type { RunOutput } from '../../../domain/attempt-outcome.ts';
 import type { HandlerOutcome } from '../../../handlers/execution.ts';
 
 /** Code as it was when this generation of handlers was read: file URL → source. */
@@ -59,7 +59,7 @@ export interface ThreadResult {
 export interface CheckpointNote {
   readonly kind: 'checkpoint';
   readonly number: number;
-  readonly payload: RunPayload;
+  readonly payload: RunOutput;
 }
 
 /** Sent while a task executes. The thread limits their rate. */

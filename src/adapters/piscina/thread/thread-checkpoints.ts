@@ -3,7 +3,7 @@
  * The run's slot says whether a checkpoint is durable, so that a synchronous loop learns of it too, at its next call.
  */
 import { encodeCheckpoint } from '../../../handlers/checkpoint.ts';
-import type { RunPayload } from '../../../domain/attempt-outcome.ts';
+import type { RunOutput } from '../../../domain/attempt-outcome.ts';
 import { fail } from '../../../handlers/handler-error.ts';
 import type { RunSlot } from '../protocol/run-slot.ts';
 import type { CheckpointNote } from '../protocol/thread-messages.ts';
@@ -14,7 +14,8 @@ const bytesPerMs = 1_024;
 
 interface Waiting {
   number: number;
-  payload: RunPayload;
+  payload: RunOutput;
+  /** What is sent of it now. Of a streamed one nothing: it is in the store. */
   bytes: number;
   /** Shared by all waiting checkpoints that this one replaces. */
   readonly settled: PromiseWithResolvers<undefined>;
@@ -30,6 +31,7 @@ export class ThreadCheckpoints {
   #next: Waiting | undefined;
   #nextAtMs = 0;
   #timer: NodeJS.Timeout | undefined;
+  #streaming = false;
 
   constructor(slot: RunSlot, post: (note: CheckpointNote) => void, now: () => number) {
     this.#slot = slot;
@@ -40,6 +42,23 @@ export class ThreadCheckpoints {
   /** Throws at once if the value cannot be saved. */
   save(value: unknown): Promise<void> {
     const { payload, bytes } = encodeCheckpoint(value);
+    return this.#offer(payload, bytes);
+  }
+
+  /** `write` stores the bytes and resolves with their number. One at a time, because each has a source that is open. */
+  saveStream(write: () => Promise<number>): Promise<void> {
+    if (this.#streaming) throw new Error('ctx.checkpoint: the stream before is still being saved; await it');
+    this.#streaming = true;
+    const saved = write()
+      .then((bytes) => this.#offer({ kind: 'streamed', bytes }, 0))
+      .finally(() => {
+        this.#streaming = false;
+      });
+    saved.catch(() => undefined);
+    return saved;
+  }
+
+  #offer(payload: RunOutput, bytes: number): Promise<void> {
     if (this.#closed) return handled(Promise.reject(fail('the attempt has ended')));
     this.#number += 1;
     const settled = this.#next?.settled ?? Promise.withResolvers<undefined>();

@@ -7,7 +7,7 @@ import type { LogLevel } from '../../../domain/job-log.ts';
 import { decodeCheckpoint } from '../../../handlers/checkpoint.ts';
 import type { HandlerContext, HandlerLog } from '../../../handlers/context.ts';
 import { cancelled } from '../../../handlers/handler-error.ts';
-import type { PayloadStreams } from '../../../handlers/payload-streams.ts';
+import { isByteStream, type PayloadStreams } from '../../../handlers/payload-streams.ts';
 import type { RunSlot } from '../protocol/run-slot.ts';
 import { ThreadCheckpoints } from './thread-checkpoints.ts';
 import { noteMaxChars, type CheckpointNote, type RunTask, type ThreadNote } from '../protocol/thread-messages.ts';
@@ -159,7 +159,10 @@ export function createThreadContext(
     },
     checkpoint(value) {
       heartbeat();
-      return checkpoints.save(value);
+      return isByteStream(value) ? checkpoints.saveStream(() => payloads.save(value)) : checkpoints.save(value);
+    },
+    get lastCheckpointInput() {
+      return payloads.checkpoint;
     },
     get lastCheckpoint() {
       last ??= { value: decodeCheckpoint(request.checkpoint) };

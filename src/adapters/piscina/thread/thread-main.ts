@@ -78,7 +78,13 @@ async function run(
   const scope: Scope = { name: `job ${jobId} (attempt ${attempt})`, handler: name, output };
   scopes.enter(scope);
   const { runId } = task.request;
-  streams = new ThreadStreams({ runId, input, post: ask, beat: () => slot.beat() });
+  streams = new ThreadStreams({
+    runId,
+    input,
+    checkpoint: task.request.checkpoint,
+    post: ask,
+    beat: () => slot.beat(),
+  });
   const payloads = streams.streams;
   const { ctx, close } = createThreadContext(task, slot, { voice: own, payloads });
   let outcome: HandlerOutcome;

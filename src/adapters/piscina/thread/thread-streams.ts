@@ -1,5 +1,6 @@
 /** The streams of one run inside its thread: each piece is a question to the node process. */
 import type { MessagePort } from 'node:worker_threads';
+import type { StreamSource, StreamTarget } from '../../../application/ports/run-pool.ts';
 import type { RunInput } from '../../../domain/attempt-outcome.ts';
 import { fail } from '../../../handlers/handler-error.ts';
 import {
@@ -14,6 +15,7 @@ import type { StreamAnswer, StreamAsk, ThreadAnswer, ThreadAsk } from '../protoc
 interface StreamsParts {
   readonly runId: string;
   readonly input: RunInput;
+  readonly checkpoint: RunInput | undefined;
   readonly post: (message: ThreadAsk, transfer: readonly ArrayBuffer[]) => void;
   /** Gives a sign of life. */
   readonly beat: () => void;
@@ -28,7 +30,13 @@ export class ThreadStreams {
 
   constructor(parts: StreamsParts) {
     this.#parts = parts;
-    this.streams = new PayloadStreams(() => this.#source(parts.input), this.#sink());
+    const { input, checkpoint } = parts;
+    this.streams = new PayloadStreams({
+      input: () => this.#source('input', input),
+      checkpoint: () => checkpoint && this.#source('checkpoint', checkpoint),
+      output: this.#sink('output'),
+      saved: this.#sink('checkpoint'),
+    });
   }
 
   answered({ runId, number, answer }: ThreadAnswer): void {
@@ -44,33 +52,40 @@ export class ThreadStreams {
     this.#open.clear();
   }
 
-  #source(input: RunInput): InputSource {
+  #source(of: StreamSource, payload: RunInput): InputSource {
     const place = async (): Promise<string> => {
-      const answer = await this.#ask('input', { kind: 'place' });
+      const answer = await this.#ask(of, { kind: 'place', of });
       return answer.kind === 'path' ? answer.path : unexpected(answer);
     };
-    if (input.kind !== 'streamed') {
-      return memorySource(input.kind === 'json' ? Buffer.from(input.json) : input.bytes, place);
+    if (payload.kind !== 'streamed') {
+      return memorySource(of, payload.kind === 'json' ? Buffer.from(payload.json) : payload.bytes, place);
     }
     const read = async (offset: number): Promise<Uint8Array> => {
-      const answer = await this.#ask('input', { kind: 'read', offset });
+      const answer = await this.#ask(of, { kind: 'read', of, offset });
       return answer.kind === 'piece' ? answer.bytes : unexpected(answer);
     };
-    return { bytes: input.bytes, sha256: input.sha256, read, place };
+    return { name: of, bytes: payload.bytes, sha256: payload.sha256, read, place };
   }
 
-  #sink(): OutputSink {
+  #sink(to: StreamTarget): OutputSink {
     return {
       write: async (bytes) => {
-        await this.#ask('output', { kind: 'write', bytes }, [bytes.buffer]);
+        await this.#ask(to, { kind: 'write', to, bytes }, [bytes.buffer]);
       },
       finish: async (whole) => {
-        await this.#ask('output', { kind: 'finish', ...whole });
+        await this.#ask(to, { kind: 'finish', to, ...whole });
+      },
+      abandon: async () => {
+        if (!this.#closed) await this.#ask(to, { kind: 'abandon', to });
       },
     };
   }
 
-  async #ask(of: 'input' | 'output', ask: StreamAsk, transfer: readonly ArrayBuffer[] = []): Promise<StreamAnswer> {
+  async #ask(
+    of: StreamSource | StreamTarget,
+    ask: StreamAsk,
+    transfer: readonly ArrayBuffer[] = [],
+  ): Promise<StreamAnswer> {
     const { runId, post, beat } = this.#parts;
     if (this.#closed) throw fail('the attempt has ended');
     beat();

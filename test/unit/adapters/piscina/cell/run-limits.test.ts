@@ -97,6 +97,7 @@ describe('a sign of life', () => {
     const { streams: payloads } = new ThreadStreams({
       runId: request.runId,
       input: request.input,
+      checkpoint: undefined,
       post: () => undefined,
       beat: () => slot.beat(),
     });

@@ -15,7 +15,7 @@ function folder(): string {
 
 it('gives each run a path of its own, and removes what lies there when the run has ended', async () => {
   const scratch = new ScratchFolder({ folder: folder(), maxBytes: 100, log: silentLog });
-  const paths = await Promise.all(['a', 'b'].map((run) => scratch.reserve(run, 50)));
+  const paths = await Promise.all(['a', 'b'].map((run) => scratch.reserve(run, 'input', 50)));
   expect(new Set(paths).size).toBe(2);
   for (const path of paths) writeFileSync(path, 'x');
   scratch.release('a');
@@ -29,7 +29,7 @@ it('lets who finds no room wait, in the order in which they came, and forgets wh
   const scratch = new ScratchFolder({ folder: folder(), maxBytes: 100, log: silentLog });
   const given: string[] = [];
   const want = (run: string, bytes: number): void =>
-    void scratch.reserve(run, bytes).then(
+    void scratch.reserve(run, 'input', bytes).then(
       () => given.push(run),
       () => given.push(`${run} gave up`),
     );
@@ -47,9 +47,22 @@ it('lets who finds no room wait, in the order in which they came, and forgets wh
   scratch.close();
 });
 
+it('makes no run wait that has a file already, because another could wait for that one', async () => {
+  const scratch = new ScratchFolder({ folder: folder(), maxBytes: 100, log: silentLog });
+  await scratch.reserve('a', 'input', 60);
+  expect(await scratch.reserve('a', 'checkpoint', 40)).toMatch(/checkpoint$/);
+  await expect(scratch.reserve('b', 'input', 101)).rejects.toMatchObject({ code: 'OVERLOADED' });
+  scratch.release('a');
+  await scratch.reserve('b', 'input', 60);
+  await expect(scratch.reserve('b', 'checkpoint', 41)).rejects.toMatchObject({
+    message: /no room beside the other file of the attempt/,
+  });
+  scratch.close();
+});
+
 it('refuses at once what will never fit, and names the limit', async () => {
   const scratch = new ScratchFolder({ folder: folder(), maxBytes: 100, log: silentLog });
-  await expect(scratch.reserve('a', 101)).rejects.toMatchObject({
+  await expect(scratch.reserve('a', 'input', 101)).rejects.toMatchObject({
     message: 'the input has 101 bytes, and the files of this node may have 100 together (workers.scratchMaxBytes)',
   });
 });
