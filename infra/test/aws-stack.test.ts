@@ -219,6 +219,22 @@ describe('the reference on AWS', () => {
     expect(json.resource['aws_eks_pod_identity_association']).toHaveProperty('medusa-association');
   });
 
+  it('gives the nodes a role for the bucket of large payloads, if they are to have one', () => {
+    const objects = { bucket: 'example-payloads', region: 'eu-central-1', prefix: 'p/' };
+    const of = (more: object): Synthesized =>
+      JSON.parse(Testing.synth(stackOf({ ...reference, objects: { ...objects, ...more } }))) as Synthesized;
+    const accounts = ({ resource }: Synthesized): unknown[] =>
+      Object.entries(resource['aws_eks_pod_identity_association'] ?? {})
+        .filter(([id]) => id.startsWith('payloads-'))
+        .map(([, { service_account: account }]) => account);
+    expect(accounts(of({}))).toEqual(
+      expect.arrayContaining(['troupe-gateway', 'troupe-shards', 'troupe-workers-general']),
+    );
+    const policy = of({}).resource['aws_iam_role_policy']?.['payloads-policy'];
+    expect(JSON.stringify(policy)).toContain('arn:aws:s3:::example-payloads/p/*');
+    expect(accounts(of({ credentials: 'secret' }))).toEqual([]);
+  });
+
   it('is what it was', () => {
     expect(Testing.synth(stackOf(reference))).toMatchSnapshot();
   });

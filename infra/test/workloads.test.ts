@@ -120,6 +120,31 @@ describe('what handlers of a class see', () => {
   });
 });
 
+describe('the disk for inputs that handlers take as files', () => {
+  it.each([
+    { scratchGb: 0, settings: { scratchMaxBytes: 0 }, sizes: [] },
+    {
+      scratchGb: 20,
+      settings: { scratchDir: '/var/lib/troupe-scratch', scratchMaxBytes: Math.floor(19 * 1_024 ** 3) },
+      sizes: ['20Gi'],
+    },
+  ])(
+    'of $scratchGb GiB is a volume of its own, a little larger than what the node uses',
+    ({ scratchGb, settings, sizes }) => {
+      const environment = parseEnvironment('a test', { ...base, ...withClass({ scratchGb }) });
+      if (environment.kind !== 'kubernetes') throw new Error('not an environment of Kubernetes');
+      const objects = workersObjects(environment);
+      const file = objects.find(({ kind }) => kind === 'ConfigMap')?.data?.['troupe.config.yaml'] ?? '';
+      expect(parse(file)).toMatchObject({ workers: settings });
+      const [pod] = allPods(objects);
+      const volumes = pod?.spec.volumes?.filter(({ name }) => name === 'scratch') ?? [];
+      expect(volumes.map(({ emptyDir }) => emptyDir?.sizeLimit)).toEqual(sizes);
+      const mounts = pod?.container.volumeMounts?.filter(({ name }) => name === 'scratch') ?? [];
+      expect(mounts).toHaveLength(sizes.length);
+    },
+  );
+});
+
 describe('the memory of a worker pod', () => {
   it('holds the process, the cells and all heaps, and a fifth more', () => {
     expect(leastPodMemoryMb({ cores: 8, cells: 1, threadMemoryMb: 512 })).toBe(Math.ceil((256 + 160 + 8 * 512) * 1.2));

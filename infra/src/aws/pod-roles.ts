@@ -1,6 +1,6 @@
 /**
  * Permissions of pods in AWS, by EKS Pod Identity. Each service account has its own role with only the permissions it
- * needs. Troupe's own pods have no role.
+ * needs. Troupe's own pods have one if large payloads lie in a bucket, and none otherwise.
  */
 import type { TerraformStack } from '../cdk.ts';
 import { AwsResource } from './aws-resource.ts';
@@ -87,6 +87,30 @@ export function writeBackups(bucketArn: string, keyArn: string): readonly Statem
       Resource: [`${bucketArn}/*`],
     },
     { Sid: 'Encrypt', Effect: 'Allow', Action: ['kms:Decrypt', 'kms:GenerateDataKey'], Resource: [keyArn] },
+  ];
+}
+
+/** Permissions of Troupe's own pods on the bucket of large payloads. Its encryption is that of the bucket. */
+export function keepPayloads(bucket: string, prefix: string): readonly Statement[] {
+  return [
+    {
+      Sid: 'ListPayloads',
+      Effect: 'Allow',
+      Action: ['s3:ListBucket', 's3:ListBucketMultipartUploads'],
+      Resource: [`arn:aws:s3:::${bucket}`],
+    },
+    {
+      Sid: 'KeepPayloads',
+      Effect: 'Allow',
+      Action: [
+        's3:GetObject',
+        's3:PutObject',
+        's3:DeleteObject',
+        's3:AbortMultipartUpload',
+        's3:ListMultipartUploadParts',
+      ],
+      Resource: [`arn:aws:s3:::${bucket}/${prefix}*`],
+    },
   ];
 }
 

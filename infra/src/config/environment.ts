@@ -8,6 +8,7 @@ import { dataSchema } from './data.ts';
 import { dockerSchema, localSchema } from './machine.ts';
 import { messagingSchema } from './messaging.ts';
 import { networkSchema } from './network.ts';
+import { objectsSchema } from './objects.ts';
 import {
   certificatesSchema,
   clusterSchema,
@@ -35,6 +36,8 @@ const kubernetesParts = z.strictObject({
   platform: platformSchema.prefault({}),
   messaging: messagingSchema,
   data: dataSchema,
+  /** If absent, large payloads lie in Cassandra, and streams have the limit of any payload. */
+  objects: objectsSchema.optional(),
   gateway: gatewaySchema.prefault({}),
   shards: shardsSchema.prefault({}),
   workers: workersSchema,

@@ -179,6 +179,8 @@ const workerClassShape = z.strictObject({
    * Memory request and limit of the pod in MiB. Default: the least that holds all threads (config/worker-memory.ts).
    */
   memoryMb: mebibytes.optional(),
+  /** Disk for inputs that its handlers take as files (`ctx.input.file()`), in GiB. 0: they cannot. */
+  scratchGb: z.int().min(0).max(16_384).default(0),
   cells: z.int().min(1).max(64).default(1),
   drainSeconds: drainSeconds.default(120),
   scaling,

@@ -18,3 +18,9 @@ export function appObjects(environment: KubernetesEnvironment): readonly Kuberne
     ...workersObjects(environment),
   ];
 }
+
+/** The service accounts of the nodes: gateways, shard nodes and the workers of each class and track. */
+export function nodeAccounts(environment: KubernetesEnvironment): readonly string[] {
+  const objects = [...shardsObjects(environment), ...gatewayObjects(environment), ...workersObjects(environment)];
+  return objects.flatMap(({ kind, metadata: { name } }) => (kind === 'ServiceAccount' ? [name] : []));
+}

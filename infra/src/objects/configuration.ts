@@ -8,7 +8,7 @@ import { natsSyncIntervalMs } from '../config/messaging.ts';
 import type { GatewayConfig, WorkerClassConfig } from '../config/workloads.ts';
 import { cellRssMaxMb } from '../config/worker-memory.ts';
 import { type Component, type KubernetesObject, metadata } from './kubernetes-object.ts';
-import { configFile, dataFolder, mounted } from './mounts.ts';
+import { configFile, dataFolder, mounted, scratchFolder } from './mounts.ts';
 import { cassandraContactPoints, type NatsRole, natsServers, ports } from './names.ts';
 import { natsInboxPrefix } from './nats-accounts.ts';
 
@@ -17,6 +17,9 @@ export type Settings = Readonly<Record<string, unknown>>;
 
 /** Listen on every interface of the pod. Network policies limit who reaches it. */
 const anyAddress = '0.0.0.0';
+const gibibyte = 1_024 ** 3;
+/** A pod whose volume is full is evicted. */
+const usableScratch = 0.95;
 
 export function storeSettings(environment: KubernetesEnvironment): Settings {
   const { data } = environment;
@@ -44,12 +47,33 @@ export function storeSettings(environment: KubernetesEnvironment): Settings {
   };
 }
 
+/** Where large payloads lie. */
+function objectsSettings({ objects }: KubernetesEnvironment): Settings {
+  if (objects === undefined) return {};
+  const { bucket, region, prefix, endpoint, pathStyle, credentials, payloadMaxGb } = objects;
+  return {
+    objects: {
+      kind: 's3',
+      ...(payloadMaxGb !== undefined && { payloadMaxBytes: payloadMaxGb * gibibyte }),
+      s3: {
+        bucket,
+        region,
+        prefix,
+        pathStyle,
+        ...(endpoint !== undefined && { endpoint }),
+        ...(credentials === 'secret' && { secretAccessKeyPath: mounted('objects/secret-access-key') }),
+      },
+    },
+  };
+}
+
 /** Settings of every node, whatever its role. */
 function nodeSettings(environment: KubernetesEnvironment, role: NatsRole, graceMs: number): Settings {
   const { messaging } = environment;
   const syncIntervalMs = messaging.kind === 'cluster' ? natsSyncIntervalMs : messaging.syncIntervalMs;
   return {
     ...storeSettings(environment),
+    ...objectsSettings(environment),
     nats: {
       servers: natsServers(environment),
       replicas: messaging.kind === 'cluster' ? Math.min(messaging.servers, 3) : messaging.replicas,
@@ -101,7 +125,7 @@ export function workersSettings(
   workers: WorkerClassConfig,
   { name, graceMs }: { readonly name: string; readonly graceMs: number },
 ): Settings {
-  const { handlerDirs, cells, threadMemoryMb, threadMemoryMaxMb = threadMemoryMb } = workers;
+  const { handlerDirs, cells, threadMemoryMb, threadMemoryMaxMb = threadMemoryMb, scratchGb } = workers;
   const names = Object.keys(workers.env);
   return {
     roles: ['workers'],
@@ -113,6 +137,8 @@ export function workersSettings(
       memoryMb: threadMemoryMb,
       memoryMaxMb: threadMemoryMaxMb,
       cellRssMaxMb: cellRssMaxMb(workers),
+      ...(scratchGb > 0 && { scratchDir: scratchFolder }),
+      scratchMaxBytes: Math.floor(scratchGb * gibibyte * usableScratch),
     },
     ...(names.length > 0 && { handlers: { env: names } }),
     ...(workers.podDeletionCost && { kubernetes: { podDeletionCost: true } }),

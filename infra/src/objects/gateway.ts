@@ -9,6 +9,7 @@ import { type KubernetesObject, metadata, selectorLabels } from './kubernetes-ob
 import { lifetimeOf } from './lifetime.ts';
 import {
   cassandraProjections,
+  objectsProjections,
   configProjection,
   gatewayTlsProjection,
   natsProjections,
@@ -80,6 +81,7 @@ function podParts(
       configProjection(name),
       ...natsProjections('gateway'),
       ...cassandraProjections(),
+      ...objectsProjections(environment),
       ...(gateway.tls === 'certificate' ? [gatewayTlsProjection()] : []),
       operatorTokenProjection(),
     ],

@@ -1,5 +1,6 @@
 /** The files in the pods: the configuration and the Secrets that it names, all in one folder. */
 import type { VolumeProjection } from 'kubernetes-types/core/v1.d.ts';
+import type { KubernetesEnvironment } from '../config/environment.ts';
 import { natsLoginSecrets, type NatsRole, secretNames } from './names.ts';
 
 export const mountFolder = '/etc/troupe';
@@ -7,6 +8,8 @@ export const configFile = 'troupe.config.yaml';
 /** Working directory of the image. A node keeps nothing here that it needs again. */
 export const dataFolder = '/var/lib/troupe';
 export const handlerSecretsFolder = '/secrets';
+/** Inputs that handlers take as files. Only workers with `scratchGb` have it. */
+export const scratchFolder = '/var/lib/troupe-scratch';
 
 export type MountedFile =
   | 'nats/password'
@@ -19,7 +22,8 @@ export type MountedFile =
   | 'cassandra/tls.key'
   | 'gateway/tls.crt'
   | 'gateway/tls.key'
-  | 'operator/token';
+  | 'operator/token'
+  | 'objects/secret-access-key';
 
 /** The path of a file in the pod. */
 export function mounted(file: MountedFile): string {
@@ -54,6 +58,12 @@ export function cassandraProjections(): VolumeProjection[] {
       'cassandra/tls.key': 'tls.key',
     }),
   ];
+}
+
+/** None if the pods have a role. */
+export function objectsProjections({ objects }: KubernetesEnvironment): VolumeProjection[] {
+  if (objects?.credentials !== 'secret') return [];
+  return [fromSecret(secretNames.objects.name, { 'objects/secret-access-key': 'secret-access-key' })];
 }
 
 export function gatewayTlsProjection(): VolumeProjection {

@@ -29,6 +29,8 @@ export const secretNames = {
   /** Certificate for the names in `gatewayHosts`. KEDA reads its `ca.crt`. */
   gatewayTls: { name: 'troupe-gateway-tls', keys: certificate },
   operatorToken: { name: 'troupe-operator-token', keys: ['token'] },
+  /** Of the bucket of large payloads. */
+  objects: { name: 'troupe-objects', keys: ['access-key-id', 'secret-access-key'] },
 } as const satisfies Record<string, SecretNames>;
 
 /**

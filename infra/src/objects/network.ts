@@ -11,6 +11,7 @@ import type {
 } from 'kubernetes-types/networking/v1.d.ts';
 import type { KubernetesEnvironment } from '../config/environment.ts';
 import type { NetworkConfig, Peer } from '../config/network.ts';
+import type { ObjectsConfig } from '../config/objects.ts';
 import type { WorkerClassConfig } from '../config/workloads.ts';
 import { answersKeda } from './gateway.ts';
 import {
@@ -26,7 +27,7 @@ import { cassandraContactPoints, natsServers, ports } from './names.ts';
 type Workload = Extract<Component, 'gateway' | 'shards' | 'workers' | 'migrate'>;
 
 export function networkObjects(environment: KubernetesEnvironment): readonly KubernetesObject[] {
-  const { network } = environment;
+  const { network, objects } = environment;
   const policy = (component: Component, name: string, spec: NetworkPolicySpec): KubernetesObject => ({
     apiVersion: 'networking.k8s.io/v1',
     kind: 'NetworkPolicy',
@@ -53,6 +54,10 @@ export function networkObjects(environment: KubernetesEnvironment): readonly Kub
     ...allPods.map((component) => egress(component, 'dns', { to: network.dns.map(peerOf), ports: dnsPorts })),
     ...nodes.map((component) => egress(component, 'nats', natsRule(environment))),
     ...allPods.map((component) => egress(component, 'cassandra', cassandraRule(environment))),
+    ...(objects === undefined ? [] : nodes.map((component) => egress(component, 'objects', objectsRule(objects)))),
+    ...(environment.aws === undefined || objects?.credentials !== 'role'
+      ? []
+      : nodes.map((component) => egress(component, 'pod-identity', podIdentityRule))),
     ingress('gateway', 'clients-to-gateway', { from: clients(environment), ports: [tcp(ports.grpc)] }),
     ...(answersKeda(environment)
       ? [
@@ -120,6 +125,19 @@ function portsOf(servers: readonly string[]): NetworkPolicyPort[] {
   const numbers = servers.map((server) => Number(server.slice(server.lastIndexOf(':') + 1)));
   return [...new Set(numbers)].map(tcp);
 }
+
+/** A policy cannot name hosts, so without peers the port of the bucket's server is open to any address. */
+function objectsRule({ endpoint = 'https://aws', to }: ObjectsConfig): NetworkPolicyEgressRule {
+  const { port, protocol } = new URL(endpoint);
+  const number = port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port);
+  return { ports: [tcp(number)], ...(to && { to: to.map(peerOf) }) };
+}
+
+/** The agent on each machine of EKS that gives pods the credentials of their role. */
+const podIdentityRule: NetworkPolicyEgressRule = {
+  to: [{ ipBlock: { cidr: '169.254.170.23/32' } }],
+  ports: [tcp(80)],
+};
 
 /** Egress to NATS: to the pods of the chart, or to any address if NATS is run elsewhere. */
 function natsRule(environment: KubernetesEnvironment): NetworkPolicyEgressRule {

@@ -17,7 +17,7 @@ import type { Image } from '../config/primitives.ts';
 import type { GatewayConfig } from '../config/workloads.ts';
 import { type Component, type Labels, standardLabels } from './kubernetes-object.ts';
 import type { Lifetime } from './lifetime.ts';
-import { configFile, dataFolder, handlerSecretsFolder, mountFolder } from './mounts.ts';
+import { configFile, dataFolder, handlerSecretsFolder, mountFolder, scratchFolder } from './mounts.ts';
 import { natsLoginSecrets, type NatsRole, secretNames } from './names.ts';
 
 /** User id of the image (`node`). */
@@ -35,6 +35,8 @@ export interface PodParts {
   /** Changes if the pod must be replaced although its template is the same. */
   readonly fingerprint: string;
   readonly files: readonly VolumeProjection[];
+  /** Size of the scratch folder. Absent: the pod has none. */
+  readonly scratchGb?: number;
   /** The NATS role. Absent for a pod that does not use NATS. */
   readonly role?: NatsRole;
   readonly env?: readonly EnvVar[];
@@ -106,7 +108,7 @@ function podSpec(environment: KubernetesEnvironment, parts: PodParts): PodSpec {
     ...(environment.imagePullSecrets.length > 0 && {
       imagePullSecrets: environment.imagePullSecrets.map((name) => ({ name })),
     }),
-    containers: [container(parts)],
+    containers: [container(environment, parts)],
     volumes: volumes(parts),
   };
 }
@@ -115,7 +117,7 @@ function withoutUndefined<T extends object>(value: T): { [K in keyof T]: Exclude
   return JSON.parse(JSON.stringify(value)) as { [K in keyof T]: Exclude<T[K], undefined> };
 }
 
-function container(parts: PodParts): Container {
+function container(environment: KubernetesEnvironment, parts: PodParts): Container {
   const { cpuMilli, memoryMb } = parts.resources;
   const amounts = { cpu: quantityOfCpu(cpuMilli), memory: `${memoryMb}Mi` };
   return {
@@ -123,7 +125,7 @@ function container(parts: PodParts): Container {
     image: imageName(parts.image),
     imagePullPolicy: 'IfNotPresent',
     args: [parts.command, '--config', `${mountFolder}/${configFile}`],
-    env: [...identity(parts.role), ...(parts.env ?? [])],
+    env: [...identity(environment, parts.role), ...(parts.env ?? [])],
     ...(parts.ports && {
       ports: Object.entries(parts.ports).map(([name, containerPort]) => ({ name, containerPort, protocol: 'TCP' })),
     }),
@@ -141,6 +143,7 @@ function container(parts: PodParts): Container {
       { name: 'configuration', mountPath: mountFolder, readOnly: true },
       { name: 'data', mountPath: dataFolder },
       { name: 'tmp', mountPath: '/tmp' },
+      ...(hasScratch(parts) ? [{ name: 'scratch', mountPath: scratchFolder }] : []),
       ...(parts.handlerSecrets ?? []).map((name) => ({
         name: `secret-${name}`,
         mountPath: `${handlerSecretsFolder}/${name}`,
@@ -151,12 +154,16 @@ function container(parts: PodParts): Container {
   };
 }
 
+function hasScratch({ scratchGb = 0 }: Pick<PodParts, 'scratchGb'>): boolean {
+  return scratchGb > 0;
+}
+
 /** Formats CPU as Kubernetes does, so that it detects no difference. */
 export function quantityOfCpu(milli: number): string {
   return milli % 1_000 === 0 ? String(milli / 1_000) : `${milli}m`;
 }
 
-function identity(role: NatsRole | undefined): EnvVar[] {
+function identity({ objects }: KubernetesEnvironment, role: NatsRole | undefined): EnvVar[] {
   const { name: cassandraLogin } = secretNames.cassandraLogin;
   const store: EnvVar = {
     name: 'TROUPE_STORE_CASSANDRA_USER',
@@ -167,8 +174,14 @@ function identity(role: NatsRole | undefined): EnvVar[] {
     { name: 'TROUPE_NODE_ID', valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.name' } } },
     { name: 'TROUPE_NATS_USER', valueFrom: { secretKeyRef: { name: natsLoginSecrets[role].name, key: 'user' } } },
     store,
+    ...(objects?.credentials === 'secret' ? [objectsKey] : []),
   ];
 }
+
+const objectsKey: EnvVar = {
+  name: 'TROUPE_OBJECTS_S3_ACCESS_KEY_ID',
+  valueFrom: { secretKeyRef: { name: secretNames.objects.name, key: 'access-key-id' } },
+};
 
 /** The usual path of the token. Only pods with `apiToken` have it. */
 const apiTokenFolder = '/var/run/secrets/kubernetes.io/serviceaccount';
@@ -188,6 +201,7 @@ function volumes({ files, handlerSecrets = [], ...parts }: PodParts): Volume[] {
     { name: 'configuration', projected: { defaultMode: 0o440, sources: [...files] } },
     { name: 'data', emptyDir: { sizeLimit: '64Mi' } },
     { name: 'tmp', emptyDir: { sizeLimit: '1Gi' } },
+    ...(hasScratch(parts) ? [{ name: 'scratch', emptyDir: { sizeLimit: `${parts.scratchGb}Gi` } }] : []),
     ...handlerSecrets.map((name) => ({
       name: `secret-${name}`,
       secret: { secretName: name, defaultMode: 0o440 },

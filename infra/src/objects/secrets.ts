@@ -46,7 +46,7 @@ function entry(name: string, keys: readonly string[]): Readonly<Record<string, V
 }
 
 export function nodeSecrets(environment: KubernetesEnvironment): readonly KubernetesObject[] {
-  const { cassandraLogin, operatorToken } = secretNames;
+  const { cassandraLogin, operatorToken, objects } = secretNames;
   const wanted: readonly Wanted[] = [
     ...natsRoles.map((role) => {
       const { name, keys } = natsLoginSecrets[role];
@@ -58,6 +58,9 @@ export function nodeSecrets(environment: KubernetesEnvironment): readonly Kubern
     }),
     { component: 'secrets', name: cassandraLogin.name, values: entry('cassandra', cassandraLogin.keys) },
     { component: 'secrets', name: operatorToken.name, values: entry('operator', operatorToken.keys) },
+    ...(environment.objects?.credentials === 'secret'
+      ? [{ component: 'secrets', name: objects.name, values: entry('objects', objects.keys) } as const]
+      : []),
   ];
   return externalSecrets(environment, wanted);
 }

@@ -5,7 +5,7 @@ import { fingerprint } from '../lib/fingerprint.ts';
 import { configMap, shardsSettings } from './configuration.ts';
 import { type KubernetesObject, metadata, selectorLabels } from './kubernetes-object.ts';
 import { lifetimeOf } from './lifetime.ts';
-import { cassandraProjections, configProjection, natsProjections } from './mounts.ts';
+import { cassandraProjections, configProjection, natsProjections, objectsProjections } from './mounts.ts';
 import { ports } from './names.ts';
 import { livenessProbe, podTemplate, readinessProbe, startupProbe } from './pods.ts';
 import { disruptionBudget, priorityClassName, serviceAccount } from './workload.ts';
@@ -36,7 +36,12 @@ export function shardsObjects(environment: KubernetesEnvironment): readonly Kube
       labels: {},
       selector,
       fingerprint: fingerprint(settings.data),
-      files: [configProjection(name), ...natsProjections('shards'), ...cassandraProjections()],
+      files: [
+        configProjection(name),
+        ...natsProjections('shards'),
+        ...cassandraProjections(),
+        ...objectsProjections(environment),
+      ],
       ports: { http: ports.http },
       probes: { startupProbe, livenessProbe, readinessProbe },
       resources: { cpuMilli, memoryMb },

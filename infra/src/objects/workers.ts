@@ -21,7 +21,7 @@ import {
   workerClassLabel,
 } from './kubernetes-object.ts';
 import { lifetimeOf } from './lifetime.ts';
-import { cassandraProjections, configProjection, natsProjections } from './mounts.ts';
+import { cassandraProjections, configProjection, natsProjections, objectsProjections } from './mounts.ts';
 import { ports } from './names.ts';
 import { livenessProbe, podTemplate, readinessProbe, startupProbe } from './pods.ts';
 import { cpuAutoscaler, demandScaler, kedaTrust } from './scaling.ts';
@@ -103,7 +103,12 @@ function lineObjects(environment: KubernetesEnvironment, line: Line): readonly K
       labels,
       selector,
       fingerprint: fingerprint(settings.data),
-      files: [configProjection(name), ...natsProjections('workers'), ...cassandraProjections()],
+      files: [
+        configProjection(name),
+        ...natsProjections('workers'),
+        ...cassandraProjections(),
+        ...objectsProjections(environment),
+      ],
       env: [threadsOfLimit, ...(workers.podDeletionCost ? ownPod : []), ...handlerVariables(workers)],
       apiToken: workers.podDeletionCost,
       ports: { http: ports.http },
@@ -114,6 +119,7 @@ function lineObjects(environment: KubernetesEnvironment, line: Line): readonly K
       placement: workers,
       revisionLabel: 'pod-template-hash',
       handlerSecrets: workers.secrets,
+      scratchGb: workers.scratchGb,
     }),
   };
   const deployment: KubernetesObject = {

@@ -8,12 +8,13 @@ import { addAddon, addCluster, addNodeAddons } from '../aws/cluster.ts';
 import { addKey } from '../aws/encryption.ts';
 import { addNetwork } from '../aws/network.ts';
 import { addNodes } from '../aws/nodes.ts';
-import { addPodRole, associate, readSecrets, scaleNodes, writeBackups } from '../aws/pod-roles.ts';
+import { addPodRole, associate, keepPayloads, readSecrets, scaleNodes, writeBackups } from '../aws/pod-roles.ts';
 import { addSecrets } from '../aws/secrets.ts';
 import { addBucket, addRepository } from '../aws/storage.ts';
 import type { AwsConfig } from '../config/aws.ts';
 import type { KubernetesEnvironment } from '../config/environment.ts';
 import { addBackend } from '../lib/backend.ts';
+import { nodeAccounts } from '../objects/app.ts';
 
 export class AwsStack extends TerraformStack {
   constructor(app: App, environment: KubernetesEnvironment, aws: AwsConfig) {
@@ -88,6 +89,7 @@ function addPodRoles(
     const namespace = externalSecrets === 'present' ? 'external-secrets' : externalSecrets.namespace;
     associate(stack, 'external-secrets', { cluster, namespace, serviceAccount: 'external-secrets', role });
   }
+  addPayloadRole(stack, environment, { name, cluster });
   const { data } = environment;
   if (data.kind === 'external' || data.backup === undefined) return;
   const bucket = addBucket(stack, 'backups', { bucket: data.backup.bucket, key });
@@ -97,4 +99,19 @@ function addPodRoles(
   const role = addPodRole(stack, { id: 'medusa', name: `${name}-backups`, statements });
   // The pods of the ring use the default service account.
   associate(stack, 'medusa', { cluster, namespace: data.namespace, serviceAccount: 'default', role });
+}
+
+/** One role for all nodes of Troupe: a gateway stores inputs, a worker reads them, and each of them sweeps. */
+function addPayloadRole(
+  stack: AwsStack,
+  environment: KubernetesEnvironment,
+  { name, cluster }: Pick<Parts, 'name' | 'cluster'>,
+): void {
+  const { objects, namespace } = environment;
+  if (objects?.credentials !== 'role') return;
+  const statements = keepPayloads(objects.bucket, objects.prefix);
+  const role = addPodRole(stack, { id: 'payloads', name: `${name}-payloads`, statements });
+  for (const serviceAccount of nodeAccounts(environment)) {
+    associate(stack, `payloads-${serviceAccount}`, { cluster, namespace, serviceAccount, role });
+  }
 }

@@ -101,6 +101,21 @@ describe('the policies', () => {
     ]);
   });
 
+  it('let the nodes out to the bucket of large payloads, and to nothing more where it is said where that is', () => {
+    const bucket = { bucket: 'payloads', region: 'eu-central-1' };
+    const rules = (objects: object): unknown =>
+      ofKind(appObjects(kubernetesEnvironment({ ...production, objects })), 'NetworkPolicy')
+        .filter(({ metadata }) => metadata.name.endsWith('-to-objects'))
+        .map(({ metadata, spec }) => [metadata.name, spec.egress]);
+    const names = ['gateway-to-objects', 'shards-to-objects', 'workers-to-objects'];
+    const ports = (port: number): object => ({ ports: [{ protocol: 'TCP', port }] });
+    expect(rules(bucket)).toEqual(names.map((name) => [name, [ports(443)]]));
+    const to = [{ kind: 'addresses', cidr: '10.2.0.0/16' }];
+    expect(rules({ ...bucket, endpoint: 'http://minio:9000', to })).toEqual(
+      names.map((name) => [name, [{ ...ports(9_000), to: [{ ipBlock: { cidr: '10.2.0.0/16' } }] }]]),
+    );
+  });
+
   it('let handlers out only as the class says', () => {
     const edge = { name: 'models', to: [{ kind: 'addresses', cidr: '10.1.0.0/16' }], ports: [443] };
     const [first, second] = kubernetesInput(production).workers;

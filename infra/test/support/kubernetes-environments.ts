@@ -76,6 +76,7 @@ const egress = {
 const workers = fc
   .record({
     cores: fc.integer({ min: 1, max: 64 }),
+    scratchGb: fc.constantFrom(0, 20),
     cellsWanted: fc.integer({ min: 1, max: 8 }),
     threadMemoryMb: fc.integer({ min: 32, max: 8_192 }),
     moreMemoryMb: fc.constantFrom(0, 512),
@@ -126,6 +127,14 @@ const data: fc.Arbitrary<Input['data']> = fc.constantFrom(
   },
 );
 
+const bucket = { bucket: 'troupe-payloads', region: 'eu-central-1' };
+const objects: fc.Arbitrary<Input['objects']> = fc.constantFrom(
+  undefined,
+  bucket,
+  { ...bucket, credentials: 'secret' as const, payloadMaxGb: 5_120, prefix: 'a/b/' },
+  { ...bucket, credentials: 'secret' as const, endpoint: 'http://minio.example.com:9000', pathStyle: true },
+);
+
 export const environments: fc.Arbitrary<KubernetesEnvironment> = fc
   .record({
     name: fc.constantFrom('staging', 'production-eu'),
@@ -134,14 +143,16 @@ export const environments: fc.Arbitrary<KubernetesEnvironment> = fc
     imagePullSecrets: fc.constantFrom([], ['registry']),
     messaging,
     data,
+    objects,
     gateway,
     shards,
     workers: fc.array(workers, { minLength: 1, maxLength: 3 }),
   })
-  .map(({ workers, ...rest }) =>
+  .map(({ workers, objects, ...rest }) =>
     kubernetesEnvironment({
       kind: 'kubernetes',
       ...rest,
+      ...(objects && { objects }),
       secrets: { kind: 'existing' },
       certificates: { kind: 'existing' },
       network: { kubernetesApi: { to: [{ kind: 'addresses', cidr: '10.9.0.1/32' }] } },

@@ -48,9 +48,14 @@ export class ScratchFolder implements ScratchSpace {
     const { folder, log } = options;
     if (folder === undefined) return;
     this.#own = join(folder, `${process.pid}-${randomUUID().slice(0, 8)}`);
-    for (const left of leftBehind(folder)) {
-      log.info({ folder: left }, 'removing scratch files of a process that is gone');
-      rmSync(left, { recursive: true, force: true });
+    try {
+      for (const left of leftBehind(folder)) {
+        log.info({ folder: left }, 'removing scratch files of a process that is gone');
+        rmSync(left, { recursive: true, force: true });
+      }
+    } catch (error) {
+      // Most handlers want no files.
+      log.warn({ err: error, folder }, 'the scratch folder cannot be used: no handler gets its input as a file');
     }
   }
 
@@ -83,7 +88,14 @@ export class ScratchFolder implements ScratchSpace {
 
   /** Removes all of it at once, because the process is about to end. */
   close(): void {
-    if (this.#own !== undefined) rmSync(this.#own, { recursive: true, force: true });
+    try {
+      if (this.#own !== undefined) rmSync(this.#own, { recursive: true, force: true });
+    } catch (error) {
+      this.#options.log.warn(
+        { err: error, folder: this.#own },
+        'scratch files cannot be removed; the next start tries it again',
+      );
+    }
   }
 
   async #remove({ folder, bytes }: Place): Promise<void> {

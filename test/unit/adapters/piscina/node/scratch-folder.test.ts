@@ -60,6 +60,17 @@ it('makes no run wait that has a file already, because another could wait for th
   scratch.close();
 });
 
+it('that cannot be used keeps no node from starting, and is named to whoever wants a file', async () => {
+  const blocked = join(folder(), 'a-file');
+  writeFileSync(blocked, '');
+  const scratch = new ScratchFolder({ folder: blocked, maxBytes: 100, log: silentLog });
+  await expect(scratch.reserve('a', 'input', 1)).rejects.toMatchObject({
+    code: 'STORE_UNAVAILABLE',
+    message: 'the scratch folder of this node cannot be used',
+  });
+  scratch.close();
+});
+
 it('refuses at once what will never fit, and names the limit', async () => {
   const scratch = new ScratchFolder({ folder: folder(), maxBytes: 100, log: silentLog });
   await expect(scratch.reserve('a', 'input', 101)).rejects.toMatchObject({
