@@ -25,6 +25,11 @@ export class DispatchWindows {
     this.#limits = limits;
   }
 
+  /** Windows with a message out. */
+  get inUse(): number {
+    return this.#inUse;
+  }
+
   /** A window has its first message out. */
   opened(): void {
     this.#inUse += 1;

@@ -11,12 +11,12 @@ import type { JobEntry } from '../table/job-table.ts';
 import type { NeedTally } from '../table/queue-index.ts';
 import type { ConcurrencyKeys } from './concurrency-keys.ts';
 import type { FairQueue } from './fair-queue.ts';
-import type { LevelWindows } from './level-windows.ts';
+import type { RouteWindows } from './route-windows.ts';
 import { UnservedJobs } from './unserved-jobs.ts';
 
 export interface JobStandingsParts {
   readonly queue: FairQueue;
-  readonly windows: LevelWindows;
+  readonly windows: RouteWindows;
   readonly keys: ConcurrencyKeys;
 }
 
@@ -112,6 +112,7 @@ export class JobStandings {
       keys.dispatched(entry.current, -1);
     }
     keys.leave(entry);
+    windows.leave(entry);
     this.unserved.leave(entry);
     this.#messageUsed(entry);
     entry.standing = 'none';

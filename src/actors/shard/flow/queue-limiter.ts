@@ -10,14 +10,14 @@ import type { HeldBy } from '../../../application/ports/shard-protocol.ts';
 import type { FlowRule } from '../../../domain/flow-rule.ts';
 import type { HandlerNeed } from '../../../domain/handler-need.ts';
 import type { JobRecord } from '../../../domain/job.ts';
-import { defaultPriority, type Priority } from '../../../domain/priority.ts';
+import type { Priority } from '../../../domain/priority.ts';
 import type { LocalQuotaParts } from './local-quota.ts';
 import { ConcurrencyKeys } from './concurrency-keys.ts';
 import type { DispatchWindows } from './dispatch-windows.ts';
 import type { WorkMessages } from '../dispatch/work-messages.ts';
 import { FairQueue } from './fair-queue.ts';
 import { JobStandings } from './job-standings.ts';
-import { LevelWindows } from './level-windows.ts';
+import { RouteWindows } from './route-windows.ts';
 import type { JobEntry } from '../table/job-table.ts';
 import type { QueueIndex } from '../table/queue-index.ts';
 import { QueueQuota } from './queue-quota.ts';
@@ -33,6 +33,8 @@ export interface LimiterParts {
   readonly goOn: () => void;
   /** Whether any live node has the handler. */
   readonly isServed: (need: HandlerNeed) => boolean;
+  /** Whether every live worker node has the handler. */
+  readonly everyNodeHas: (need: HandlerNeed) => boolean;
 }
 
 /**
@@ -48,7 +50,7 @@ export class QueueLimiter {
   readonly #parts: LimiterParts;
   readonly #queue: FairQueue;
   /** The jobs with a WORK message out. */
-  readonly windows: LevelWindows;
+  readonly windows: RouteWindows;
   readonly #standings: JobStandings;
   readonly #keys: ConcurrencyKeys;
   readonly #quota: QueueQuota;
@@ -58,10 +60,11 @@ export class QueueLimiter {
   constructor(parts: LimiterParts, rule: FlowRule | undefined) {
     this.#parts = parts;
     this.#queue = new FairQueue(({ standing }) => standing === 'held', parts.monotonicMs);
-    this.windows = new LevelWindows(parts.windows);
     const { index, ask, monotonicMs } = parts;
     const changed = (): void => this.pump();
     const unblock = (entry: JobEntry): void => this.#queue.putBack(entry);
+    const { everyNodeHas } = parts;
+    this.windows = new RouteWindows({ windows: parts.windows, everyNodeHas, unblock });
     const isOpen = (): boolean => this.#isOpen;
     this.#keys = new ConcurrencyKeys({ index, ask, monotonicMs, isOpen, unblock, changed });
     const { windows } = this;
@@ -94,6 +97,7 @@ export class QueueLimiter {
 
   /** See `JobStandings.hold`. */
   hold(entry: JobEntry): void {
+    this.windows.sees(entry.queueRef.tally);
     this.#standings.hold(entry);
   }
 
@@ -120,18 +124,20 @@ export class QueueLimiter {
     if (this.#standings.held === 0 || !this.#isOpen) return;
     let room = this.#quota.room();
     const size = this.#windowSize;
-    const mayFill = (level: Priority): boolean => this.windows.mayFill(level, size);
+    // Of a job in a handler route, only its turn tells whether there is room.
+    const mayFill = (level: Priority): boolean => this.windows.isMixed || this.windows.mayFillLevel(level, size);
     let [turns, added] = [0, 0];
     const use = (entry: JobEntry): boolean => {
       turns += 1;
-      const turn = this.#turn(entry);
+      const turn = this.#turn(entry, size);
       if (turn === 'dispatched' || turn === 'was out') room -= 1;
       const isNew = turn === 'dispatched' || turn === 'probe';
       if (isNew) added += 1;
       return isNew;
     };
     const mayGoOn = (): boolean => room > 0 && this.#standings.held > 0 && this.#keys.unanswered < Math.min(room, size);
-    while (mayGoOn() && turns < turnsMax && this.#queue.shift(mayFill, use));
+    do while (mayGoOn() && turns < turnsMax && this.#queue.shift(mayFill, use));
+    while (mayGoOn() && turns < turnsMax && this.windows.unblock(size) > 0);
     if (added > 0) this.#parts.work.send();
     if (turns >= turnsMax && mayGoOn()) this.#parts.goOn();
   }
@@ -155,6 +161,7 @@ export class QueueLimiter {
   /** Finds out which handlers have come or gone, and dispatches what may go now. */
   tick(): void {
     const { index, isServed } = this.#parts;
+    this.windows.refresh(index.needs);
     for (const need of this.#standings.unserved.needs) {
       if (isServed(need.need)) this.#standings.bringBack(need);
       else this.#standings.probeNext(need);
@@ -231,11 +238,12 @@ export class QueueLimiter {
   }
 
   /** The usual case of a queue without limits whose jobs start faster than they come. */
-  #mayGoAtOnce({ current: { spec }, durable, current, standing, queueRef: { tally } }: JobEntry): boolean {
+  #mayGoAtOnce(entry: JobEntry): boolean {
+    const { current, durable, standing, queueRef } = entry;
     if (this.#standings.held > 0 || !this.#isOpen || this.#quota.isLimited) return false;
     if (current.state !== 'QUEUED' || durable !== current || standing !== 'none') return false;
-    if (spec.concurrencyKey !== undefined || !this.#parts.isServed(tally.need)) return false;
-    return this.windows.hasRoom(spec.priority ?? defaultPriority, this.#windowSize);
+    if (current.spec.concurrencyKey !== undefined || !this.#parts.isServed(queueRef.tally.need)) return false;
+    return this.windows.hasRoom(entry, this.#windowSize);
   }
 
   /** Jobs may start: the rule is known, and the queue is not paused. */
@@ -255,12 +263,16 @@ export class QueueLimiter {
     return this.#quota.room() > 0 && this.#keys.room(current) > 0;
   }
 
-  #turn(entry: JobEntry): Turn {
+  #turn(entry: JobEntry, size: number): Turn {
     const { tally: need } = entry.queueRef;
     const isServed = this.#parts.isServed(need.need);
     const standings = this.#standings;
     if (!isServed && standings.unserved.hasUnroutable(need)) {
       standings.setAside(entry);
+      return 'waits';
+    }
+    if (isServed && this.windows.isMixed && !this.windows.mayFill(entry, size)) {
+      this.windows.block(entry);
       return 'waits';
     }
     if (this.#keys.room(entry.current) <= 0) {

@@ -19,7 +19,7 @@ export interface QueueLimitersParts {
   readonly epoch: number;
   readonly services: Pick<
     ShardServices,
-    'dispatchWindows' | 'flowRules' | 'leaseIsSure' | 'peers' | 'shardCount' | 'someNodeHas'
+    'dispatchWindows' | 'everyNodeHas' | 'flowRules' | 'leaseIsSure' | 'peers' | 'shardCount' | 'someNodeHas'
   >;
   readonly context: ActorContext<ShardMessage>;
   readonly table: JobTable;
@@ -189,6 +189,7 @@ export class QueueLimiters {
           this.#goOn(limiter);
         },
         isServed: (need) => services.someNodeHas(need),
+        everyNodeHas: (need) => services.everyNodeHas(need),
       },
       services.flowRules.ruleOf(index.tenant, index.queue),
     );

@@ -4,12 +4,12 @@
  */
 import type { FlowRule } from '../../../domain/flow-rule.ts';
 import type { QueueIndex } from '../table/queue-index.ts';
-import type { LevelWindows } from './level-windows.ts';
+import type { RouteWindows } from './route-windows.ts';
 import { LocalQuota, type LocalQuotaParts } from './local-quota.ts';
 
 export interface QueueQuotaParts {
   readonly index: Pick<QueueIndex, 'tenant' | 'queue' | 'runningCount'>;
-  readonly windows: Pick<LevelWindows, 'sent'>;
+  readonly windows: Pick<RouteWindows, 'sent'>;
   readonly monotonicMs: () => number;
   /** Held jobs that could go if there were room. */
   readonly waiting: () => number;

@@ -14,24 +14,6 @@ import { type Priority, priorities } from '../../../../../src/domain/priority.ts
 import { testSpec } from '../../../../support/jobs.ts';
 import { createShardHarness, type ShardHarness } from '../../../../support/shard-harness.ts';
 
-class CountedWindows extends DispatchWindows {
-  inUse = 0;
-
-  constructor() {
-    super({ floor: { most: 4, least: 1 }, outMax: 12, most: 6 });
-  }
-
-  override opened(): void {
-    this.inUse += 1;
-    super.opened();
-  }
-
-  override closed(): void {
-    this.inUse -= 1;
-    super.closed();
-  }
-}
-
 const queues = ['q1', 'q2'] as const;
 const someNeeds = ['test.echo', 'other.work'] as const;
 
@@ -226,7 +208,7 @@ class Case {
 it('no job is forgotten, and no window stays taken', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 80 }), async (steps) => {
-      const windows = new CountedWindows();
+      const windows = new DispatchWindows({ floor: { most: 4, least: 1 }, outMax: 12, most: 6 });
       const shard = await createShardHarness({ dispatchWindows: windows, backlogMax: 5_000 });
       try {
         await shard.start();

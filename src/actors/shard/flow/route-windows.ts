@@ -1,0 +1,220 @@
+/**
+ * The jobs of a queue that have a WORK message out, and the windows that bound them. Each level has a window, because
+ * its messages have a route of their own: a backlog of one level keeps no other level waiting. A need that not every
+ * node meets has a handler route and a window of its own in each level: a backlog for busy nodes keeps no job waiting
+ * that other nodes could run. Jobs that count as `sent` take room in the window. The message of an unroutable job takes
+ * none. A window that was full is filled again once half of it is used, so that messages leave together.
+ *
+ * A job that had its turn while the window of its handler route was full is blocked until that window has room.
+ */
+import { type HandlerNeed, needText } from '../../../domain/handler-need.ts';
+import { defaultPriority, priorities, type Priority } from '../../../domain/priority.ts';
+import type { JobEntry } from '../table/job-table.ts';
+import type { NeedTally } from '../table/queue-index.ts';
+import type { DispatchWindows } from './dispatch-windows.ts';
+
+/**
+ * Needs of a level with a window of their own. A caller may make up as many as he likes (`>=0.0.1`, `>=0.0.2`, …), so
+ * further ones share a window.
+ */
+const ownWindowsMax = 32;
+/** No need has this text. */
+const ofOthers = '';
+
+interface Window {
+  sent: number;
+  /** It was full, and more than half of it is still out. */
+  isFull: boolean;
+  /** Jobs that had their turn while it was full. */
+  readonly blocked: Set<JobEntry>;
+}
+
+interface Level {
+  readonly out: Set<JobEntry>;
+  readonly shared: Window;
+  /** Those that are in use, by need. */
+  readonly ofHandlers: Map<string, Window>;
+}
+
+export interface RouteWindowsParts {
+  readonly windows: DispatchWindows;
+  /** Whether every live worker node has the handler, so that its jobs have the shared route. */
+  readonly everyNodeHas: (need: HandlerNeed) => boolean;
+  /** The blocked job gets its turn again. */
+  readonly unblock: (entry: JobEntry) => void;
+}
+
+const newWindow = (): Window => ({ sent: 0, isFull: false, blocked: new Set() });
+
+export class RouteWindows {
+  readonly #parts: RouteWindowsParts;
+  readonly #levels: readonly Level[] = priorities.map(() => ({
+    out: new Set<JobEntry>(),
+    shared: newWindow(),
+    ofHandlers: new Map<string, Window>(),
+  }));
+  /** The windows in which jobs count. A job keeps its window while it is sent, whatever nodes come or go. */
+  readonly #windows = new Map<JobEntry, Window>();
+  readonly #blocked = new Map<JobEntry, Window>();
+  /** Windows with blocked jobs. */
+  readonly #blocking = new Set<Window>();
+  /** Whether the needs have the shared route. Looked up anew at each tick of the shard. */
+  readonly #isShared = new Map<NeedTally, boolean>();
+  #isMixed = false;
+  #sent = 0;
+
+  constructor(parts: RouteWindowsParts) {
+    this.#parts = parts;
+  }
+
+  /** Jobs of all levels that are sent. */
+  get sent(): number {
+    return this.#sent;
+  }
+
+  /** The jobs of each level with a message out, in the order in which the messages were sent. */
+  get out(): readonly ReadonlySet<JobEntry>[] {
+    return this.#levels.map(({ out }) => out);
+  }
+
+  /** The jobs that are sent, of each level in the order of their messages. */
+  sentJobs(): JobEntry[] {
+    return this.out.flatMap((ofLevel) => [...ofLevel].filter(({ standing }) => standing === 'sent'));
+  }
+
+  /** Some of the needs have a handler route. */
+  get isMixed(): boolean {
+    return this.#isMixed;
+  }
+
+  /** Nodes may have come or gone. Also forgets the windows of handler routes that nothing uses. */
+  refresh(needs: Iterable<NeedTally>): void {
+    this.#isShared.clear();
+    this.#isMixed = false;
+    for (const need of needs) this.sees(need);
+    for (const { ofHandlers } of this.#levels) {
+      for (const [need, { sent, blocked }] of ofHandlers) if (sent + blocked.size === 0) ofHandlers.delete(need);
+    }
+  }
+
+  /** A job with this need waits. Returns whether it has the shared route. */
+  sees(tally: NeedTally): boolean {
+    const known = this.#isShared.get(tally);
+    if (known !== undefined) return known;
+    const isShared = this.#parts.everyNodeHas(tally.need);
+    this.#isShared.set(tally, isShared);
+    this.#isMixed ||= !isShared;
+    return isShared;
+  }
+
+  /** Whether a job that no other has to wait for may be sent. */
+  hasRoom(entry: JobEntry, size: number): boolean {
+    return this.#routeOf(entry).sent < size;
+  }
+
+  /** Whether the next of the jobs of this level may be sent that wait for room in the shared route. */
+  mayFillLevel(priority: Priority, size: number): boolean {
+    return mayFill(this.#level(priority).shared, size);
+  }
+
+  /** Whether the job may be sent, which has waited for room in its route. */
+  mayFill(entry: JobEntry, size: number): boolean {
+    return mayFill(this.#routeOf(entry), size);
+  }
+
+  /** The job had its turn, and its route has no room. */
+  block(entry: JobEntry): void {
+    const window = this.#routeOf(entry);
+    window.blocked.add(entry);
+    this.#blocked.set(entry, window);
+    this.#blocking.add(window);
+  }
+
+  /** Gives blocked jobs their turn again, as many as may be sent, in their order. Returns how many. */
+  unblock(size: number): number {
+    let count = 0;
+    for (const window of this.#blocking) {
+      if (!mayFill(window, size)) continue;
+      const ready: JobEntry[] = [];
+      for (const entry of window.blocked) {
+        if (window.sent + ready.length >= size) break;
+        ready.push(entry);
+      }
+      for (const entry of ready.reverse()) {
+        this.leave(entry);
+        this.#parts.unblock(entry);
+      }
+      count += ready.length;
+    }
+    return count;
+  }
+
+  /** The job waits no more, or no more for its route. */
+  leave(entry: JobEntry): void {
+    const window = this.#blocked.get(entry);
+    if (window === undefined) return;
+    this.#blocked.delete(entry);
+    window.blocked.delete(entry);
+    if (window.blocked.size === 0) this.#blocking.delete(window);
+  }
+
+  messageOut(entry: JobEntry): void {
+    this.#levelOf(entry).out.add(entry);
+  }
+
+  messageUsed(entry: JobEntry): void {
+    this.#levelOf(entry).out.delete(entry);
+  }
+
+  send(entry: JobEntry): void {
+    const window = this.#routeOf(entry);
+    this.#windows.set(entry, window);
+    window.sent += 1;
+    this.#sent += 1;
+    if (window.sent === 1) this.#parts.windows.opened();
+  }
+
+  /** The job was sent, and is so no longer. */
+  free(entry: JobEntry): void {
+    const window = this.#windows.get(entry);
+    if (window === undefined) return;
+    this.#windows.delete(entry);
+    window.sent -= 1;
+    this.#sent -= 1;
+    if (window.sent === 0) this.#parts.windows.closed();
+  }
+
+  /** The shard ends. */
+  stop(): void {
+    for (const { shared, ofHandlers } of this.#levels)
+      for (const { sent } of [shared, ...ofHandlers.values()]) if (sent > 0) this.#parts.windows.closed();
+  }
+
+  #routeOf(entry: JobEntry): Window {
+    const level = this.#levelOf(entry);
+    const { tally } = entry.queueRef;
+    if (this.sees(tally)) return level.shared;
+    const { ofHandlers } = level;
+    const own = needText(tally.need);
+    const name = ofHandlers.has(own) || ofHandlers.size < ownWindowsMax ? own : ofOthers;
+    let window = ofHandlers.get(name);
+    if (window === undefined) ofHandlers.set(name, (window = newWindow()));
+    return window;
+  }
+
+  #levelOf({ current: { spec } }: JobEntry): Level {
+    return this.#level(spec.priority ?? defaultPriority);
+  }
+
+  #level(priority: Priority): Level {
+    const level = this.#levels[priority];
+    if (level === undefined) throw new Error(`no such level: ${priority}`);
+    return level;
+  }
+}
+
+function mayFill(window: Window, size: number): boolean {
+  if (window.sent >= size) window.isFull = true;
+  else if (2 * window.sent <= size) window.isFull = false;
+  return !window.isFull;
+}
