@@ -154,7 +154,10 @@ it('code reloads beside something that writes all the time, which reloads three 
   await eventually('the new code is loaded', () => running.pool.manifests().length === 2);
   writing.abort();
   await writer;
-  expect(reloaded()[0]).toMatchObject({ handlers: ['more', 'reads'], changes: [{ file: 'more.job.ts', how: 'new' }] });
+  const [first] = reloaded();
+  expect(first).toMatchObject({ handlers: ['more', 'reads'] });
+  // What is written all the time may be seen to have changed in the same moment.
+  expect(first).toMatchObject({ changes: expect.arrayContaining([{ file: 'more.job.ts', how: 'new' }]) as unknown });
 
   // As a handler does that writes beside itself, once in each run.
   let saves = 0;

@@ -108,7 +108,8 @@ describe('a client that cancels thousands of calls', () => {
   });
 
   it('is told CALL_CANCELLED for each of those, as our client', async () => {
-    const client = edge.client({ address, retry: { maxAttempts: 1 } });
+    // Its submits are held for as long as the rounds take.
+    const client = edge.client({ address, retry: { maxAttempts: 1 }, timeoutMs: 120_000 });
     let release: () => void = () => undefined;
     edge.hold = new Promise((resolve) => (release = resolve));
     edge.batches.length = 0;

@@ -8,6 +8,7 @@ import { DispatchWindows } from '../../../../../src/actors/shard/flow/dispatch-w
 import type { WorkMessage } from '../../../../../src/application/ports/bus.ts';
 import type { AttemptOutcome } from '../../../../../src/domain/attempt-outcome.ts';
 import type { FlowRule } from '../../../../../src/domain/flow-rule.ts';
+import { TroupeError } from '../../../../../src/domain/errors.ts';
 import { isTerminal, type JobSpec } from '../../../../../src/domain/job.ts';
 import type { JobId } from '../../../../../src/domain/job-id.ts';
 import { type Priority, priorities } from '../../../../../src/domain/priority.ts';
@@ -77,6 +78,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ kind: 'restart' }) },
   { weight: 9, arbitrary: fc.record({ kind: fc.constant('advance'), ms: fc.constantFrom(1, 50, 600, 3_000) }) },
 );
+
+const unlessEnded = (error: unknown): void => {
+  if (!(error instanceof TroupeError) || error.code !== 'JOB_STATE_FORBIDS') throw error;
+};
 
 interface Run {
   readonly jobId: JobId;
@@ -160,7 +165,7 @@ class Case {
       }
       case 'cancel': {
         const jobId = this.jobs[step.at % Math.max(1, this.jobs.length)];
-        if (jobId !== undefined) await shard.call('cancel', { jobId, reason: '' });
+        if (jobId !== undefined) await shard.call('cancel', { jobId, reason: '' }).catch(unlessEnded);
         return;
       }
       case 'broker':
