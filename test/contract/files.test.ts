@@ -18,7 +18,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { openFilePayloads } from '../../src/adapters/files/file-payload-store.ts';
-import { sweepStep } from '../../src/adapters/files/file-sweep.ts';
+import { draftTouchMs, sweepStep } from '../../src/adapters/files/file-sweep.ts';
 import { payloadPartBytes, type PayloadStore } from '../../src/application/ports/payload-store.ts';
 import { type FilePayloadsHarness, makeFilePayloadsHarness } from '../support/file-payloads.ts';
 import { mountSmallDisk } from '../support/small-disk.ts';
@@ -238,6 +238,43 @@ describe('the sweep of files', () => {
     // The folder goes with its hour.
     expect(existsSync(dirname(harness.pathOf(soon)))).toBe(false);
     expect(existsSync(dirname(harness.pathOf(nextHour)))).toBe(true);
+  });
+
+  it('leaves a draft alone whose writer computes for hours before it writes on', async () => {
+    const harness = makeFilePayloadsHarness();
+    onTestFinished(() => harness.dispose());
+    let wallMs = Date.now();
+    const touches = new Set<() => void>();
+    const setTimer = (delayMs: number, fire: () => void): (() => void) => {
+      if (delayMs === draftTouchMs) touches.add(fire);
+      return () => touches.delete(fire);
+    };
+    const clock = { ...realClock, wallMs: () => wallMs, setTimer };
+    const { payloads } = await harness.open({ clock });
+    const { folder } = harness;
+    const isComputed = Promise.withResolvers<undefined>();
+    async function* output(): AsyncGenerator<Uint8Array, Uint8Array> {
+      yield new Uint8Array(payloadPartBytes);
+      await isComputed.promise;
+      yield new Uint8Array(9);
+      return new Uint8Array(32);
+    }
+    const input = { name: 'output', bytes: payloadPartBytes + 9, expiresAtMs: laterMs() };
+    const written = payloads.writePayload(input, output());
+    const drafts = (): readonly string[] => readdirSync(join(folder, 'unfinished'));
+    await expect.poll(() => touches.size).toBe(1);
+    for (let hour = 0; hour < 3; hour += 1) {
+      wallMs += 3_600_000;
+      for (const fire of [...touches]) fire();
+      const [draft = ''] = drafts();
+      await expect.poll(() => Math.round(statSync(join(folder, 'unfinished', draft)).mtimeMs)).toBe(wallMs);
+      await sweepStep({ folder, isOurs, clock, log: silentLog });
+      expect(drafts()).toHaveLength(1);
+    }
+    isComputed.resolve(undefined);
+    const { id } = await written;
+    expect(statSync(harness.pathOf(id)).size).toBe(payloadPartBytes + 9);
+    expect([drafts(), touches.size]).toEqual([[], 0]);
   });
 
   it('removes a bounded number of files at a time', async () => {

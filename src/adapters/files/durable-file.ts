@@ -12,6 +12,8 @@ const [ownFile, ownFolder] = [0o600, 0o700];
 
 export interface Draft {
   write(bytes: Uint8Array): Promise<void>;
+  /** Says that somebody is still at it. Does not reject. */
+  touch(at: Date): Promise<void>;
   /** Durable when it resolves. It replaces a file of that name. */
   moveTo(folder: string, name: string): Promise<void>;
   /** Removes the draft, unless it was moved. Does not reject. */
@@ -25,6 +27,9 @@ export async function openDraft(root: string, drafts: string): Promise<Draft> {
   return {
     async write(bytes) {
       await writeAll(file, bytes);
+    },
+    async touch(at) {
+      await file.utimes(at, at).catch(() => undefined);
     },
     async moveTo(name, entry) {
       await file.sync();

@@ -12,9 +12,9 @@ import type { ObjectPlace } from '../../application/storage/object-id.ts';
 import { createObjectPayloads, type ObjectPlaces } from '../../application/storage/object-payloads.ts';
 import { type MarkedPlace, markMaxBytes, markName, PlaceMark } from '../../application/storage/place-mark.ts';
 import { createStoreMeasures, type StoreMeasures } from '../../application/storage/store-measures.ts';
-import { makeFolder, makeFolders, openDraft, syncFolder, writeDurably } from './durable-file.ts';
+import { type Draft, makeFolder, makeFolders, openDraft, syncFolder, writeDurably } from './durable-file.ts';
 import { fileCode, folderText, translateFileError } from './file-error.ts';
-import { draftsFolder, startFileSweep } from './file-sweep.ts';
+import { draftsFolder, draftTouchMs, startFileSweep } from './file-sweep.ts';
 
 export interface FilePayloadsOptions {
   /** Several processes may share it. */
@@ -38,7 +38,8 @@ export interface FilePayloads {
 /** A folder that cannot be used, or is not that of this cluster, is found at the start. */
 export async function openFilePayloads(options: FilePayloadsOptions): Promise<FilePayloads> {
   const { folder, writes, reserveBytes = 0, clusterId, objectsMark, clock, log, telemetry } = options;
-  const places = createFilePlaces(folder, reserveBytes, createStoreMeasures('files', clock, telemetry));
+  const measures = createStoreMeasures('files', clock, telemetry);
+  const places = createFilePlaces({ folder, reserveBytes, clock, measures });
   const mark = new PlaceMark(markedFolder(folder), clusterId, objectsMark);
   if (writes) {
     // Whose folder is gone has lost a disk. A new one in its place would hide that.
@@ -71,7 +72,25 @@ function markedFolder(folder: string): MarkedPlace {
   };
 }
 
-function createFilePlaces(folder: string, reserveBytes: number, measures: StoreMeasures): ObjectPlaces {
+/** Keeps a draft from the sweep until the returned function is called. */
+function keepYoung(draft: Draft, clock: Clock): () => void {
+  let cancel = clock.setTimer(draftTouchMs, touch);
+  function touch(): void {
+    cancel();
+    void draft.touch(new Date(clock.wallMs()));
+    cancel = clock.setTimer(draftTouchMs, touch);
+  }
+  return () => cancel();
+}
+
+interface FilePlacesParts {
+  readonly folder: string;
+  readonly reserveBytes: number;
+  readonly clock: Clock;
+  readonly measures: StoreMeasures;
+}
+
+function createFilePlaces({ folder, reserveBytes, clock, measures }: FilePlacesParts): ObjectPlaces {
   const measured = <T>(name: string, work: () => Promise<T>): Promise<T> =>
     measures.query(name, () => translated(folder, work));
   const pathOf = ({ hour, entry }: ObjectPlace): string => join(folder, hour, entry);
@@ -82,6 +101,7 @@ function createFilePlaces(folder: string, reserveBytes: number, measures: StoreM
         await expectRoom(folder, typeof bytes === 'number' ? bytes : 0, reserveBytes);
         return openDraft(folder, draftsFolder);
       });
+      const forget = keepYoung(draft, clock);
       try {
         for await (const piece of pieces) {
           await measured('write_payload', async () => {
@@ -94,6 +114,8 @@ function createFilePlaces(folder: string, reserveBytes: number, measures: StoreM
       } catch (error) {
         await draft.discard();
         throw error;
+      } finally {
+        forget();
       }
     },
     sizeOf: (place) => measured('open_payload', async () => (await stat(pathOf(place)).catch(goneIsUndefined))?.size),

@@ -13,8 +13,10 @@ import { entriesOf } from './durable-file.ts';
 /** Holds payloads that are being written. */
 export const draftsFolder = 'unfinished';
 
-/** A draft to which nothing was added for this long has no writer any more: a gateway waits 30 s for the next message. */
+/** A draft that was not touched for this long has no writer any more. */
 const draftIdleMs = 3_600_000;
+/** How often a writer touches its draft. A handler may compute for days before it writes on. */
+export const draftTouchMs = draftIdleMs / 6;
 const sweptTogether = 100;
 const pauseMs = 100;
 const restMs = 60_000;

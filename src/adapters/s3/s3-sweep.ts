@@ -12,10 +12,14 @@ import {
 } from '@aws-sdk/client-s3';
 import { entryExpiresAtMs, isHour } from '../../application/storage/object-id.ts';
 import { type GoesOn, pastFailures } from '../../application/storage/sweep-loop.ts';
+import { executionTimeoutRange } from '../../domain/setting-ranges.ts';
 import { given } from '../../domain/given.ts';
 
-/** An upload that got no part for so long has no writer any more. An attempt may write an output for days. */
-const uploadIdleMaxMs = 24 * 3_600_000;
+/**
+ * An upload that got no part for so long has no writer any more: an attempt may compute for a week between two parts. One
+ * whose object would have expired has none either.
+ */
+const uploadIdleMaxMs = executionTimeoutRange.max + 24 * 3_600_000;
 /** How many objects a step removes, and how many keys a listing has. */
 const sweptTogether = 100;
 
@@ -24,6 +28,12 @@ export interface S3Place {
   readonly bucket: string;
   /** Begins every key. */
   readonly prefix: string;
+}
+
+interface SweepTime {
+  readonly ms: number;
+  /** By which the server dates its uploads. */
+  readonly wallMs: number;
 }
 
 interface Swept {
@@ -38,13 +48,13 @@ interface Swept {
  */
 export async function sweepStep(
   place: S3Place,
-  now: { readonly ms: number; readonly wallMs: number },
+  now: SweepTime,
   failed: (first: unknown, failures: number) => void,
 ): Promise<boolean> {
   const removed = await pastFailures(
     async (goesOn) =>
       (await throughPages((from) => sweepExpired(place, now.ms, { from, goesOn }))) +
-      (await throughPages((from) => sweepUploads(place, now.wallMs, { from, goesOn }))),
+      (await throughPages((from) => sweepUploads(place, now, { from, goesOn }))),
     failed,
   );
   return removed >= sweptTogether;
@@ -83,18 +93,21 @@ async function sweepExpired({ client, bucket, prefix }: S3Place, nowMs: number, 
 }
 
 /** Pages of uploads go by key. Uploads of one key that do not fit into one page have their turn when some are gone. */
-async function sweepUploads({ client, bucket, prefix }: S3Place, wallMs: number, page: Page): Promise<Swept> {
+async function sweepUploads({ client, bucket, prefix }: S3Place, now: SweepTime, page: Page): Promise<Swept> {
   const { from: KeyMarker, goesOn } = page;
   const list = { Bucket: bucket, Prefix: prefix, MaxUploads: sweptTogether, ...given({ KeyMarker }) };
   const { Uploads = [], IsTruncated = false, NextKeyMarker } = await client.send(new ListMultipartUploadsCommand(list));
   let removed = 0;
   for (const { Key = '', UploadId, Initiated } of Uploads) {
     // The bucket may have other users, with uploads that take days.
-    if (expiresAtMsOf(Key, prefix) === undefined) continue;
-    if (Initiated === undefined || Initiated.getTime() > wallMs - uploadIdleMaxMs) continue;
+    const expiresAtMs = expiresAtMsOf(Key, prefix);
+    if (expiresAtMs === undefined || Initiated === undefined) continue;
+    const isExpired = expiresAtMs <= now.ms;
+    const idleSinceMs = now.wallMs - uploadIdleMaxMs;
+    if (!isExpired && Initiated.getTime() > idleSinceMs) continue;
     const upload = { Bucket: bucket, Key, UploadId };
     const isSwept = await goesOn(async () => {
-      if ((await newestPartMs(client, upload)) > wallMs - uploadIdleMaxMs) return false;
+      if (!isExpired && (await newestPartMs(client, upload)) > idleSinceMs) return false;
       await client.send(new AbortMultipartUploadCommand(upload));
       return true;
     });
