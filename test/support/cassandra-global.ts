@@ -52,9 +52,29 @@ export async function setup(project: TestProject): Promise<void> {
   const install = await provisionCassandra({ cacheDir: cassandraCacheDir(), log: silentLog });
   const dataDir = await mkdtemp(join(tmpdir(), 'troupe-cassandra-'));
   const [nativePort, storagePort] = [await freePort(), await freePort()];
-  const node = await startCassandra({ install, dataDir, nativePort, storagePort, heapMb: 768 });
+  const node = await withJavaOption(unflushedSchema, () =>
+    startCassandra({ install, dataDir, nativePort, storagePort, heapMb: 768 }),
+  );
   running = { node, dataDir };
   project.provide('cassandra', { contactPoints: node.contactPoints, localDataCenter: node.localDataCenter });
+}
+
+/**
+ * Each change of a schema writes the tables of schemas to disk, which is half of what the keyspace of a file costs. This
+ * Cassandra is never started again on its data, so nobody needs them there. One that is would not know its tables.
+ */
+const unflushedSchema = '-Dcassandra.test.flush_local_schema_changes=false';
+
+/** Java reads this variable at its start. The processes of tests do not get the option. */
+async function withJavaOption<T>(option: string, start: () => Promise<T>): Promise<T> {
+  const { JAVA_TOOL_OPTIONS: given } = process.env;
+  process.env['JAVA_TOOL_OPTIONS'] = `${given ?? ''} ${option}`.trim();
+  try {
+    return await start();
+  } finally {
+    if (given === undefined) delete process.env['JAVA_TOOL_OPTIONS'];
+    else process.env['JAVA_TOOL_OPTIONS'] = given;
+  }
 }
 
 export async function teardown(): Promise<void> {
