@@ -3,7 +3,7 @@
  * against the retry policy.
  */
 import { isStartedOnce } from '../../domain/retry-policy.ts';
-import type { JobEntry } from './table/job-table.ts';
+import type { JobEntry } from './table/queue-index.ts';
 import type { ShardCore } from './shard-core.ts';
 
 /** Ticks come once a second. A longer gap means that this process did not run. */

@@ -10,7 +10,7 @@
 import { type JobRecord, trailLongestMax, trailMax } from '../../../domain/job.ts';
 import { withOwedEntries } from '../../../domain/trail.ts';
 import type { Dispatcher } from './dispatcher.ts';
-import type { JobEntry } from '../table/job-table.ts';
+import type { JobEntry } from '../table/queue-index.ts';
 import type { PartitionSet } from '../commit/partition-set.ts';
 
 /** How many events must still fit before each of these decisions. */

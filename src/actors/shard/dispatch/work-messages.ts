@@ -7,7 +7,7 @@ import { needOf } from '../../../domain/handler-need.ts';
 import { queuedAtMs } from '../../../domain/job.ts';
 import { bucketOf } from '../../../domain/job-id.ts';
 import type { ShardServices } from '../shard-services.ts';
-import type { JobEntry } from '../table/job-table.ts';
+import type { JobEntry } from '../table/queue-index.ts';
 import type { Outbox } from './outbox.ts';
 import { given } from '../../../domain/given.ts';
 

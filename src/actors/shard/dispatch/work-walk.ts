@@ -8,9 +8,8 @@
  * the next look continues with the others.
  */
 import { inTurns } from '../../../domain/in-turns.ts';
-import type { JobEntry } from '../table/job-table.ts';
 import type { QueueLimiters } from '../flow/queue-limiters.ts';
-import type { NeedTally } from '../table/queue-index.ts';
+import type { JobEntry, NeedTally } from '../table/queue-index.ts';
 
 /** The wait between two walks through a level queue. */
 const walkEveryMs = 5_000;

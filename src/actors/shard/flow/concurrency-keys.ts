@@ -7,9 +7,8 @@
  * next question is known without a look at every key.
  */
 import type { JobRecord } from '../../../domain/job.ts';
-import type { JobEntry } from '../table/job-table.ts';
 import { MinHeap } from '../table/min-heap.ts';
-import type { QueueIndex } from '../table/queue-index.ts';
+import type { JobEntry, QueueIndex } from '../table/queue-index.ts';
 import { LocalQuota, type LocalQuotaParts } from './local-quota.ts';
 
 interface Key {

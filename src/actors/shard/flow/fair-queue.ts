@@ -7,7 +7,7 @@ import { FairOrder, type FairShare } from '../../../domain/fair-order.ts';
 import type { JobRecord } from '../../../domain/job.ts';
 import { ownValue } from '../../../domain/own-value.ts';
 import { defaultPriority, type Priority, priorityAgeingMs, priorityWeights } from '../../../domain/priority.ts';
-import type { JobEntry } from '../table/job-table.ts';
+import type { JobEntry } from '../table/queue-index.ts';
 
 /** Lines of a queue in a shard. Further fairness keys share one line per level. */
 const linesMax = 1_024;

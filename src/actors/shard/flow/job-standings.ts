@@ -7,8 +7,7 @@
  * handler: see `UnservedJobs`. `UnservedJobs` also knows which held jobs have a message out; those get no second message
  * when their turn comes.
  */
-import type { JobEntry } from '../table/job-table.ts';
-import type { NeedTally } from '../table/queue-index.ts';
+import type { JobEntry, NeedTally } from '../table/queue-index.ts';
 import type { ConcurrencyKeys } from './concurrency-keys.ts';
 import type { FairQueue } from './fair-queue.ts';
 import type { RouteWindows } from './route-windows.ts';

@@ -18,8 +18,7 @@ import type { WorkMessages } from '../dispatch/work-messages.ts';
 import { FairQueue } from './fair-queue.ts';
 import { JobStandings } from './job-standings.ts';
 import { RouteWindows } from './route-windows.ts';
-import type { JobEntry } from '../table/job-table.ts';
-import type { QueueIndex } from '../table/queue-index.ts';
+import type { JobEntry, QueueIndex } from '../table/queue-index.ts';
 import { QueueQuota } from './queue-quota.ts';
 
 export interface LimiterParts {

@@ -9,8 +9,7 @@
  */
 import { type HandlerNeed, needText } from '../../../domain/handler-need.ts';
 import { defaultPriority, priorities, type Priority } from '../../../domain/priority.ts';
-import type { JobEntry } from '../table/job-table.ts';
-import type { NeedTally } from '../table/queue-index.ts';
+import type { JobEntry, NeedTally } from '../table/queue-index.ts';
 import type { DispatchWindows } from './dispatch-windows.ts';
 
 /**

@@ -8,8 +8,7 @@
  * `unroutable`: a message is out for a job that does not count as running. It was sent while a node had the handler, or
  * it is the probe of its need. When the job's turn comes, the message is still there, so the job needs no other.
  */
-import type { JobEntry } from '../table/job-table.ts';
-import type { NeedTally } from '../table/queue-index.ts';
+import type { JobEntry, NeedTally } from '../table/queue-index.ts';
 
 /** As many messages as a small window has. */
 const probedMax = 32;

@@ -7,37 +7,11 @@
 import { type JobRecord, type JobState, jobStates } from '../../../domain/job.ts';
 import type { JobId } from '../../../domain/job-id.ts';
 import { RateMeter } from '../../../domain/rate-meter.ts';
-import type { JobProgress } from '../../../application/ports/shard-protocol.ts';
 import type { ShardMemory } from './job-memory.ts';
-import { QueueIndexes, type IndexedQueue } from './queue-index.ts';
+import type { JobEntry } from './queue-index.ts';
+import { QueueIndexes } from './queue-indexes.ts';
 import { recordBytes, specBytes } from './record-bytes.ts';
 import { UnfinishedCounts } from './unfinished-counts.ts';
-
-export interface JobEntry {
-  current: JobRecord;
-  durable: JobRecord | undefined;
-  /** Events up to this number were handed to the outbox. */
-  publishedSeq: number;
-  /** Monotonic ms of the last heartbeat of the present run. */
-  heardMs: number;
-  /** Progress of the present run. */
-  progress: JobProgress | undefined;
-  readonly queueRef: IndexedQueue;
-  /** Estimated heap of the part of the job that never changes, and of all of it. Only the table changes this. */
-  readonly specBytes: number;
-  bytes: number;
-  /** Where its queue limiter has the job. Only the limiter changes this. `none`: the limiter does not have it. */
-  standing: 'none' | 'held' | 'sent';
-  /** Number of its WORK message. Undefined: none is out, or it is used up. */
-  message: number | undefined;
-  /**
-   * The highest position that its WORK message can have in the stream. Infinity: not looked up since the message was
-   * sent.
-   */
-  sentThrough: number;
-  /** Its WORK message is not in the shared route: it was sent or moved to the handler route, or is lost. */
-  hasLeftShared: boolean;
-}
 
 export class JobTable {
   readonly queues = new QueueIndexes();

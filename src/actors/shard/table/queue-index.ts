@@ -1,22 +1,18 @@
 /**
- * What a shard knows of each queue among its live jobs: which jobs wait, by level and in the order in which they became
- * QUEUED, how many are due later or run, the size of their inputs, and how fast they come and go. Only the job table
- * calls `enter`, `restore` and `move`, and so keeps this index in step. Each change of a job costs a few additions,
- * never a scan.
+ * A live job of a shard, and the index of its queue. The index says which jobs wait, by level and in the order in which
+ * they became QUEUED, how many are due later or run, the size of their inputs, and how fast they come and go. Each
+ * change of a job costs a few additions, never a scan.
  *
  * It uses `current` records, as decisions do. The meters belong to this ownership and start anew after a recovery.
  */
 import { DurationHistogram } from '../../../domain/duration-histogram.ts';
 import { assertNever } from '../../../domain/errors.ts';
 import { type HandlerNeed, needOf, needText } from '../../../domain/handler-need.ts';
-import type { JobRecord, JobState, Payload } from '../../../domain/job.ts';
+import type { JobRecord, JobState } from '../../../domain/job.ts';
 import type { JobId } from '../../../domain/job-id.ts';
 import { defaultPriority, priorities } from '../../../domain/priority.ts';
 import { RateMeter } from '../../../domain/rate-meter.ts';
-import type { JobEntry } from './job-table.ts';
-
-/** How many queues without live jobs are remembered for their meters. Beyond this, the oldest is forgotten. */
-export const idleQueuesMax = 1_000;
+import type { JobProgress } from '../../../application/ports/shard-protocol.ts';
 
 type Standing = 'waiting' | 'later' | 'running';
 
@@ -39,6 +35,32 @@ export function standingOf(state: JobState): Standing | undefined {
     default:
       return assertNever(state);
   }
+}
+
+export interface JobEntry {
+  current: JobRecord;
+  durable: JobRecord | undefined;
+  /** Events up to this number were handed to the outbox. */
+  publishedSeq: number;
+  /** Monotonic ms of the last heartbeat of the present run. */
+  heardMs: number;
+  /** Progress of the present run. */
+  progress: JobProgress | undefined;
+  readonly queueRef: IndexedQueue;
+  /** Estimated heap of the part of the job that never changes, and of all of it. Only the table changes this. */
+  readonly specBytes: number;
+  bytes: number;
+  /** Where its queue limiter has the job. Only the limiter changes this. `none`: the limiter does not have it. */
+  standing: 'none' | 'held' | 'sent';
+  /** Number of its WORK message. Undefined: none is out, or it is used up. */
+  message: number | undefined;
+  /**
+   * The highest position that its WORK message can have in the stream. Infinity: not looked up since the message was
+   * sent.
+   */
+  sentThrough: number;
+  /** Its WORK message is not in the shared route: it was sent or moved to the handler route, or is lost. */
+  hasLeftShared: boolean;
 }
 
 /** The queue of a job, the size of its input, and its need. These are computed once, because they never change. */
@@ -178,86 +200,5 @@ export class QueueIndex {
       level.clear();
       for (const [id, entry] of inOrder) level.set(id, entry);
     }
-  }
-}
-
-export class QueueIndexes {
-  readonly #byTenant = new Map<string, Map<string, QueueIndex>>();
-  /** Queues without live jobs, in the order in which they became idle. */
-  readonly #idle = new Set<QueueIndex>();
-
-  get(tenant: string, queue: string): QueueIndex | undefined {
-    return this.#byTenant.get(tenant)?.get(queue);
-  }
-
-  *all(): Generator<QueueIndex, void> {
-    for (const ofTenant of this.#byTenant.values()) yield* ofTenant.values();
-  }
-
-  refOf(record: JobRecord): IndexedQueue {
-    const { tenant, queue, input } = record.spec;
-    const index = this.get(tenant, queue) ?? this.#open(tenant, queue);
-    return { index, inputBytes: inputBytes(input), tally: index.tallyOf(record) };
-  }
-
-  /** Adds a job that was accepted just now. */
-  enter(entry: JobEntry): void {
-    entry.queueRef.index.measure(undefined, entry.current);
-    this.restore(entry);
-  }
-
-  /** Adds a job that was found at a recovery. It is not measured, because nothing has happened to it now. */
-  restore(entry: JobEntry): void {
-    const { index } = entry.queueRef;
-    index.count(entry, entry.current, 1);
-    this.#idle.delete(index);
-  }
-
-  /** Moves a job from `entry.current`, which is still its former record, to `record`. */
-  move(entry: JobEntry, record: JobRecord): void {
-    const { index } = entry.queueRef;
-    index.measure(entry.current, record);
-    index.count(entry, entry.current, -1);
-    index.count(entry, record, 1);
-    index.settle(entry.queueRef);
-    if (index.isIdle) this.#idle.add(index);
-  }
-
-  sort(): void {
-    for (const index of this.all()) index.sort();
-  }
-
-  /** Forgets queues that have no live job and whose meters remember nothing. */
-  sweep(nowMs: number): void {
-    for (const index of this.#idle) {
-      if (this.#idle.size <= idleQueuesMax && !index.isCold(nowMs)) continue;
-      this.#idle.delete(index);
-      const ofTenant = this.#byTenant.get(index.tenant);
-      ofTenant?.delete(index.queue);
-      if (ofTenant?.size === 0) this.#byTenant.delete(index.tenant);
-    }
-  }
-
-  #open(tenant: string, queue: string): QueueIndex {
-    const index = new QueueIndex(tenant, queue);
-    const ofTenant = this.#byTenant.get(tenant) ?? new Map<string, QueueIndex>();
-    if (ofTenant.size === 0) this.#byTenant.set(tenant, ofTenant);
-    ofTenant.set(queue, index);
-    return index;
-  }
-}
-
-function inputBytes(input: Payload): number {
-  switch (input.kind) {
-    case 'json':
-      return Buffer.byteLength(input.json);
-    case 'bytes':
-      return Buffer.byteLength(input.base64, 'base64');
-    case 'ref':
-      return input.bytes;
-    case 'erased':
-      return 0;
-    default:
-      return assertNever(input);
   }
 }

@@ -7,7 +7,7 @@ import type { ClaimResult } from '../../../application/ports/shard-protocol.ts';
 import type { JobRecord } from '../../../domain/job.ts';
 import type { Decision, JobCommand } from '../../../domain/transitions.ts';
 import type { Slot } from './batch-reply.ts';
-import type { JobEntry } from '../table/job-table.ts';
+import type { JobEntry } from '../table/queue-index.ts';
 import { grantOf } from './grant.ts';
 import type { Clock } from '../../../application/ports/runtime.ts';
 

@@ -5,8 +5,7 @@ import type { PlaceItem, PlaceResult, QueueStatsItem } from '../../../applicatio
 import { defaultPriority } from '../../../domain/priority.ts';
 import { noStats, type QueueStats } from '../../../domain/queue-stats.ts';
 import type { ShardCore } from '../shard-core.ts';
-import type { JobEntry } from '../table/job-table.ts';
-import type { QueueIndex } from '../table/queue-index.ts';
+import type { JobEntry, QueueIndex } from '../table/queue-index.ts';
 import type { Slot } from './batch-reply.ts';
 import { given } from '../../../domain/given.ts';
 

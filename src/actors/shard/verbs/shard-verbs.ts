@@ -36,7 +36,7 @@ import { load } from './load-verb.ts';
 import { place, queueStats } from './queue-verbs.ts';
 import { keepLog, readAttemptLog } from './log-verbs.ts';
 import { submit } from './submit-verb.ts';
-import type { JobEntry } from '../table/job-table.ts';
+import type { JobEntry } from '../table/queue-index.ts';
 import type { ShardCore } from '../shard-core.ts';
 import { given } from '../../../domain/given.ts';
 

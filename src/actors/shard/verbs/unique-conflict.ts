@@ -8,7 +8,7 @@ import { isTerminal, type JobRecord, type RequestKey, type UniqueConflict } from
 import type { JobId } from '../../../domain/job-id.ts';
 import type { Slot } from './batch-reply.ts';
 import { ownershipDoubt, withHolder } from './job-lookup.ts';
-import type { JobEntry } from '../table/job-table.ts';
+import type { JobEntry } from '../table/queue-index.ts';
 import type { ShardCore } from '../shard-core.ts';
 import { entryOf } from '../keys/shard-keys.ts';
 import { given } from '../../../domain/given.ts';

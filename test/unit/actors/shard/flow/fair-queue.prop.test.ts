@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FairQueue } from '../../../../../src/actors/shard/flow/fair-queue.ts';
-import type { JobEntry } from '../../../../../src/actors/shard/table/job-table.ts';
+import type { JobEntry } from '../../../../../src/actors/shard/table/queue-index.ts';
 import { testRecord } from '../../../../support/jobs.ts';
 import { halfWords, hardWords, prototypeNames } from '../../../../support/words.ts';
 

@@ -2,7 +2,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { JobMemory } from '../../../../../src/actors/shard/table/job-memory.ts';
-import { type JobEntry, JobTable } from '../../../../../src/actors/shard/table/job-table.ts';
+import { JobTable } from '../../../../../src/actors/shard/table/job-table.ts';
+import type { JobEntry } from '../../../../../src/actors/shard/table/queue-index.ts';
 import { recordBytes, specBytes } from '../../../../../src/actors/shard/table/record-bytes.ts';
 import type { TroupeError } from '../../../../../src/domain/errors.ts';
 import { isTerminal, type JobRecord } from '../../../../../src/domain/job.ts';

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { JobMemory } from '../../../../../src/actors/shard/table/job-memory.ts';
-import { type JobEntry, JobTable } from '../../../../../src/actors/shard/table/job-table.ts';
-import { idleQueuesMax } from '../../../../../src/actors/shard/table/queue-index.ts';
+import { JobTable } from '../../../../../src/actors/shard/table/job-table.ts';
+import type { JobEntry } from '../../../../../src/actors/shard/table/queue-index.ts';
+import { idleQueuesMax } from '../../../../../src/actors/shard/table/queue-indexes.ts';
 import { isTerminal, type JobRecord, type JobSpec } from '../../../../../src/domain/job.ts';
 import { quantileMs } from '../../../../../src/domain/duration-histogram.ts';
 import { decide, type JobCommand } from '../../../../../src/domain/transitions.ts';

@@ -1,0 +1,91 @@
+/**
+ * The queues of a shard, by tenant and name. Only the job table calls `enter`, `restore` and `move`, and so keeps the
+ * index of each queue in step.
+ */
+import { assertNever } from '../../../domain/errors.ts';
+import type { JobRecord, Payload } from '../../../domain/job.ts';
+import { type IndexedQueue, type JobEntry, QueueIndex } from './queue-index.ts';
+
+/** How many queues without live jobs are remembered for their meters. Beyond this, the oldest is forgotten. */
+export const idleQueuesMax = 1_000;
+
+export class QueueIndexes {
+  readonly #byTenant = new Map<string, Map<string, QueueIndex>>();
+  /** Queues without live jobs, in the order in which they became idle. */
+  readonly #idle = new Set<QueueIndex>();
+
+  get(tenant: string, queue: string): QueueIndex | undefined {
+    return this.#byTenant.get(tenant)?.get(queue);
+  }
+
+  *all(): Generator<QueueIndex, void> {
+    for (const ofTenant of this.#byTenant.values()) yield* ofTenant.values();
+  }
+
+  refOf(record: JobRecord): IndexedQueue {
+    const { tenant, queue, input } = record.spec;
+    const index = this.get(tenant, queue) ?? this.#open(tenant, queue);
+    return { index, inputBytes: inputBytes(input), tally: index.tallyOf(record) };
+  }
+
+  /** Adds a job that was accepted just now. */
+  enter(entry: JobEntry): void {
+    entry.queueRef.index.measure(undefined, entry.current);
+    this.restore(entry);
+  }
+
+  /** Adds a job that was found at a recovery. It is not measured, because nothing has happened to it now. */
+  restore(entry: JobEntry): void {
+    const { index } = entry.queueRef;
+    index.count(entry, entry.current, 1);
+    this.#idle.delete(index);
+  }
+
+  /** Moves a job from `entry.current`, which is still its former record, to `record`. */
+  move(entry: JobEntry, record: JobRecord): void {
+    const { index } = entry.queueRef;
+    index.measure(entry.current, record);
+    index.count(entry, entry.current, -1);
+    index.count(entry, record, 1);
+    index.settle(entry.queueRef);
+    if (index.isIdle) this.#idle.add(index);
+  }
+
+  sort(): void {
+    for (const index of this.all()) index.sort();
+  }
+
+  /** Forgets queues that have no live job and whose meters remember nothing. */
+  sweep(nowMs: number): void {
+    for (const index of this.#idle) {
+      if (this.#idle.size <= idleQueuesMax && !index.isCold(nowMs)) continue;
+      this.#idle.delete(index);
+      const ofTenant = this.#byTenant.get(index.tenant);
+      ofTenant?.delete(index.queue);
+      if (ofTenant?.size === 0) this.#byTenant.delete(index.tenant);
+    }
+  }
+
+  #open(tenant: string, queue: string): QueueIndex {
+    const index = new QueueIndex(tenant, queue);
+    const ofTenant = this.#byTenant.get(tenant) ?? new Map<string, QueueIndex>();
+    if (ofTenant.size === 0) this.#byTenant.set(tenant, ofTenant);
+    ofTenant.set(queue, index);
+    return index;
+  }
+}
+
+function inputBytes(input: Payload): number {
+  switch (input.kind) {
+    case 'json':
+      return Buffer.byteLength(input.json);
+    case 'bytes':
+      return Buffer.byteLength(input.base64, 'base64');
+    case 'ref':
+      return input.bytes;
+    case 'erased':
+      return 0;
+    default:
+      return assertNever(input);
+  }
+}
