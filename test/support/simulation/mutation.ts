@@ -16,6 +16,11 @@ export interface Mutation {
   /** One of the seeds from 1 to this one must find it. */
   readonly within: number;
   /**
+   * The seed that found it when this was written, for a bug that few seeds find. It is tried first, then the others. The
+   * code has changed since, so another one may find it now.
+   */
+  readonly firstTried?: number;
+  /**
    * For a bug that only some kinds of faults reveal: only these are injected, into a cluster with more work than
    * threads.
    */

@@ -201,12 +201,14 @@ export const mutations: Readonly<Record<string, Mutation>> = {
   'a job that may begin once begins before that is on record': {
     breaks: [3],
     within: 400,
+    firstTried: 196,
     // The job is lost for good at its first loss, as before, but its claim is answered at once, like that of any job.
     change: onSubmits((item) => withMaxLosses(item, -1)),
   },
   'a token is not checked': {
     breaks: [3],
     within: 200,
+    firstTried: 112,
     faults: ['pause', 'crash'],
     change: onHandler((handler, { records }) => {
       const granted = new Map<string, string>();
@@ -346,6 +348,7 @@ export const mutations: Readonly<Record<string, Mutation>> = {
   'a lease counts for longer than it lasts': {
     breaks: [7],
     within: 800,
+    firstTried: 521,
     faults: ['cut from bus', 'pause'],
     change: (_cluster, ports) => {
       const { leases } = ports.bus;

@@ -16,6 +16,7 @@ export const queueMutations: Readonly<Record<string, Mutation>> = {
   'a new owner does not read which queues are closed': {
     breaks: [1],
     within: 200,
+    firstTried: 46,
     load: 'queues',
     change: onQueues(() => ({ closedQueues: () => Promise.resolve([]) })),
   },
