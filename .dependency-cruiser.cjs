@@ -44,6 +44,14 @@ module.exports = {
       to: { circular: true, viaOnly: { dependencyTypesNot: ['dynamic-import'] } },
     },
     {
+      name: 'rooms-have-an-order',
+      severity: 'error',
+      comment: 'A reader may take the rooms one after the other: none of them imports one that imports it.',
+      scope: 'folder',
+      from: { path: '^src/' },
+      to: { circular: true },
+    },
+    {
       name: 'no-cycles',
       severity: 'error',
       comment: 'A cycle has no layer. (Outside src/ one that exists in types only is no cycle when it runs.)',

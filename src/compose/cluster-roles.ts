@@ -3,7 +3,7 @@ import { HandlerFleet } from '../application/jobs/handler-fleet.ts';
 import { createQuarantineAwareSource } from '../application/cluster/quarantine-aware-source.ts';
 import type { ActorDefinition, ActorRef } from '../kernel/index.ts';
 import type { ShardManagerMessage } from '../actors/shard/shard-manager-actor.ts';
-import type { StopRun } from '../actors/shard/shard-services.ts';
+import type { StopRun } from '../actors/shard/services/shard-services.ts';
 import type { AdminMessage } from '../actors/node/admin-message.ts';
 import { membershipActor, type MembershipMessage } from '../actors/node/membership-actor.ts';
 import { NodeHandlers } from '../actors/worker/node-handlers.ts';

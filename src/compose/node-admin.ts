@@ -5,7 +5,7 @@ import { adminActor, askAdmin } from '../actors/node/admin-actor.ts';
 import type { AdminMessage } from '../actors/node/admin-message.ts';
 import type { ActorDefinition, ActorRef } from '../kernel/index.ts';
 import type { AdminServices } from '../actors/node/node-view.ts';
-import type { StopRun } from '../actors/shard/shard-services.ts';
+import type { StopRun } from '../actors/shard/services/shard-services.ts';
 import { isNodeVerb, type NodeVerb, type NodeVerbs } from '../application/ports/node-protocol.ts';
 import type { NodeInfo } from '../application/ports/membership.ts';
 import type { NodeClient } from '../application/ports/node-link.ts';

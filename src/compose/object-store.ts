@@ -1,12 +1,11 @@
 /** Opens the store of large payloads that the configuration names, and puts it beside the store of the jobs. */
 import { type FilePayloadsOptions, openFilePayloads } from '../adapters/files/file-payload-store.ts';
 import type { PayloadStore } from '../application/ports/payload-store.ts';
-import type { Store } from '../application/ports/store.ts';
+import type { ClusterFacts, Store } from '../application/ports/store.ts';
 import { createPayloadsBySize } from '../application/storage/payloads-by-size.ts';
 import type { Config } from '../config/index.ts';
 import { s3Access } from './access.ts';
 import type { ProcessRuntime } from './runtime.ts';
-import type { OpenedStore } from './store.ts';
 
 interface LargePayloads {
   readonly payloads: PayloadStore;
@@ -31,7 +30,7 @@ export function objectsFolder({ objects }: Config, database: string): string {
 
 /** `database` is the file of the embedded store. Closes the store if it rejects. */
 export async function withLargePayloads(
-  { store, facts }: OpenedStore,
+  { store, facts }: { readonly store: Store; readonly facts: Pick<ClusterFacts, 'clusterId'> },
   config: Config,
   runtime: ProcessRuntime,
   database: string,

@@ -3,8 +3,8 @@ import { getHeapStatistics } from 'node:v8';
 import { createClosedQueueWatch } from '../application/queues/closed-queues.ts';
 import { createFlowRules } from '../application/queues/flow-rules.ts';
 import { JobMemory } from '../actors/shard/table/job-memory.ts';
-import { WorkLooks } from '../actors/shard/dispatch/work-looks.ts';
-import { DispatchWindows } from '../actors/shard/flow/dispatch-windows.ts';
+import { WorkLooks } from '../actors/shard/services/work-looks.ts';
+import { DispatchWindows } from '../actors/shard/services/dispatch-windows.ts';
 import { shardManagerActor } from '../actors/shard/shard-manager-actor.ts';
 import {
   brokerSyncMsFor,
@@ -12,7 +12,7 @@ import {
   defaultShardLimits,
   outboxMaxFor,
   type ShardLimits,
-} from '../actors/shard/shard-services.ts';
+} from '../actors/shard/services/shard-services.ts';
 import type { Config } from '../config/index.ts';
 import type { ClusterParts, Wiring } from './cluster-parts.ts';
 import { natsSyncMs } from './nats-sync.ts';

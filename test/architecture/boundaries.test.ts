@@ -33,9 +33,9 @@ function cruise(cwd: string, folders: readonly string[]): Report {
 const report = cruise(fixtures, ['src', 'test', 'examples', 'infra/src']);
 const rules = report.summary.ruleSetUsed.forbidden.map((rule) => rule.name);
 
-/** `src/gateway/nats-in-its-adapter.ts` is the fixture of the rule `nats-in-its-adapter`. */
+/** `src/gateway/nats-in-its-adapter.ts` is the fixture of the rule `nats-in-its-adapter`. Of a circle each part may be named. */
 function fixtureOf(violation: Violation): string {
-  return violation.from.replace(/^.*\//, '').replace(/\.ts$/, '');
+  return violation.from.replace(/^.*\/(partner-of-)?/, '').replace(/\.ts$/, '');
 }
 
 /** infra/ has packages of its own, which are not its code. */
@@ -47,11 +47,13 @@ function folderOf(file: string): string {
 describe('the layer rules', () => {
   it.each(rules)('%s refuses its fixture', (rule) => {
     const found = report.summary.violations.filter((violation) => fixtureOf(violation) === rule);
-    expect(found.map((violation) => violation.rule.name)).toEqual([rule]);
+    expect([...new Set(found.map((violation) => violation.rule.name))]).toEqual([rule]);
   });
 
   it('refuse nothing else in the fixtures', () => {
-    expect(report.summary.violations.map((violation) => violation.rule.name).sort()).toEqual([...rules].sort());
+    const strange = report.summary.violations.filter((violation) => violation.rule.name !== fixtureOf(violation));
+    // What breaks a layer is often an import between two folders that makes a circle of them, too.
+    expect(strange.filter(({ rule }) => rule.name !== 'rooms-have-an-order')).toEqual([]);
   });
 
   it('are all kept by the real tree', () => {

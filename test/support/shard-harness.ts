@@ -21,16 +21,16 @@ import type { ShardHandler } from '../../src/application/ports/shard-link.ts';
 import type { Store } from '../../src/application/ports/store.ts';
 import type { QuotaItem, ShardVerb, ShardVerbs } from '../../src/application/ports/shard-protocol.ts';
 import { shardActor } from '../../src/actors/shard/shard-actor.ts';
-import type { ShardMessage } from '../../src/actors/shard/shard-message.ts';
-import { WorkLooks } from '../../src/actors/shard/dispatch/work-looks.ts';
-import { DispatchWindows } from '../../src/actors/shard/flow/dispatch-windows.ts';
+import type { ShardMessage } from '../../src/actors/shard/services/shard-message.ts';
+import { WorkLooks } from '../../src/actors/shard/services/work-looks.ts';
+import { DispatchWindows } from '../../src/actors/shard/services/dispatch-windows.ts';
 import { JobMemory } from '../../src/actors/shard/table/job-memory.ts';
 import {
   createShardMetrics,
   defaultShardLimits,
   outboxMaxFor,
   type StopRun,
-} from '../../src/actors/shard/shard-services.ts';
+} from '../../src/actors/shard/services/shard-services.ts';
 import type { ActorRef } from '../../src/kernel/index.ts';
 import { createTestKit, type TestKit } from '../../src/kernel/testkit/index.ts';
 import { TroupeError } from '../../src/domain/errors.ts';

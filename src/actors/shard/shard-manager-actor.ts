@@ -16,8 +16,8 @@ import { HandlerFleet } from '../../application/jobs/handler-fleet.ts';
 import type { LeaseHold, Membership, ShardLeases } from '../../application/ports/membership.ts';
 import type { ActorContext, ActorDefinition, ActorRef, Behavior, Signal } from '../../kernel/actor.ts';
 import { shardActor } from './shard-actor.ts';
-import type { ShardMessage } from './shard-message.ts';
-import type { ShardServices } from './shard-services.ts';
+import type { ShardMessage } from './services/shard-message.ts';
+import type { ShardServices } from './services/shard-services.ts';
 import { StoreReach } from './placement/store-reach.ts';
 import { SuggestedShards } from './placement/suggested-shards.ts';
 

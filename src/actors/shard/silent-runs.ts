@@ -4,7 +4,7 @@
  */
 import { isStartedOnce } from '../../domain/retry-policy.ts';
 import type { JobEntry } from './table/queue-index.ts';
-import type { ShardCore } from './shard-core.ts';
+import type { ShardCore } from './core/shard-core.ts';
 
 /** Ticks come once a second. A longer gap means that this process did not run. */
 const stalledAfterMs = 2_000;

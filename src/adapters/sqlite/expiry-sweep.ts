@@ -3,7 +3,7 @@
  * left.
  */
 import type { Clock, Logger } from '../../application/ports/runtime.ts';
-import type { StoreLink } from './store-link.ts';
+import type { StoreLink } from './link/store-link.ts';
 
 /** Pause between two steps. */
 const pauseMs = 100;

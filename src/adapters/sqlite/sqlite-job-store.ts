@@ -16,7 +16,7 @@ import { flagOf, flagPageRows, flagPages, listEnded } from '../../application/st
 import { listJobs } from '../../application/storage/job-listing.ts';
 import { neverMs, type RecordRow } from './database/commit-operation.ts';
 import { bucketPageRows, type ListScope, minutesPageRows, type QueueBucketRow } from './database/job-reads.ts';
-import type { StoreLink } from './store-link.ts';
+import type { StoreLink } from './link/store-link.ts';
 
 function parseRecord(json: string): JobRecord {
   return JSON.parse(json) as JobRecord;

@@ -2,7 +2,7 @@
 import type { Clock } from '../../application/ports/runtime.ts';
 import type { PayloadStore } from '../../application/ports/payload-store.ts';
 import { partsFrom, writeParts } from '../../application/storage/payload-parts.ts';
-import type { StoreLink } from './store-link.ts';
+import type { StoreLink } from './link/store-link.ts';
 
 export function createSqlitePayloadStore(link: StoreLink, clock: Clock): PayloadStore {
   async function deletePayload(id: string): Promise<void> {

@@ -1,6 +1,6 @@
 /** `QueueStore` on SQLite. */
 import type { QueueStore } from '../../application/ports/queue-store.ts';
-import type { StoreLink } from './store-link.ts';
+import type { StoreLink } from './link/store-link.ts';
 
 export function createSqliteQueueStore(link: StoreLink): QueueStore {
   return {

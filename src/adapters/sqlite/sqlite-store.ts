@@ -8,12 +8,12 @@ import type { Store } from '../../application/ports/store.ts';
 import { createStoreMeasures } from '../../application/storage/store-measures.ts';
 import { given } from '../../domain/given.ts';
 import { startExpirySweep } from './expiry-sweep.ts';
-import { createInlineLink } from './inline-link.ts';
+import { createInlineLink } from './link/inline-link.ts';
 import { createSqliteJobStore } from './sqlite-job-store.ts';
 import { createSqlitePayloadStore } from './sqlite-payload-store.ts';
 import { createSqliteQueueStore } from './sqlite-queue-store.ts';
-import { measuredLink, type StoreLink } from './store-link.ts';
-import { openThreadLink } from './thread/thread-link.ts';
+import { measuredLink, type StoreLink } from './link/store-link.ts';
+import { openThreadLink } from './link/thread-link.ts';
 
 export interface SqliteStoreOptions {
   /** The database file. Its folder is created if necessary. */

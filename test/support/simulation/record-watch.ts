@@ -3,7 +3,7 @@
  * is final, a result comes from the attempt that held the job, and CANCELLED means that the job's code is gone.
  */
 import type { CommitGroup } from '../../../src/application/ports/job-store.ts';
-import { defaultShardLimits } from '../../../src/actors/shard/shard-services.ts';
+import { defaultShardLimits } from '../../../src/actors/shard/services/shard-services.ts';
 import { isTerminal, type JobRecord, type JobState, type Payload, type TrailEntry } from '../../../src/domain/job.ts';
 import { type JobId, jobIdParts } from '../../../src/domain/job-id.ts';
 import { eraseJob } from '../../../src/domain/payload-life.ts';

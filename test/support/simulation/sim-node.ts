@@ -12,7 +12,7 @@ import type { JobCache } from '../../../src/application/ports/job-cache.ts';
 import type { RunPool } from '../../../src/application/ports/run-pool.ts';
 import type { Store } from '../../../src/application/ports/store.ts';
 import { createUseCases, type UseCases } from '../../../src/application/use-cases.ts';
-import type { WindowLimits } from '../../../src/actors/shard/flow/dispatch-windows.ts';
+import type { WindowLimits } from '../../../src/actors/shard/services/dispatch-windows.ts';
 import { DrainRequest } from '../../../src/compose/drain-request.ts';
 import type { NatsBus } from '../../../src/adapters/nats/connect-nats.ts';
 import { adminPath, type ClusterRoles, startClusterRoles } from '../../../src/compose/cluster-roles.ts';

@@ -5,7 +5,7 @@
 import type { JobStore } from '../../../application/ports/job-store.ts';
 import { TroupeError } from '../../../domain/errors.ts';
 import type { ActorContext } from '../../../kernel/index.ts';
-import { type ShardMessage, whenAnswered } from '../shard-message.ts';
+import { type ShardMessage, whenAnswered } from '../services/shard-message.ts';
 
 /** How long a shard that writes nothing may be unaware that it was deposed. */
 const proveEveryMs = 5_000;

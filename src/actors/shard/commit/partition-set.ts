@@ -4,8 +4,8 @@ import type { JobRecord } from '../../../domain/job.ts';
 import { bucketMs, bucketOf } from '../../../domain/job-id.ts';
 import type { ActorContext } from '../../../kernel/index.ts';
 import { PartitionWriter } from './partition-writer.ts';
-import type { ShardMessage } from '../shard-message.ts';
-import type { ShardServices } from '../shard-services.ts';
+import type { ShardMessage } from '../services/shard-message.ts';
+import type { ShardServices } from '../services/shard-services.ts';
 import { given } from '../../../domain/given.ts';
 
 /** A partition is sealed only when no clock can be so far behind that it still adds to it. */

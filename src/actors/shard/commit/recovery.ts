@@ -10,7 +10,7 @@
 import type { JobStore, ShardGrant, Watermark } from '../../../application/ports/job-store.ts';
 import { TroupeError } from '../../../domain/errors.ts';
 import type { JobRecord } from '../../../domain/job.ts';
-import type { ShardServices } from '../shard-services.ts';
+import type { ShardServices } from '../services/shard-services.ts';
 
 interface OpenedPartition {
   readonly bucket: number;

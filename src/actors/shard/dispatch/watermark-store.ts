@@ -8,8 +8,8 @@ import type { ActorContext } from '../../../kernel/index.ts';
 import type { Outbox } from './outbox.ts';
 import type { PartitionSet } from '../commit/partition-set.ts';
 import type { QueueLimiters } from '../flow/queue-limiters.ts';
-import type { ShardMessage } from '../shard-message.ts';
-import type { ShardServices } from '../shard-services.ts';
+import type { ShardMessage } from '../services/shard-message.ts';
+import type { ShardServices } from '../services/shard-services.ts';
 
 /** Events up to this much older than the watermark are published again, because clocks may have stepped. */
 export const watermarkMarginMs = 5_000;

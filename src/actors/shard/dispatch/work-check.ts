@@ -22,10 +22,10 @@ import type { ActorContext } from '../../../kernel/index.ts';
 import type { JobTable } from '../table/job-table.ts';
 import type { JobEntry } from '../table/queue-index.ts';
 import type { QueueLimiters } from '../flow/queue-limiters.ts';
-import { type ShardMessage, whenAnswered } from '../shard-message.ts';
+import { type ShardMessage, whenAnswered } from '../services/shard-message.ts';
 import type { Outbox } from './outbox.ts';
 import type { WorkMessages } from './work-messages.ts';
-import type { LookTurn, WorkLooks } from './work-looks.ts';
+import type { LookTurn, WorkLooks } from '../services/work-looks.ts';
 import { type WorkGroup, type LevelQueue, WorkWalk } from './work-walk.ts';
 import { given } from '../../../domain/given.ts';
 

@@ -6,8 +6,9 @@ import type { WorkMessage } from '../../../application/ports/bus.ts';
 import { needOf } from '../../../domain/handler-need.ts';
 import { queuedAtMs } from '../../../domain/job.ts';
 import { bucketOf } from '../../../domain/job-id.ts';
-import type { ShardServices } from '../shard-services.ts';
+import type { ShardServices } from '../services/shard-services.ts';
 import type { JobEntry } from '../table/queue-index.ts';
+import type { WorkSender } from '../flow/work-sender.ts';
 import type { Outbox } from './outbox.ts';
 import { given } from '../../../domain/given.ts';
 
@@ -17,7 +18,7 @@ export interface WorkMessagesParts {
   readonly services: Pick<ShardServices, 'everyNodeHas'>;
 }
 
-export class WorkMessages {
+export class WorkMessages implements WorkSender {
   readonly #parts: WorkMessagesParts;
   #numbers = 0;
 

@@ -13,8 +13,8 @@ import type { JobRecord } from '../../../domain/job.ts';
 import type { Priority } from '../../../domain/priority.ts';
 import type { LocalQuotaParts } from './local-quota.ts';
 import { ConcurrencyKeys } from './concurrency-keys.ts';
-import type { DispatchWindows } from './dispatch-windows.ts';
-import type { WorkMessages } from '../dispatch/work-messages.ts';
+import type { DispatchWindows } from '../services/dispatch-windows.ts';
+import type { WorkSender } from './work-sender.ts';
 import { FairQueue } from './fair-queue.ts';
 import { JobStandings } from './job-standings.ts';
 import { RouteWindows } from './route-windows.ts';
@@ -25,7 +25,7 @@ export interface LimiterParts {
   readonly index: QueueIndex;
   readonly nowMs: () => number;
   readonly monotonicMs: () => number;
-  readonly work: Pick<WorkMessages, 'add' | 'send'>;
+  readonly work: WorkSender;
   readonly windows: DispatchWindows;
   readonly ask: LocalQuotaParts['ask'];
   /** Called when jobs may still have their turn, after as many turns as one message of the shard may take. */

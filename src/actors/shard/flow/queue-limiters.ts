@@ -4,11 +4,11 @@ import type { QuotaItem, QuotaResult, HeldBy, LimitUse } from '../../../applicat
 import type { JobRecord } from '../../../domain/job.ts';
 import type { ActorContext } from '../../../kernel/index.ts';
 import type { JobTable } from '../table/job-table.ts';
-import type { WorkMessages } from '../dispatch/work-messages.ts';
+import type { WorkSender } from './work-sender.ts';
 import { QueueLimiter } from './queue-limiter.ts';
 import type { JobEntry, QueueIndex } from '../table/queue-index.ts';
-import { type ShardMessage, whenAnswered } from '../shard-message.ts';
-import type { ShardServices } from '../shard-services.ts';
+import { type ShardMessage, whenAnswered } from '../services/shard-message.ts';
+import type { ShardServices } from '../services/shard-services.ts';
 import { given } from '../../../domain/given.ts';
 
 /** How long to wait for an answer of a limit's home. */
@@ -24,7 +24,7 @@ export interface QueueLimitersParts {
   readonly context: ActorContext<ShardMessage>;
   readonly table: JobTable;
   readonly nowMs: () => number;
-  readonly work: WorkMessages;
+  readonly work: WorkSender;
 }
 
 export class QueueLimiters {

@@ -8,8 +8,8 @@ import { type LimitName, limitText } from '../../../application/queues/limit-hom
 import { QuotaAccount, forgetMs, type LimitRule } from '../../../domain/quota-account.ts';
 import { defaultMaxRunningPerKey } from '../../../domain/flow-rule.ts';
 import type { ActorContext } from '../../../kernel/index.ts';
-import { type ShardMessage, whenAnswered } from '../shard-message.ts';
-import type { ShardServices } from '../shard-services.ts';
+import { type ShardMessage, whenAnswered } from '../services/shard-message.ts';
+import type { ShardServices } from '../services/shard-services.ts';
 
 /** How long to wait for a shard's report of its usage. */
 const hearMaxMs = 2_000;

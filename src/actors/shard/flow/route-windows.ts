@@ -10,7 +10,7 @@
 import { type HandlerNeed, needText } from '../../../domain/handler-need.ts';
 import { defaultPriority, priorities, type Priority } from '../../../domain/priority.ts';
 import type { JobEntry, NeedTally } from '../table/queue-index.ts';
-import type { DispatchWindows } from './dispatch-windows.ts';
+import type { DispatchWindows } from '../services/dispatch-windows.ts';
 
 /**
  * Needs of a level with a window of their own. A caller may make up as many as he likes (`>=0.0.1`, `>=0.0.2`, …), so

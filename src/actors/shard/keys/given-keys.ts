@@ -8,7 +8,7 @@
 import { keysPutMax, type IdempotencyEntry, type JobStore } from '../../../application/ports/job-store.ts';
 import { TroupeError } from '../../../domain/errors.ts';
 import type { ActorContext } from '../../../kernel/index.ts';
-import { type ShardMessage, whenAnswered } from '../shard-message.ts';
+import { type ShardMessage, whenAnswered } from '../services/shard-message.ts';
 
 interface Gift {
   readonly entry: IdempotencyEntry;

@@ -5,7 +5,7 @@
 import type { IdempotencyEntry, JobStore } from '../../../application/ports/job-store.ts';
 import { TroupeError } from '../../../domain/errors.ts';
 import type { ActorContext } from '../../../kernel/index.ts';
-import { type ShardMessage, whenAnswered } from '../shard-message.ts';
+import { type ShardMessage, whenAnswered } from '../services/shard-message.ts';
 
 /** `row` is undefined when no job has the key. After `trouble` nothing is known. */
 export type KeyAnswer = { readonly row: IdempotencyEntry | undefined } | { readonly trouble: TroupeError };

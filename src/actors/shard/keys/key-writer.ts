@@ -5,7 +5,7 @@
  */
 import { keysPutMax, type IdempotencyEntry, type JobStore } from '../../../application/ports/job-store.ts';
 import type { ActorContext } from '../../../kernel/index.ts';
-import { type ShardMessage, whenAnswered } from '../shard-message.ts';
+import { type ShardMessage, whenAnswered } from '../services/shard-message.ts';
 
 interface Waiting {
   /** The bucket of the job whose record has the key. */

@@ -11,8 +11,8 @@ import { GivenKeys } from './given-keys.ts';
 import { IdempotencyKeys } from './idempotency-keys.ts';
 import { KeyLookups } from './key-lookups.ts';
 import { KeyWriter } from './key-writer.ts';
-import type { ShardMessage } from '../shard-message.ts';
-import type { ShardServices } from '../shard-services.ts';
+import type { ShardMessage } from '../services/shard-message.ts';
+import type { ShardServices } from '../services/shard-services.ts';
 import { UniqueKeys } from './unique-keys.ts';
 import { UniqueWindows } from './unique-windows.ts';
 

@@ -2,10 +2,10 @@
 import type { UnfinishedJobs } from '../../../application/ports/shard-protocol.ts';
 import { TroupeError } from '../../../domain/errors.ts';
 import type { QueueClosing } from '../../../domain/queue.ts';
-import type { Slot } from './batch-reply.ts';
+import type { Slot } from '../core/batch-reply.ts';
 import { deposed } from '../commit/ownership-proof.ts';
-import type { ShardCore } from '../shard-core.ts';
-import { whenAnswered } from '../shard-message.ts';
+import type { ShardCore } from '../core/shard-core.ts';
+import { whenAnswered } from '../services/shard-message.ts';
 
 /**
  * Closes the queue first, and then answers only if the store confirms that this owner still has the shard. If a

@@ -7,9 +7,9 @@ import type { EraseItem, JobView } from '../../../application/ports/shard-protoc
 import { TroupeError } from '../../../domain/errors.ts';
 import { isTerminal } from '../../../domain/job.ts';
 import { notEnded } from '../../../domain/payload-life.ts';
-import type { Slot } from './batch-reply.ts';
+import type { Slot } from '../core/batch-reply.ts';
 import { refuse, withRecord } from './job-lookup.ts';
-import type { ShardCore } from '../shard-core.ts';
+import type { ShardCore } from '../core/shard-core.ts';
 
 export function erase(core: ShardCore, { jobId }: EraseItem, slot: Slot<JobView>): void {
   if (core.undurable >= core.services.limits.undurableMax) {

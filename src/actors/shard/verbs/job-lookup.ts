@@ -1,9 +1,9 @@
 /** Finds the durable record of a job: in memory, among the recently ended jobs, or in the store. */
 import { TroupeError } from '../../../domain/errors.ts';
 import { isTerminal, type JobRecord } from '../../../domain/job.ts';
-import type { Slot } from './batch-reply.ts';
-import type { ShardCore } from '../shard-core.ts';
-import { whenAnswered } from '../shard-message.ts';
+import type { Slot } from '../core/batch-reply.ts';
+import type { ShardCore } from '../core/shard-core.ts';
+import { whenAnswered } from '../services/shard-message.ts';
 
 export function notFound(jobId: string): TroupeError {
   return new TroupeError('JOB_NOT_FOUND', { metadata: { jobId } });

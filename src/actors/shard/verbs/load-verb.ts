@@ -6,8 +6,8 @@ import { shardVerbs } from '../../../application/ports/shard-protocol.ts';
 import { jsonBytes } from '../../../application/protocol/json-bytes.ts';
 import { type ClusterLoad, type JobCount, queueKey, type RunCount } from '../../../domain/demand.ts';
 import { needOf, needText } from '../../../domain/handler-need.ts';
-import type { ShardCore } from '../shard-core.ts';
-import type { Slot } from './batch-reply.ts';
+import type { ShardCore } from '../core/shard-core.ts';
+import type { Slot } from '../core/batch-reply.ts';
 import { boundedLoad } from './load-bounds.ts';
 
 export function load(core: ShardCore, item: Readonly<Record<string, never>>, slot: Slot<ClusterLoad>): void {

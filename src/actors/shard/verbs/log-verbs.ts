@@ -1,8 +1,8 @@
 /** Nodes send the logs of their runs, and watchers read them. */
 import type { LogItem, LogResult, ReadLogItem, ReadLogResult } from '../../../application/ports/shard-protocol.ts';
-import type { Slot } from './batch-reply.ts';
+import type { Slot } from '../core/batch-reply.ts';
 import { notFound, ownershipDoubt, sayStale } from './job-lookup.ts';
-import type { ShardCore } from '../shard-core.ts';
+import type { ShardCore } from '../core/shard-core.ts';
 
 export function keepLog(core: ShardCore, { jobId, token, after, lines }: LogItem, slot: Slot<LogResult>): void {
   const run = core.table.get(jobId)?.current.run;

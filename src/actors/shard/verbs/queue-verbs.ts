@@ -4,9 +4,9 @@
 import type { PlaceItem, PlaceResult, QueueStatsItem } from '../../../application/ports/shard-protocol.ts';
 import { defaultPriority } from '../../../domain/priority.ts';
 import { noStats, type QueueStats } from '../../../domain/queue-stats.ts';
-import type { ShardCore } from '../shard-core.ts';
+import type { ShardCore } from '../core/shard-core.ts';
 import type { JobEntry, QueueIndex } from '../table/queue-index.ts';
-import type { Slot } from './batch-reply.ts';
+import type { Slot } from '../core/batch-reply.ts';
 import { given } from '../../../domain/given.ts';
 
 /** Counting stops here, because further back an estimate is good enough. */

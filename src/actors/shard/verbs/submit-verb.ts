@@ -9,9 +9,9 @@ import type { RequestKey, UniqueKey } from '../../../domain/job.ts';
 import { type JobId, jobIdParts } from '../../../domain/job-id.ts';
 import { retryAfterMs } from '../../../domain/retry-after.ts';
 import { acceptJob } from '../../../domain/transitions.ts';
-import type { Slot } from './batch-reply.ts';
+import type { Slot } from '../core/batch-reply.ts';
 import { withHolder } from './job-lookup.ts';
-import type { ShardCore } from '../shard-core.ts';
+import type { ShardCore } from '../core/shard-core.ts';
 import { meetFormer, meetHolder } from './unique-conflict.ts';
 
 /** About the interval at which writes are retried while the store is in trouble. */

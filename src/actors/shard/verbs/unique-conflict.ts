@@ -6,10 +6,10 @@ import type { SubmitItem, SubmitResult } from '../../../application/ports/shard-
 import { assertNever, invariant, TroupeError } from '../../../domain/errors.ts';
 import { isTerminal, type JobRecord, type RequestKey, type UniqueConflict } from '../../../domain/job.ts';
 import type { JobId } from '../../../domain/job-id.ts';
-import type { Slot } from './batch-reply.ts';
+import type { Slot } from '../core/batch-reply.ts';
 import { ownershipDoubt, withHolder } from './job-lookup.ts';
 import type { JobEntry } from '../table/queue-index.ts';
-import type { ShardCore } from '../shard-core.ts';
+import type { ShardCore } from '../core/shard-core.ts';
 import { entryOf } from '../keys/shard-keys.ts';
 import { given } from '../../../domain/given.ts';
 

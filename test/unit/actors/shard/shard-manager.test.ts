@@ -9,9 +9,9 @@ import {
   shardManagerActor,
   type ShardManagerMessage,
 } from '../../../../src/actors/shard/shard-manager-actor.ts';
-import { createShardMetrics, defaultShardLimits } from '../../../../src/actors/shard/shard-services.ts';
-import { WorkLooks } from '../../../../src/actors/shard/dispatch/work-looks.ts';
-import { DispatchWindows } from '../../../../src/actors/shard/flow/dispatch-windows.ts';
+import { createShardMetrics, defaultShardLimits } from '../../../../src/actors/shard/services/shard-services.ts';
+import { WorkLooks } from '../../../../src/actors/shard/services/work-looks.ts';
+import { DispatchWindows } from '../../../../src/actors/shard/services/dispatch-windows.ts';
 import { JobMemory } from '../../../../src/actors/shard/table/job-memory.ts';
 import { restMaxMs } from '../../../../src/actors/shard/placement/store-reach.ts';
 import { createTestKit, type TestKit } from '../../../../src/kernel/testkit/index.ts';

@@ -1,6 +1,6 @@
 // Reading all of a log: each attempt at one moment, so that it ends and is bounded, however much is said meanwhile.
 import { expect, it } from 'vitest';
-import { ShardLogs } from '../../../../src/actors/shard/shard-logs.ts';
+import { ShardLogs } from '../../../../src/actors/shard/core/shard-logs.ts';
 import { LogCursor, type LogParts, logStart } from '../../../../src/application/jobs/read-log.ts';
 import type { ReadLogItem } from '../../../../src/application/ports/shard-protocol.ts';
 import type { ShardBatcher } from '../../../../src/application/protocol/shard-batcher.ts';

@@ -2,8 +2,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { JobSpec } from '../../../../../src/domain/job.ts';
 import type { JobId } from '../../../../../src/domain/job-id.ts';
-import { DispatchWindows, type WindowLimits } from '../../../../../src/actors/shard/flow/dispatch-windows.ts';
-import { WorkLooks } from '../../../../../src/actors/shard/dispatch/work-looks.ts';
+import { DispatchWindows, type WindowLimits } from '../../../../../src/actors/shard/services/dispatch-windows.ts';
+import { WorkLooks } from '../../../../../src/actors/shard/services/work-looks.ts';
 import { testSpec } from '../../../../support/jobs.ts';
 import { createShardHarness, type ShardHarness, startShardHarness } from '../../../../support/shard-harness.ts';
 

@@ -1,6 +1,6 @@
 /** A backlog of jobs with concurrency keys asks no home before its turn, and no turn holds the shard up. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { DispatchWindows } from '../../../../../src/actors/shard/flow/dispatch-windows.ts';
+import { DispatchWindows } from '../../../../../src/actors/shard/services/dispatch-windows.ts';
 import type { FlowRule } from '../../../../../src/domain/flow-rule.ts';
 import type { JobId } from '../../../../../src/domain/job-id.ts';
 import { testSpec } from '../../../../support/jobs.ts';

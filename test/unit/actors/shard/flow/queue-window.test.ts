@@ -1,7 +1,7 @@
 /** Every queue has a window: a backlog waits in its shard, and not in the stream of work in front of others. */
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { DispatchWindows } from '../../../../../src/actors/shard/flow/dispatch-windows.ts';
+import { DispatchWindows } from '../../../../../src/actors/shard/services/dispatch-windows.ts';
 import type { JobSpec } from '../../../../../src/domain/job.ts';
 import type { JobId } from '../../../../../src/domain/job-id.ts';
 import { type Priority, priorities } from '../../../../../src/domain/priority.ts';

@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { DispatchWindows } from '../../../../../src/actors/shard/flow/dispatch-windows.ts';
+import { DispatchWindows } from '../../../../../src/actors/shard/services/dispatch-windows.ts';
 import type { WorkMessage } from '../../../../../src/application/ports/bus.ts';
 import type { AttemptOutcome } from '../../../../../src/domain/attempt-outcome.ts';
 import type { FlowRule } from '../../../../../src/domain/flow-rule.ts';

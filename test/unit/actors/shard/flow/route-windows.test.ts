@@ -1,6 +1,6 @@
 /** A need that not every node meets has windows of its own, so its backlog keeps no job of other nodes waiting. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { DispatchWindows } from '../../../../../src/actors/shard/flow/dispatch-windows.ts';
+import { DispatchWindows } from '../../../../../src/actors/shard/services/dispatch-windows.ts';
 import type { JobSpec } from '../../../../../src/domain/job.ts';
 import type { JobId } from '../../../../../src/domain/job-id.ts';
 import { testSpec } from '../../../../support/jobs.ts';

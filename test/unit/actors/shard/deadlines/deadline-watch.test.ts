@@ -1,6 +1,6 @@
 // One timer for many deadlines: a year ahead, and moved without taking room.
 import { describe, expect, it } from 'vitest';
-import { DeadlineWatch } from '../../../../../src/actors/shard/table/deadline-watch.ts';
+import { DeadlineWatch } from '../../../../../src/actors/shard/deadlines/deadline-watch.ts';
 import { createVirtualClock } from '../../../../../src/kernel/testkit/virtual-clock.ts';
 import type { JobRecord } from '../../../../../src/domain/job.ts';
 import { testRecord } from '../../../../support/jobs.ts';

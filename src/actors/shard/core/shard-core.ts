@@ -2,48 +2,36 @@
  * The working memory of a shard: jobs, open partitions, deadlines, outbox. Every decision takes the same way: decide →
  * table → group → (durable) → answers, events, dispatch. The verbs that callers use are in `shard-verbs.ts`.
  */
-import type { ItemResult } from '../../application/ports/shard-protocol.ts';
-import { type Deadline, nextDeadline, waitsForDate } from '../../domain/deadline.ts';
-import type { TroupeError } from '../../domain/errors.ts';
-import { isTerminal, type JobRecord } from '../../domain/job.ts';
-import { createJobIdGenerator, type JobId } from '../../domain/job-id.ts';
-import { clockAheadMaxMs, SteadyTime } from '../../domain/steady-time.ts';
-import { decide, type Decision, type JobCommand } from '../../domain/transitions.ts';
-import type { ActorContext } from '../../kernel/actor.ts';
-import { QuotaHome } from './flow/quota-home.ts';
-import { BatchReply } from './verbs/batch-reply.ts';
-import { ClaimsOnRecord } from './verbs/claims-on-record.ts';
-import { DeadlineWatch } from './table/deadline-watch.ts';
-import { createOutbox, Dispatcher } from './dispatch/dispatcher.ts';
-import { QueueLimiters } from './flow/queue-limiters.ts';
-import { WorkMessages } from './dispatch/work-messages.ts';
-import { RateMeter } from '../../domain/rate-meter.ts';
-import { jobFacts, JobTable } from './table/job-table.ts';
-import type { JobEntry } from './table/queue-index.ts';
-import { RecordErasure } from './commit/record-erasure.ts';
-import { TrailRoom } from './dispatch/trail-room.ts';
-import { deposed, OwnershipProof } from './commit/ownership-proof.ts';
-import { PartitionSet } from './commit/partition-set.ts';
-import { ShardKeys } from './keys/shard-keys.ts';
-import type { ShardMessage } from './shard-message.ts';
+import type { ItemResult } from '../../../application/ports/shard-protocol.ts';
+import type { TroupeError } from '../../../domain/errors.ts';
+import { isTerminal, type JobRecord } from '../../../domain/job.ts';
+import { createJobIdGenerator, type JobId } from '../../../domain/job-id.ts';
+import { SteadyTime } from '../../../domain/steady-time.ts';
+import { decide, type Decision, type JobCommand } from '../../../domain/transitions.ts';
+import type { ActorContext } from '../../../kernel/actor.ts';
+import { QuotaHome } from '../flow/quota-home.ts';
+import { BatchReply } from './batch-reply.ts';
+import { ClaimsOnRecord } from './claims-on-record.ts';
+import { HandOver } from './hand-over.ts';
+import { loadShard } from './load-shard.ts';
+import { DueJobs } from '../deadlines/due-jobs.ts';
+import { createOutbox, Dispatcher } from '../dispatch/dispatcher.ts';
+import { QueueLimiters } from '../flow/queue-limiters.ts';
+import { WorkMessages } from '../dispatch/work-messages.ts';
+import { RateMeter } from '../../../domain/rate-meter.ts';
+import { jobFacts, JobTable } from '../table/job-table.ts';
+import type { JobEntry } from '../table/queue-index.ts';
+import { RecordErasure } from '../commit/record-erasure.ts';
+import { TrailRoom } from '../dispatch/trail-room.ts';
+import { deposed, OwnershipProof } from '../commit/ownership-proof.ts';
+import { FlushTurns } from '../commit/flush-turns.ts';
+import { PartitionSet } from '../commit/partition-set.ts';
+import { ShardKeys } from '../keys/shard-keys.ts';
+import type { ShardMessage } from '../services/shard-message.ts';
 import { ShardLogs } from './shard-logs.ts';
-import type { ShardServices } from './shard-services.ts';
-import type { RecoveredShard } from './commit/recovery.ts';
-import { given } from '../../domain/given.ts';
-
-const handOverGraceMs = 3_000;
-/** How long a grant may wait for other decisions before it is written. */
-const grantFlushMs = 50;
-/**
- * A deadline that cannot be handled yet is looked at again after this time. This happens when the wall clock is behind
- * a job's date, and when JetStream still lacks too many events of the job.
- */
-const lookAgainMs = 1_000;
-/**
- * How many jobs that are due together are decided in one turn. The others have theirs in the next turns, so that no
- * caller waits for all of them.
- */
-const dueMax = 250;
+import type { ShardServices } from '../services/shard-services.ts';
+import type { RecoveredShard } from '../commit/recovery.ts';
+import { given } from '../../../domain/given.ts';
 
 export class ShardCore {
   readonly shard: number;
@@ -63,16 +51,14 @@ export class ShardCore {
   readonly claimsOnRecord = new ClaimsOnRecord();
   readonly nextId: (queueNo: number) => JobId;
   readonly #partitions: PartitionSet;
-  readonly #deadlines: DeadlineWatch;
+  readonly #due: DueJobs;
+  readonly #flushes: FlushTurns;
+  readonly #handOver: HandOver;
   readonly #open = new Set<{ abandon(): void }>();
   readonly #ownership: OwnershipProof;
   readonly #time: SteadyTime;
-  #flushAsked = false;
-  #flushingSoon = false;
-  #areDueHeldBack = false;
   /** When the last group commit was applied, on the monotonic clock. */
   #committedMs: number | undefined;
-  #handedOver: { readonly done: () => void; readonly untilMs: number } | undefined;
 
   constructor(shard: number, services: ShardServices, context: ActorContext<ShardMessage>, taken: RecoveredShard) {
     this.shard = shard;
@@ -80,8 +66,8 @@ export class ShardCore {
     this.services = services;
     this.context = context;
     this.#time = new SteadyTime(context.clock, context.clock.nowMs());
-    this.#deadlines = new DeadlineWatch(context, () => this.nowMs());
     this.#partitions = new PartitionSet(shard, this.epoch, services, context);
+    this.#flushes = new FlushTurns(context, this.#partitions);
     this.table = new JobTable(services.limits.recentMax, services.memory.open(shard));
     const nowMs = (): number => this.nowMs();
     this.keys = new ShardKeys({ shard, services, context, nowMs, decided: () => this.askFlush() });
@@ -95,7 +81,7 @@ export class ShardCore {
       onPublished: () => this.published.add(nowMs()),
       onIdleBucket: () => {
         // A hand-over waits for idle buckets. This message saves it the wait for the next tick.
-        if (this.#handedOver !== undefined) context.self.tell({ kind: 'bucket-published' });
+        if (this.#handOver.isOrdered) context.self.tell({ kind: 'bucket-published' });
       },
     });
     const work = new WorkMessages({ epoch, outbox, services });
@@ -106,7 +92,21 @@ export class ShardCore {
     this.trailRoom = new TrailRoom(this.dispatcher, this.#partitions, nowMs);
     this.quotaHome = new QuotaHome({ shard, epoch: this.epoch, services, context });
     this.#ownership = new OwnershipProof({ shard, epoch: this.epoch, store: services.store, context });
-    this.#load(taken);
+    this.#due = new DueJobs({
+      context,
+      time: this.#time,
+      table,
+      room: () => Math.ceil(services.limits.undurableMax / 2) - partitions.undurable,
+      mayStart: (entry) => this.trailRoom.mayAdd(entry, 'due'),
+      decide: (entry, command) => this.decide(entry, command),
+    });
+    this.#handOver = new HandOver({
+      clock: context.clock,
+      owes: () => partitions.undurable > 0 || this.dispatcher.backlogOf('event') > 0,
+      leave: () => this.dispatcher.saveWatermark(nowMs()),
+    });
+    const { dispatcher, keys } = this;
+    loadShard(taken, { clock: context.clock, time: this.#time, partitions, dispatcher, keys, table, due: this.#due });
   }
 
   /** Decisions, and keys of ended jobs, that the store does not have yet. */
@@ -147,14 +147,14 @@ export class ShardCore {
     const entry = this.table.add(record, { durable: false, publishedSeq: 0, nowMs: this.context.clock.monotonicMs() });
     this.keys.accepted(record);
     this.#partitions.of(record).add(record, done);
-    this.#deadlines.watch(entry.current);
+    this.#due.watch(entry.current);
   }
 
   /** Makes a decision about a job. A decision that changes something is on its way to the store when this returns. */
   decide(entry: JobEntry, command: JobCommand, done?: (record: JobRecord) => void): Decision {
     return this.#decide(entry, command, (record) => {
       this.#partitions.of(record).add(record, done);
-      this.#deadlines.watch(record);
+      this.#due.watch(record);
     });
   }
 
@@ -165,7 +165,7 @@ export class ShardCore {
   grant(entry: JobEntry, command: Extract<JobCommand, { kind: 'claim' }>, done: () => void): Decision {
     return this.#decide(entry, command, (record) => {
       this.#partitions.of(record).addLazily(record, done);
-      this.#flushSoon();
+      this.#flushes.soon();
     });
   }
 
@@ -196,19 +196,13 @@ export class ShardCore {
     if (durable === current || !this.#partitions.of(current).whenLanded(current.id, done)) done(durable);
   }
 
-  /**
-   * The flush message queues behind the messages that wait now. They are decided before it, and this is how groups
-   * form.
-   */
+  /** What was decided is written after the messages that wait now. */
   askFlush(): void {
-    if (this.#flushAsked) return;
-    this.#flushAsked = this.context.self.tell({ kind: 'flush' });
-    if (!this.#flushAsked) this.flush();
+    this.#flushes.ask();
   }
 
-  flush(all = false): void {
-    this.#flushAsked = false;
-    this.#partitions.flush(all);
+  flush(): void {
+    this.#flushes.flush();
   }
 
   flushed(bucket: number, outcome: PromiseSettledResult<'applied' | 'deposed'>): void {
@@ -223,9 +217,9 @@ export class ShardCore {
     for (const record of landed) this.#durable(record);
     this.table.landed.add(this.nowMs(), landed.length);
     this.dispatcher.pump();
-    if (this.#areDueHeldBack) this.deadlinesDue();
+    if (this.#due.areHeldBack) this.deadlinesDue();
     if (writer.urgent) this.askFlush();
-    else if (writer.dirty) this.#flushSoon();
+    else if (writer.dirty) this.#flushes.soon();
     this.checkHandOver();
   }
 
@@ -261,52 +255,25 @@ export class ShardCore {
     queues.tell(this.shard, [...this.table.queues.all()], { nowMs, monotonicMs: this.context.clock.monotonicMs() });
   }
 
-  /**
-   * Decides about jobs whose deadlines have come. While too much waits for the store, the deadlines wait as well: they
-   * go on after a commit.
-   */
+  /** Decides about jobs whose deadlines have come. */
   deadlinesDue(): void {
-    const nowMs = this.nowMs();
-    const room = Math.ceil(this.services.limits.undurableMax / 2) - this.#partitions.undurable;
-    const most = Math.max(0, Math.min(dueMax, room));
-    this.#areDueHeldBack = most === 0;
-    this.#deadlines.due(nowMs, most, (id) => {
-      const entry = this.table.get(id);
-      if (entry !== undefined) this.#deadlineCame(entry, nowMs);
-    });
+    this.#due.decide();
     this.askFlush();
-  }
-
-  #deadlineCame(entry: JobEntry, nowMs: number): void {
-    const deadline = nextDeadline(entry.current);
-    if (deadline === undefined) return;
-    const earlyMs = this.#earlyMs(entry.current, deadline);
-    if (earlyMs > 0) this.#deadlines.watch(entry.current, nowMs + earlyMs);
-    else if (deadline.command === 'due' && !this.trailRoom.mayAdd(entry, 'due'))
-      this.#deadlines.watch(entry.current, nowMs + lookAgainMs);
-    else this.decide(entry, { kind: deadline.command });
-  }
-
-  /**
-   * How many ms too early it is for this deadline. Dates follow the wall clock. That clock may run up to twice as fast
-   * as the time of this shard while the shard waits for it, and may be corrected meanwhile.
-   */
-  #earlyMs({ state, trail }: JobRecord, { atMs, command }: Deadline): number {
-    const byDate = command === 'due' && waitsForDate({ state, trail });
-    const earlyMs = atMs - this.nowMs();
-    return earlyMs <= 0 && byDate ? Math.min(Math.ceil((atMs - this.wallMs()) / 2), lookAgainMs) : earlyMs;
   }
 
   /** Writes the decisions that were allowed to wait. */
   flushRest(): void {
-    this.#flushingSoon = false;
-    this.flush(true);
+    this.#flushes.flushRest();
   }
 
   handOver(done: () => void): void {
-    this.#handedOver = { done, untilMs: this.context.clock.monotonicMs() + handOverGraceMs };
-    this.flush(true);
+    this.#handOver.order(done);
+    this.#flushes.flush(true);
     this.checkHandOver();
+  }
+
+  checkHandOver(): void {
+    this.#handOver.check();
   }
 
   stop(): void {
@@ -321,32 +288,6 @@ export class ShardCore {
     this.#open.clear();
   }
 
-  #load({ grant: { watermark }, partitions }: RecoveredShard): void {
-    const heardMs = this.context.clock.monotonicMs();
-    const believedMs = this.nowMs() + clockAheadMaxMs;
-    const raise = (stampedMs: number): void => {
-      if (stampedMs <= believedMs) this.#time.raise(stampedMs);
-    };
-    const stampedMs = Math.max(watermark?.dispatchedThroughMs ?? 0, watermark?.eventsThroughMs ?? 0);
-    raise(stampedMs);
-    const published = stampedMs <= this.nowMs() ? watermark : undefined;
-    for (const { bucket, commits, records } of partitions) {
-      this.#partitions.adopt(bucket, commits);
-      for (const record of records) {
-        // New ids must come after all existing ones, also after those of the same ms, because ranks of ids say which
-        // job is later.
-        raise(Math.max(record.updatedAtMs, record.createdAtMs + 1));
-        this.dispatcher.restoreEvents(record, published);
-        this.keys.restored(record);
-        if (isTerminal(record.state)) continue;
-        const entry = this.table.add(record, { durable: true, publishedSeq: record.seq, nowMs: heardMs });
-        this.#deadlines.watch(entry.current);
-      }
-    }
-    this.table.queues.sort();
-    this.dispatcher.restoreWork();
-  }
-
   #durable(record: JobRecord): void {
     const entry = this.table.get(record.id);
     if (entry === undefined) return;
@@ -354,17 +295,11 @@ export class ShardCore {
     this.logs.landed(record);
     if (isTerminal(record.state)) {
       this.table.retire(entry, record);
-      this.#deadlines.forget(record.id);
+      this.#due.forget(record.id);
       this.keys.ended(record);
     } else if (record.state === 'CANCELLING' && record.run !== undefined) {
       this.services.stopRun(record.run.node, { jobId: record.id, token: record.run.token, why: 'cancel' });
     }
-  }
-
-  #flushSoon(): void {
-    if (this.#flushingSoon) return;
-    this.#flushingSoon = true;
-    this.context.setTimer('flush-soon', grantFlushMs, { kind: 'flush-soon' });
   }
 
   /**
@@ -373,16 +308,5 @@ export class ShardCore {
    */
   #isInUse(bucket: number): boolean {
     return this.table.unfinished.hasBucket(bucket) || this.dispatcher.owes(bucket) || this.keys.isOpen(bucket);
-  }
-
-  checkHandOver(): void {
-    const order = this.#handedOver;
-    if (order === undefined) return;
-    const late = this.context.clock.monotonicMs() >= order.untilMs;
-    // WORK messages are not waited for, because the next owner sends its own.
-    if (!late && (this.#partitions.undurable > 0 || this.dispatcher.backlogOf('event') > 0)) return;
-    this.#handedOver = undefined;
-    this.dispatcher.saveWatermark(this.nowMs());
-    order.done();
   }
 }

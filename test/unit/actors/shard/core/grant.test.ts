@@ -1,6 +1,6 @@
 /** The size of a grant, by which claims are put into one message: what does not fit into the answer is lost. */
 import { expect, it } from 'vitest';
-import { grantOf } from '../../../../../src/actors/shard/verbs/grant.ts';
+import { grantOf } from '../../../../../src/actors/shard/core/grant.ts';
 import { shardVerbs } from '../../../../../src/application/ports/shard-protocol.ts';
 import { labelsMax } from '../../../../../src/domain/labels.ts';
 import { nonRetryableCodesMax } from '../../../../../src/domain/retry-policy.ts';

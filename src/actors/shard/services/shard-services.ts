@@ -1,19 +1,19 @@
 /** What a shard actor is created with: ports, limits, metrics. */
-import type { Publisher } from '../../application/ports/bus.ts';
-import type { JobStore } from '../../application/ports/job-store.ts';
-import type { Counter, Gauge, Histogram, Telemetry } from '../../application/ports/runtime.ts';
-import type { ShardServer } from '../../application/ports/shard-link.ts';
-import type { ClosedQueues } from '../../application/queues/closed-queues.ts';
-import type { FlowRules } from '../../application/queues/flow-rules.ts';
-import type { ShardBatcher } from '../../application/protocol/shard-batcher.ts';
-import type { HandlerNeed } from '../../domain/handler-need.ts';
-import type { JobId } from '../../domain/job-id.ts';
-import type { JobMemory } from './table/job-memory.ts';
-import { QueueGauges } from './table/queue-gauges.ts';
-import type { WorkLooks } from './dispatch/work-looks.ts';
-import type { DispatchWindows } from './flow/dispatch-windows.ts';
-import type { WriteWatch } from './placement/store-reach.ts';
-import { counters, gauges, histograms } from '../../domain/measures.ts';
+import type { Publisher } from '../../../application/ports/bus.ts';
+import type { JobStore } from '../../../application/ports/job-store.ts';
+import type { Counter, Gauge, Histogram, Telemetry } from '../../../application/ports/runtime.ts';
+import type { ShardServer } from '../../../application/ports/shard-link.ts';
+import type { ClosedQueues } from '../../../application/queues/closed-queues.ts';
+import type { FlowRules } from '../../../application/queues/flow-rules.ts';
+import type { ShardBatcher } from '../../../application/protocol/shard-batcher.ts';
+import type { HandlerNeed } from '../../../domain/handler-need.ts';
+import type { JobId } from '../../../domain/job-id.ts';
+import type { JobMemory } from '../table/job-memory.ts';
+import { QueueGauges } from './queue-gauges.ts';
+import type { WorkLooks } from './work-looks.ts';
+import type { DispatchWindows } from './dispatch-windows.ts';
+import type { WriteWatch } from '../placement/store-reach.ts';
+import { counters, gauges, histograms } from '../../../domain/measures.ts';
 
 export interface StopRun {
   readonly jobId: JobId;

@@ -2,12 +2,12 @@
  * The database in place: operations run in the caller's thread, reads at once and the writes of a turn in one
  * transaction. Nothing real has to be waited for, so tests in virtual time stand on it.
  */
-import { TroupeError } from '../../domain/errors.ts';
-import type { Clock } from '../../application/ports/runtime.ts';
-import { Database, type Outcome, transactionWritesMax, type WriteCall } from './database/database.ts';
-import type { DatabaseFileOptions } from './database/database-file.ts';
-import { lockPollMaxMs, lockWaitMs } from './database/lock-wait.ts';
-import { isLocked } from './database/sqlite-error.ts';
+import { TroupeError } from '../../../domain/errors.ts';
+import type { Clock } from '../../../application/ports/runtime.ts';
+import { Database, type Outcome, transactionWritesMax, type WriteCall } from '../database/database.ts';
+import type { DatabaseFileOptions } from '../database/database-file.ts';
+import { lockPollMaxMs, lockWaitMs } from '../database/lock-wait.ts';
+import { isLocked } from '../database/sqlite-error.ts';
 import type { StoreLink } from './store-link.ts';
 
 interface WaitingWrite {

@@ -1,9 +1,9 @@
 /**
- * How the store reaches its database: in a thread of its own (`thread/thread-link.ts`), or in place (`inline-link.ts`).
+ * How the store reaches its database: in a thread of its own (`thread-link.ts`), or in place (`inline-link.ts`).
  */
-import type { SchemaClimb } from '../../application/ports/store.ts';
-import type { StoreMeasures } from '../../application/storage/store-measures.ts';
-import type { ReadArgs, ReadName, ReadResult, WriteArgs, WriteName, WriteResult } from './database/operations.ts';
+import type { SchemaClimb } from '../../../application/ports/store.ts';
+import type { StoreMeasures } from '../../../application/storage/store-measures.ts';
+import type { ReadArgs, ReadName, ReadResult, WriteArgs, WriteName, WriteResult } from '../database/operations.ts';
 
 export interface StoreLink {
   readonly schema: SchemaClimb;

@@ -10,9 +10,9 @@ import { type Transferable, Worker } from 'node:worker_threads';
 import { TroupeError } from '../../../domain/errors.ts';
 import type { Clock, Logger } from '../../../application/ports/runtime.ts';
 import type { SchemaClimb } from '../../../application/ports/store.ts';
-import type { StoreLink } from '../store-link.ts';
-import { AnswerWatch } from './answer-watch.ts';
-import { endDespiteThread } from './stuck-exit.ts';
+import type { StoreLink } from './store-link.ts';
+import { AnswerWatch } from '../thread/answer-watch.ts';
+import { endDespiteThread } from '../thread/stuck-exit.ts';
 import {
   type AnswerBatch,
   answerCells,
@@ -21,7 +21,7 @@ import {
   type Failure,
   type ThreadNews,
   type ThreadSetup,
-} from './thread-messages.ts';
+} from '../thread/thread-messages.ts';
 
 /** Far more than the shards and the gateway of a process ask at once. */
 const unansweredMax = 20_000;
@@ -209,5 +209,5 @@ function isNews(message: AnswerBatch | ThreadNews): message is ThreadNews {
 /** `.ts` when run from source, `.js` when built. */
 function threadPath(): string {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  return fileURLToPath(new URL(`./store-thread-main.${extension}`, import.meta.url));
+  return fileURLToPath(new URL(`../thread/store-thread-main.${extension}`, import.meta.url));
 }

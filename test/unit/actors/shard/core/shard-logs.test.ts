@@ -1,9 +1,9 @@
 // What a shard holds of its runs' logs: a gap is found out, and memory is bounded by attempts and by bytes.
 import { expect, it } from 'vitest';
-import { ShardLogs } from '../../../../src/actors/shard/shard-logs.ts';
-import type { JobId } from '../../../../src/domain/job-id.ts';
-import type { LogLine } from '../../../../src/domain/job-log.ts';
-import { testRecord } from '../../../support/jobs.ts';
+import { ShardLogs } from '../../../../../src/actors/shard/core/shard-logs.ts';
+import type { JobId } from '../../../../../src/domain/job-id.ts';
+import type { LogLine } from '../../../../../src/domain/job-log.ts';
+import { testRecord } from '../../../../support/jobs.ts';
 
 const lines = (attempt: number, from: number, through: number, text = ''): LogLine[] =>
   Array.from({ length: through - from + 1 }, (_, at) => {

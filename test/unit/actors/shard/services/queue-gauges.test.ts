@@ -1,6 +1,6 @@
 /** What a process says of its queues: sums over its shards, and nothing of a shard that it no longer owns. */
 import { describe, expect, it } from 'vitest';
-import { QueueGauges, queuesMax, type CountedQueue } from '../../../../../src/actors/shard/table/queue-gauges.ts';
+import { QueueGauges, queuesMax, type CountedQueue } from '../../../../../src/actors/shard/services/queue-gauges.ts';
 import { createPrometheusTelemetry } from '../../../../../src/adapters/telemetry/prometheus.ts';
 
 const load = (more: Partial<CountedQueue> = {}): CountedQueue => ({

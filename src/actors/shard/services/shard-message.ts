@@ -1,7 +1,7 @@
 /** The messages of a shard actor: batches from outside, and its own flushes, timers and orders. */
-import type { TroupeError } from '../../domain/errors.ts';
-import type { ActorContext } from '../../kernel/index.ts';
-import type { LookTurn } from './dispatch/work-looks.ts';
+import type { TroupeError } from '../../../domain/errors.ts';
+import type { ActorContext } from '../../../kernel/index.ts';
+import type { LookTurn } from './work-looks.ts';
 
 /** Items of one verb, sent by a caller. */
 export interface Batch {

@@ -3,7 +3,7 @@
  * reader must check it.
  */
 import type { JobId } from '../../../domain/job-id.ts';
-import { MinHeap } from './min-heap.ts';
+import { MinHeap } from '../table/min-heap.ts';
 
 export interface JobDeadline {
   readonly atMs: number;

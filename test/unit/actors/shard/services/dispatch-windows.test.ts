@@ -1,6 +1,6 @@
 /** How many jobs of a level of a queue may be out: by their starts, and by what a process has out altogether. */
 import { describe, expect, it } from 'vitest';
-import { DispatchWindows } from '../../../../../src/actors/shard/flow/dispatch-windows.ts';
+import { DispatchWindows } from '../../../../../src/actors/shard/services/dispatch-windows.ts';
 
 function inUse(count: number): DispatchWindows {
   const windows = new DispatchWindows();

@@ -9,7 +9,7 @@ import type { JobId } from '../../../domain/job-id.ts';
 import { nextDeadline } from '../../../domain/deadline.ts';
 import type { ActorContext } from '../../../kernel/index.ts';
 import { type JobDeadline, DeadlineHeap } from './deadline-heap.ts';
-import type { ShardMessage } from '../shard-message.ts';
+import type { ShardMessage } from '../services/shard-message.ts';
 
 /** For a deadline further away, the timer is armed again after this time. */
 const timerMaxMs = 3_600_000;

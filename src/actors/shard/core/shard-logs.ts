@@ -4,9 +4,9 @@
  * an attempt ends, its log goes to the payload store. If the shard moves, the node sends the log again to the new
  * owner.
  */
-import type { JobId } from '../../domain/job-id.ts';
-import { isTerminal, type JobRecord } from '../../domain/job.ts';
-import { isAfter, JobLog, type LogLine, type LogPosition } from '../../domain/job-log.ts';
+import type { JobId } from '../../../domain/job-id.ts';
+import { isTerminal, type JobRecord } from '../../../domain/job.ts';
+import { isAfter, JobLog, type LogLine, type LogPosition } from '../../../domain/job-log.ts';
 
 const attemptsMax = 2;
 
