@@ -272,6 +272,7 @@ function createPool(
     streamedMaxBytes: streamedMaxBytes(config),
     scratchFolder: config.workers.scratchDir ?? join(config.dataDir, 'scratch'),
     scratchMaxBytes: config.workers.scratchMaxBytes,
+    scratchReserveBytes: config.objects.files.reserveBytes,
   });
 }
 

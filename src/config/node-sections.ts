@@ -107,7 +107,8 @@ export const workersSection = z.strictObject({
   }),
   scratchDir: key(path.optional(), {
     meaning: 'Folder for inputs that handlers take as files (`ctx.input.file()`).',
-    consequence: 'It must be on a disk of this machine. A file goes when its attempt ends, also if its cell dies.',
+    consequence:
+      'It must be on a disk of this machine, of which `objects.files.reserveBytes` are left free. A file goes when its attempt ends, also if its cell dies.',
     defaultNote: '`scratch` in `dataDir`',
   }),
   scratchMaxBytes: key(wholeNumber(0, 64 * 1_024 ** 4).default(8 * 1_024 ** 3), {

@@ -31,6 +31,8 @@ export interface CellPoolOptions {
   readonly scratchFolder?: string;
   /** Those files together; default 4 GiB. */
   readonly scratchMaxBytes?: number;
+  /** Space of their disk that is left free; default none. */
+  readonly scratchReserveBytes?: number;
   /** A cell that sends nothing for this long is ended; default 10,000. A cell sends a pulse every second. */
   readonly silenceMaxMs?: number;
   /** How long a cell that is replaced because of a stuck run waits for its other runs; default 30,000. */
@@ -71,6 +73,7 @@ export function completeOptions(options: CellPoolOptions): CompleteOptions {
     outputMaxBytes,
     streamedMaxBytes: outputMaxBytes,
     scratchMaxBytes: 4_096 * mib,
+    scratchReserveBytes: 0,
     silenceMaxMs: 10_000,
     stuckDrainMaxMs: 30_000,
     handlerEnv: new Map(),

@@ -68,8 +68,8 @@ class CellPool implements RunPool {
     this.#log = options.log.child({ component: 'cells' });
     this.#lookAhead = new LookAhead({ threads, lookaheadMs });
     this.#measures = cellMeasures(telemetry);
-    const { scratchFolder: folder, scratchMaxBytes: maxBytes } = options;
-    this.#scratch = new ScratchFolder({ folder, maxBytes, log: this.#log });
+    const { scratchFolder: folder, scratchMaxBytes: maxBytes, scratchReserveBytes: reserveBytes } = options;
+    this.#scratch = new ScratchFolder({ folder, maxBytes, reserveBytes, log: this.#log });
     this.#generations = new HandlerGenerations({
       handlerDirs,
       watch,

@@ -7,7 +7,7 @@
  * starts. A file is removed when the code of its run is gone, however that ended.
  */
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, statfsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from '../../../application/ports/runtime.ts';
@@ -25,6 +25,8 @@ export interface ScratchOptions {
   /** Undefined: no run gets a file. */
   readonly folder: string | undefined;
   readonly maxBytes: number;
+  /** Space of the disk that is left free. */
+  readonly reserveBytes: number;
   readonly log: Logger;
 }
 
@@ -64,6 +66,7 @@ export class ScratchFolder implements ScratchSpace {
     if (this.#own === undefined)
       throw new TroupeError('INTERNAL_ERROR', { message: 'this node has no scratch folder' });
     if (bytes > maxBytes) throw tooLargeForScratch(name, bytes, maxBytes);
+    this.#expectDisk(name, bytes);
     const others = [...this.#places].filter((place) => place.runId === runId);
     if (others.some((place) => place.name === name)) throw new Error(`a run has one file of its ${name}`);
     const granted = Promise.withResolvers<string>();
@@ -109,6 +112,16 @@ export class ScratchFolder implements ScratchSpace {
     this.#grant();
   }
 
+  /** The embedded store may lie on the same disk. A full one would keep jobs from ending. */
+  #expectDisk(name: string, bytes: number): void {
+    const { folder = '', reserveBytes } = this.#options;
+    // A folder that is not there is named when it is to be used.
+    const freeBytes = freeBytesOf(folder) ?? Infinity;
+    if (freeBytes - bytes >= reserveBytes) return;
+    const message = `the ${name} has ${bytes} bytes, and the disk of workers.scratchDir has ${freeBytes} free, of which ${reserveBytes} stay so (objects.files.reserveBytes)`;
+    throw new TroupeError('OVERLOADED', { message });
+  }
+
   /** In the order in which they came, so that a large one is not passed for ever. */
   #grant(): void {
     for (const place of this.#places) {
@@ -121,6 +134,15 @@ export class ScratchFolder implements ScratchSpace {
         (error: unknown) => place.granted.reject(scratchAway(error)),
       );
     }
+  }
+}
+
+function freeBytesOf(folder: string): number | undefined {
+  try {
+    const { bavail, bsize } = statfsSync(folder);
+    return bavail * bsize;
+  } catch {
+    return undefined;
   }
 }
 

@@ -14,7 +14,7 @@ function folder(): string {
 }
 
 it('gives each run a path of its own, and removes what lies there when the run has ended', async () => {
-  const scratch = new ScratchFolder({ folder: folder(), maxBytes: 100, log: silentLog });
+  const scratch = new ScratchFolder({ folder: folder(), maxBytes: 100, reserveBytes: 0, log: silentLog });
   const paths = await Promise.all(['a', 'b'].map((run) => scratch.reserve(run, 'input', 50)));
   expect(new Set(paths).size).toBe(2);
   for (const path of paths) writeFileSync(path, 'x');
@@ -26,7 +26,7 @@ it('gives each run a path of its own, and removes what lies there when the run h
 });
 
 it('lets who finds no room wait, in the order in which they came, and forgets who gives up', async () => {
-  const scratch = new ScratchFolder({ folder: folder(), maxBytes: 100, log: silentLog });
+  const scratch = new ScratchFolder({ folder: folder(), maxBytes: 100, reserveBytes: 0, log: silentLog });
   const given: string[] = [];
   const want = (run: string, bytes: number): void =>
     void scratch.reserve(run, 'input', bytes).then(
@@ -48,7 +48,7 @@ it('lets who finds no room wait, in the order in which they came, and forgets wh
 });
 
 it('makes no run wait that has a file already, because another could wait for that one', async () => {
-  const scratch = new ScratchFolder({ folder: folder(), maxBytes: 100, log: silentLog });
+  const scratch = new ScratchFolder({ folder: folder(), maxBytes: 100, reserveBytes: 0, log: silentLog });
   await scratch.reserve('a', 'input', 60);
   expect(await scratch.reserve('a', 'checkpoint', 40)).toMatch(/checkpoint$/);
   await expect(scratch.reserve('b', 'input', 101)).rejects.toMatchObject({ code: 'OVERLOADED' });
@@ -63,7 +63,7 @@ it('makes no run wait that has a file already, because another could wait for th
 it('that cannot be used keeps no node from starting, and is named to whoever wants a file', async () => {
   const blocked = join(folder(), 'a-file');
   writeFileSync(blocked, '');
-  const scratch = new ScratchFolder({ folder: blocked, maxBytes: 100, log: silentLog });
+  const scratch = new ScratchFolder({ folder: blocked, maxBytes: 100, reserveBytes: 0, log: silentLog });
   await expect(scratch.reserve('a', 'input', 1)).rejects.toMatchObject({
     code: 'STORE_UNAVAILABLE',
     message: 'the scratch folder of this node cannot be used',
@@ -71,8 +71,16 @@ it('that cannot be used keeps no node from starting, and is named to whoever wan
   scratch.close();
 });
 
+it('leaves the reserve of its disk free', async () => {
+  const scratch = new ScratchFolder({ folder: folder(), maxBytes: 100, reserveBytes: 2 ** 60, log: silentLog });
+  await expect(scratch.reserve('a', 'input', 1)).rejects.toMatchObject({
+    code: 'OVERLOADED',
+    message: /the disk of workers\.scratchDir has \d+ free, of which \d+ stay so/,
+  });
+});
+
 it('refuses at once what will never fit, and names the limit', async () => {
-  const scratch = new ScratchFolder({ folder: folder(), maxBytes: 100, log: silentLog });
+  const scratch = new ScratchFolder({ folder: folder(), maxBytes: 100, reserveBytes: 0, log: silentLog });
   await expect(scratch.reserve('a', 'input', 101)).rejects.toMatchObject({
     message: 'the input has 101 bytes, and the files of this node may have 100 together (workers.scratchMaxBytes)',
   });
@@ -86,6 +94,6 @@ it('of a process that is gone is removed by the next start; of one that lives, a
     mkdirSync(join(path, name));
     writeFileSync(join(path, name, 'input'), 'x');
   }
-  new ScratchFolder({ folder: path, maxBytes: 100, log: silentLog }).close();
+  new ScratchFolder({ folder: path, maxBytes: 100, reserveBytes: 0, log: silentLog }).close();
   expect(readdirSync(path).toSorted()).toEqual([names.alive, names.foreign].toSorted());
 });
