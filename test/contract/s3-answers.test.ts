@@ -69,7 +69,7 @@ afterEach(() => {
   server.close();
 });
 
-function open(writes: boolean): ReturnType<typeof openS3Payloads> {
+function open(writes: boolean, more: { readonly patienceMs?: number } = {}): ReturnType<typeof openS3Payloads> {
   const { port } = server.address() as AddressInfo;
   const access = {
     endpoint: `http://127.0.0.1:${port}`,
@@ -79,7 +79,7 @@ function open(writes: boolean): ReturnType<typeof openS3Payloads> {
     credentials: { accessKeyId: 'a', secretAccessKey: 's' },
     pathStyle: true,
   };
-  return openS3Payloads({ access, writes, ...clusterMark(), ...storeRuntime, clock });
+  return openS3Payloads({ access, writes, ...clusterMark(), ...storeRuntime, clock, ...more });
 }
 
 async function drain(): Promise<number> {
@@ -140,6 +140,19 @@ it('that stall are given up', async () => {
   await isStalled;
   for (const fire of timers) fire();
   await expect(read).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+});
+
+it('that never begin are given up after a few tries, whatever is asked', async () => {
+  const hasty = await open(false, { patienceMs: 300 });
+  answers = { HEAD: () => undefined };
+  await expect(hasty.payloads.getPayload(id)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+  hasty.close();
+  const other = await open(false, { patienceMs: 300 });
+  answers = { HEAD: head, GET: () => undefined };
+  const opened = await payloads.openPayload(id);
+  expect(opened?.bytes).toBe(bytes.byteLength);
+  await expect(other.payloads.getPayload(id)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+  other.close();
 });
 
 it('that never come hold up no start', async () => {

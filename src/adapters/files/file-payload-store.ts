@@ -133,9 +133,10 @@ function createFilePlaces({ folder, reserveBytes, clock, measures }: FilePlacesP
  * jobs that end are what makes room again.
  */
 async function expectRoom(folder: string, bytes: number, reserveBytes: number): Promise<void> {
-  const { bavail, bsize } = await statfs(folder);
+  const { bavail, bsize, blocks } = await statfs(folder);
   const freeBytes = bavail * bsize;
-  if (reserveBytes === 0 || freeBytes - bytes >= reserveBytes) return;
+  // Some file systems of a network do not say how large they are.
+  if (reserveBytes === 0 || blocks === 0 || freeBytes - bytes >= reserveBytes) return;
   throw new TroupeError('STORE_UNAVAILABLE', {
     message: `${folderText(folder)}: ${freeBytes} bytes of its disk are free, of which objects.files.reserveBytes (${reserveBytes}) stay so`,
   });

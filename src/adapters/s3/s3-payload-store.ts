@@ -16,7 +16,7 @@ import { createStoreMeasures, type StoreMeasures } from '../../application/stora
 import { startSweepLoop } from '../../application/storage/sweep-loop.ts';
 import { given } from '../../domain/given.ts';
 import { bucketText, isMissing, translateS3Error, unusable } from './s3-error.ts';
-import { readObject } from './s3-read.ts';
+import { readObject, type S3Read } from './s3-read.ts';
 import { type S3Place, sweepStep } from './s3-sweep.ts';
 import { partBytesOf, type S3Object, uploadObject } from './s3-upload.ts';
 
@@ -38,6 +38,8 @@ export interface S3PayloadsOptions {
   readonly writes: boolean;
   readonly clusterId: string;
   readonly objectsMark: ObjectsMark;
+  /** How long the answer to a read may take to begin, each time that it is tried. Default: 10 s. */
+  readonly patienceMs?: number;
   readonly clock: Clock;
   readonly log: Logger;
   readonly telemetry: Telemetry;
@@ -53,6 +55,8 @@ const attemptsMax = 3;
 const connectTimeoutMs = 3_000;
 /** For one request: a part of 8 MiB, or a piece of 1 MiB. Also the longest silence within its answer. */
 const requestTimeoutMs = 60_000;
+/** A slot of a worker waits for its input meanwhile, and small jobs wait for the slot. */
+const defaultPatienceMs = 10_000;
 /** How long a start waits for the bucket. */
 const startLookMs = 10_000;
 const sweepPauseMs = 1_000;
@@ -64,12 +68,13 @@ const sweepRestMs = 600_000;
  * not that of this cluster, is found at the start.
  */
 export async function openS3Payloads(options: S3PayloadsOptions): Promise<S3Payloads> {
-  const { access, writes, clusterId, objectsMark, clock, telemetry } = options;
+  const { access, writes, clusterId, objectsMark, clock, telemetry, patienceMs = defaultPatienceMs } = options;
   const { bucket, prefix } = access;
   const client = createClient(access);
   const log = options.log.child({ component: 's3' });
   const place: S3Place = { client, bucket, prefix };
-  const mark = new PlaceMark(markedBucket(place, clock), clusterId, objectsMark);
+  const reading = { clock, patienceMs };
+  const mark = new PlaceMark(markedBucket(place, reading), clusterId, objectsMark);
   if (writes) {
     const looked = mark.ensure().catch((err: unknown) => {
       log.warn({ err, bucket }, 'large payloads cannot be stored or read now');
@@ -95,7 +100,7 @@ export async function openS3Payloads(options: S3PayloadsOptions): Promise<S3Payl
       log.warn({ err }, 'sweep of expired payloads failed; it is retried');
     },
   });
-  const places = createS3Places(place, clock, createStoreMeasures('s3', clock, telemetry));
+  const places = createS3Places(place, reading, createStoreMeasures('s3', clock, telemetry));
   return {
     payloads: createObjectPayloads({ places, mark, clock }),
     close: () => {
@@ -143,12 +148,15 @@ async function translated<T>(bucket: string, work: () => Promise<T>): Promise<T>
   }
 }
 
-function markedBucket({ client, bucket, prefix }: S3Place, clock: Clock): MarkedPlace {
+type Reading = Pick<S3Read, 'clock' | 'patienceMs'>;
+
+function markedBucket({ client, bucket, prefix }: S3Place, reading: Reading): MarkedPlace {
   const object: S3Object = { Bucket: bucket, Key: `${prefix}${markName}` };
   return {
     where: bucketText(bucket),
     markAt: `the object ${object.Key}`,
-    readMark: () => translated(bucket, () => readObject({ client, clock, object, offset: 0, bytes: markMaxBytes })),
+    readMark: () =>
+      translated(bucket, () => readObject({ client, object, offset: 0, bytes: markMaxBytes, ...reading })),
     writeMark: (bytes) =>
       translated(bucket, async () => {
         await client.send(new PutObjectCommand({ ...object, Body: bytes }));
@@ -156,12 +164,14 @@ function markedBucket({ client, bucket, prefix }: S3Place, clock: Clock): Marked
   };
 }
 
-function createS3Places({ client, bucket, prefix }: S3Place, clock: Clock, measures: StoreMeasures): ObjectPlaces {
+function createS3Places({ client, bucket, prefix }: S3Place, reading: Reading, measures: StoreMeasures): ObjectPlaces {
   const measured = <T>(name: string, work: () => Promise<T>): Promise<T> =>
     measures.query(name, () => translated(bucket, work));
   const at = ({ hour, entry }: ObjectPlace): S3Object => ({ Bucket: bucket, Key: `${prefix}${hour}/${entry}` });
   const sizeOf = async (place: ObjectPlace): Promise<number | undefined> => {
-    const found = await client.send(new HeadObjectCommand(at(place))).catch(missingIsUndefined);
+    const found = await client
+      .send(new HeadObjectCommand(at(place)), { requestTimeout: reading.patienceMs })
+      .catch(missingIsUndefined);
     // Whatever speaks S3 names one. A page of something else would pass for an object of another size.
     if (found !== undefined && found.ETag === undefined) throw unusable(bucket, 'its answer is not one of S3');
     return found && (found.ContentLength ?? 0);
@@ -173,7 +183,7 @@ function createS3Places({ client, bucket, prefix }: S3Place, clock: Clock, measu
     sizeOf: (place) => measured('open_payload', () => sizeOf(place)),
     read: (place, offset, bytes) =>
       measured('read_payload', async () => {
-        if (bytes > 0) return readObject({ client, clock, object: at(place), offset, bytes });
+        if (bytes > 0) return readObject({ client, object: at(place), offset, bytes, ...reading });
         return (await sizeOf(place)) === undefined ? undefined : new Uint8Array();
       }),
     remove: (place) =>

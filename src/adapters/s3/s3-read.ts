@@ -20,6 +20,8 @@ export interface S3Read {
   readonly object: S3Object;
   readonly offset: number;
   readonly bytes: number;
+  /** How long the answer to a request may take to begin. */
+  readonly patienceMs: number;
 }
 
 /** Fewer bytes than asked for only if the object ends there. Undefined if there is none. */
@@ -49,7 +51,7 @@ async function withinTime<T>(clock: S3Read['clock'], work: (signal: AbortSignal)
 
 /** How many bytes came. Undefined if there is no such object. */
 async function readRange(
-  { client, object }: S3Read,
+  { client, object, patienceMs }: S3Read,
   offset: number,
   into: Uint8Array,
   abortSignal: AbortSignal,
@@ -57,7 +59,7 @@ async function readRange(
   const Range = `bytes=${offset}-${offset + into.byteLength - 1}`;
   let answer: GetObjectCommandOutput;
   try {
-    answer = await client.send(new GetObjectCommand({ ...object, Range }), { abortSignal });
+    answer = await client.send(new GetObjectCommand({ ...object, Range }), { abortSignal, requestTimeout: patienceMs });
   } catch (error) {
     if (isPastEnd(error)) return 0;
     if (isMissing(error)) return undefined;
