@@ -1,6 +1,7 @@
 /**
  * Decides whose turn it is when there is more work than room. The candidates form a tree (tenant, queue, priority
- * level, …) in which the children of each node share by weight.
+ * level, …) in which the children of each node share by weight. Only candidates that wait have turns, and the others
+ * cost nothing, however many there are.
  *
  * The algorithm is start-time fair queueing. A child's tag is what it has taken, divided by its weight, and the lowest
  * tag is next. A child that was idle resumes at the current tag, so idleness neither saves up a claim nor costs one.
@@ -37,21 +38,30 @@ interface Child<Leaf> {
 /** The tree, or one node of it. */
 export class FairOrder<Leaf> {
   readonly #children = new Map<string, Child<Leaf>>();
+  /** The children with a leaf that waits. */
+  readonly #waiting = new Set<Child<Leaf>>();
   /** The tag of the child that was served last. */
   #now = 0;
   #leaf: Leaf | undefined;
+  #leafWaits = false;
   readonly #ageing: Ageing | undefined;
 
   constructor(ageing?: Ageing) {
     this.#ageing = ageing;
   }
 
-  /** Adds a leaf at a path, whose parts are each a child of the part before. Returns a function that removes it. */
+  /**
+   * Adds a leaf at a path, whose parts are each a child of the part before. It does not wait yet. Returns a function
+   * that removes it.
+   */
   add(path: readonly FairShare[], leaf: Leaf): () => void {
     const [first, ...rest] = path;
     if (first === undefined) {
       this.#leaf = leaf;
-      return () => (this.#leaf = undefined);
+      return () => {
+        this.#leaf = undefined;
+        this.#leafWaits = false;
+      };
     }
     let child = this.#children.get(first.name);
     if (child === undefined) {
@@ -59,10 +69,12 @@ export class FairOrder<Leaf> {
       child = { weight, ages, node: new FairOrder<Leaf>(this.#ageing), tag: this.#now, waitsSinceMs: undefined };
       this.#children.set(first.name, child);
     }
-    const { node } = child;
+    const added = child;
+    const { node } = added;
     const remove = node.add(rest, leaf);
     return () => {
       remove();
+      if (!node.#waits) this.#waiting.delete(added);
       if (node.#isEmpty) this.#children.delete(first.name);
     };
   }
@@ -82,40 +94,44 @@ export class FairOrder<Leaf> {
 
   /** Records that the leaf at the path has work. Its waiting time starts now, unless it is running already. */
   waits(path: readonly FairShare[]): void {
-    this.#mark(path, (child) => (child.waitsSinceMs ??= this.#ageing?.nowMs()));
+    const [first, ...rest] = path;
+    if (first === undefined) {
+      this.#leafWaits = this.#leaf !== undefined;
+      return;
+    }
+    const child = this.#children.get(first.name);
+    if (child === undefined) return;
+    child.node.waits(rest);
+    if (!child.node.#waits) return;
+    this.#waiting.add(child);
+    if (child.ages) child.waitsSinceMs ??= this.#ageing?.nowMs();
   }
 
   /** Records that the leaf at the path has no work. Its waiting time is reset. */
   rests(path: readonly FairShare[]): void {
-    this.#mark(path, (child) => (child.waitsSinceMs = undefined));
+    const [first, ...rest] = path;
+    if (first === undefined) {
+      this.#leafWaits = false;
+      return;
+    }
+    const child = this.#children.get(first.name);
+    if (child === undefined) return;
+    child.node.rests(rest);
+    if (child.ages) child.waitsSinceMs = undefined;
+    if (!child.node.#waits) this.#waiting.delete(child);
   }
 
   /**
-   * The leaves for which `isMeant` is true, in the order of their turns. Ties go to the heavier child, then to the one
-   * added first. The others cost one look each.
-   */
-  *order(isMeant: (leaf: Leaf) => boolean = () => true): Generator<Leaf> {
-    if (this.#leaf !== undefined && isMeant(this.#leaf)) yield this.#leaf;
-    const meant = [...this.#children.values()].filter(({ node }) => node.#has(isMeant));
-    for (const { node } of meant.sort((a, b) => this.#compare(a, b))) yield* node.order(isMeant);
-  }
-
-  #has(isMeant: (leaf: Leaf) => boolean): boolean {
-    if (this.#leaf !== undefined && isMeant(this.#leaf)) return true;
-    for (const { node } of this.#children.values()) if (node.#has(isMeant)) return true;
-    return false;
-  }
-
-  /**
-   * The next leaf in order for which `canTake` is true. Each node on the way costs a pass over its children, and
-   * another for each child that has no taker.
+   * The next leaf that waits and for which `canTake` is true. Ties go to the heavier child, then to the one that waits
+   * longer. Each node on the way costs a pass over its children that wait, and another for each of them that has no
+   * taker.
    */
   next(canTake: (leaf: Leaf) => boolean): Leaf | undefined {
-    if (this.#leaf !== undefined && canTake(this.#leaf)) return this.#leaf;
+    if (this.#leafWaits && this.#leaf !== undefined && canTake(this.#leaf)) return this.#leaf;
     const passed = new Set<Child<Leaf>>();
-    while (passed.size < this.#children.size) {
+    while (passed.size < this.#waiting.size) {
       let first: Child<Leaf> | undefined;
-      for (const child of this.#children.values()) {
+      for (const child of this.#waiting) {
         if (!passed.has(child) && (first === undefined || this.#compare(child, first) < 0)) first = child;
       }
       if (first === undefined) return undefined;
@@ -124,14 +140,6 @@ export class FairOrder<Leaf> {
       passed.add(first);
     }
     return undefined;
-  }
-
-  #mark(path: readonly FairShare[], mark: (child: Child<Leaf>) => void): void {
-    const [first, ...rest] = path;
-    const child = first && this.#children.get(first.name);
-    if (child === undefined) return;
-    if (child.ages) mark(child);
-    child.node.#mark(rest, mark);
   }
 
   /** Negative if `one` comes first. */
@@ -153,6 +161,10 @@ export class FairOrder<Leaf> {
    */
   #agedSinceMs(child: Child<Leaf>): number {
     return this.#isAged(child) ? (child.waitsSinceMs ?? 0) : Number.MAX_SAFE_INTEGER;
+  }
+
+  get #waits(): boolean {
+    return this.#leafWaits || this.#waiting.size > 0;
   }
 
   get #isEmpty(): boolean {

@@ -143,6 +143,7 @@ class Puller implements Behavior<PullerMessage> {
       return;
     }
     this.#reserved = reserved;
+    this.#turn.rests();
     this.#pull(reserved, 0, (outcome) => ({ kind: 'burst', outcome }));
   }
 
@@ -157,11 +158,8 @@ class Puller implements Behavior<PullerMessage> {
     this.#reserved -= deliveries.length;
     const isFull = this.#reserved === 0;
     this.#deliver(deliveries);
-    // The doorbell comes first. Freed slots wake all pullers, this one included, and it must not start another burst now.
-    if (!isFull) {
-      this.#turn.rests();
-      this.#doorbell();
-    }
+    // The doorbell comes first. Freed slots wake pullers, and this one must not start another burst now.
+    if (!isFull) this.#doorbell();
     this.#freeReserved();
     if (isFull) this.#next();
   }

@@ -18,9 +18,9 @@ import { FairOrder, type FairShare } from '../../domain/fair-order.ts';
 export interface Turn {
   /** The route has received this many jobs. The others come first until they have had their share. */
   took(jobs: number): void;
-  /** The route has work and got no slot. It ages from now on. */
+  /** The route has work and got no slot. It ages from now on, and is woken when there is room. */
   waits(): void;
-  /** The route has no work. */
+  /** The route has a slot, or no work. */
   rests(): void;
   leave(): void;
 }
@@ -29,7 +29,8 @@ export interface Turn {
 export interface Waiter {
   /** False while waking it would change nothing. */
   readonly wants: () => boolean;
-  readonly wake: () => void;
+  /** Returns whether it will ask for a slot. Then it takes what is free, or passes it on. */
+  readonly wake: () => boolean;
 }
 
 /** Bounds of outcomes that no shard has taken yet. When either is reached, the node pulls no more. */
@@ -41,6 +42,7 @@ export interface UnreportedBounds {
 export class SlotPool {
   readonly #pool: Pick<RunPool, 'capacity'>;
   readonly #waiters: FairOrder<Waiter>;
+  readonly #all = new Set<Waiter>();
   readonly #bounds: UnreportedBounds;
   #unreported = 0;
   #unreportedBytes = 0;
@@ -99,17 +101,30 @@ export class SlotPool {
     return this.#closed;
   }
 
-  /** The pool may have room again. The first that is woken may take all of it. */
+  /**
+   * The pool may have room again. For each free slot the next that waits is woken. The first of them may take all of
+   * the slots.
+   */
   changed(): void {
-    if (this.free > 0) this.#wakeAll();
+    const tried = new Set<Waiter>();
+    for (let free = this.free; free > 0;) {
+      const next = this.#waiters.next((waiter) => !tried.has(waiter) && waiter.wants());
+      if (next === undefined) return;
+      tried.add(next);
+      if (next.wake()) free -= 1;
+    }
   }
 
   /** Wakes it whenever there is room, and when there will never be any again. */
   wait(route: WorkRoute, waiter: Waiter): Turn {
     const path = sharePath(route);
     const leave = this.#waiters.add(path, waiter);
+    this.#all.add(waiter);
     return {
-      leave,
+      leave: () => {
+        leave();
+        this.#all.delete(waiter);
+      },
       took: (jobs) => {
         this.#waiters.served(path, jobs);
       },
@@ -125,11 +140,7 @@ export class SlotPool {
   /** The node drains: no slot is given out any more, and all that wait for one are woken. */
   close(): void {
     this.#closed = true;
-    this.#wakeAll();
-  }
-
-  #wakeAll(): void {
-    for (const { wake } of [...this.#waiters.order(({ wants }) => wants())]) wake();
+    for (const { wants, wake } of [...this.#all]) if (wants()) wake();
   }
 }
 

@@ -138,6 +138,7 @@ export class FairQueue {
     const share = [{ name: key, weight: ownValue(this.#weights, key) ?? 1 }] as const;
     const line: Line = { level, key, share, jobs: [], head: 0, leave: () => undefined };
     line.leave = level.order.add(share, line);
+    level.order.waits(share);
     level.lines.set(key, line);
     this.#lines += 1;
     return line;

@@ -501,13 +501,11 @@ describe('the workers of a node', () => {
     const slots = new SlotPool({ capacity: () => 1 }, () => nowMs, defaultWorkerLimits);
     const starts: (readonly [level: number, atMs: number])[] = [];
     for (const level of [0, 4] as const) {
-      const wake = (): void => {
-        if (slots.reserve(1) !== 1) {
-          turn.waits();
-          return;
-        }
+      const wake = (): boolean => {
+        if (slots.reserve(1) !== 1) return false;
         turn.took(1);
         starts.push([level, nowMs]);
+        return true;
       };
       const turn = slots.wait({ tenant: 't', queue: 'q', level }, { wants: () => true, wake });
       turn.waits();
