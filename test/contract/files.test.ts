@@ -18,7 +18,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { openFilePayloads } from '../../src/adapters/files/file-payload-store.ts';
-import { draftTouchMs, sweepStep } from '../../src/adapters/files/file-sweep.ts';
+import { draftIdleMs, draftTouchMs, sweepStep, UntouchedDrafts } from '../../src/adapters/files/file-sweep.ts';
 import { payloadPartBytes, type PayloadStore } from '../../src/application/ports/payload-store.ts';
 import { type FilePayloadsHarness, makeFilePayloadsHarness } from '../support/file-payloads.ts';
 import { mountSmallDisk } from '../support/small-disk.ts';
@@ -193,11 +193,14 @@ describe('the sweep of files', () => {
     writeFileSync(join(folder, '1999-12-31T23'), 'a file of the name of an hour');
     mkdirSync(join(dirname(harness.pathOf(id)), `${'0'.repeat(15)}.a-folder`));
     mkdirSync(join(folder, 'unfinished', 'a-folder'));
-    const atS = Date.now() / 1_000 - 4_000;
-    utimesSync(join(folder, 'unfinished', 'a-folder'), atS, atS);
     const warnings: unknown[] = [];
     const log = { ...silentLog, warn: (facts: object) => void warnings.push(facts) };
-    await sweepStep({ folder, isOurs, log, clock: { ...realClock, nowMs: () => expiresAtMs } });
+    const untouched = new UntouchedDrafts();
+    let monotonicMs = 0;
+    const clock = { ...realClock, nowMs: () => expiresAtMs, monotonicMs: () => monotonicMs };
+    await sweepStep({ folder, isOurs, untouched, log: silentLog, clock });
+    monotonicMs = draftIdleMs;
+    await sweepStep({ folder, isOurs, untouched, log, clock });
     expect(existsSync(harness.pathOf(id))).toBe(false);
     expect(warnings).toMatchObject([{ failures: 3 }]);
   });
@@ -208,32 +211,37 @@ describe('the sweep of files', () => {
     const { payloads } = await harness.open({ clock: { ...realClock, setTimer: () => () => undefined } });
     const startMs = Date.UTC(2026, 10, 29, 22, 10);
     let nowMs = startMs;
-    const clock = { ...realClock, nowMs: () => nowMs };
+    let wallMs = startMs;
+    const clock = { ...realClock, nowMs: () => nowMs, wallMs: () => wallMs, monotonicMs: () => monotonicMs };
     const put = (name: string, expiresAtMs: number): Promise<string> =>
       payloads.putPayload({ name, bytes: randomBytes(9), expiresAtMs });
     const soon = await put('soon', startMs + 60_000);
     const later = await put('later', startMs + 120_000);
     const [nextHour] = [await put('next-hour', startMs + 3_600_000)];
     const drafts = join(harness.folder, 'unfinished');
-    for (const [name, ageMs] of [
-      ['old', 3_601_000],
-      ['young', 60_000],
-    ] as const) {
-      writeFileSync(join(drafts, name), 'draft');
-      const atS = (Date.now() - ageMs) / 1_000;
-      utimesSync(join(drafts, name), atS, atS);
-    }
+    for (const name of ['old', 'young']) writeFileSync(join(drafts, name), 'draft');
+    const untouched = new UntouchedDrafts();
+    let monotonicMs = 0;
     const folder = harness.folder;
     const there = (): readonly boolean[] => [soon, later, nextHour].map((id) => existsSync(harness.pathOf(id)));
 
-    expect(await sweepStep({ folder, isOurs, clock, log: silentLog })).toBe(false);
+    const step = (): Promise<boolean> => sweepStep({ folder, isOurs, untouched, clock, log: silentLog });
+    expect(await step()).toBe(false);
+    // However far the wall clock was set forward.
+    wallMs += 7 * 86_400_000;
+    monotonicMs = draftIdleMs - 1;
+    await step();
+    expect(readdirSync(drafts).sort()).toEqual(['old', 'young']);
+    utimesSync(join(drafts, 'young'), 1, 1);
+    monotonicMs = draftIdleMs;
+    expect(await step()).toBe(false);
     expect(there()).toEqual([true, true, true]);
     expect(readdirSync(drafts)).toEqual(['young']);
     nowMs = startMs + 60_000;
-    await sweepStep({ folder, isOurs, clock, log: silentLog });
+    await step();
     expect(there()).toEqual([false, true, true]);
     nowMs = startMs + 3_000_000;
-    await sweepStep({ folder, isOurs, clock, log: silentLog });
+    await step();
     expect(there()).toEqual([false, false, true]);
     // The folder goes with its hour.
     expect(existsSync(dirname(harness.pathOf(soon)))).toBe(false);
@@ -249,7 +257,9 @@ describe('the sweep of files', () => {
       if (delayMs === draftTouchMs) touches.add(fire);
       return () => touches.delete(fire);
     };
-    const clock = { ...realClock, wallMs: () => wallMs, setTimer };
+    let monotonicMs = 0;
+    const clock = { ...realClock, wallMs: () => wallMs, monotonicMs: () => monotonicMs, setTimer };
+    const untouched = new UntouchedDrafts();
     const { payloads } = await harness.open({ clock });
     const { folder } = harness;
     const isComputed = Promise.withResolvers<undefined>();
@@ -264,11 +274,12 @@ describe('the sweep of files', () => {
     const drafts = (): readonly string[] => readdirSync(join(folder, 'unfinished'));
     await expect.poll(() => touches.size).toBe(1);
     for (let hour = 0; hour < 3; hour += 1) {
-      wallMs += 3_600_000;
+      wallMs += draftIdleMs;
+      monotonicMs += draftIdleMs;
       for (const fire of [...touches]) fire();
       const [draft = ''] = drafts();
       await expect.poll(() => Math.round(statSync(join(folder, 'unfinished', draft)).mtimeMs)).toBe(wallMs);
-      await sweepStep({ folder, isOurs, clock, log: silentLog });
+      await sweepStep({ folder, isOurs, untouched, clock, log: silentLog });
       expect(drafts()).toHaveLength(1);
     }
     isComputed.resolve(undefined);
@@ -285,11 +296,12 @@ describe('the sweep of files', () => {
     await payloads.putPayload({ name: 'first', bytes: randomBytes(1), expiresAtMs });
     const [file = ''] = harness.files();
     for (let n = 0; n < 149; n += 1) writeFileSync(join(harness.folder, `${file}-${n}`), '');
+    const untouched = new UntouchedDrafts();
     const clock = { ...realClock, nowMs: () => expiresAtMs };
     const { folder } = harness;
-    expect(await sweepStep({ folder, isOurs, clock, log: silentLog })).toBe(true);
+    expect(await sweepStep({ folder, isOurs, untouched, clock, log: silentLog })).toBe(true);
     expect(harness.files()).toHaveLength(50);
-    expect(await sweepStep({ folder, isOurs, clock, log: silentLog })).toBe(false);
+    expect(await sweepStep({ folder, isOurs, untouched, clock, log: silentLog })).toBe(false);
     expect(harness.files()).toHaveLength(0);
   });
 });

@@ -13,16 +13,35 @@ import { entriesOf } from './durable-file.ts';
 /** Holds payloads that are being written. */
 export const draftsFolder = 'unfinished';
 
-/** A draft that was not touched for this long has no writer any more. */
-const draftIdleMs = 3_600_000;
+/** A draft that was seen untouched for this long has no writer any more. */
+export const draftIdleMs = 3_600_000;
 /** How often a writer touches its draft. A handler may compute for days before it writes on. */
 export const draftTouchMs = draftIdleMs / 6;
 const sweptTogether = 100;
 const pauseMs = 100;
 const restMs = 60_000;
 
+/**
+ * Since when drafts are seen untouched, by the monotonic clock of this process. Their times are only compared with each
+ * other: a clock that is set forward would make all drafts old, and their payloads be lost at their end.
+ */
+export class UntouchedDrafts {
+  #seen = new Map<string, { readonly mtimeMs: number; readonly sinceMs: number }>();
+
+  /** Takes all drafts that are there now, by name. Returns those that nobody has touched for `draftIdleMs`. */
+  idle(mtimes: ReadonlyMap<string, number>, monotonicMs: number): readonly string[] {
+    const seen = [...mtimes].map(([name, mtimeMs]) => {
+      const before = this.#seen.get(name);
+      return [name, before?.mtimeMs === mtimeMs ? before : { mtimeMs, sinceMs: monotonicMs }] as const;
+    });
+    this.#seen = new Map(seen);
+    return seen.filter(([, { sinceMs }]) => monotonicMs - sinceMs >= draftIdleMs).map(([name]) => name);
+  }
+}
+
 export interface FileSweepParts {
   readonly folder: string;
+  readonly untouched: UntouchedDrafts;
   /** Whether it is the folder of this cluster. Nothing is removed from another one. */
   readonly isOurs: () => Promise<boolean>;
   readonly clock: Clock;
@@ -30,12 +49,11 @@ export interface FileSweepParts {
 }
 
 /** Removes a few files. Resolves with true if there may be more. What cannot be removed keeps nothing else from going. */
-export async function sweepStep({ folder, isOurs, clock, log }: FileSweepParts): Promise<boolean> {
+export async function sweepStep(parts: FileSweepParts): Promise<boolean> {
+  const { folder, isOurs, clock, log } = parts;
   if (!(await isOurs())) return false;
   const removed = await pastFailures(
-    async (goesOn) =>
-      (await sweepExpired(folder, clock.nowMs(), goesOn)) +
-      (await sweepDrafts(join(folder, draftsFolder), clock.wallMs(), goesOn)),
+    async (goesOn) => (await sweepExpired(folder, clock.nowMs(), goesOn)) + (await sweepDrafts(parts, goesOn)),
     (err, failures) => log.warn({ err, failures }, 'not all expired payloads can be removed; it is tried again'),
   );
   return removed >= sweptTogether;
@@ -59,14 +77,17 @@ async function sweepExpired(folder: string, nowMs: number, goesOn: GoesOn): Prom
   return removed;
 }
 
-async function sweepDrafts(folder: string, wallMs: number, goesOn: GoesOn): Promise<number> {
+async function sweepDrafts({ folder, untouched, clock }: FileSweepParts, goesOn: GoesOn): Promise<number> {
+  const drafts = join(folder, draftsFolder);
+  const mtimes = new Map<string, number>();
+  for (const name of await entriesOf(drafts)) {
+    const found = await stat(join(drafts, name)).catch(() => undefined);
+    if (found !== undefined) mtimes.set(name, found.mtimeMs);
+  }
   let removed = 0;
-  for (const draft of await entriesOf(folder)) {
+  for (const name of untouched.idle(mtimes, clock.monotonicMs())) {
     if (removed >= sweptTogether) break;
-    const path = join(folder, draft);
-    const found = await stat(path).catch(() => undefined);
-    if (found === undefined || found.mtimeMs > wallMs - draftIdleMs) continue;
-    if (await goesOn(() => removeFile(path))) removed += 1;
+    if (await goesOn(() => removeFile(join(drafts, name)))) removed += 1;
   }
   return removed;
 }
@@ -78,8 +99,9 @@ async function removeFile(path: string): Promise<true> {
 }
 
 /** Sweeps until the returned function is called. */
-export function startFileSweep(parts: FileSweepParts): () => void {
-  const { clock, log } = parts;
+export function startFileSweep(options: Omit<FileSweepParts, 'untouched'>): () => void {
+  const { clock, log } = options;
+  const parts = { ...options, untouched: new UntouchedDrafts() };
   return startSweepLoop({
     step: () => sweepStep(parts),
     clock,

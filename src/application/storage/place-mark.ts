@@ -77,7 +77,7 @@ export class PlaceMark {
     const { where, markAt } = this.#place;
     const said =
       found === 'other'
-        ? `another cluster uses it, as ${markAt} says: this one is ${this.#clusterId}; give each a place of its own`
+        ? `another cluster uses it, as ${markAt} says: this one is ${this.#clusterId}; give each a place of its own, or empty it if that cluster is no more`
         : `it is not the one that this cluster has used: ${markAt} is not there. Bring that one back, or copy all of it ` +
           `here. If it is lost for good, write ${this.#clusterId} to ${markAt}: then what was in it counts as missing`;
     return new TroupeError('STORE_UNAVAILABLE', { message: `${where}: ${said}`, metadata: { objectsMark: found } });
