@@ -66,6 +66,8 @@ export interface ShardHarness {
   onKeyWrite: (() => void) | undefined;
   /** Called with each watermark before it is saved. */
   onWatermark: ((watermark: Watermark) => Promise<void>) | undefined;
+  /** Called before each partition is read at a recovery. */
+  onRead: (() => Promise<void>) | undefined;
   /** The key hashes of each lookup. */
   readonly keyQuestions: (readonly string[])[];
   readonly workLooks: WorkLooks;
@@ -147,6 +149,7 @@ export async function createShardHarness(options: ShardHarnessOptions = {}): Pro
     keyWrites: 'up',
     onKeyWrite: undefined,
     onWatermark: undefined,
+    onRead: undefined,
     keyQuestions: [],
     looks: [],
     onLook: undefined,
@@ -317,7 +320,10 @@ type SavedWatermarks = Map<number, { readonly epoch: number; readonly watermark:
 
 function faulty(
   jobs: JobStore,
-  harness: Pick<ShardHarness, 'fates' | 'keys' | 'keyQuestions' | 'keyWrites' | 'onKeyWrite' | 'onWatermark'>,
+  harness: Pick<
+    ShardHarness,
+    'fates' | 'keys' | 'keyQuestions' | 'keyWrites' | 'onKeyWrite' | 'onRead' | 'onWatermark'
+  >,
   saved: SavedWatermarks,
 ): JobStore {
   return new Proxy(jobs, {
@@ -333,6 +339,12 @@ function faulty(
           const { epoch } = await target.takeShard(shard, owner);
           const present = saved.get(shard);
           return present === undefined ? { epoch } : { epoch, watermark: present.watermark };
+        };
+      }
+      if (name === 'readBucket') {
+        return async function* (...given: Parameters<JobStore['readBucket']>) {
+          await harness.onRead?.();
+          yield* target.readBucket(...given);
         };
       }
       if (name === 'findKeys') {

@@ -13,7 +13,7 @@ import type { Batch, ShardMessage } from './services/shard-message.ts';
 import type { ShardServices } from './services/shard-services.ts';
 import { SilentRuns } from './silent-runs.ts';
 import { performBatch } from './verbs/shard-verbs.ts';
-import { recover } from './commit/recovery.ts';
+import { takeOver } from './commit/recovery.ts';
 
 const tickMs = 1_000;
 
@@ -32,8 +32,13 @@ async function startShard(
 ): Promise<Behavior<ShardMessage>> {
   const beganMs = context.clock.monotonicMs();
   await services.flowRules.prepare();
-  const taken = await recover(services, shard);
-  const core = new ShardCore(shard, services, context, taken);
+  const core = new ShardCore(shard, services, context, await takeOver(services, shard));
+  try {
+    await core.load();
+  } catch (error) {
+    core.stop();
+    throw error;
+  }
   const started = new Shard(core);
   tellTaken(core, Math.round(context.clock.monotonicMs() - beganMs));
   return started;

@@ -7,55 +7,52 @@
  * could still arrive, and its clock may be ahead. If this owner died before saving one of its own, the next owner would
  * trust that watermark and skip what this one has decided.
  */
-import type { JobStore, ShardGrant, Watermark } from '../../../application/ports/job-store.ts';
+import type { ShardGrant, Watermark } from '../../../application/ports/job-store.ts';
 import { TroupeError } from '../../../domain/errors.ts';
 import type { JobRecord } from '../../../domain/job.ts';
 import type { ShardServices } from '../services/shard-services.ts';
-
-interface OpenedPartition {
-  readonly bucket: number;
-  readonly commits: number;
-  readonly records: readonly JobRecord[];
-}
-
-export interface RecoveredShard {
-  readonly grant: ShardGrant;
-  readonly partitions: readonly OpenedPartition[];
-}
 
 const nothingTold: Watermark = { streams: '', dispatchedThroughMs: 0, eventsThroughMs: 0 };
 
 /** Partitions that are fenced and read at the same time. */
 const parallelPartitions = 4;
 
-export async function recover(
+/** Takes the shard over. From then on no former owner commits into a partition that is opened. */
+export async function takeOver(
   { store, closedQueues, nodeId, write }: Pick<ShardServices, 'store' | 'closedQueues' | 'nodeId' | 'write'>,
   shard: number,
-): Promise<RecoveredShard> {
+): Promise<ShardGrant> {
   const grant = await write(() => store.takeShard(shard, nodeId));
   await store.saveWatermark(shard, grant.epoch, grant.watermark ?? nothingTold);
   await closedQueues.refresh();
-  const buckets = await store.openBuckets(shard);
-  const partitions: OpenedPartition[] = [];
-  for (let i = 0; i < buckets.length; i += parallelPartitions) {
-    const opened = buckets.slice(i, i + parallelPartitions).map((bucket) => openPartition(store, shard, bucket, grant));
-    partitions.push(...(await Promise.all(opened)));
-  }
-  return { grant, partitions };
+  return grant;
 }
 
-async function openPartition(
-  store: JobStore,
+/** Gets what is read, one record after the other, so that nothing is kept but what is needed. */
+export interface RecoveredJobs {
+  /** The partition is fenced. Its records follow. */
+  partition(bucket: number, commits: number): void;
+  record(record: JobRecord): void;
+}
+
+export async function readShard(
+  { store }: Pick<ShardServices, 'store'>,
   shard: number,
-  bucket: number,
-  grant: ShardGrant,
-): Promise<OpenedPartition> {
-  const partition = { shard, bucket };
-  const opened = await store.openBucket(partition, grant.epoch);
-  if (opened.kind === 'deposed') {
-    throw new TroupeError('SHARD_UNAVAILABLE', { message: 'another owner took the shard meanwhile' });
+  epoch: number,
+  found: RecoveredJobs,
+): Promise<void> {
+  const read = async (bucket: number): Promise<void> => {
+    const partition = { shard, bucket };
+    const opened = await store.openBucket(partition, epoch);
+    if (opened.kind === 'deposed') {
+      throw new TroupeError('SHARD_UNAVAILABLE', { message: 'another owner took the shard meanwhile' });
+    }
+    found.partition(bucket, opened.commits);
+    for await (const record of store.readBucket(partition)) found.record(record);
+  };
+  const buckets = await store.openBuckets(shard);
+  for (let i = 0; i < buckets.length; i += parallelPartitions) {
+    const ended = await Promise.allSettled(buckets.slice(i, i + parallelPartitions).map(read));
+    for (const outcome of ended) if (outcome.status === 'rejected') throw outcome.reason;
   }
-  const records: JobRecord[] = [];
-  for await (const record of store.readBucket(partition)) records.push(record);
-  return { bucket, commits: opened.commits, records };
 }

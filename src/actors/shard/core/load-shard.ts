@@ -1,9 +1,10 @@
-/** Puts the jobs that a recovery has found into the working memory of the shard. */
+/** Puts the jobs that a recovery finds into the working memory of the shard. Of ended jobs it keeps only what they owe. */
+import type { ShardGrant } from '../../../application/ports/job-store.ts';
 import type { Clock } from '../../../application/ports/runtime.ts';
 import { isTerminal } from '../../../domain/job.ts';
 import { clockAheadMaxMs, type SteadyTime } from '../../../domain/steady-time.ts';
 import type { PartitionSet } from '../commit/partition-set.ts';
-import type { RecoveredShard } from '../commit/recovery.ts';
+import type { RecoveredJobs } from '../commit/recovery.ts';
 import type { DueJobs } from '../deadlines/due-jobs.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
 import type { ShardKeys } from '../keys/shard-keys.ts';
@@ -15,13 +16,17 @@ export interface LoadedParts {
   readonly partitions: Pick<PartitionSet, 'adopt'>;
   readonly dispatcher: Pick<Dispatcher, 'restoreEvents' | 'restoreWork'>;
   readonly keys: Pick<ShardKeys, 'restored'>;
-  readonly table: Pick<JobTable, 'add' | 'queues'>;
+  readonly table: Pick<JobTable, 'add' | 'queues' | 'running'>;
   readonly due: Pick<DueJobs, 'watch'>;
 }
 
-export function loadShard({ grant: { watermark }, partitions }: RecoveredShard, parts: LoadedParts): void {
-  const { time, dispatcher, keys, table, due } = parts;
-  const heardMs = parts.clock.monotonicMs();
+/** Call `done` when everything was read. The shard serves nobody before. */
+export interface ShardLoad extends RecoveredJobs {
+  done(): void;
+}
+
+export function loadShard({ watermark }: ShardGrant, parts: LoadedParts): ShardLoad {
+  const { clock, time, partitions, dispatcher, keys, table, due } = parts;
   const believedMs = time.nowMs() + clockAheadMaxMs;
   const raise = (stampedMs: number): void => {
     if (stampedMs <= believedMs) time.raise(stampedMs);
@@ -29,19 +34,25 @@ export function loadShard({ grant: { watermark }, partitions }: RecoveredShard, 
   const stampedMs = Math.max(watermark?.dispatchedThroughMs ?? 0, watermark?.eventsThroughMs ?? 0);
   raise(stampedMs);
   const published = stampedMs <= time.nowMs() ? watermark : undefined;
-  for (const { bucket, commits, records } of partitions) {
-    parts.partitions.adopt(bucket, commits);
-    for (const record of records) {
+  return {
+    partition(bucket, commits) {
+      partitions.adopt(bucket, commits);
+    },
+    record(record) {
       // New ids must come after all existing ones, also after those of the same ms, because ranks of ids say which job
       // is later.
       raise(Math.max(record.updatedAtMs, record.createdAtMs + 1));
       dispatcher.restoreEvents(record, published);
       keys.restored(record);
-      if (isTerminal(record.state)) continue;
-      const entry = table.add(record, { durable: true, publishedSeq: record.seq, nowMs: heardMs });
+      if (isTerminal(record.state)) return;
+      const entry = table.add(record, { durable: true, publishedSeq: record.seq, nowMs: clock.monotonicMs() });
       due.watch(entry.current);
-    }
-  }
-  table.queues.sort();
-  dispatcher.restoreWork();
+    },
+    done() {
+      // Nobody could be heard while the shard was read, however long that took.
+      for (const entry of table.running()) entry.heardMs = clock.monotonicMs();
+      table.queues.sort();
+      dispatcher.restoreWork();
+    },
+  };
 }

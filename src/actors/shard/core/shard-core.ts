@@ -2,6 +2,7 @@
  * The working memory of a shard: jobs, open partitions, deadlines, outbox. Every decision takes the same way: decide →
  * table → group → (durable) → answers, events, dispatch. The verbs that callers use are in `shard-verbs.ts`.
  */
+import type { ShardGrant } from '../../../application/ports/job-store.ts';
 import type { ItemResult } from '../../../application/ports/shard-protocol.ts';
 import type { TroupeError } from '../../../domain/errors.ts';
 import { isTerminal, type JobRecord } from '../../../domain/job.ts';
@@ -13,7 +14,7 @@ import { QuotaHome } from '../flow/quota-home.ts';
 import { BatchReply } from './batch-reply.ts';
 import { ClaimsOnRecord } from './claims-on-record.ts';
 import { HandOver } from './hand-over.ts';
-import { loadShard } from './load-shard.ts';
+import { loadShard, type ShardLoad } from './load-shard.ts';
 import { DueJobs } from '../deadlines/due-jobs.ts';
 import { createOutbox, Dispatcher } from '../dispatch/dispatcher.ts';
 import { QueueLimiters } from '../flow/queue-limiters.ts';
@@ -30,7 +31,7 @@ import { ShardKeys } from '../keys/shard-keys.ts';
 import type { ShardMessage } from '../services/shard-message.ts';
 import { ShardLogs } from './shard-logs.ts';
 import type { ShardServices } from '../services/shard-services.ts';
-import type { RecoveredShard } from '../commit/recovery.ts';
+import { readShard } from '../commit/recovery.ts';
 import { given } from '../../../domain/given.ts';
 
 export class ShardCore {
@@ -55,14 +56,15 @@ export class ShardCore {
   readonly #flushes: FlushTurns;
   readonly #handOver: HandOver;
   readonly #open = new Set<{ abandon(): void }>();
+  readonly #loading: ShardLoad;
   readonly #ownership: OwnershipProof;
   readonly #time: SteadyTime;
   /** When the last group commit was applied, on the monotonic clock. */
   #committedMs: number | undefined;
 
-  constructor(shard: number, services: ShardServices, context: ActorContext<ShardMessage>, taken: RecoveredShard) {
+  constructor(shard: number, services: ShardServices, context: ActorContext<ShardMessage>, grant: ShardGrant) {
     this.shard = shard;
-    this.epoch = taken.grant.epoch;
+    this.epoch = grant.epoch;
     this.services = services;
     this.context = context;
     this.#time = new SteadyTime(context.clock, context.clock.nowMs());
@@ -106,7 +108,22 @@ export class ShardCore {
       leave: () => this.dispatcher.saveWatermark(nowMs()),
     });
     const { dispatcher, keys } = this;
-    loadShard(taken, { clock: context.clock, time: this.#time, partitions, dispatcher, keys, table, due: this.#due });
+    const time = this.#time;
+    this.#loading = loadShard(grant, {
+      clock: context.clock,
+      time,
+      partitions,
+      dispatcher,
+      keys,
+      table,
+      due: this.#due,
+    });
+  }
+
+  /** Reads the shard. It serves nobody before this resolves. */
+  async load(): Promise<void> {
+    await readShard(this.services, this.shard, this.epoch, this.#loading);
+    this.#loading.done();
   }
 
   /** Decisions, and keys of ended jobs, that the store does not have yet. */
