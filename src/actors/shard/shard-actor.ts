@@ -13,7 +13,7 @@ import type { Batch, ShardMessage } from './services/shard-message.ts';
 import type { ShardServices } from './services/shard-services.ts';
 import { SilentRuns } from './silent-runs.ts';
 import { performBatch } from './verbs/shard-verbs.ts';
-import { takeOver } from './commit/recovery.ts';
+import { beginRecovery } from './commit/recovery.ts';
 
 const tickMs = 1_000;
 
@@ -32,7 +32,7 @@ async function startShard(
 ): Promise<Behavior<ShardMessage>> {
   const beganMs = context.clock.monotonicMs();
   await services.flowRules.prepare();
-  const core = new ShardCore(shard, services, context, await takeOver(services, shard));
+  const core = new ShardCore(shard, services, context, await beginRecovery(services, shard));
   try {
     await core.load();
   } catch (error) {

@@ -18,7 +18,7 @@ const nothingTold: Watermark = { streams: '', dispatchedThroughMs: 0, eventsThro
 const parallelPartitions = 4;
 
 /** Takes the shard over. From then on no former owner commits into a partition that is opened. */
-export async function takeOver(
+export async function beginRecovery(
   { store, closedQueues, nodeId, write }: Pick<ShardServices, 'store' | 'closedQueues' | 'nodeId' | 'write'>,
   shard: number,
 ): Promise<ShardGrant> {
