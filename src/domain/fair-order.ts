@@ -59,6 +59,8 @@ export class FairOrder<Leaf> {
     if (first === undefined) {
       this.#leaf = leaf;
       return () => {
+        // Another may have taken the place of this one before it left.
+        if (this.#leaf !== leaf) return;
         this.#leaf = undefined;
         this.#leafWaits = false;
       };
@@ -75,7 +77,7 @@ export class FairOrder<Leaf> {
     return () => {
       remove();
       if (!node.#waits) this.#waiting.delete(added);
-      if (node.#isEmpty) this.#children.delete(first.name);
+      if (node.#isEmpty && this.#children.get(first.name) === added) this.#children.delete(first.name);
     };
   }
 

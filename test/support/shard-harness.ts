@@ -58,6 +58,10 @@ export interface ShardHarness {
   readonly silentKeys: Set<string>;
   /** Handlers that no live node offers. */
   readonly missing: Set<string>;
+  /** Handlers that not every live node offers. */
+  readonly rare: Set<string>;
+  /** Versions that every live node offers. Others only some offer. */
+  readonly spread: Set<string>;
   /** Whether key lookups succeed. */
   keys: 'up' | 'down';
   /** Whether key writes succeed. */
@@ -145,6 +149,8 @@ export async function createShardHarness(options: ShardHarnessOptions = {}): Pro
     silentShards: new Set(),
     silentKeys: new Set(),
     missing: new Set(),
+    rare: new Set(),
+    spread: new Set(),
     keys: 'up',
     keyWrites: 'up',
     onKeyWrite: undefined,
@@ -230,7 +236,8 @@ export async function createShardHarness(options: ShardHarnessOptions = {}): Pro
       },
       metrics: createShardMetrics(kit.telemetry),
       stopRun: (node, stop) => harness.stops.push({ ...stop, node }),
-      everyNodeHas: ({ version }) => version === undefined,
+      everyNodeHas: ({ handler: name, version }) =>
+        !harness.rare.has(name) && (version === undefined || harness.spread.has(version)),
       someNodeHas: ({ handler: name }) => !harness.missing.has(name),
       shardCount: 4,
       flowRules: {

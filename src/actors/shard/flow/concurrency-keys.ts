@@ -9,13 +9,14 @@
 import type { JobRecord } from '../../../domain/job.ts';
 import { MinHeap } from '../table/min-heap.ts';
 import type { JobEntry, QueueIndex } from '../table/queue-index.ts';
+import { BlockedJobs } from './blocked-jobs.ts';
 import { LocalQuota, type LocalQuotaParts } from './local-quota.ts';
 
 interface Key {
   running: number;
   dispatched: number;
   /** Jobs that had their turn while the key had no room. */
-  readonly blocked: Set<JobEntry>;
+  readonly blocked: BlockedJobs;
   readonly quota: LocalQuota;
   /** The earliest instant at which the key stands in `#due`. It has to ask no earlier than this. */
   dueMs: number;
@@ -117,7 +118,6 @@ export class ConcurrencyKeys {
     const key = this.#of(concurrencyKey);
     key.running += by;
     this.#changed(key);
-    if (by === -1) this.#unblock(key);
   }
 
   /** Gives the turn to blocked jobs with the key of this job, if there is room. */
@@ -136,7 +136,7 @@ export class ConcurrencyKeys {
 
   sweep(): void {
     for (const [name, key] of this.#keys) {
-      if (key.running + key.dispatched + key.blocked.size === 0 && key.quota.isIdle) this.#keys.delete(name);
+      if (key.running + key.dispatched === 0 && key.blocked.isEmpty && key.quota.isIdle) this.#keys.delete(name);
     }
   }
 
@@ -177,7 +177,7 @@ export class ConcurrencyKeys {
     const key: Key = {
       running: 0,
       dispatched: 0,
-      blocked: new Set<JobEntry>(),
+      blocked: new BlockedJobs(),
       dueMs: Infinity,
       quota: new LocalQuota({
         limit: { tenant: index.tenant, queue: index.queue, key: name },
@@ -202,26 +202,21 @@ export class ConcurrencyKeys {
     return quota.room(this.#parts.monotonicMs(), { using: running + dispatched, dispatched });
   }
 
-  /**
-   * Moves as many jobs as there is room for to the front of their lines. It starts with the last of them, so that they
-   * keep their order.
-   */
+  /** Moves as many jobs as there is room for to the front of their lines. */
   #unblock(key: Key): void {
-    const room = Math.max(0, this.#roomOf(key));
-    const ready: JobEntry[] = [];
-    for (const entry of key.blocked) {
-      if (ready.length >= room) break;
-      ready.push(entry);
-    }
-    for (const entry of ready.reverse()) {
-      this.#leave(key, entry);
-      this.#parts.unblock(entry);
-    }
+    if (key.blocked.size === 0) return;
+    const ready = key.blocked.giveBack(this.#roomOf(key));
+    this.#areFewer(key, ready.length);
+    for (const entry of ready) this.#parts.unblock(entry);
   }
 
   #leave(key: Key, entry: JobEntry): void {
-    if (!key.blocked.delete(entry)) return;
-    this.#blocked -= 1;
+    if (key.blocked.leave(entry)) this.#areFewer(key, 1);
+  }
+
+  #areFewer(key: Key, by: number): void {
+    if (by === 0) return;
+    this.#blocked -= by;
     if (key.blocked.size === 0) this.#unanswered.delete(key);
     this.#changed(key);
   }

@@ -13,8 +13,8 @@ import type { JobEntry } from '../table/queue-index.ts';
 const linesMax = 1_024;
 /** How many jobs may have gone from the head of a line before its array is shortened. */
 const goneMax = 1_024;
-/** How many jobs a job that is put back is compared with. Usually fewer than this are dispatched at a time. */
-const comparedMax = 64;
+/** How many jobs a job that is put back is compared with. No window is as large. */
+const comparedMax = 1_024;
 
 interface Line {
   readonly level: Level;
@@ -57,7 +57,7 @@ export class FairQueue {
   }
 
   /**
-   * Puts back a job that could not use its turn. It goes before all jobs that became ready later, within the next
+   * Puts back a job that could not use its turn. It goes before all jobs with a later place, within the next
    * `comparedMax` jobs.
    */
   putBack(entry: JobEntry): void {
@@ -70,7 +70,7 @@ export class FairQueue {
     const most = Math.min(line.jobs.length - 1, line.head + comparedMax);
     for (let at = line.head; at < most; at += 1) {
       const next = line.jobs[at + 1];
-      if (next === undefined || next.current.readyAtMs >= entry.current.readyAtMs) return;
+      if (next === undefined || next.place >= entry.place) return;
       line.jobs[at] = next;
       line.jobs[at + 1] = entry;
     }
@@ -112,13 +112,20 @@ export class FairQueue {
     return true;
   }
 
-  /** The line whose turn it is in a level, and its first job. Lines without a held job are dropped. */
+  /**
+   * The line whose turn it is in a level, and its first job. Lines without a held job are dropped at once: they have
+   * had little, so each further turn would look at them first.
+   */
   #firstOf(level: Level): { readonly line: Line; readonly entry: JobEntry } | undefined {
     let entry: JobEntry | undefined;
-    const line = level.order.next((one) => (entry = this.#first(one)) !== undefined);
-    if (line !== undefined && entry !== undefined) return { line, entry };
-    for (const empty of level.lines.values()) this.#drop(empty);
-    return undefined;
+    const empty: Line[] = [];
+    const line = level.order.next((one) => {
+      entry = this.#first(one);
+      if (entry === undefined) empty.push(one);
+      return entry !== undefined;
+    });
+    for (const one of empty) this.#drop(one);
+    return line === undefined || entry === undefined ? undefined : { line, entry };
   }
 
   #first(line: Line): JobEntry | undefined {

@@ -23,6 +23,7 @@ export class JobStandings {
   readonly #parts: JobStandingsParts;
   readonly unserved = new UnservedJobs();
   #held = 0;
+  #places = 0;
 
   constructor(parts: JobStandingsParts) {
     this.#parts = parts;
@@ -48,13 +49,23 @@ export class JobStandings {
     entry.standing = 'held';
     this.#held += 1;
     if (at === 'front') queue.putBack(entry);
-    else queue.push(entry);
+    else {
+      this.#takePlace(entry);
+      queue.push(entry);
+    }
   }
 
   /** A job without a key that was not held is sent. */
   sendAtOnce(entry: JobEntry): void {
+    this.#takePlace(entry);
     entry.standing = 'sent';
     this.#parts.windows.send(entry);
+  }
+
+  /** The job has its turn: nothing holds it back any more, until this turn says so. */
+  hasTurn(entry: JobEntry): void {
+    this.#parts.windows.leave(entry);
+    this.#parts.keys.leave(entry);
   }
 
   /** A held job has its turn. */
@@ -73,9 +84,13 @@ export class JobStandings {
     this.#parts.keys.unblock(entry.current);
   }
 
-  /** A node has the handler. The jobs that stood aside wait for their turn again, in their former order. */
-  bringBack(need: NeedTally): void {
-    this.#parts.queue.putAllBack(this.unserved.takeBack(need));
+  /**
+   * A node has the handler. The jobs that stood aside wait for their turn again, in the order of their places. So do
+   * these, which had their turn instead.
+   */
+  bringBack(need: NeedTally, others: readonly JobEntry[] = []): void {
+    const back = [...this.unserved.takeBack(need), ...others];
+    this.#parts.queue.putAllBack(back.sort((one, other) => one.place - other.place));
   }
 
   /** If no message is out for this need, the next of its jobs gets a turn. */
@@ -90,6 +105,8 @@ export class JobStandings {
     if (sent.length === 0) return;
     for (const entry of sent) this.#unsend(entry);
     this.unserved.setAsideUnroutable(need, sent);
+    // Those that these jobs kept from their turn have it now.
+    for (const { current } of sent) this.#parts.keys.unblock(current);
   }
 
   /** Sent jobs wait for their turn again and keep their messages. */
@@ -136,6 +153,11 @@ export class JobStandings {
     this.#parts.windows.free(entry);
     this.#held += 1;
     entry.standing = 'held';
+  }
+
+  #takePlace(entry: JobEntry): void {
+    this.#places += 1;
+    entry.place = this.#places;
   }
 
   #messageUsed(entry: JobEntry): void {

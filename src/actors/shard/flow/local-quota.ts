@@ -74,7 +74,9 @@ export class LocalQuota {
   /** Nothing is used or wanted, and the home knows this. */
   get isIdle(): boolean {
     const { using, waiting } = this.#parts.demand();
-    return !this.#asking && using + waiting + this.#reported.using + this.#reported.waiting === 0;
+    return (
+      !this.#asking && [using, waiting, this.#reported.using, this.#reported.waiting].every((count) => count === 0)
+    );
   }
 
   /** When this shard has to ask. Infinity while there is no reason to. */

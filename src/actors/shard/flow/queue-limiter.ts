@@ -112,6 +112,8 @@ export class QueueLimiter {
     if (before.state === 'QUEUED' && current.state !== 'QUEUED') this.#standings.leave(entry);
     if (runs && !ran) this.#quota.started();
     if (ran !== runs) this.#keys.ran(current, runs ? 1 : -1);
+    // A job that was sent leaves room in its key also if it is cancelled before it runs.
+    if (!runs) this.#keys.unblock(current);
     this.pump();
   }
 
@@ -135,8 +137,12 @@ export class QueueLimiter {
       return isNew;
     };
     const mayGoOn = (): boolean => room > 0 && this.#standings.held > 0 && this.#keys.unanswered < Math.min(room, size);
-    do while (mayGoOn() && turns < turnsMax && this.#queue.shift(mayFill, use));
-    while (mayGoOn() && turns < turnsMax && this.windows.unblock(size) > 0);
+    // Jobs that were blocked have waited longer than those in the line. So they come first, at each turn.
+    const next = (): boolean => {
+      this.windows.unblock(size);
+      return this.#queue.shift(mayFill, use);
+    };
+    while (mayGoOn() && turns < turnsMax && next());
     if (added > 0) this.#parts.work.send();
     if (turns >= turnsMax && mayGoOn()) this.#parts.goOn();
   }
@@ -266,6 +272,7 @@ export class QueueLimiter {
     const { tally: need } = entry.queueRef;
     const isServed = this.#parts.isServed(need.need);
     const standings = this.#standings;
+    standings.hasTurn(entry);
     if (!isServed && standings.unserved.hasUnroutable(need)) {
       standings.setAside(entry);
       return 'waits';
@@ -285,9 +292,8 @@ export class QueueLimiter {
       return 'probe';
     }
     if (standings.unserved.hasAside(need)) {
-      // A node with the handler has come. The jobs that stood aside have their turn before this one.
-      this.#queue.putBack(entry);
-      standings.bringBack(need);
+      // A node with the handler has come. Most jobs that stood aside have their turn before this one.
+      standings.bringBack(need, [entry]);
       return 'waits';
     }
     const wasOut = entry.message !== undefined;

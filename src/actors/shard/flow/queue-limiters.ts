@@ -13,6 +13,8 @@ import { given } from '../../../domain/given.ts';
 
 /** How long to wait for an answer of a limit's home. */
 const askMaxMs = 2_000;
+/** How long a question takes that is not sent, because the lease is not sure. */
+const unsureMs = 500;
 
 export interface QueueLimitersParts {
   readonly shard: number;
@@ -207,7 +209,12 @@ export class QueueLimiters {
     const { shard, epoch, services, context } = this.#parts;
     // This owner may have a successor. Then its own usage is not the usage of the shard.
     if (!services.leaseIsSure()) {
-      answered(undefined);
+      // Not at once: each key that knows that it has no answer lets the next one of a backlog ask.
+      const over = new Promise<void>((resolve) => context.clock.setTimer(unsureMs, resolve));
+      whenAnswered(context, 'shard', over, () => {
+        answered(undefined);
+        this.#armTimer();
+      });
       return;
     }
     const home = homeOfLimit(question, services.shardCount);

@@ -9,6 +9,7 @@
  */
 import { type HandlerNeed, needText } from '../../../domain/handler-need.ts';
 import { defaultPriority, priorities, type Priority } from '../../../domain/priority.ts';
+import { BlockedJobs } from './blocked-jobs.ts';
 import type { JobEntry, NeedTally } from '../table/queue-index.ts';
 import type { DispatchWindows } from '../services/dispatch-windows.ts';
 
@@ -25,7 +26,7 @@ interface Window {
   /** It was full, and more than half of it is still out. */
   isFull: boolean;
   /** Jobs that had their turn while it was full. */
-  readonly blocked: Set<JobEntry>;
+  readonly blocked: BlockedJobs;
 }
 
 interface Level {
@@ -43,7 +44,7 @@ export interface RouteWindowsParts {
   readonly unblock: (entry: JobEntry) => void;
 }
 
-const newWindow = (): Window => ({ sent: 0, isFull: false, blocked: new Set() });
+const newWindow = (): Window => ({ sent: 0, isFull: false, blocked: new BlockedJobs() });
 
 export class RouteWindows {
   readonly #parts: RouteWindowsParts;
@@ -54,6 +55,7 @@ export class RouteWindows {
   }));
   /** The windows in which jobs count. A job keeps its window while it is sent, whatever nodes come or go. */
   readonly #windows = new Map<JobEntry, Window>();
+  /** Jobs that are blocked, and those that got their turn again and have not had it. */
   readonly #blocked = new Map<JobEntry, Window>();
   /** Windows with blocked jobs. */
   readonly #blocking = new Set<Window>();
@@ -88,12 +90,27 @@ export class RouteWindows {
 
   /** Nodes may have come or gone. Also forgets the windows of handler routes that nothing uses. */
   refresh(needs: Iterable<NeedTally>): void {
+    const before = new Map(this.#isShared);
     this.#isShared.clear();
     this.#isMixed = false;
-    for (const need of needs) this.sees(need);
+    const moved = new Set<NeedTally>();
+    for (const need of needs) if (before.get(need) === !this.sees(need)) moved.add(need);
+    if (moved.size > 0) this.#moveBlocked(moved);
     for (const { ofHandlers } of this.#levels) {
-      for (const [need, { sent, blocked }] of ofHandlers) if (sent + blocked.size === 0) ofHandlers.delete(need);
+      for (const [need, { sent, blocked }] of ofHandlers) if (sent === 0 && blocked.isEmpty) ofHandlers.delete(need);
     }
+  }
+
+  /** These needs have another route now. Their blocked jobs wait for room in that one, or others would go before them. */
+  #moveBlocked(needs: ReadonlySet<NeedTally>): void {
+    const windows = new Set(this.#blocked.values());
+    for (const { blocked } of windows) {
+      for (const entry of blocked.take(({ queueRef }) => needs.has(queueRef.tally))) {
+        this.#blocked.delete(entry);
+        this.block(entry);
+      }
+    }
+    for (const window of windows) if (window.blocked.size === 0) this.#blocking.delete(window);
   }
 
   /** A job with this need waits. Returns whether it has the shared route. */
@@ -129,31 +146,21 @@ export class RouteWindows {
     this.#blocking.add(window);
   }
 
-  /** Gives blocked jobs their turn again, as many as may be sent, in their order. Returns how many. */
-  unblock(size: number): number {
-    let count = 0;
+  /** Gives blocked jobs their turn again, as many as may be sent. */
+  unblock(size: number): void {
     for (const window of this.#blocking) {
       if (!mayFill(window, size)) continue;
-      const ready: JobEntry[] = [];
-      for (const entry of window.blocked) {
-        if (window.sent + ready.length >= size) break;
-        ready.push(entry);
-      }
-      for (const entry of ready.reverse()) {
-        this.leave(entry);
-        this.#parts.unblock(entry);
-      }
-      count += ready.length;
+      for (const entry of window.blocked.giveBack(size - window.sent)) this.#parts.unblock(entry);
+      if (window.blocked.size === 0) this.#blocking.delete(window);
     }
-    return count;
   }
 
-  /** The job waits no more, or no more for its route. */
+  /** The job has its turn, or waits no more. */
   leave(entry: JobEntry): void {
     const window = this.#blocked.get(entry);
     if (window === undefined) return;
     this.#blocked.delete(entry);
-    window.blocked.delete(entry);
+    window.blocked.leave(entry);
     if (window.blocked.size === 0) this.#blocking.delete(window);
   }
 
@@ -195,7 +202,9 @@ export class RouteWindows {
     if (this.sees(tally)) return level.shared;
     const { ofHandlers } = level;
     const own = needText(tally.need);
-    const name = ofHandlers.has(own) || ofHandlers.size < ownWindowsMax ? own : ofOthers;
+    // While the window of others is in use, jobs of this need may wait there. This one goes behind them.
+    const mayOwn = ofHandlers.size < ownWindowsMax && !ofHandlers.has(ofOthers);
+    const name = ofHandlers.has(own) || mayOwn ? own : ofOthers;
     let window = ofHandlers.get(name);
     if (window === undefined) ofHandlers.set(name, (window = newWindow()));
     return window;

@@ -75,6 +75,7 @@ export class JobTable {
       specBytes: ofSpec,
       bytes: 0,
       standing: 'none',
+      place: 0,
       message: undefined,
       sentThrough: Infinity,
       hasLeftShared: false,

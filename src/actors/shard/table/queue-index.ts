@@ -52,6 +52,8 @@ export interface JobEntry {
   bytes: number;
   /** Where its queue limiter has the job. Only the limiter changes this. `none`: the limiter does not have it. */
   standing: 'none' | 'held' | 'sent';
+  /** The order of the jobs of its limiter, by when they began to wait. It keeps its place as long as it waits. */
+  place: number;
   /** Number of its WORK message. Undefined: none is out, or it is used up. */
   message: number | undefined;
   /**

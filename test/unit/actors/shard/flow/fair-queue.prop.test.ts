@@ -50,3 +50,46 @@ describe('the line of a queue', () => {
     );
   });
 });
+
+describe('lines whose jobs have all left', () => {
+  it('are looked at once, and not at each turn of the others', () => {
+    const left = new Set<JobEntry>();
+    let looks = 0;
+    const isHeld = (entry: JobEntry): boolean => {
+      looks += 1;
+      return !left.has(entry);
+    };
+    const line = new FairQueue(isHeld, () => 0);
+    for (let key = 0; key < 500; key += 1) {
+      const entry = entryOf(`gone-${key}`);
+      left.add(entry);
+      line.push(entry);
+    }
+    const stays = Array.from({ length: 200 }, () => entryOf('stays'));
+    for (const entry of stays) line.push(entry);
+    let turnsTaken = 0;
+    const use = (): boolean => (turnsTaken += 1) > 0;
+    // The line of those that stay has had much, so those that left would come first.
+    while (line.shift(() => true, use));
+    expect(turnsTaken).toBe(stays.length);
+    expect(looks).toBeLessThan(2 * (left.size + stays.length));
+  });
+
+  it('are filled again in the order of the places of their jobs', () => {
+    const line = new FairQueue(
+      () => true,
+      () => 0,
+    );
+    const jobs = Array.from({ length: 6 }, (_, place) => Object.assign(entryOf('k'), { place }));
+    for (const entry of jobs.slice(3)) line.push(entry);
+    for (const at of [1, 0, 2]) line.putBack(jobs[at] ?? entryOf('none'));
+    const order: number[] = [];
+    while (
+      line.shift(
+        () => true,
+        ({ place }) => order.push(place) > 0,
+      )
+    );
+    expect(order).toEqual([0, 1, 2, 3, 4, 5]);
+  });
+});

@@ -92,6 +92,20 @@ describe('keys whose home does not answer', () => {
   });
 });
 
+describe('an owner that is not sure of its lease', () => {
+  it('goes through no backlog of keys meanwhile, and asks for no more than may go when it is sure again', async () => {
+    await begin({ maxRunningPerKey: 1 });
+    shard.lease = false;
+    const jobs = await submit(1_000, (n) => `key-${n}`);
+    await shard.kit.advance(5_000);
+    shard.lease = true;
+    shard.asked.length = 0;
+    await shard.kit.advance(1_000);
+    expect(new Set(shard.asked.map(({ key }) => key)).size).toBeLessThanOrEqual(20 * window);
+    expect(new Set(await runFor(30_000))).toEqual(new Set(jobs));
+  });
+});
+
 describe('many jobs of a key that is full', () => {
   it('have their turn in many messages of the shard, and the job behind them goes', async () => {
     await begin({ maxRunningPerKey: 1 });
@@ -105,5 +119,34 @@ describe('many jobs of a key that is full', () => {
     shard.setRule('default', { maxRunningPerKey: 1 });
     await shard.kit.advance(900);
     expect(shard.work.map(({ jobId }) => jobId)).toContain(last);
+  });
+});
+
+describe('jobs that wait for room in their key', () => {
+  const sent = (): JobId[] => shard.work.map(({ jobId }) => jobId);
+
+  it('go before jobs that came later when a job that was sent is cancelled', async () => {
+    await begin({ maxRunningPerKey: 1 });
+    const [first = '' as JobId, second] = await submit(2, () => 'k');
+    await shard.kit.advance(100);
+    expect(sent()).toEqual([first]);
+    await shard.call('cancel', { jobId: first, reason: '' });
+    await submit(1, () => 'k');
+    await shard.kit.advance(1_000);
+    expect(sent()).toEqual([first, second]);
+  });
+
+  it('go before jobs that came later when no node has the handler of a job that was sent', async () => {
+    await begin({ maxRunningPerKey: 1 });
+    const specs = ['gone.work', 'test.echo'].map((handler) => ({ spec: testSpec({ concurrencyKey: 'k', handler }) }));
+    const results = await shard.kit.outcome(shard.sendAll('submit', specs), 10_000);
+    const [first, second] = results.map(({ record }) => record.id);
+    await shard.kit.advance(100);
+    expect(sent()).toEqual([first]);
+    shard.missing.add('gone.work');
+    await shard.kit.advance(1_000 - (shard.kit.clock.monotonicMs() % 1_000));
+    await submit(1, () => 'k');
+    await shard.kit.advance(1_000);
+    expect(sent()).toEqual([first, second]);
   });
 });

@@ -16,12 +16,18 @@ import { testSpec } from '../../../../support/jobs.ts';
 import { createShardHarness, type ShardHarness } from '../../../../support/shard-harness.ts';
 
 const queues = ['q1', 'q2'] as const;
+const someKeys = ['k', 'toString', '__proto__'] as const;
+const someVersions = ['1', '2'] as const;
 const someNeeds = ['test.echo', 'other.work'] as const;
 
 type Step =
   | { readonly kind: 'submit'; readonly count: number; readonly spec: Partial<JobSpec> }
   | { readonly kind: 'rule'; readonly queue: string; readonly rule: FlowRule }
   | { readonly kind: 'missing'; readonly handler: string }
+  | { readonly kind: 'rare'; readonly handler: string }
+  | { readonly kind: 'spread'; readonly version: string }
+  | { readonly kind: 'silent'; readonly key: string }
+  | { readonly kind: 'lease' }
   | { readonly kind: 'deliver'; readonly at: number; readonly count: number }
   | { readonly kind: 'end'; readonly at: number; readonly outcome: AttemptOutcome }
   | { readonly kind: 'cancel'; readonly at: number }
@@ -51,8 +57,8 @@ const spec: fc.Arbitrary<Partial<JobSpec>> = fc.record(
     queue: fc.constantFrom(...queues),
     priority: fc.constantFrom<Priority>(...priorities),
     handler: fc.constantFrom(...someNeeds),
-    handlerVersion: fc.constantFrom('1', '2'),
-    concurrencyKey: fc.constantFrom('k', 'toString', '__proto__'),
+    handlerVersion: fc.constantFrom(...someVersions),
+    concurrencyKey: fc.constantFrom(...someKeys),
     fairnessKey: fc.constantFrom('a', 'b', 'constructor', '__proto__'),
   },
   { requiredKeys: ['queue', 'handler'] },
@@ -61,6 +67,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 12, arbitrary: fc.record({ kind: fc.constant('submit'), count: fc.integer({ min: 1, max: 12 }), spec }) },
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('rule'), queue: fc.constantFrom(...queues), rule }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('missing'), handler: fc.constantFrom(...someNeeds) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('rare'), handler: fc.constantFrom(...someNeeds) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('spread'), version: fc.constantFrom(...someVersions) }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('silent'), key: fc.constantFrom(...someKeys) }) },
+  { weight: 2, arbitrary: fc.constant({ kind: 'lease' }) },
   { weight: 18, arbitrary: fc.record({ kind: fc.constant('deliver'), at, count: fc.integer({ min: 1, max: 8 }) }) },
   {
     weight: 15,
@@ -82,6 +92,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 const unlessEnded = (error: unknown): void => {
   if (!(error instanceof TroupeError) || error.code !== 'JOB_STATE_FORBIDS') throw error;
 };
+
+function toggle<T>(set: Set<T>, value: T): void {
+  if (!set.delete(value)) set.add(value);
+}
 
 interface Run {
   readonly jobId: JobId;
@@ -153,7 +167,19 @@ class Case {
         shard.setRule(step.queue, step.rule);
         return;
       case 'missing':
-        if (!shard.missing.delete(step.handler)) shard.missing.add(step.handler);
+        toggle(shard.missing, step.handler);
+        return;
+      case 'rare':
+        toggle(shard.rare, step.handler);
+        return;
+      case 'spread':
+        toggle(shard.spread, step.version);
+        return;
+      case 'silent':
+        toggle(shard.silentKeys, step.key);
+        return;
+      case 'lease':
+        shard.lease = !shard.lease;
         return;
       case 'deliver':
         for (const place of this.picked(step.at, step.count)) await this.deliver(place);
@@ -190,10 +216,12 @@ class Case {
     }
   }
 
-  /** Every node has every handler, no queue has a limit, NATS is up, and the node takes and ends all that it gets. */
+  /** Some node has every handler, every home answers, no queue has a limit, NATS is up, and the node takes and ends all that it gets. */
   async allIsWell(): Promise<void> {
     const { shard } = this;
     shard.broker = 'up';
+    shard.lease = true;
+    shard.silentKeys.clear();
     shard.missing.clear();
     for (const queue of queues) shard.setRule(queue, {});
     for (let turn = 0; turn < 300; turn += 1) {

@@ -87,3 +87,73 @@ describe('a backlog of a handler that few nodes have', () => {
     expect(sent().at(-1)).toBe(next);
   });
 });
+
+/** A node claims the message of the job and goes on with its attempt. */
+async function begin(id: JobId | undefined): Promise<() => Promise<unknown>> {
+  const message = shard.work.findLast(({ jobId }) => jobId === id);
+  if (message === undefined) throw new Error(`no message of ${id}`);
+  const { jobId, epoch, again = 0 } = message;
+  const claimed = await shard.call('claim', { jobId, epoch, again, node: 'n1', ackTo: 'ack' });
+  if (claimed.kind !== 'granted') throw new Error(claimed.kind);
+  return () => shard.call('report', { jobId, token: claimed.token, outcome: { kind: 'succeeded' } });
+}
+
+/** Runs all that is sent, in the order of the messages, and returns the jobs in this order. */
+async function runAll(count: number): Promise<JobId[]> {
+  for (let n = 0; n < count; n += 1) await run(sent()[n]);
+  return sent();
+}
+
+describe('jobs that are blocked while their route changes', () => {
+  it('keep their order when the handler comes to every node', async () => {
+    const backlog = await submit(50, rare);
+    const common = await submit(20);
+    shard.spread.add('1.0.0');
+    await shard.kit.advance(1_100);
+    const late = await submit(5, rare);
+    const order = await runAll(75);
+    expect(order.filter((id) => common.includes(id))).toEqual(common);
+    expect(order.filter((id) => !common.includes(id))).toEqual([...backlog, ...late]);
+  });
+
+  it('keep their order when a node without the handler comes', async () => {
+    const backlog = await submit(50, { handler: 'some.work' });
+    const few = await submit(1, rare);
+    shard.rare.add('some.work');
+    await shard.kit.advance(1_100);
+    const late = await submit(5, { handler: 'some.work' });
+    const order = await runAll(56);
+    expect(order.filter((id) => !few.includes(id))).toEqual([...backlog, ...late]);
+  });
+
+  it('keep their order when their need gets a window of its own after it shared one', async () => {
+    const before: JobId[] = [];
+    for (let n = 0; n < 32; n += 1) before.push(...(await submit(1, { handlerVersion: `>=0.0.${n}` })));
+    const backlog = await submit(20, rare);
+    for (const id of before) await run(id);
+    await shard.kit.advance(1_100);
+    const late = await submit(3, rare);
+    for (let n = 32; n < 55; n += 1) await run(sent()[n]);
+    expect(sent().slice(32)).toEqual([...backlog, ...late]);
+  });
+});
+
+describe('jobs that are blocked in a queue with a limit', () => {
+  it('go before jobs that came later', async () => {
+    shard.setRule('default', { maxRunning: window + 4 });
+    await shard.kit.advance(1_000);
+    const backlog = await submit(12, rare);
+    await shard.kit.advance(1_000);
+    // The rest of the limit is taken by others. Then those of the backlog run, so that their window is empty.
+    await submit(4);
+    await shard.kit.advance(1_000);
+    const ends: (() => Promise<unknown>)[] = [];
+    for (const id of backlog.slice(0, window)) ends.push(await begin(id));
+    const late = await submit(4, rare);
+    for (const end of ends) {
+      await end();
+      await shard.kit.advance(1_000);
+    }
+    expect(sent().filter((id) => backlog.includes(id) || late.includes(id))).toEqual([...backlog, ...late]);
+  });
+});
