@@ -47,7 +47,7 @@ export class BlockedJobs {
   }
 
   /** Takes out the first jobs, so that no more than `room` were given back and had no turn. The last of them is first. */
-  giveBack(room: number): readonly JobEntry[] {
+  takeFirst(room: number): readonly JobEntry[] {
     const ready: JobEntry[] = [];
     while (this.#back.size < room && this.#jobs.size > 0) {
       const first = this.#places.pop();

@@ -205,7 +205,7 @@ export class ConcurrencyKeys {
   /** Moves as many jobs as there is room for to the front of their lines. */
   #unblock(key: Key): void {
     if (key.blocked.size === 0) return;
-    const ready = key.blocked.giveBack(this.#roomOf(key));
+    const ready = key.blocked.takeFirst(this.#roomOf(key));
     this.#areFewer(key, ready.length);
     for (const entry of ready) this.#parts.unblock(entry);
   }

@@ -150,7 +150,7 @@ export class RouteWindows {
   unblock(size: number): void {
     for (const window of this.#blocking) {
       if (!mayFill(window, size)) continue;
-      for (const entry of window.blocked.giveBack(size - window.sent)) this.#parts.unblock(entry);
+      for (const entry of window.blocked.takeFirst(size - window.sent)) this.#parts.unblock(entry);
       if (window.blocked.size === 0) this.#blocking.delete(window);
     }
   }

@@ -23,7 +23,7 @@ describe('blocked jobs', () => {
           if (one.kind === 'back') {
             const first = [...blocked].toSorted((a, b) => a.place - b.place);
             const expected = first.slice(0, Math.max(0, one.room - back.size));
-            expect(jobs.giveBack(one.room)).toEqual(expected.toReversed());
+            expect(jobs.takeFirst(one.room)).toEqual(expected.toReversed());
             for (const each of expected) blocked.delete(each);
             for (const each of expected) back.add(each);
           } else {
@@ -57,7 +57,7 @@ describe('blocked jobs', () => {
       jobs.leave(goes);
     }
     looks = 0;
-    expect(jobs.giveBack(2)).toEqual([stays]);
+    expect(jobs.takeFirst(2)).toEqual([stays]);
     expect(looks).toBeLessThan(100);
   });
 });
