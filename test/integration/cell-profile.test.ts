@@ -54,7 +54,8 @@ describe('a profile', () => {
   });
 
   it('ends when the run ends, and holds nothing of the next one', async () => {
-    const run = zoo.run('spin', { ms: 1_500 });
+    // Long enough that the profile begins before the end, also while others have the cores.
+    const run = zoo.run('spin', { ms: 5_000 });
     const others = [zoo.run('endless'), zoo.run('endless')];
     await run.started;
     const atMs = performance.now();

@@ -191,7 +191,14 @@ describe('an attempt with open streams', () => {
   it('that runs out of memory leaves no file and no output', async () => {
     const streams = new CountedStreams(16 * mib);
     const run = pool.run('stream.grows', undefined, { input: streams.input }, streams);
-    expect((await run.ended).outcome).toMatchObject({ kind: 'failed', failure: { reason: 'OUT_OF_MEMORY' } });
+    // V8 ends the thread, or now and then the process.
+    expect([
+      expect.objectContaining({
+        kind: 'failed',
+        failure: expect.objectContaining({ reason: 'OUT_OF_MEMORY' }) as unknown,
+      }),
+      { kind: 'lost', blame: 'convicted' },
+    ]).toContainEqual((await run.ended).outcome);
     await eventually('the writer of the output is told', () => streams.failed !== undefined);
     await eventually('its file is removed', () => files().length === 0);
     expect([run.lines.length, streams.completed]).toEqual([1, undefined]);

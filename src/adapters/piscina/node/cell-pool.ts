@@ -241,7 +241,8 @@ class CellPool implements RunPool {
     run.pump.close();
     if (run.startedAtMs !== undefined) {
       this.#busy -= 1;
-      this.#lookAhead.observe(durationMs);
+      // A run that was lost says nothing of how long runs take.
+      if (outcome.kind !== 'lost') this.#lookAhead.observe(durationMs);
     }
     if (outcome.kind === 'released' && !run.withdrawn) this.#lookAhead.forget();
     const kind = outcome.kind === 'failed' ? outcome.failure.reason : outcome.kind;
