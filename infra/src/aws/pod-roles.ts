@@ -6,6 +6,15 @@ import type { TerraformStack } from '../cdk.ts';
 import { AwsResource } from './aws-resource.ts';
 import { policyDocument, type Statement, trustedPods } from './policy.ts';
 
+/** What it takes to write, read and delete objects, in parts where they are large. */
+const keepObjects = [
+  's3:GetObject',
+  's3:PutObject',
+  's3:DeleteObject',
+  's3:AbortMultipartUpload',
+  's3:ListMultipartUploadParts',
+] as const;
+
 export interface PodRole {
   readonly id: string;
   readonly name: string;
@@ -77,13 +86,7 @@ export function writeBackups(bucketArn: string, keyArn: string): readonly Statem
     {
       Sid: 'WriteBackups',
       Effect: 'Allow',
-      Action: [
-        's3:GetObject',
-        's3:PutObject',
-        's3:DeleteObject',
-        's3:AbortMultipartUpload',
-        's3:ListMultipartUploadParts',
-      ],
+      Action: keepObjects,
       Resource: [`${bucketArn}/*`],
     },
     { Sid: 'Encrypt', Effect: 'Allow', Action: ['kms:Decrypt', 'kms:GenerateDataKey'], Resource: [keyArn] },
@@ -102,13 +105,7 @@ export function keepPayloads(bucket: string, prefix: string): readonly Statement
     {
       Sid: 'KeepPayloads',
       Effect: 'Allow',
-      Action: [
-        's3:GetObject',
-        's3:PutObject',
-        's3:DeleteObject',
-        's3:AbortMultipartUpload',
-        's3:ListMultipartUploadParts',
-      ],
+      Action: keepObjects,
       Resource: [`arn:aws:s3:::${bucket}/${prefix}*`],
     },
   ];
