@@ -1,12 +1,25 @@
 /** What a run leaves behind in its thread: it ends with the run, and is never blamed on the next one. */
-import { afterEach, describe, expect, it } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventually, startPool, zooDir, type Harness } from '../support/rogue-handlers/harness.ts';
 
 let zoo: Harness;
+let folder: string;
+/** What a run leaves behind acts once this file exists. */
+let onceThere: string;
 
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'troupe-left-over-'));
+  onceThere = join(folder, 'act');
+});
 afterEach(async () => {
   await zoo.stop();
+  rmSync(folder, { recursive: true });
 });
+
+const act = (): void => writeFileSync(onceThere, '');
 
 const texts = (run: { readonly lines: readonly { readonly text: string }[] }): readonly string[] =>
   run.lines.map(({ text }) => text);
@@ -25,9 +38,11 @@ describe('a run that ends and leaves something behind', () => {
   for (const [what, left] of cases) {
     it(`ends with its thread, says so in its own log, and the next run knows nothing of it: ${what}`, async () => {
       zoo = await startPool({ handlerDirs: [zooDir], threads: 1 });
-      const first = zoo.run('leaves', { what });
+      const first = zoo.run('leaves', { what, onceThere });
       const next = zoo.run('sleeps', { ms: 500 }, { executionTimeoutMs: 20_000 });
       expect((await first.ended).outcome.kind).toBe('succeeded');
+      await next.started;
+      act();
       const advice = left === '1 × timer' ? ' (clearTimeout or unref() would save a new one)' : '';
       expect(texts(first)).toEqual([`the handler ended and left ${left} behind; its thread ends with them${advice}`]);
       expect((await next.ended).outcome).toMatchObject({ kind: 'succeeded' });
@@ -63,9 +78,11 @@ describe('what nothing waits for (unref) and a thread is used again with', () =>
   for (const what of ['throw', 'rejection', 'exit'] as const) {
     it(`fails under its own name while another run goes on: ${what}`, async () => {
       zoo = await startPool({ handlerDirs: [zooDir], threads: 1 });
-      const first = zoo.run('leaves', { what, unref: true, afterMs: 500 });
-      const next = zoo.run('sleeps', { ms: 1_500 });
+      const first = zoo.run('leaves', { what, unref: true, onceThere });
+      const next = zoo.run('sleeps', { ms: 1_000 });
       expect((await first.ended).outcome.kind).toBe('succeeded');
+      await next.started;
+      act();
       expect((await next.ended).outcome).toMatchObject({ kind: 'succeeded' });
       const said = what === 'exit' ? 'process.exit(7)' : 'too late';
       expect(texts(next)).toEqual([
@@ -77,9 +94,11 @@ describe('what nothing waits for (unref) and a thread is used again with', () =>
 
   it('loops under its own name: the run that waits for it is lost, uncounted', async () => {
     zoo = await startPool({ handlerDirs: [zooDir], threads: 1 });
-    const first = zoo.run('leaves', { what: 'loop', unref: true, afterMs: 500 });
+    const first = zoo.run('leaves', { what: 'loop', unref: true, onceThere });
     const next = zoo.run('sleeps', { ms: 1_000 }, { executionTimeoutMs: 2_000 });
     expect((await first.ended).outcome.kind).toBe('succeeded');
+    await next.started;
+    act();
     expect((await next.ended).outcome).toEqual({ kind: 'lost', blame: 'unknown' });
     expect(texts(next)).toEqual([
       'job job-1 (attempt 1) left code behind that held this thread: the attempt ends with it, and is not counted as a failure',
@@ -95,9 +114,11 @@ describe('what nothing waits for (unref) and a thread is used again with', () =>
 
   it('prints into the log of nobody else', async () => {
     zoo = await startPool({ handlerDirs: [zooDir], threads: 1 });
-    const first = zoo.run('leaves', { what: 'print', unref: true, afterMs: 300 });
+    const first = zoo.run('leaves', { what: 'print', unref: true, onceThere });
     const next = zoo.run('sleeps', { ms: 1_000 });
     await first.ended;
+    await next.started;
+    act();
     await next.ended;
     expect(texts(first)).toEqual([]);
     expect(texts(next)).toEqual([]);

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import { defineHandler } from 'troupe/handlers';
@@ -10,13 +11,20 @@ export default defineHandler({
   input: z.object({
     what: z.enum(['throw', 'rejection', 'exit', 'loop', 'print', 'server', 'child', 'thread', 'nothing']),
     afterMs: z.number().default(200),
+    /** If set, it acts once this file exists, and not after a time. */
+    onceThere: z.string().optional(),
     /** If set, nothing waits for it, so the thread is reused. */
     unref: z.boolean().default(false),
     fails: z.boolean().default(false),
   }),
-  run({ what, afterMs, unref, fails }, ctx) {
+  run({ what, afterMs, onceThere, unref, fails }, ctx) {
     const late = (act: () => void): void => {
-      const timer = setTimeout(act, afterMs);
+      const look = (): void => {
+        if (!existsSync(onceThere ?? '')) return;
+        clearInterval(timer);
+        act();
+      };
+      const timer = onceThere === undefined ? setTimeout(act, afterMs) : setInterval(look, 20);
       if (unref) timer.unref();
     };
     switch (what) {
