@@ -25,6 +25,7 @@ import type { NodeClient } from './ports/node-link.ts';
 import type { QueueQuarantines } from './ports/queue-quarantines.ts';
 import type { Clock, Logger, Random } from './ports/runtime.ts';
 import type { Store } from './ports/store.ts';
+import { createGetPayloadLink, type GetPayloadLink } from './jobs/payload-link.ts';
 import { createQueueCatalog } from './queues/queue-catalog.ts';
 import { createGetJobLog, type GetJobLog } from './jobs/read-log.ts';
 import { createRedriveJobs, type RedriveJobs } from './jobs/redrive-jobs.ts';
@@ -38,6 +39,7 @@ import { createWorkerDemand, type WorkerDemand } from './scaling/worker-demand.t
 import type { ShardBatcher } from './protocol/shard-batcher.ts';
 import { createShardChoice } from './protocol/shard-choice.ts';
 import { createSubmitJobs, type SubmitJobs } from './jobs/submit-jobs.ts';
+import { createUploads, type Uploads } from './jobs/uploads.ts';
 import { createWatchJob, type WatchJob } from './jobs/watch-job.ts';
 import { createWatchJobs, type WatchJobs } from './jobs/watch-jobs.ts';
 
@@ -48,6 +50,8 @@ export interface UseCases {
   readonly cancelJob: CancelJob;
   readonly eraseJobPayloads: EraseJobPayloads;
   readonly downloadPayload: DownloadPayload;
+  readonly getPayloadLink: GetPayloadLink;
+  readonly uploads: Uploads;
   readonly rescheduleJob: RescheduleJob;
   readonly watchJob: WatchJob;
   readonly watchJobs: WatchJobs;
@@ -105,7 +109,8 @@ export function createUseCases(parts: UseCaseParts): UseCases {
   const queueStats = createQueueStatsReader({ batcher, shardCount, clock });
   const room = createQueueRoom({ stats: queueStats, clock, random });
   const lateCheck = createLateCheck({ stats: queueStats, clock, random });
-  const submit = createSubmitJobs({ ...parts, payloads, shards, catalog, room, lateCheck });
+  const submitParts = { ...parts, payloads, shards, catalog, room, lateCheck };
+  const submit = createSubmitJobs(submitParts);
   const explain = createExplainJob({ batcher, stats: queueStats, quarantines, fleet, clock });
   const getJob = createGetJob({ reader, payloads, explain, clock });
   const listJobs = createListJobs({ store: store.jobs, catalog, clock });
@@ -129,6 +134,8 @@ export function createUseCases(parts: UseCaseParts): UseCases {
     listJobs,
     cancelJob,
     downloadPayload: createDownloadPayload({ reader, payloads, clock }),
+    getPayloadLink: createGetPayloadLink({ reader, payloads, clock }),
+    uploads: createUploads({ ...submitParts, keys: store.jobs, reader }),
     eraseJobPayloads: createEraseJobPayloads({ reader, batcher, payloads, cache, asker, clock }),
     rescheduleJob: createRescheduleJob({ reader, batcher, clock }),
     retryJob,

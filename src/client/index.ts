@@ -23,6 +23,7 @@ import { type JobLog, readLog } from './job-log.ts';
 import { fromSubmitResponse } from './job-mapper.ts';
 import { keyGiven, toSubmitRequest } from './job-requests.ts';
 import type { JobDraft, JobInfo, JobOptions, SubmittedJob } from './job-types.ts';
+import { createLinksClient, type LinksClient } from './links.ts';
 import { createQueuesClient, type QueuesClient } from './queues-client.ts';
 import { withClientErrors } from './rejections.ts';
 import { createBackoff, mayRepeat, type RetryOptions, withRetries } from './retry.ts';
@@ -55,6 +56,7 @@ export type { DurationQuantiles, QueueStatsInfo } from './queue-stats.ts';
 export { planQueues } from './queue-plan.ts';
 export type { DeclaredQueues, QueuePlan, SettingChange, SettingValue } from './queue-plan.ts';
 export type { QueuesClient } from './queues-client.ts';
+export type { BegunUpload, LinksClient, PayloadLink, UploadFacts } from './links.ts';
 export type { RetryOptions } from './retry.ts';
 export type { InputSource } from './upload.ts';
 export type { WatchedJob, WatchedJobs, WatchJobsOptions, WatchOptions } from './watch.ts';
@@ -75,7 +77,7 @@ export interface ClientOptions extends ConnectionOptions {
 export type SubmitOutcome = { readonly ok: SubmittedJob } | { readonly error: unknown };
 
 /** A client of one gateway. Calls reject with TroupeClientError. */
-export interface TroupeClient extends JobCalls, BulkClient {
+export interface TroupeClient extends JobCalls, BulkClient, LinksClient {
   /**
    * Submits a job. Once it resolves, the job is durable. `input` is a JSON value, bytes as a Uint8Array, or JSON text
    * as a JsonText. Undefined is the JSON value null. Rejects with INVALID_JOB_SPEC if a field is invalid, and with
@@ -152,7 +154,7 @@ export function connect(options: ClientOptions): TroupeClient {
     submitStream(parts, { handler, source, job, idempotencyKey: keyOf(job, options) });
 
   const streams = { submitStream: upload, download, log, watch, watchJobs: follow, wait };
-  const all = { ...submitting, ...calls, ...streams, ...bulk };
+  const all = { ...submitting, ...calls, ...streams, ...bulk, ...createLinksClient(parts) };
   return {
     ...withClientErrors(all),
     queues: withClientErrors(queues),

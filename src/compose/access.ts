@@ -42,11 +42,11 @@ export function cassandraAccess({ user, passwordPath, tls }: Config['store']['ca
 
 /** The bucket is there: a relation of the configuration says so. */
 export function s3Access({ s3 }: Config['objects']): S3Access {
-  const { bucket = '', prefix, region, endpoint, pathStyle, accessKeyId } = s3;
+  const { bucket = '', prefix, region, endpoint, linkEndpoint, pathStyle, accessKeyId } = s3;
   const secret = readNamed('objects.s3.secretAccessKeyPath', s3.secretAccessKeyPath)?.trimEnd();
   const credentials =
     accessKeyId !== undefined && secret !== undefined ? { accessKeyId, secretAccessKey: secret } : undefined;
-  return { bucket, prefix, region, pathStyle, ...given({ endpoint, credentials }) };
+  return { bucket, prefix, region, pathStyle, ...given({ endpoint, linkEndpoint, credentials }) };
 }
 
 export function operatorToken(gateway: Config['gateway']): string | undefined {

@@ -86,7 +86,8 @@ async function open(
     case 's3': {
       // Its client is large, and few processes need it.
       const { openS3Payloads } = await import('../adapters/s3/s3-payload-store.ts');
-      return openS3Payloads({ access: s3Access(config.objects), ...options });
+      const { linkLifetimeMs } = config.objects;
+      return openS3Payloads({ access: s3Access(config.objects), linkLifetimeMs, ...options });
     }
   }
 }

@@ -20,6 +20,12 @@ export const objectsSection = z.strictObject({
     consequence:
       'Only handlers with `input: streamed()` get an input above `gateway.payloadMaxBytes`, and only `ctx.output.stream()` gives such an output. Nothing holds it in memory. With `kind: none`, or below `gateway.payloadMaxBytes`, that limit applies.',
   }),
+  linkLifetimeMs: key(wholeNumber(10_000, 7 * 24 * 3_600_000).default(900_000), {
+    meaning: 'How long a link to a payload lasts, with which a client reads or writes it at the bucket itself.',
+    unit: 'ms',
+    consequence:
+      'Who has a link needs no other right until it ends, and a request that has begun goes on. A link never outlasts the payload, nor the credentials that signed it: those of a role last an hour or a few.',
+  }),
   files: z
     .strictObject({
       path: key(path.optional(), {
@@ -67,6 +73,11 @@ export const objectsSection = z.strictObject({
         meaning: 'Address of the server, such as `https://s3.example.com`.',
         consequence: 'With `http` payloads travel as plain text.',
         defaultNote: 'that of AWS in the region',
+      }),
+      linkEndpoint: key(z.url({ protocol: /^https?$/ }).optional(), {
+        meaning: 'Address of the server in links to payloads, where clients reach it under another one.',
+        consequence: 'The processes of the cluster do not use it.',
+        defaultNote: '`objects.s3.endpoint`',
       }),
       pathStyle: key(z.boolean().default(false), {
         meaning: 'Whether the bucket is part of the path instead of the host name.',

@@ -104,6 +104,42 @@ export interface DownloadPayloadResponse {
   readonly chunk: Uint8Array;
 }
 
+export interface GetPayloadLinkRequest {
+  readonly jobId: string;
+  readonly payload: number;
+}
+
+export interface GetPayloadLinkResponse {
+  readonly url: string;
+  readonly expireTime: Timestamp | null;
+  readonly summary: PayloadSummary | null;
+}
+
+export interface BeginUploadRequest {
+  readonly submit: SubmitJobRequest | null;
+  readonly inputSizeBytes: Int64;
+  readonly inputSha256: Uint8Array;
+}
+
+export interface BeginUploadResponse {
+  readonly uploadId: string;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly linkExpireTime: Timestamp | null;
+  readonly submitBeforeTime: Timestamp | null;
+}
+
+export interface SubmitUploadedJobRequest {
+  readonly submit: SubmitJobRequest | null;
+  readonly uploadId: string;
+}
+
+export interface SubmitUploadedJobResponse {
+  readonly jobId: string;
+  readonly state: number;
+  readonly duplicate: boolean;
+}
+
 export interface EraseJobPayloadsRequest {
   readonly jobId: string;
 }
@@ -214,6 +250,9 @@ export interface JobsMethods {
   readonly ListJobs: readonly [ListJobsRequest, ListJobsResponse];
   readonly CancelJob: readonly [CancelJobRequest, CancelJobResponse];
   readonly DownloadPayload: readonly [DownloadPayloadRequest, DownloadPayloadResponse];
+  readonly GetPayloadLink: readonly [GetPayloadLinkRequest, GetPayloadLinkResponse];
+  readonly BeginUpload: readonly [BeginUploadRequest, BeginUploadResponse];
+  readonly SubmitUploadedJob: readonly [SubmitUploadedJobRequest, SubmitUploadedJobResponse];
   readonly EraseJobPayloads: readonly [EraseJobPayloadsRequest, EraseJobPayloadsResponse];
   readonly RescheduleJob: readonly [RescheduleJobRequest, RescheduleJobResponse];
   readonly GetJobLog: readonly [GetJobLogRequest, GetJobLogResponse];

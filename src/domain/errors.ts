@@ -21,6 +21,7 @@ export const errorRegistry = {
   UNIQUE_KEY_TAKEN: { retryable: false, message: 'another job already has this unique key' },
   REPLACEMENT_PENDING: { retryable: true, message: 'the job with this unique key is still being cancelled' },
   PAYLOAD_GONE: { retryable: false, message: 'the payload was erased, or its retention is over' },
+  NO_PAYLOAD_LINK: { retryable: false, message: 'there is no link to this payload' },
   JOB_STATE_FORBIDS: { retryable: false, message: 'the state of the job does not allow this' },
   RUN_NOT_FOUND: { retryable: false, message: 'the attempt is not running on this node' },
   PROFILE_BUSY: { retryable: true, message: 'another profile is being recorded in the same cell' },

@@ -22,6 +22,7 @@ const advice = {
     'Repeat the submit. The job in `jobId` is being cancelled, and ends when its code no longer runs.',
   IDEMPOTENCY_KEY_REUSED: 'Use one key for one job. `jobId` is the job that has this key.',
   PAYLOAD_GONE: 'Submit with a new input. `why` says what happened to the former one.',
+  NO_PAYLOAD_LINK: 'Use `DownloadPayload` or `SubmitJobStream`: the bytes then pass the gateway.',
   JOB_STATE_FORBIDS: 'Check `state`. If the job is unfinished, cancel it first or wait for its end.',
   RUN_NOT_FOUND: 'Check the state of the job: only a running attempt can be profiled.',
   PROFILE_BUSY: 'Repeat when the other profile is done, after at most 60 s.',

@@ -8,6 +8,7 @@ import {
   type JobRequest,
   type RequestPayload,
 } from '../application/jobs/job-request.ts';
+import type { PayloadOfJob } from '../application/jobs/job-payload.ts';
 import type { ListJobsQuery } from '../application/jobs/list-jobs.ts';
 import type { NewTime } from '../application/jobs/reschedule-job.ts';
 import type { RetryRequest } from '../application/jobs/retry-job.ts';
@@ -16,6 +17,7 @@ import {
   failureReasonCodes,
   jobEventTypeCodes,
   jobStateCodes,
+  payloadChoiceCodes,
   payloadGoneCodes,
   uniqueConflictCodes,
   waitingReasonCodes,
@@ -130,6 +132,13 @@ function knownState(code: number, index: number): JobState {
 
 export function fromRetryRequest({ jobId, input, idempotencyKey }: wire.RetryJobRequest): RetryRequest {
   return { jobId, input: fromPayload(input, 'input'), idempotencyKey };
+}
+
+export function fromPayloadChoice(code: number): PayloadOfJob['which'] {
+  const choice = code === 0 ? 'output' : wordOf(payloadChoiceCodes, code);
+  if (choice !== undefined) return choice;
+  const violations = [{ field: 'payload', description: `unknown payload ${code}` }];
+  throw new TroupeError('INVALID_ARGUMENT', { violations });
 }
 
 /** The requested time. Undefined if neither a time nor `now: true` is given, which the use case refuses. */

@@ -3,15 +3,13 @@
  * `uploadHeldBytes`, and what the store of its input holds.
  */
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
-import { chunkBytes, type DownloadQuery } from '../application/jobs/download-payload.ts';
+import { chunkBytes } from '../application/jobs/download-payload.ts';
 import { payloadPartBytes } from '../application/ports/payload-store.ts';
 import type { InputPiece, StreamedRequest } from '../application/jobs/streamed-input.ts';
-import { payloadChoiceCodes } from '../contract/codes.ts';
 import { numberOf } from '../contract/int64.ts';
 import type * as wire from '../contract/messages.ts';
-import { wordOf } from '../contract/word-of.ts';
 import { TroupeError } from '../domain/errors.ts';
-import { fromSubmitRequest, toAccepted } from './job-mapper.ts';
+import { fromPayloadChoice, fromSubmitRequest, toAccepted } from './job-mapper.ts';
 import { pieceMaxBytes } from './readable-requests.ts';
 import type { ServiceParts } from './service-parts.ts';
 
@@ -33,7 +31,7 @@ export function payloadMethods({ useCases, scope, admission }: ServiceParts): Un
 
     DownloadPayload: scope.stream('DownloadPayload', ({ jobId, payload, offset }, context) =>
       admission.download(
-        () => useCases.downloadPayload(context, { jobId, which: choiceOf(payload), offset: numberOf(offset) }),
+        () => useCases.downloadPayload(context, { jobId, which: fromPayloadChoice(payload), offset: numberOf(offset) }),
         ({ offset: at, bytes, whole }) => ({
           summary: whole && { sizeBytes: whole.bytes, sha256: whole.sha256, json: whole.encoding === 'json' },
           offset: at,
@@ -66,12 +64,6 @@ async function* piecesOf(
     else if (part === 'sha256' && sha256) yield { kind: 'sha256', sha256 };
     else throw invalid('part', 'must be chunk or sha256 after the first message');
   }
-}
-
-function choiceOf(code: number): DownloadQuery['which'] {
-  const choice = code === 0 ? 'output' : wordOf(payloadChoiceCodes, code);
-  if (choice !== undefined) return choice;
-  throw invalid('payload', `unknown payload ${code}`);
 }
 
 function invalid(field: string, description: string): TroupeError {

@@ -13,6 +13,7 @@ import {
   toAccepted,
   toJob,
 } from './job-mapper.ts';
+import { linkMethods } from './link-methods.ts';
 import { payloadMethods } from './payload-methods.ts';
 import { fromSettings, toQueue } from './queue-mapper.ts';
 import { toQueueStats } from './queue-stats-mapper.ts';
@@ -68,6 +69,7 @@ export function jobsService(parts: ServiceParts): UntypedServiceImplementation {
 
     ...bulkMethods(parts),
     ...payloadMethods(parts),
+    ...linkMethods(parts),
 
     WatchJob: scope.stream('WatchJob', (request, context) =>
       admission.watch(

@@ -46,6 +46,7 @@ export const statusTable = {
   UNIQUE_KEY_TAKEN: { status: grpc.ALREADY_EXISTS, extra: 'job' },
   REPLACEMENT_PENDING: { status: grpc.ABORTED, extra: 'job', retryAfterMs: 1_000, outcome: 'none' },
   PAYLOAD_GONE: { status: grpc.FAILED_PRECONDITION, extra: 'precondition' },
+  NO_PAYLOAD_LINK: { status: grpc.FAILED_PRECONDITION, extra: 'precondition' },
   JOB_STATE_FORBIDS: { status: grpc.FAILED_PRECONDITION, extra: 'precondition' },
   RUN_NOT_FOUND: { status: grpc.NOT_FOUND, extra: 'job' },
   PROFILE_BUSY: { status: grpc.RESOURCE_EXHAUSTED, extra: 'none', retryAfterMs: 5_000, outcome: 'none' },

@@ -15,6 +15,8 @@ import type { LiveFeed } from '../../src/application/ports/bus.ts';
 import type { EventLog, KeptEvent } from '../../src/application/ports/event-log.ts';
 import type { NodeInfo } from '../../src/application/ports/membership.ts';
 import type { ShardClient } from '../../src/application/ports/shard-link.ts';
+import type { PayloadStore } from '../../src/application/ports/payload-store.ts';
+import type { Clock } from '../../src/application/ports/runtime.ts';
 import type { Store } from '../../src/application/ports/store.ts';
 import type {
   ItemResult,
@@ -41,7 +43,7 @@ import { createGateway, type Gateway, type GatewayOptions } from '../../src/gate
 import { memoryQuarantines } from '../support/queue-marks.ts';
 import { realClock, silentLog } from '../support/stores.ts';
 
-const shardCount = 4;
+export const shardCount = 4;
 export const payloadMaxBytes = 64 * 1_024;
 
 type NodeAnswers = { readonly [V in NodeVerb]?: (question: NodeVerbs[V]['ask']) => NodeVerbs[V]['answer'] };
@@ -183,10 +185,29 @@ function unfinishedOf(
   return { waiting: open.length, later: 0, running: 0 };
 }
 
-export async function openEdge(): Promise<Edge> {
+export interface EdgeOptions {
+  /** Replaces the store of payloads. */
+  readonly payloads?: (small: PayloadStore) => PayloadStore;
+  /** Of the gateway. */
+  readonly clock?: Clock;
+  /** Largest input that is streamed. Default: that of any other. */
+  readonly streamedMaxBytes?: number;
+}
+
+export async function openEdge({
+  payloads = (small) => small,
+  clock = realClock,
+  ...limits
+}: EdgeOptions = {}): Promise<Edge> {
   const folder = mkdtempSync(join(tmpdir(), 'troupe-edge-'));
   const telemetry = createPrometheusTelemetry();
-  const store = await openSqliteStore({ path: join(folder, 'troupe.db'), clock: realClock, log: silentLog, telemetry });
+  const opened = await openSqliteStore({
+    path: join(folder, 'troupe.db'),
+    clock: realClock,
+    log: silentLog,
+    telemetry,
+  });
+  const store = { ...opened, payloads: payloads(opened.payloads) };
   const records = new Map<JobId, JobRecord>();
   const owner = createOwner(store, records);
   const listeners = new Map<string, Set<Parameters<LiveFeed['watchJob']>[1]>>();
@@ -261,7 +282,7 @@ export async function openEdge(): Promise<Edge> {
   const useCases = createUseCases({
     batcher: createShardBatcher({
       client: shards,
-      clock: realClock,
+      clock,
       timeoutMs: 5_000,
       maxQueued: 10_000,
       atTurnEnd: setImmediate,
@@ -280,7 +301,7 @@ export async function openEdge(): Promise<Edge> {
     events,
     cache: createJobCache({ telemetry, nowMs: () => Date.now() }),
     validator: createInputValidator(silentLog),
-    clock: realClock,
+    clock,
     random: Math.random,
     log: silentLog,
     shardCount,
@@ -298,6 +319,7 @@ export async function openEdge(): Promise<Edge> {
       authorizer: { demand: (role, caller) => edge.authorizer.demand(role, caller) },
     },
     payloadMaxBytes,
+    ...limits,
   });
 
   async function openGateway(options: Partial<GatewayOptions> = {}) {
@@ -310,7 +332,7 @@ export async function openEdge(): Promise<Edge> {
       insecure: false,
       log: silentLog,
       telemetry,
-      clock: realClock,
+      clock,
       random: Math.random,
       ...options,
     });

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import type { Clock, Logger } from '../../application/ports/runtime.ts';
 import { type GoesOn, pastFailures, startSweepLoop } from '../../application/storage/sweep-loop.ts';
 import { entryExpiresAtMs, hourOf, isHour } from '../../application/storage/object-id.ts';
+import { placeOfTicket } from '../../application/storage/upload-ticket.ts';
 import { entriesOf } from './durable-file.ts';
 
 /** Holds payloads that are being written. */
@@ -69,7 +70,13 @@ async function sweepExpired(folder: string, nowMs: number, goesOn: GoesOn): Prom
       if (removed >= sweptTogether) return removed;
       const expiresAtMs = entryExpiresAtMs(entry);
       if (expiresAtMs === undefined || expiresAtMs > nowMs) continue;
-      if (await goesOn(() => removeFile(join(path, entry)))) removed += 1;
+      // The folder may have been copied from a bucket, with tickets of uploads.
+      const upload = placeOfTicket(entry);
+      const isSwept = await goesOn(async () => {
+        if (upload !== undefined) await removeFile(join(folder, upload.hour, upload.entry));
+        return removeFile(join(path, entry));
+      });
+      if (isSwept === true) removed += 1;
     }
     // Fails if the folder holds anything, and that is what is wanted.
     if (hour < presentHour) await rmdir(path).catch(() => undefined);

@@ -4,7 +4,8 @@ import type { PayloadStore } from '../../application/ports/payload-store.ts';
 import type { Clock, Logger, Telemetry } from '../../application/ports/runtime.ts';
 import type { ObjectsMark } from '../../application/ports/store.ts';
 import type { ObjectPlace } from '../../application/storage/object-id.ts';
-import { createObjectPayloads, type ObjectPlaces } from '../../application/storage/object-payloads.ts';
+import { createObjectPayloads } from '../../application/storage/object-payloads.ts';
+import type { LinkPlaces, ObjectPlaces } from '../../application/storage/object-places.ts';
 import {
   isWrongPlace,
   type MarkedPlace,
@@ -16,6 +17,7 @@ import { createStoreMeasures, type StoreMeasures } from '../../application/stora
 import { startSweepLoop } from '../../application/storage/sweep-loop.ts';
 import { given } from '../../domain/given.ts';
 import { bucketText, isMissing, translateS3Error, unusable } from './s3-error.ts';
+import { createS3Links } from './s3-links.ts';
 import { readObject, type S3Read } from './s3-read.ts';
 import { type S3Place, sweepStep } from './s3-sweep.ts';
 import { partBytesOf, type S3Object, uploadObject } from './s3-upload.ts';
@@ -30,6 +32,8 @@ export interface S3Access {
   readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string };
   /** Whether the bucket is part of the path, not of the host name. */
   readonly pathStyle: boolean;
+  /** The address of the server in links, where clients reach it under another one. */
+  readonly linkEndpoint?: string;
 }
 
 export interface S3PayloadsOptions {
@@ -38,6 +42,8 @@ export interface S3PayloadsOptions {
   readonly writes: boolean;
   readonly clusterId: string;
   readonly objectsMark: ObjectsMark;
+  /** How long links last at most. Default: there are no links. */
+  readonly linkLifetimeMs?: number;
   /** How long the answer to a read may take to begin, each time that it is tried. Default: 10 s. */
   readonly patienceMs?: number;
   readonly clock: Clock;
@@ -100,9 +106,13 @@ export async function openS3Payloads(options: S3PayloadsOptions): Promise<S3Payl
       log.warn({ err }, 'sweep of expired payloads failed; it is retried');
     },
   });
-  const places = createS3Places(place, reading, createStoreMeasures('s3', clock, telemetry));
+  const measures = createStoreMeasures('s3', clock, telemetry);
+  const { linkLifetimeMs: lifetimeMs } = options;
+  const links = lifetimeMs === undefined ? undefined : linksTo(place, options, measures);
+  const linking = lifetimeMs === undefined ? undefined : { lifetimeMs, writes };
+  const places = { ...createS3Places(place, reading, measures), ...given({ links }) };
   return {
-    payloads: createObjectPayloads({ places, mark, clock }),
+    payloads: createObjectPayloads({ places, mark, clock, ...given({ linking }) }),
     close: () => {
       stopSweep();
       client.destroy();
@@ -191,6 +201,22 @@ function createS3Places({ client, bucket, prefix }: S3Place, reading: Reading, m
         await client.send(new DeleteObjectCommand(at(place)));
       }),
   };
+}
+
+function linksTo(
+  place: S3Place,
+  { access, clock, patienceMs = defaultPatienceMs }: S3PayloadsOptions,
+  measures: StoreMeasures,
+): LinkPlaces {
+  const { pathStyle, endpoint, linkEndpoint } = access;
+  return createS3Links({
+    ...place,
+    pathStyle,
+    endpoint: linkEndpoint ?? endpoint,
+    patienceMs,
+    clock,
+    asked: (name, work) => measures.query(name, () => translated(place.bucket, work)),
+  });
 }
 
 function missingIsUndefined(error: unknown): undefined {

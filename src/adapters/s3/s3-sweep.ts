@@ -11,6 +11,7 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { entryExpiresAtMs, isHour } from '../../application/storage/object-id.ts';
+import { placeOfTicket } from '../../application/storage/upload-ticket.ts';
 import { type GoesOn, pastFailures } from '../../application/storage/sweep-loop.ts';
 import { executionTimeoutRange } from '../../domain/setting-ranges.ts';
 import { given } from '../../domain/given.ts';
@@ -87,7 +88,13 @@ async function sweepExpired({ client, bucket, prefix }: S3Place, nowMs: number, 
     const expiresAtMs = expiresAtMsOf(Key, prefix);
     if (expiresAtMs === undefined) continue;
     if (expiresAtMs > nowMs) return { removed, next: undefined };
-    if (await goesOn(() => client.send(new DeleteObjectCommand({ Bucket: bucket, Key })))) removed += 1;
+    const isSwept = await goesOn(async () => {
+      for (const key of [...uploadsOf(Key, prefix), Key]) {
+        await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: key }));
+      }
+      return true;
+    });
+    if (isSwept === true) removed += 1;
   }
   return { removed, next: IsTruncated ? Contents.at(-1)?.Key : undefined };
 }
@@ -132,6 +139,13 @@ async function newestPartMs(client: S3Client, upload: Upload): Promise<number> {
     if (next === undefined || next === PartNumberMarker) return newestMs;
     PartNumberMarker = next;
   }
+}
+
+/** The key of the upload whose ticket this is: nobody has used it, so it goes with it. */
+function uploadsOf(key: string, prefix: string): readonly string[] {
+  const [, entry = ''] = key.slice(prefix.length).split('/');
+  const place = placeOfTicket(entry);
+  return place === undefined ? [] : [`${prefix}${place.hour}/${place.entry}`];
 }
 
 /** Undefined if the key is not of a payload. */

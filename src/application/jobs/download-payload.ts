@@ -4,20 +4,15 @@
  */
 import { createHash } from 'node:crypto';
 import { TroupeError } from '../../domain/errors.ts';
-import type { JobRecord, Payload } from '../../domain/job.ts';
-import type { GoneReason } from '../../domain/payload-life.ts';
+import type { Payload } from '../../domain/job.ts';
 import { type CallContext, ensureAwaited } from '../ports/call-context.ts';
-import { goneSince } from './get-job.ts';
-import type { JobReader } from './job-reader.ts';
+import { payloadGone, type PayloadOfJob, payloadOfJob, type PayloadReaderParts } from './job-payload.ts';
 import type { PayloadStore, StoredPayload } from '../ports/payload-store.ts';
-import type { Clock } from '../ports/runtime.ts';
 
 /** Bytes in one message. */
 export const chunkBytes = 256 * 1_024;
 
-export interface DownloadQuery {
-  readonly jobId: string;
-  readonly which: 'input' | 'output';
+interface DownloadQuery extends PayloadOfJob {
   /** First byte to send. */
   readonly offset: number;
 }
@@ -32,22 +27,15 @@ interface PayloadChunk {
 
 export type DownloadPayload = (context: CallContext, query: DownloadQuery) => AsyncGenerator<PayloadChunk, void>;
 
-export interface DownloadPayloadParts {
-  readonly reader: JobReader;
+export interface DownloadPayloadParts extends PayloadReaderParts {
   readonly payloads: PayloadStore;
-  readonly clock: Clock;
 }
 
 export function createDownloadPayload({ reader, payloads, clock }: DownloadPayloadParts): DownloadPayload {
   return async function* downloadPayload(context, { jobId, which, offset }) {
-    ensureAwaited(context, clock.nowMs());
-    const { record } = await reader.read(context.tenant, jobId);
-    const payload = which === 'input' ? record.spec.input : record.output;
-    if (payload === undefined) throw noOutput(record);
-    const why = goneSince(record, clock.nowMs());
-    if (why !== undefined) throw gone(record, which, why);
+    const { record, payload } = await payloadOfJob({ reader, clock }, context, { jobId, which });
     const source = await open(payloads, payload);
-    if (source === undefined) throw gone(record, which, 'missing');
+    if (source === undefined) throw payloadGone(record, which, 'missing');
     if (!Number.isInteger(offset) || offset < 0 || offset > source.bytes) throw badOffset(source.bytes);
     const { bytes, sha256 } = source;
     const encoding = payload.kind === 'ref' ? payload.encoding : payload.kind === 'json' ? 'json' : 'bytes';
@@ -87,20 +75,6 @@ function inMemory(whole: Uint8Array): StoredPayload {
       yield whole.subarray(offset);
     },
   };
-}
-
-function noOutput({ id, state }: JobRecord): TroupeError {
-  return new TroupeError('JOB_STATE_FORBIDS', {
-    message: `the job is ${state} and has no output`,
-    metadata: { jobId: id, state },
-  });
-}
-
-function gone({ id }: JobRecord, which: string, why: GoneReason): TroupeError {
-  return new TroupeError('PAYLOAD_GONE', {
-    message: `the ${which} of the job is gone: ${why}`,
-    metadata: { jobId: id, why },
-  });
 }
 
 function badOffset(bytes: number): TroupeError {

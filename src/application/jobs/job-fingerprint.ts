@@ -23,7 +23,23 @@ export function uniqueHash(tenant: string, key: string): string {
  * same digest either way.
  */
 export function fingerprint(tenant: string, request: JobRequest, streamed?: Uint8Array): JobFingerprint | undefined {
-  if (request.idempotencyKey === '') return undefined;
+  return request.idempotencyKey === '' ? undefined : keyed(tenant, request, streamed);
+}
+
+/**
+ * A submit of an upload is always known by a key: without one of its own, by that of the upload. So an upload is the input of
+ * one job, however often its submit is repeated.
+ */
+export function uploadFingerprint(
+  tenant: string,
+  request: JobRequest,
+  { id, sha256 }: { readonly id: string; readonly sha256: Uint8Array },
+): JobFingerprint {
+  const idempotencyKey = request.idempotencyKey === '' ? `\0upload\0${id}` : request.idempotencyKey;
+  return keyed(tenant, { ...request, idempotencyKey }, sha256);
+}
+
+function keyed(tenant: string, request: JobRequest, streamed?: Uint8Array): JobFingerprint {
   return {
     keyHash: hash('sha256', `${tenant}\0${request.idempotencyKey}`, 'base64url'),
     contentHash: hash('sha256', canonicalText(request, digestOf(request, streamed)), 'base64url'),

@@ -46,7 +46,7 @@ export function createSubmitJobs(parts: SubmitParts): SubmitJobs {
       const print = fingerprint(context.tenant, request);
       const small = resolution.inputBytes <= inlineLimit(resolution.spec, inlineMaxBytes);
       const input = small ? inlinePayload(resolution.input) : await storeInput(parts.payloads, resolution, nowMs);
-      return sendJob(parts, context, { spec: { ...resolution.spec, input }, ...print }, shard);
+      return sendJob(parts, context, { spec: { ...resolution.spec, input }, ...print }, { shard });
     });
   }
 

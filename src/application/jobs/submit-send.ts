@@ -16,19 +16,26 @@ const shardAttempts = 3;
 
 type SendParts = Pick<SubmitParts, 'batcher' | 'shards' | 'payloads' | 'catalog'>;
 
-/** `shard` is the preferred shard of a job that may go to any. */
+export interface SendOptions {
+  /** The preferred shard of a job that may go to any. */
+  readonly shard?: number | undefined;
+  /** Whether the stored input stays if no job of this call has it, because another call may send it. */
+  readonly keepsInput?: boolean;
+}
+
 export async function sendJob(
   parts: SendParts,
   context: CallContext,
   item: SubmitItem,
-  shard?: number,
+  { shard, keepsInput = false }: SendOptions = {},
 ): Promise<AcceptedJob> {
   const { record, duplicate } = await send(parts, context, item, shard).catch(async (error: unknown) => {
-    if (error instanceof TroupeError && refusals.has(error.code)) await takeBack(parts, item);
+    const isRefused = error instanceof TroupeError && refusals.has(error.code);
+    if (isRefused && !keepsInput) await takeBack(parts, item);
     throw await whyClosed(parts, item, error);
   });
   // If the job existed before, or has been erased since, its record does not refer to the input that this call stored.
-  await takeBack(parts, item, record);
+  if (!keepsInput) await takeBack(parts, item, record);
   return { jobId: record.id, state: record.state, duplicate };
 }
 
@@ -86,9 +93,14 @@ function limitShardOf({ spec }: SubmitItem, shards: Pick<ShardChoice, 'ofKey'>):
   return key === undefined ? undefined : shards.ofKey(limitHash({ tenant, queue, key }));
 }
 
+interface Keyed {
+  readonly spec: Pick<SubmitItem['spec'], 'tenant' | 'unique'>;
+  readonly keyHash?: string;
+}
+
 /**
  * The key that determines the shard. A unique key decides, and an idempotency key given with it is stored there too.
  */
-function homeOf({ spec, keyHash }: SubmitItem): string | undefined {
+export function homeOf({ spec, keyHash }: Keyed): string | undefined {
   return spec.unique === undefined ? keyHash : uniqueHash(spec.tenant, spec.unique.key);
 }

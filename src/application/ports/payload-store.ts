@@ -5,6 +5,8 @@
  *
  * A writer gives a payload a name of its own and is told the id under which it is found. Only the id says where it lies.
  */
+import type { PayloadLinks } from './payload-links.ts';
+
 export const payloadPartBytes = 1 << 20;
 
 /**
@@ -44,6 +46,8 @@ export interface PayloadStore {
    * again, because on Cassandra a delete also covers what is written within the next minute.
    */
   deletePayload(id: string): Promise<void>;
+  /** Absent if the store has no links to payloads. */
+  readonly links?: PayloadLinks;
 }
 
 /** A bound where the size is known only at the end. */

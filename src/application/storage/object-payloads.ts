@@ -6,33 +6,20 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { TroupeError } from '../../domain/errors.ts';
 import { given } from '../../domain/given.ts';
-import { type AtMost, payloadPartBytes, type PayloadStore } from '../ports/payload-store.ts';
+import { payloadPartBytes, type PayloadStore } from '../ports/payload-store.ts';
 import type { Clock } from '../ports/runtime.ts';
 import { damagedPayload } from './damaged-payload.ts';
+import { createObjectLinks, type ObjectLinksParts } from './object-links.ts';
+import type { ObjectPlaces } from './object-places.ts';
 import type { PlaceMark } from './place-mark.ts';
-import { type ObjectId, objectIdText, objectPlace, type ObjectPlace, parseObjectId } from './object-id.ts';
-
-/** What an adapter has to offer. Errors are translated already. */
-export interface ObjectPlaces {
-  /** See `PayloadStore`. */
-  readonly writeHolds?: (bytes: number) => number;
-  /**
-   * Durable when it resolves, replaces an object there, and leaves nothing if it rejects. `bytes` is the size of all pieces
-   * together, or the most that it may be. Rejects with the error of the pieces.
-   */
-  put(place: ObjectPlace, bytes: number | AtMost, pieces: AsyncIterable<Uint8Array>): Promise<void>;
-  /** Undefined if nothing is there. */
-  sizeOf(place: ObjectPlace): Promise<number | undefined>;
-  /** Bytes from `offset` on. Fewer than asked for only if the object ends there. Undefined if nothing is there. */
-  read(place: ObjectPlace, offset: number, bytes: number): Promise<Uint8Array | undefined>;
-  /** Does nothing if nothing is there. */
-  remove(place: ObjectPlace): Promise<void>;
-}
+import { type ObjectId, objectIdText, objectPlace, parseObjectId } from './object-id.ts';
 
 export interface ObjectPayloadsParts {
   readonly places: ObjectPlaces;
   readonly mark: PlaceMark;
   readonly clock: Clock;
+  /** Needed if the places have links. */
+  readonly linking?: Pick<ObjectLinksParts, 'lifetimeMs' | 'writes'>;
 }
 
 export function createObjectPayloads(parts: ObjectPayloadsParts): PayloadStore {
@@ -58,6 +45,13 @@ export function createObjectPayloads(parts: ObjectPayloadsParts): PayloadStore {
     return { id: objectIdText({ ...input, bytes, sha256 }), bytes, sha256 };
   };
 
+  const openPayload: PayloadStore['openPayload'] = async (id) => {
+    const object = await find(id);
+    if (object === undefined) return undefined;
+    const { bytes, sha256 } = object;
+    return { bytes, sha256, readFrom: (offset) => readFrom(id, object, offset) };
+  };
+
   return {
     async putPayload({ bytes, ...input }) {
       const { id } = await write({ ...input, bytes: bytes.byteLength }, wholeInParts(bytes));
@@ -73,12 +67,7 @@ export function createObjectPayloads(parts: ObjectPayloadsParts): PayloadStore {
       if (!timingSafeEqual(sum, object.sha256)) throw damagedPayload(id);
       return whole;
     },
-    async openPayload(id) {
-      const object = await find(id);
-      if (object === undefined) return undefined;
-      const { bytes, sha256 } = object;
-      return { bytes, sha256, readFrom: (offset) => readFrom(id, object, offset) };
-    },
+    openPayload,
     async deletePayload(id) {
       const object = parseObjectId(id);
       if (object === undefined) return;
@@ -86,7 +75,13 @@ export function createObjectPayloads(parts: ObjectPayloadsParts): PayloadStore {
       await mark.confirm();
       await places.remove(objectPlace(object));
     },
+    ...given({ links: linksOf(parts, openPayload) }),
   };
+}
+
+function linksOf({ linking, ...parts }: ObjectPayloadsParts, open: ObjectLinksParts['open']): PayloadStore['links'] {
+  const { links } = parts.places;
+  return links && linking && createObjectLinks({ ...parts, ...linking, links, open });
 }
 
 function createReads({ places, mark, clock }: ObjectPayloadsParts) {

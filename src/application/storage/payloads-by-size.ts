@@ -2,6 +2,7 @@
  * Payloads in two places: small ones in the job store, large ones in an object store. The size decides when a payload is
  * written, and its id says ever after where it lies. So the limit may be changed at any time.
  */
+import { given } from '../../domain/given.ts';
 import { payloadPartBytes, type PayloadParts, type PayloadStore, type WrittenPayload } from '../ports/payload-store.ts';
 import { isObjectId } from './object-id.ts';
 
@@ -48,6 +49,7 @@ export function createPayloadsBySize({ small, large, largeAboveBytes }: Payloads
     getPayload: (id) => ofId(id).getPayload(id),
     openPayload: (id) => ofId(id).openPayload(id),
     deletePayload: (id) => ofId(id).deletePayload(id),
+    ...given({ links: large.links }),
   };
 }
 

@@ -88,6 +88,7 @@ function exitCodeOfErrorCode(code: ClientErrorCode): number {
     case 'UNIQUE_KEY_TAKEN':
     case 'REPLACEMENT_PENDING':
     case 'PAYLOAD_GONE':
+    case 'NO_PAYLOAD_LINK':
     case 'JOB_STATE_FORBIDS':
     case 'BACKLOG_FULL':
     case 'QUEUE_FULL':
