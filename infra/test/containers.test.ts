@@ -5,8 +5,9 @@ import { parse } from 'yaml';
 import { parseEnvironment } from '../src/config/environment.ts';
 import type { DockerConfig } from '../src/config/machine.ts';
 import { composeFile } from '../src/objects/compose-file.ts';
-import type { Container } from '../src/objects/container.ts';
+import { type Container, temporarySize } from '../src/objects/container.ts';
 import { containersOf } from '../src/objects/containers.ts';
+import { troupeConfigProblems } from './support/troupe-config.ts';
 
 interface Service {
   readonly image: string;
@@ -76,6 +77,51 @@ describe('the containers of one machine', () => {
   });
 });
 
+describe('the bucket of large payloads', () => {
+  const objects = {
+    bucket: 'troupe-payloads',
+    region: 'eu-central-1',
+    endpoint: 'http://minio:9000',
+    linkEndpoint: 'http://127.0.0.1:9000',
+    pathStyle: true,
+    payloadMaxGb: 16,
+    accessKeyId: 'troupe',
+    secretDir: '/etc/troupe/objects',
+  };
+  const withBucket = containersOf(configOf({ objects }));
+  const who = ['gateway', 'node-1', 'node-2'];
+
+  it('is known to gateways and nodes alike, with its secret as a file, and to nobody if there is none', () => {
+    for (const { name, environment = {}, folders } of withBucket) {
+      const settings = Object.keys(environment).filter((key) => key.startsWith('TROUPE_OBJECTS_'));
+      expect([name, settings.length, folders?.['/objects']]).toEqual(
+        who.includes(name) ? [name, 10, '/etc/troupe/objects'] : [name, 0, undefined],
+      );
+    }
+    expect(composeFile(containers)).not.toContain('TROUPE_OBJECTS');
+    expect(composeFile(withBucket)).toContain('- /etc/troupe/objects:/objects:ro');
+  });
+
+  it('is what Troupe reads from the variables', async () => {
+    for (const name of who) {
+      const { environment: env = {} } = named(name, withBucket);
+      // The file is that of the container.
+      expect(await troupeConfigProblems([{ name, text: '', env }])).toEqual([]);
+      const wrong = { ...env, TROUPE_OBJECTS_S3_BUCKET: 'Not A Bucket' };
+      expect(await troupeConfigProblems([{ name, text: '', env: wrong }])).toHaveLength(1);
+    }
+  });
+
+  it('is refused with a path of the secret that depends on where one stands', () => {
+    expect(() => configOf({ objects: { ...objects, secretDir: 'secrets' } })).toThrow(
+      'objects.secretDir: an absolute path',
+    );
+    expect(() => configOf({ objects: { ...objects, credentials: 'role' } })).toThrow(
+      'objects.credentials: no such key',
+    );
+  });
+});
+
 describe('compose.yaml', () => {
   it('has a service for each container, with the same image, variables and order', () => {
     expect(Object.keys(document.services)).toEqual(containers.map(({ name }) => name));
@@ -94,8 +140,9 @@ describe('compose.yaml', () => {
     expect(stages.map(([, stage]) => stage)).toEqual(expect.arrayContaining(built));
   });
 
-  it('confines what is ours, and publishes on loopback only', () => {
-    for (const { name } of own) expect(document.services[name]).toMatchObject({ read_only: true, cap_drop: ['ALL'] });
+  it('confines what is ours, with a bound on what it writes into memory, and publishes on loopback only', () => {
+    const confined = { read_only: true, cap_drop: ['ALL'], tmpfs: [`/tmp:size=${temporarySize}`] };
+    for (const { name } of own) expect(document.services[name]).toMatchObject(confined);
     const ports = Object.values(document.services).flatMap(({ ports: published = [] }) => published);
     expect(ports.filter((text) => !text.startsWith('127.0.0.1:'))).toEqual([]);
   });

@@ -1,5 +1,6 @@
 /** The environments that run on one machine: as processes (`local`) or as containers (`docker`). */
 import { z } from 'zod';
+import { dockerObjectsSchema } from './objects.ts';
 import { anyPort, image, mebibytes, port } from './primitives.ts';
 import { localQueuesSchema } from './queues.ts';
 
@@ -76,6 +77,8 @@ export const dockerSchema = z.strictObject({
    * infra/.
    */
   handlersDir: z.string().min(1).optional(),
+  /** If absent, large payloads lie in Cassandra, and streams have the limit of any payload. */
+  objects: dockerObjectsSchema.optional(),
   cassandraHeapMb: mebibytes.default(1_024),
   /** Keep the data of NATS and Cassandra after `cdktf destroy local-docker`. Default: true. */
   keepVolumes: z.boolean().default(true),

@@ -1,4 +1,4 @@
-/** The bucket of the large payloads of a Kubernetes environment. */
+/** The bucket of the large payloads of an environment. */
 import { z } from 'zod';
 import { peer } from './network.ts';
 
@@ -13,6 +13,8 @@ export const objectsSchema = z.strictObject({
     .default('troupe/'),
   /** Of a server other than AWS, such as https://s3.example.com. */
   endpoint: z.url({ protocol: /^https?$/ }).optional(),
+  /** Its address in links to payloads, where clients reach it under another one. */
+  linkEndpoint: z.url({ protocol: /^https?$/ }).optional(),
   /** Whether the bucket is part of the path instead of the host name, as for most servers other than AWS. */
   pathStyle: z.boolean().default(false),
   /**
@@ -26,4 +28,12 @@ export const objectsSchema = z.strictObject({
   payloadMaxGb: z.int().min(1).max(5_120).optional(),
 });
 
+/** Of containers on one machine, which have no role. */
+export const dockerObjectsSchema = objectsSchema.omit({ credentials: true, to: true }).extend({
+  accessKeyId: z.string().min(1).max(200),
+  /** A folder of the host with a file `secret-access-key`, which its containers (user 1000) may read. Mounted as /objects. */
+  secretDir: z.string().regex(/^\/[^:]*$/, 'an absolute path'),
+});
+
+export type DockerObjectsConfig = z.infer<typeof dockerObjectsSchema>;
 export type ObjectsConfig = z.infer<typeof objectsSchema>;

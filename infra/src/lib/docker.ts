@@ -1,6 +1,6 @@
 /** The resources of `kreuzwerker/docker` that the stack `local-docker` needs, with the provider's names. */
 import { type Construct, TerraformProvider, TerraformResource } from '../cdk.ts';
-import type { Container, HealthCheck } from '../objects/container.ts';
+import { type Container, type HealthCheck, temporarySize } from '../objects/container.ts';
 import { literal } from './literal.ts';
 
 /** Connects to DOCKER_HOST, or to the socket of this machine. */
@@ -105,7 +105,7 @@ function healthcheck({ command, intervalSeconds, timeoutSeconds, retries, startS
 const confinement = {
   init: true,
   read_only: true,
-  tmpfs: { '/tmp': '' },
+  tmpfs: { '/tmp': `size=${temporarySize}` },
   capabilities: { drop: ['ALL'] },
   security_opts: ['no-new-privileges:true'],
 } as const;

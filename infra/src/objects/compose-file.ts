@@ -1,6 +1,6 @@
 /** Writes the containers as a file for Docker Compose, for users without terraform. */
 import { stringify } from 'yaml';
-import type { Container, HealthCheck, PublishedPort } from './container.ts';
+import { type Container, type HealthCheck, type PublishedPort, temporarySize } from './container.ts';
 
 /** Escapes `$`, which Compose would take for the start of a variable. */
 function literal(text: string): string {
@@ -31,7 +31,7 @@ const confinement = {
   // The init process reaps child processes that handlers leave behind.
   init: true,
   read_only: true,
-  tmpfs: ['/tmp'],
+  tmpfs: [`/tmp:size=${temporarySize}`],
   cap_drop: ['ALL'],
   security_opt: ['no-new-privileges:true'],
 } as const;

@@ -50,7 +50,7 @@ export function storeSettings(environment: KubernetesEnvironment): Settings {
 /** Where large payloads lie. */
 function objectsSettings({ objects }: KubernetesEnvironment): Settings {
   if (objects === undefined) return {};
-  const { bucket, region, prefix, endpoint, pathStyle, credentials, payloadMaxGb } = objects;
+  const { bucket, region, prefix, endpoint, linkEndpoint, pathStyle, credentials, payloadMaxGb } = objects;
   return {
     objects: {
       kind: 's3',
@@ -61,6 +61,7 @@ function objectsSettings({ objects }: KubernetesEnvironment): Settings {
         prefix,
         pathStyle,
         ...(endpoint !== undefined && { endpoint }),
+        ...(linkEndpoint !== undefined && { linkEndpoint }),
         ...(credentials === 'secret' && { secretAccessKeyPath: mounted('objects/secret-access-key') }),
       },
     },

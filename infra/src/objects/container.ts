@@ -39,6 +39,9 @@ export interface Container {
   readonly health?: HealthCheck;
   /** Seconds from SIGTERM to SIGKILL. */
   readonly stopSeconds: number;
-  /** For our own containers: only /tmp is writable, and there are no capabilities and no way to gain any. */
+  /** For our own containers: only /tmp is writable, up to `temporarySize`, and there are no capabilities and no way to gain any. */
   readonly confined: boolean;
 }
+
+/** Of /tmp, which is memory. */
+export const temporarySize = '256m';

@@ -3,6 +3,7 @@
  * `local-docker` are both generated from this, so they cannot differ.
  */
 import type { DockerConfig } from '../config/machine.ts';
+import type { DockerObjectsConfig } from '../config/objects.ts';
 import type { Image } from '../config/primitives.ts';
 import type { Container, HealthCheck } from './container.ts';
 import { ports } from './names.ts';
@@ -88,6 +89,32 @@ function clusterVariables(): Readonly<Record<string, string>> {
   };
 }
 
+const secretFolder = '/objects';
+const gibibyte = 1_024 ** 3;
+
+/** Where large payloads lie. Gateways and nodes must agree about it. */
+function objectsVariables(objects: DockerObjectsConfig | undefined): Readonly<Record<string, string>> {
+  if (objects === undefined) return {};
+  const { bucket, region, prefix, endpoint, linkEndpoint, pathStyle, accessKeyId, payloadMaxGb } = objects;
+  return {
+    TROUPE_OBJECTS_KIND: 's3',
+    ...(payloadMaxGb !== undefined && { TROUPE_OBJECTS_PAYLOAD_MAX_BYTES: String(payloadMaxGb * gibibyte) }),
+    TROUPE_OBJECTS_S3_BUCKET: bucket,
+    TROUPE_OBJECTS_S3_REGION: region,
+    TROUPE_OBJECTS_S3_PREFIX: prefix,
+    TROUPE_OBJECTS_S3_PATH_STYLE: String(pathStyle),
+    ...(endpoint !== undefined && { TROUPE_OBJECTS_S3_ENDPOINT: endpoint }),
+    ...(linkEndpoint !== undefined && { TROUPE_OBJECTS_S3_LINK_ENDPOINT: linkEndpoint }),
+    TROUPE_OBJECTS_S3_ACCESS_KEY_ID: accessKeyId,
+    TROUPE_OBJECTS_S3_SECRET_ACCESS_KEY_PATH: `${secretFolder}/secret-access-key`,
+  };
+}
+
+function foldersOf(folders: Readonly<Record<string, string | undefined>>): Pick<Container, 'folders'> {
+  const present = Object.entries(folders).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  return present.length === 0 ? {} : { folders: Object.fromEntries(present) };
+}
+
 /**
  * Node ids are fixed. So a node that comes back can take its leases over at once, and no id has to be stored on a disk.
  */
@@ -126,7 +153,7 @@ function migrate({ image }: DockerConfig): Container {
 }
 
 /** The gateway uses no TLS, so it is published on loopback only. */
-function gateway({ image, ports: published }: DockerConfig): Container {
+function gateway({ image, objects, ports: published }: DockerConfig): Container {
   return {
     ...served,
     name: 'gateway',
@@ -138,7 +165,9 @@ function gateway({ image, ports: published }: DockerConfig): Container {
       TROUPE_GATEWAY_PORT: String(ports.grpc),
       TROUPE_GATEWAY_INSECURE: 'true',
       TROUPE_GATEWAY_REFLECTION: 'true',
+      ...objectsVariables(objects),
     },
+    ...foldersOf({ [secretFolder]: objects?.secretDir }),
     ports: [
       { container: ports.grpc, host: published.gateway, variable: 'GATEWAY_PORT' },
       { container: ports.http, host: published.http, variable: 'HTTP_PORT' },
@@ -146,7 +175,7 @@ function gateway({ image, ports: published }: DockerConfig): Container {
   };
 }
 
-function node({ nodeImage, handlersDir, threadsPerNode }: DockerConfig, number: number): Container {
+function node({ nodeImage, handlersDir, objects, threadsPerNode }: DockerConfig, number: number): Container {
   return {
     ...served,
     name: `node-${number}`,
@@ -156,8 +185,11 @@ function node({ nodeImage, handlersDir, threadsPerNode }: DockerConfig, number: 
       ...serving(`node-${number}`, 'shards,workers'),
       TROUPE_WORKERS_HANDLER_DIRS: '/handlers',
       TROUPE_WORKERS_THREADS: String(threadsPerNode),
+      // Its own disk is read-only, and /tmp is memory. Handlers read streams.
+      TROUPE_WORKERS_SCRATCH_MAX_BYTES: '0',
+      ...objectsVariables(objects),
     },
-    ...(handlersDir !== undefined && { folders: { '/handlers': handlersDir } }),
+    ...foldersOf({ '/handlers': handlersDir, [secretFolder]: objects?.secretDir }),
   };
 }
 

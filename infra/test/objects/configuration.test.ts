@@ -1,29 +1,18 @@
-import { spawn } from 'node:child_process';
-import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { appObjects } from '../../src/objects/app.ts';
 import type { KubernetesObject } from '../../src/objects/kubernetes-object.ts';
 import { environments, kubernetesEnvironment } from '../support/kubernetes-environments.ts';
 import { allPods } from '../support/objects.ts';
+import { type GivenConfig, troupeConfigProblems } from '../support/troupe-config.ts';
 import production from '../../environments/production.ts';
 import staging from '../../environments/staging.ts';
-
-const script = fileURLToPath(new URL('../support/load-troupe-config.mjs', import.meta.url));
-const loader = new URL('../../../src/config/index.ts', import.meta.url).href;
-
-interface Given {
-  readonly name: string;
-  readonly text: string;
-  readonly env: Readonly<Record<string, string>>;
-}
 
 /** What the variables of the pods are filled with when they run. */
 const values: Readonly<Record<string, string>> = { TROUPE_WORKERS_THREADS: '4' };
 
 /** File and variables of every workload, as its process finds them. */
-function given(objects: readonly KubernetesObject[]): readonly Given[] {
+function given(objects: readonly KubernetesObject[]): readonly GivenConfig[] {
   return allPods(objects).map(({ owner, spec, container }) => {
     const name = spec.volumes?.[0]?.projected?.sources?.find(({ configMap }) => configMap)?.configMap?.name;
     const map = objects.find(({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === name);
@@ -32,25 +21,18 @@ function given(objects: readonly KubernetesObject[]): readonly Given[] {
   });
 }
 
-/** Troupe itself reads them, in a process of its own: infra/ imports nothing of it. */
-async function problemsOf(configurations: readonly Given[]): Promise<unknown> {
-  const child = spawn(process.execPath, [script, loader], { stdio: ['pipe', 'pipe', 'inherit'] });
-  child.stdin.end(JSON.stringify(configurations));
-  return JSON.parse(await text(child.stdout));
-}
-
 describe('troupe.config.yaml', () => {
   it('is what Troupe takes, of every workload', async () => {
     const sampled = fc.sample(environments, { seed: 1, numRuns: 20 });
     const all = [kubernetesEnvironment(staging), kubernetesEnvironment(production), ...sampled];
     const configurations = all.flatMap((environment) => given(appObjects(environment)));
     expect(configurations.length).toBeGreaterThan(3 * all.length);
-    expect(await problemsOf(configurations)).toEqual([]);
+    expect(await troupeConfigProblems(configurations)).toEqual([]);
   });
 
   it('would be refused with a key that there is not', async () => {
     const [first] = given(appObjects(kubernetesEnvironment(staging)));
     const wrong = { env: {}, ...first, name: 'wrong', text: `${first?.text ?? ''}\nshard: { count: 1 }\n` };
-    expect(await problemsOf([wrong])).toEqual([expect.stringContaining('shard (wrong): unknown key')]);
+    expect(await troupeConfigProblems([wrong])).toEqual([expect.stringContaining('shard (wrong): unknown key')]);
   });
 });

@@ -132,7 +132,13 @@ const objects: fc.Arbitrary<Input['objects']> = fc.constantFrom(
   undefined,
   bucket,
   { ...bucket, credentials: 'secret' as const, payloadMaxGb: 5_120, prefix: 'a/b/' },
-  { ...bucket, credentials: 'secret' as const, endpoint: 'http://minio.example.com:9000', pathStyle: true },
+  {
+    ...bucket,
+    credentials: 'secret' as const,
+    endpoint: 'http://minio.example.com:9000',
+    linkEndpoint: 'https://files.example.com',
+    pathStyle: true,
+  },
 );
 
 export const environments: fc.Arbitrary<KubernetesEnvironment> = fc
