@@ -21,7 +21,7 @@ import { addCancelCommand, addRedriveCommand, addRetryCommand } from './commands
 import { addFollowCommand } from './commands/follow-command.ts';
 import { addGetCommand, addListCommand, addRescheduleCommand, addWatchCommand } from './commands/job-commands.ts';
 import { addDrainCommand, addProfileCommand, addQuarantineCommands } from './commands/operator-commands.ts';
-import { addEraseCommand, addOutputCommand } from './commands/payload-commands.ts';
+import { addEraseCommand, addLinkCommand, addOutputCommand } from './commands/payload-commands.ts';
 import { addBackingCommand } from './commands/backing-command.ts';
 import { addLogsCommand } from './commands/log-commands.ts';
 import { addMigrateCommand } from './commands/migrate-command.ts';
@@ -63,6 +63,7 @@ function buildProgram(context: CommandContext): Command {
   addListCommand(program, context);
   addCancelCommand(program, context);
   addOutputCommand(program, context);
+  addLinkCommand(program, context);
   addEraseCommand(program, context);
   addRescheduleCommand(program, context);
   addRetryCommand(program, context);

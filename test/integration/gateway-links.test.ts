@@ -10,6 +10,8 @@ import { shardOfKey } from '../../src/application/protocol/shard-choice.ts';
 import { createPayloadsBySize } from '../../src/application/storage/payloads-by-size.ts';
 import { type BegunUpload, connect, type JobOptions, type TroupeClient } from '../../src/client/index.ts';
 import type { JobId } from '../../src/domain/job-id.ts';
+import { runCli } from '../../src/cli/main.ts';
+import { recordedTerminal } from '../support/recorded-terminal.ts';
 import { makeS3Harness, type S3Harness } from '../support/s3-payloads.ts';
 import { clusterMark, realClock, storeRuntime } from '../support/stores.ts';
 import { startStrictS3, type StrictS3 } from '../support/strict-s3.ts';
@@ -127,6 +129,23 @@ describe('a link to a payload', () => {
     expect(link.expires.getTime() - Date.now()).toBeLessThanOrEqual(900_000);
     // There is no output yet.
     await expect(troupe.payloadLink(jobId)).rejects.toMatchObject({ code: 'JOB_STATE_FORBIDS' });
+  });
+
+  it('is printed by a command, for other programs', async () => {
+    const { jobId } = await troupe.submit('test.echo', 'x'.repeat(10_000));
+    const run = async (...args: readonly string[]): Promise<readonly [number, string, string]> => {
+      const terminal = recordedTerminal({});
+      const code = await runCli(['link', ...args, '--address', `127.0.0.1:${edge.port}`], { terminal });
+      return [code, terminal.written.out, terminal.written.err];
+    };
+    const [code, url] = await run(jobId, '--input');
+    expect([code, (await fetch(url.trim())).status]).toEqual([0, 200]);
+    const [, document] = await run(jobId, '--input', '--json');
+    const facts = { bytes: 10_002, json: true, sha256: expect.stringMatching(/^[0-9a-f]{64}$/) as string };
+    expect(JSON.parse(document)).toMatchObject(facts);
+    const { jobId: small } = await troupe.submit('test.echo', 'small');
+    const [refusal, , reason] = await run(small, '--input');
+    expect([refusal, reason]).toEqual([5, expect.stringContaining('use DownloadPayload')]);
   });
 
   it('never outlasts the retention of the payload, and is of no use after an erasure', async () => {

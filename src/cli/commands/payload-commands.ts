@@ -1,4 +1,4 @@
-/** `troupe output`, `erase`: read and erase the inputs and outputs of jobs. */
+/** `troupe output`, `link`, `erase`: read and erase the inputs and outputs of jobs. */
 import { open, rename, rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -39,6 +39,25 @@ export function addOutputCommand(program: Command, context: CommandContext): voi
       await withSession(context, command, ({ client }) =>
         saveTo(flags.to, client.download(id, { payload, signal: context.signal })),
       );
+      context.done(exitCodes.ok);
+    });
+}
+
+export function addLinkCommand(program: Command, context: CommandContext): void {
+  program
+    .command('link <job>')
+    .description(
+      'print a link to the output of a job in the bucket, for any HTTP client; who has it needs no other right',
+    )
+    .option('--input', 'a link to the input of the job instead of its output')
+    .action(async (id: string, flags: { readonly input?: boolean }, command: Command) => {
+      const { terminal, signal } = context;
+      await withSession(context, command, async ({ client, isJson }) => {
+        const payload = flags.input === true ? 'input' : 'output';
+        const { sha256, ...link } = await client.payloadLink(id, { payload, signal });
+        const document = { ...link, sha256: Buffer.from(sha256).toString('hex') };
+        terminal.out(isJson ? documentLine(document) : `${link.url}\n`);
+      });
       context.done(exitCodes.ok);
     });
 }
