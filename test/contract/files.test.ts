@@ -20,6 +20,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { openFilePayloads } from '../../src/adapters/files/file-payload-store.ts';
 import { draftIdleMs, draftTouchMs, sweepStep, UntouchedDrafts } from '../../src/adapters/files/file-sweep.ts';
 import { payloadPartBytes, type PayloadStore } from '../../src/application/ports/payload-store.ts';
+import { sweptLateMs, ticketPlace } from '../../src/application/storage/upload-ticket.ts';
 import { type FilePayloadsHarness, makeFilePayloadsHarness } from '../support/file-payloads.ts';
 import { mountSmallDisk } from '../support/small-disk.ts';
 import { clusterMark, type PayloadsUnderTest, realClock, silentLog, storeRuntime } from '../support/stores.ts';
@@ -203,6 +204,30 @@ describe('the sweep of files', () => {
     await sweepStep({ folder, isOurs, untouched, log, clock });
     expect(existsSync(harness.pathOf(id))).toBe(false);
     expect(warnings).toMatchObject([{ failures: 3 }]);
+  });
+
+  it('removes an upload with its ticket, where both were copied from a bucket', async () => {
+    const harness = makeFilePayloadsHarness();
+    onTestFinished(() => harness.dispose());
+    const { payloads } = await harness.open({ clock: { ...realClock, setTimer: () => () => undefined } });
+    const keepByMs = Date.now();
+    const expiresAtMs = keepByMs + 24 * 3_600_000;
+    const put = (name: string): Promise<string> => payloads.putPayload({ name, bytes: randomBytes(9), expiresAtMs });
+    const [unused, used] = [await put('up-unused'), await put('up-used')];
+    const upload = { name: 'up-unused', bytes: 9, sha256: randomBytes(32), keepByMs, expiresAtMs };
+    const { hour, entry } = ticketPlace(upload);
+    mkdirSync(join(harness.folder, hour), { recursive: true });
+    writeFileSync(join(harness.folder, hour, entry), '');
+    const there = (): readonly boolean[] => [unused, used].map((id) => existsSync(harness.pathOf(id)));
+    const step = (nowMs: number): Promise<boolean> => {
+      const clock = { ...realClock, nowMs: () => nowMs };
+      const untouched = new UntouchedDrafts();
+      return sweepStep({ folder: harness.folder, isOurs, untouched, clock, log: silentLog });
+    };
+    await step(keepByMs + sweptLateMs - 1);
+    expect(there()).toEqual([true, true]);
+    await step(keepByMs + sweptLateMs);
+    expect([there(), existsSync(join(harness.folder, hour, entry))]).toEqual([[false, true], false]);
   });
 
   it('removes what has expired and drafts without a writer, and nothing else', async () => {

@@ -356,7 +356,7 @@ describe('an upload', () => {
     await expect(troupe.submitUploaded(unused.uploadId, 'test.bytes')).rejects.toMatchObject(
       refused('upload_id', /has expired/),
     );
-    await sweep(endMs + 600_000);
+    await sweep(used.submitBefore.getTime() + 600_000);
     aheadMs = 0;
     const late = troupe.submitUploaded(unused.uploadId, 'test.bytes');
     await expect(late).rejects.toMatchObject(refused('upload_id', /nothing lies there/));
