@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe } from 'vitest';
 import type { StoreHarness, StoreUnderTest } from '../support/stores.ts';
 import { describeExpiry } from './expiry-contract.ts';
 import { describeFencing } from './fencing-contract.ts';
+import { describeFindJobs } from './find-jobs-contract.ts';
 import { describeGroups } from './group-contract.ts';
 import { describeKeys } from './key-contract.ts';
 import { describeListing } from './listing-contract.ts';
@@ -29,6 +30,7 @@ export function describeStoreContract(name: string, make: () => StoreHarness | P
     describeFencing(use);
     describeGroups(use);
     describeKeys(use);
+    describeFindJobs(use);
     describeListing(use);
     describeExpiry(use);
     describePayloads(use);

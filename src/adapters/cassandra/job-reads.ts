@@ -3,8 +3,9 @@
  * are skipped, because their rows stay in the table longer (`time-to-live.ts`).
  */
 import { types } from 'cassandra-driver';
+import { invariant } from '../../domain/errors.ts';
 import type { JobRecord } from '../../domain/job.ts';
-import { bucketMs, jobIdParts } from '../../domain/job-id.ts';
+import { bucketMs, type JobId, jobIdParts } from '../../domain/job-id.ts';
 import { goneAtMs } from '../../domain/record-life.ts';
 import { listEnded } from '../../application/storage/ended-listing.ts';
 import {
@@ -13,12 +14,12 @@ import {
   type ListedMinute,
   type ListingSource,
 } from '../../application/storage/job-listing.ts';
-import type { JobStore, ListOrder, Partition } from '../../application/ports/job-store.ts';
+import { findJobsMax, type JobStore, type ListOrder, type Partition } from '../../application/ports/job-store.ts';
 import type { Clock } from '../../application/ports/runtime.ts';
 import type { CqlClient } from './cql-client.ts';
 import { createFlagReads } from './flag-reads.ts';
 import { dayOf } from './queue-register.ts';
-import { readJob, readNewest, readOldest, readRows, type RecordRow } from './tables/jobs.ts';
+import { readJob, readJobs, readNewest, readOldest, readRows, type RecordRow } from './tables/jobs.ts';
 import { readNewestBuckets, readOldestBuckets, readQueueDays } from './tables/queue-buckets.ts';
 
 function parseRecords(rows: readonly RecordRow[]): readonly JobRecord[] {
@@ -43,7 +44,12 @@ async function rowsOf(
   }
 }
 
-type JobReads = Pick<JobStore, 'readBucket' | 'findJob' | 'listJobs'>;
+/** The key of a row within its partition. */
+function rowKeyOf(id: JobId): types.Tuple {
+  return new types.Tuple(jobIdParts(id).queueNo, types.Uuid.fromString(id));
+}
+
+type JobReads = Pick<JobStore, 'readBucket' | 'findJob' | 'findJobs' | 'listJobs'>;
 
 /**
  * The minutes in which the queue has jobs, day by day. Days without jobs cost nothing, and at most 400 days have jobs.
@@ -86,6 +92,12 @@ export function createJobReads(client: CqlClient, clock: Clock): JobReads {
       for await (const page of client.pages(readRows, [shard, bucket])) yield* parseRecords(page).filter(isThere);
     },
     findJob,
+    async findJobs({ shard, bucket }, ids) {
+      invariant(ids.length <= findJobsMax, 'at most findJobsMax jobs are found at once');
+      if (ids.length === 0) return [];
+      const rows = await client.rows(readJobs, [shard, bucket, ids.map(rowKeyOf)]);
+      return parseRecords(rows).filter(isThere);
+    },
     listJobs(query) {
       const { queueNo } = query;
       if (query.ended !== undefined) {

@@ -5,6 +5,7 @@ import { bucketMs, jobIdParts, maxShards } from '../../domain/job-id.ts';
 import { goneAtMs, listedUntilMs } from '../../domain/record-life.ts';
 import {
   commitGroupMax,
+  findJobsMax,
   keysPutMax,
   type CommitGroup,
   type JobStore,
@@ -136,6 +137,11 @@ export function createSqliteJobStore(link: StoreLink, clock: Clock): JobStore {
       return new Map(found.map((entry) => [entry.keyHash, entry]));
     },
     findJob,
+    async findJobs(partition, ids) {
+      invariant(ids.length <= findJobsMax, 'at most findJobsMax jobs are found at once');
+      const { shard, bucket } = partition;
+      return (await link.read('findJobs', { shard, bucket }, ids, clock.nowMs())).map(parseRecord);
+    },
     listJobs: createListing(link, findJob),
   };
 }

@@ -62,6 +62,9 @@ export interface CommitGroup {
 /** Most entries of one `putKeys`. */
 export const keysPutMax = 500;
 
+/** Most ids of one `findJobs`. */
+export const findJobsMax = 100;
+
 /** Most rows of one group. A larger group is no more efficient and only delays the next. */
 export const commitGroupMax = 500;
 
@@ -142,6 +145,11 @@ export interface JobStore {
   findKeys(shard: number, keyHashes: readonly string[]): Promise<ReadonlyMap<string, IdempotencyEntry>>;
   /** Sees every applied commit. Undefined if the job is unknown or past its retention. */
   findJob(id: JobId): Promise<JobRecord | undefined>;
+  /**
+   * Some records of one partition by id, each once, in any order. Unknown ids, ids of other partitions and jobs past
+   * their retention are missing. At most `findJobsMax` ids. Sees every applied commit.
+   */
+  findJobs(partition: Partition, ids: readonly JobId[]): Promise<readonly JobRecord[]>;
   /** Lists jobs of one queue. The work per page is bounded by the partitions it opens and the rows it looks at. */
   listJobs(query: JobListQuery): Promise<JobListPage>;
 }

@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { listJobs } from '../../../src/application/storage/job-listing.ts';
 import {
   type CommitGroup,
+  findJobsMax,
   type JobListPage,
   type JobStore,
   keysPutMax,
@@ -172,6 +173,13 @@ function createJobs({ data, clock, transport }: ModelStoreParts): JobStore {
         return new Map(rows.flatMap((row) => (row === undefined ? [] : [[row.keyHash, row]])));
       }),
     findJob: (id) => transport('find job', () => data.job(id, clock.nowMs())),
+    async findJobs(partition, ids) {
+      invariant(ids.length <= findJobsMax, 'at most findJobsMax jobs are found at once');
+      const asked = new Set(ids);
+      return transport('find jobs', () =>
+        data.rows(partition, clock.nowMs()).flatMap(({ record }) => (asked.has(record.id) ? [record] : [])),
+      );
+    },
     listJobs: (query) => list(data, transport, query),
   };
 }

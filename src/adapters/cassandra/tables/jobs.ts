@@ -82,6 +82,13 @@ export const readJob: CqlStatement<RecordRow> = {
   mode: 'read',
 };
 
+/** LOCAL_QUORUM, idempotent, at most `findJobsMax` rows. The last parameter is a list of tuples (queue, id). */
+export const readJobs: CqlStatement<RecordRow> = {
+  name: 'find_jobs',
+  cql: `SELECT record FROM jobs WHERE shard = ? AND bucket = ? AND (queue_no, id) IN ?`,
+  mode: 'read',
+};
+
 /** LOCAL_QUORUM, idempotent. Rows of one queue in the partition, newest first, at most a page of a listing. */
 export const readNewest: CqlStatement<RecordRow> = {
   name: 'list_rows',

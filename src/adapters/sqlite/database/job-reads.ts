@@ -4,7 +4,7 @@
  */
 import type { DatabaseSync } from 'node:sqlite';
 import { bucketMs, jobIdParts, type JobId } from '../../../domain/job-id.ts';
-import type { ListOrder } from '../../../application/ports/job-store.ts';
+import type { ListOrder, Partition } from '../../../application/ports/job-store.ts';
 import type { IdRange } from '../../../application/storage/job-listing.ts';
 import type { JobFlag } from '../../../application/storage/ended-listing.ts';
 
@@ -47,6 +47,11 @@ function createRecordReads(file: DatabaseSync) {
       const { shard, createdAtMs, queueNo } = jobIdParts(id);
       const row = one.get(shard, Math.floor(createdAtMs / bucketMs), queueNo, id, nowMs);
       return row === undefined ? undefined : recordOf(row);
+    },
+    /** Each is a look-up by its key: a hundred take a millisecond or two. */
+    findJobs({ shard, bucket }: Partition, ids: readonly JobId[], nowMs: number): readonly string[] {
+      const rows = [...new Set(ids)].map((id) => one.get(shard, bucket, jobIdParts(id).queueNo, id, nowMs));
+      return rows.flatMap((row) => (row === undefined ? [] : [recordOf(row)]));
     },
   };
 }
