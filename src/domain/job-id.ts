@@ -40,8 +40,15 @@ export function isJobId(text: string): text is JobId {
 /** The length of the time part, including its hyphen. */
 const timeChars = 13;
 function timeOf(createdAtMs: number): string {
-  const ms = createdAtMs.toString(16).padStart(12, '0');
-  return `${ms.slice(0, 8)}-${ms.slice(8)}`;
+  return `${hexOf(Math.floor(createdAtMs / 2 ** 16), 4)}-${hexOf(createdAtMs % 2 ** 16, 2)}`;
+}
+
+const hexOfByte = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+/** The hex digits of the lowest bytes. It takes half the time of `toString(16)`. */
+function hexOf(value: number, bytes: 2 | 3 | 4): string {
+  let text = '';
+  for (let shift = 8 * (bytes - 1); shift >= 0; shift -= 8) text += hexOfByte[(value >>> shift) & 0xff] ?? '';
+  return text;
 }
 
 const countBits = 10n;
@@ -54,7 +61,7 @@ export const idsPerMsMax = 1_000;
  * A number that is higher for the later of two jobs of a shard. Old ids without a counter are ordered by their ms only.
  */
 export function jobRank(id: JobId): number {
-  const count = Number.parseInt(id.slice(-3), 16) & (2 ** Number(countBits) - 1);
+  const count = hexIn(id, 33, 36) & (2 ** Number(countBits) - 1);
   return jobIdParts(id).createdAtMs * idsPerMsMax + Math.min(count, idsPerMsMax - 1);
 }
 
@@ -64,24 +71,51 @@ export function parseJobId(text: string): JobId | undefined {
 }
 
 export function jobIdParts(id: JobId): JobIdParts {
-  const createdAtMs = Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
-  const shard = Number.parseInt(id.slice(15, 18), 16);
   // 62 bits follow the variant: 20 for the queue number, then 42 unique. Group 4 holds the first 14 bits, group 5 the
   // next 6.
-  const high14 = Number.parseInt(id.slice(19, 23), 16) & 0x3fff;
-  const next8 = Number.parseInt(id.slice(24, 26), 16);
-  return { createdAtMs, shard, queueNo: (high14 << 6) | (next8 >> 2) };
+  const high14 = hexIn(id, 19, 23) & 0x3fff;
+  return {
+    createdAtMs: createdAtMsOf(id),
+    shard: hexIn(id, 15, 18),
+    queueNo: (high14 << 6) | (hexIn(id, 24, 26) >> 2),
+  };
+}
+
+/** The unique part as a number: the last 42 bits. With `jobIdParts` it is all that the id says, see `jobIdOf`. */
+export function uniquePartOf(id: JobId): number {
+  return (hexIn(id, 24, 26) & 0b11) * 2 ** 40 + hexIn(id, 26, 36);
 }
 
 export function bucketOf(id: JobId): number {
-  return Math.floor(Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16) / bucketMs);
+  return Math.floor(createdAtMsOf(id) / bucketMs);
 }
 
+function createdAtMsOf(id: JobId): number {
+  return hexIn(id, 0, 8) * 2 ** 16 + hexIn(id, 9, 13);
+}
+
+/** Reads digits in place. Ids are looked up often, and each slice would be a new string. */
+function hexIn(id: JobId, from: number, to: number): number {
+  let value = 0;
+  for (let at = from; at < to; at += 1) {
+    const code = id.charCodeAt(at);
+    value = value * 16 + (code < letterA ? code - digit0 : code - letterA + 10);
+  }
+  return value;
+}
+const digit0 = 48;
+const letterA = 97;
+
 export function composeJobId(parts: JobIdParts, unique: bigint): JobId {
-  const tail = (BigInt(parts.queueNo) << uniqueBits) | (unique & maxUnique);
-  const shard = parts.shard.toString(16).padStart(3, '0');
-  const rest = ((0b10n << 62n) | tail).toString(16).padStart(16, '0');
-  return `${timeOf(parts.createdAtMs)}-7${shard}-${rest.slice(0, 4)}-${rest.slice(4)}` as JobId;
+  return jobIdOf(parts, Number(unique & maxUnique));
+}
+
+/** The id with these parts. `unique`: a whole number of at most 42 bits, as `uniquePartOf` gives it. */
+export function jobIdOf(parts: JobIdParts, unique: number): JobId {
+  const shard = hexOf(0x7000 | parts.shard, 2);
+  const group4 = hexOf(0x8000 | (parts.queueNo >> 6), 2);
+  const high = ((parts.queueNo & 0x3f) << 18) | Math.floor(unique / 2 ** 24);
+  return `${timeOf(parts.createdAtMs)}-${shard}-${group4}-${hexOf(high, 3)}${hexOf(unique % 2 ** 24, 3)}` as JobId;
 }
 
 /**

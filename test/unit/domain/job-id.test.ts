@@ -6,10 +6,14 @@ import {
   createJobIdGenerator,
   idsPerMsMax,
   idTimeMaxMs,
+  isJobId,
+  type JobId,
+  jobIdOf,
   jobIdParts,
   jobRank,
   maxQueueNo,
   parseJobId,
+  uniquePartOf,
 } from '../../../src/domain/job-id.ts';
 
 const parts = fc.record({
@@ -26,6 +30,43 @@ describe('job id', () => {
         expect(parseJobId(id)).toBe(id);
         expect(jobIdParts(id)).toEqual(given);
         expect(bucketOf(id)).toBe(Math.floor(given.createdAtMs / 60_000));
+      }),
+    );
+  });
+
+  it('is the same after its parts are put together again, whoever made it', () => {
+    const hex = (digits: number) => fc.nat({ max: 16 ** digits - 1 }).map((n) => n.toString(16).padStart(digits, '0'));
+    const variant = fc.constantFrom('8', '9', 'a', 'b');
+    const lastMinute = idTimeMaxMs.toString(16).padStart(12, '0');
+    const time = fc.oneof(
+      fc.tuple(hex(6), hex(6)).map(([high, low]) => high + low),
+      fc.constantFrom('0'.repeat(12), lastMinute),
+    );
+    const text = fc
+      .tuple(time, hex(3), variant, hex(3), hex(6), hex(6))
+      .map(
+        ([ms, shard, first, group4, high, low]) =>
+          `${ms.slice(0, 8)}-${ms.slice(8)}-7${shard}-${first}${group4}-${high}${low}`,
+      )
+      .filter(isJobId);
+    const again = (id: JobId) => jobIdOf(jobIdParts(id), uniquePartOf(id));
+    fc.assert(
+      fc.property(text, (id) => {
+        expect(again(id)).toBe(id);
+      }),
+    );
+    const greatest = `${lastMinute.slice(0, 8)}-${lastMinute.slice(8)}-7fff-bfff-ffffffffffff` as JobId;
+    for (const id of ['00000000-0000-7000-8000-000000000000' as JobId, greatest]) {
+      expect(isJobId(id)).toBe(true);
+      expect(again(id)).toBe(id);
+    }
+    expect(uniquePartOf(greatest)).toBe(2 ** 42 - 1);
+  });
+
+  it('says the unique part that it was made with', () => {
+    fc.assert(
+      fc.property(parts, fc.bigInt({ min: 0n, max: 2n ** 42n - 1n }), (given, unique) => {
+        expect(uniquePartOf(composeJobId(given, unique))).toBe(Number(unique));
       }),
     );
   });
