@@ -29,6 +29,8 @@ export interface ClusterParts {
   readonly drainRequest: DrainRequest;
   /** Bounds of the dispatch windows of this process. Default: those of production. */
   readonly windowLimits?: WindowLimits;
+  /** From so many bytes of jobs on, those that are far from their turn become cold. Default: that of production. */
+  readonly memoryTightBytes?: number;
   /** The job cache, if this process is a gateway. */
   readonly cache: JobCache | undefined;
   /**

@@ -30,7 +30,7 @@ export function shardsOf(parts: ClusterParts, wiring: Wiring): ReturnType<typeof
     closedQueues: createClosedQueueWatch({ store: store.queues, clock, log }),
     workLooks: new WorkLooks(),
     dispatchWindows: new DispatchWindows(parts.windowLimits),
-    memory: new JobMemory(memoryMaxBytes(config), runtime.telemetry),
+    memory: new JobMemory(memoryMaxBytes(config), runtime.telemetry, parts.memoryTightBytes),
     peers: batcher,
     server: router,
     leases: bus.leases,

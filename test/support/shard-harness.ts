@@ -66,6 +66,8 @@ export interface ShardHarness {
   keys: 'up' | 'down';
   /** Whether key writes succeed. */
   keyWrites: 'up' | 'down';
+  /** Whether records can be read by their ids. `slow`: the answers are in transit for some seconds. */
+  reads: 'up' | 'down' | 'slow';
   /** Called before keys are stored. */
   onKeyWrite: (() => void) | undefined;
   /** Called with each watermark before it is saved. */
@@ -75,7 +77,7 @@ export interface ShardHarness {
   /** The key hashes of each lookup. */
   readonly keyQuestions: (readonly string[])[];
   readonly workLooks: WorkLooks;
-  readonly memory: JobMemory;
+  readonly memory: HarnessMemory;
   /** The routes of each inspection of the work stream. */
   readonly looks: (readonly WorkRoute[])[];
   /** Called while the result of such an inspection is in transit. */
@@ -102,6 +104,21 @@ export interface ShardHarness {
   close(): Promise<void>;
 }
 
+/** Memory whose shortage a test may set. */
+class HarnessMemory extends JobMemory {
+  /** Undefined: as much as is used decides. */
+  tight: boolean | undefined;
+  /** Decides instead, each time somebody asks. */
+  onTight: (() => boolean) | undefined;
+
+  override get isTight(): boolean {
+    return this.onTight?.() ?? this.tight ?? super.isTight;
+  }
+}
+
+/** How long the answers of slow reads are in transit. */
+const slowReadMs = 1_500;
+
 const names = natsNames('test');
 
 export const harnessShard = 3;
@@ -118,6 +135,8 @@ export interface ShardHarnessOptions {
   readonly dispatchWindows?: DispatchWindows;
   /** Default: no bound. */
   readonly memoryMaxBytes?: number;
+  /** From so many bytes on, jobs that are far from their turn become cold. Default: a share of the bound. */
+  readonly memoryTightBytes?: number;
 }
 
 export async function createShardHarness(options: ShardHarnessOptions = {}): Promise<ShardHarness> {
@@ -153,6 +172,7 @@ export async function createShardHarness(options: ShardHarnessOptions = {}): Pro
     spread: new Set(),
     keys: 'up',
     keyWrites: 'up',
+    reads: 'up',
     onKeyWrite: undefined,
     onWatermark: undefined,
     onRead: undefined,
@@ -160,7 +180,7 @@ export async function createShardHarness(options: ShardHarnessOptions = {}): Pro
     looks: [],
     onLook: undefined,
     workLooks: new WorkLooks(),
-    memory: new JobMemory(options.memoryMaxBytes ?? Infinity, kit.telemetry),
+    memory: new HarnessMemory(options.memoryMaxBytes ?? Infinity, kit.telemetry, options.memoryTightBytes),
     streams: 'one',
     rules: new Map(),
     setRule(queue, rule) {
@@ -216,7 +236,7 @@ export async function createShardHarness(options: ShardHarnessOptions = {}): Pro
   function services(): Parameters<typeof shardActor>[1] {
     return {
       nodeId: 'owner',
-      store: faulty(store.jobs, harness, saved),
+      store: faulty(store.jobs, harness, saved, kit.clock),
       publisher,
       server: {
         serveShard(_shard, given) {
@@ -329,9 +349,10 @@ function faulty(
   jobs: JobStore,
   harness: Pick<
     ShardHarness,
-    'fates' | 'keys' | 'keyQuestions' | 'keyWrites' | 'onKeyWrite' | 'onRead' | 'onWatermark'
+    'fates' | 'keys' | 'keyQuestions' | 'keyWrites' | 'onKeyWrite' | 'onRead' | 'onWatermark' | 'reads'
   >,
   saved: SavedWatermarks,
+  clock: TestKit['clock'],
 ): JobStore {
   return new Proxy(jobs, {
     get(target, name) {
@@ -352,6 +373,14 @@ function faulty(
         return async function* (...given: Parameters<JobStore['readBucket']>) {
           await harness.onRead?.();
           yield* target.readBucket(...given);
+        };
+      }
+      if (name === 'findJobs') {
+        return async (...given: Parameters<JobStore['findJobs']>) => {
+          if (harness.reads === 'down') throw new TroupeError('STORE_UNAVAILABLE');
+          const found = await target.findJobs(...given);
+          if (harness.reads === 'slow') await new Promise<void>((resolve) => clock.setTimer(slowReadMs, resolve));
+          return found;
         };
       }
       if (name === 'findKeys') {

@@ -15,6 +15,7 @@ import type {
 } from '../../../src/application/ports/shard-protocol.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';
 import type { JobRecord } from '../../../src/domain/job.ts';
+import { coldMutations } from './cold-mutations.ts';
 import { eraseMutations } from './erase-mutations.ts';
 import { logMutations } from './log-mutations.ts';
 import { messageMutations } from './message-mutations.ts';
@@ -34,6 +35,7 @@ import { submitMutations } from './submit-mutations.ts';
 import { watchMutations } from './watch-mutations.ts';
 
 export const mutations: Readonly<Record<string, Mutation>> = {
+  ...coldMutations,
   ...eraseMutations,
   ...logMutations,
   ...messageMutations,

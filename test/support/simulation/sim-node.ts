@@ -150,6 +150,8 @@ export class SimNode {
         startedAtMs: clock.nowMs(),
         drainRequest: new DrainRequest(log),
         windowLimits: windowsOf(ground.window),
+        // Where windows are small, as many jobs as possible are cold.
+        ...(ground.window === 2 && { memoryTightBytes: 0 }),
         cache,
         handlersAreTold: false,
         ...(options.works && { pool: this.#ports.pool }),

@@ -32,7 +32,8 @@ export async function beginRecovery(
 export interface RecoveredJobs {
   /** The partition is fenced. Its records follow. */
   partition(bucket: number, commits: number): void;
-  record(record: JobRecord): void;
+  /** When it returns a promise, the reader waits for that. */
+  record(record: JobRecord): Promise<void> | undefined;
 }
 
 export async function readShard(
@@ -48,7 +49,10 @@ export async function readShard(
       throw new TroupeError('SHARD_UNAVAILABLE', { message: 'another owner took the shard meanwhile' });
     }
     found.partition(bucket, opened.commits);
-    for await (const record of store.readBucket(partition)) found.record(record);
+    for await (const record of store.readBucket(partition)) {
+      const taken = found.record(record);
+      if (taken !== undefined) await taken;
+    }
   };
   const buckets = await store.openBuckets(shard);
   for (let i = 0; i < buckets.length; i += parallelPartitions) {

@@ -8,20 +8,23 @@ import type { RecoveredJobs } from '../commit/recovery.ts';
 import type { DueJobs } from '../deadlines/due-jobs.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
 import type { ShardKeys } from '../keys/shard-keys.ts';
-import type { JobTable } from '../table/job-table.ts';
+import { isColdState, type JobTable } from '../table/job-table.ts';
+import { ColdLoad, type ColdLoadParts } from './cold-load.ts';
 
-export interface LoadedParts {
+export interface LoadedParts extends ColdLoadParts {
   readonly clock: Pick<Clock, 'monotonicMs'>;
   readonly time: Pick<SteadyTime, 'nowMs' | 'raise'>;
   readonly partitions: Pick<PartitionSet, 'adopt'>;
   readonly dispatcher: Pick<Dispatcher, 'restoreEvents' | 'restoreWork'>;
-  readonly keys: Pick<ShardKeys, 'restored'>;
-  readonly table: Pick<JobTable, 'add' | 'queues' | 'running'>;
-  readonly due: Pick<DueJobs, 'watch'>;
+  readonly keys: Pick<ShardKeys, 'requests' | 'restored' | 'restoredCold'>;
+  readonly table: Pick<JobTable, 'add' | 'addCold' | 'cool' | 'cold' | 'memory' | 'queues' | 'running'>;
+  readonly due: Pick<DueJobs, 'watch' | 'forget'>;
 }
 
-/** Call `done` when everything was read. The shard serves nobody before. */
+/** Call `settle` and then `done` when everything was read. The shard serves nobody before. */
 export interface ShardLoad extends RecoveredJobs {
+  /** Brings to the store what cold jobs need there. */
+  settle(): Promise<void>;
   done(): void;
 }
 
@@ -34,6 +37,7 @@ export function loadShard({ watermark }: ShardGrant, parts: LoadedParts): ShardL
   const stampedMs = Math.max(watermark?.dispatchedThroughMs ?? 0, watermark?.eventsThroughMs ?? 0);
   raise(stampedMs);
   const published = stampedMs <= time.nowMs() ? watermark : undefined;
+  const cold = new ColdLoad(parts);
   return {
     partition(bucket, commits) {
       partitions.adopt(bucket, commits);
@@ -43,11 +47,14 @@ export function loadShard({ watermark }: ShardGrant, parts: LoadedParts): ShardL
       // is later.
       raise(Math.max(record.updatedAtMs, record.createdAtMs + 1));
       dispatcher.restoreEvents(record, published);
+      if (table.memory.isTight && isColdState(record.state)) return cold.add(record);
       keys.restored(record);
-      if (isTerminal(record.state)) return;
+      if (isTerminal(record.state)) return undefined;
       const entry = table.add(record, { durable: true, publishedSeq: record.seq, nowMs: clock.monotonicMs() });
       due.watch(entry.current);
+      return undefined;
     },
+    settle: () => cold.settle(),
     done() {
       // Nobody could be heard while the shard was read, however long that took.
       for (const entry of table.running()) entry.heardMs = clock.monotonicMs();

@@ -15,6 +15,7 @@ import { BatchReply } from './batch-reply.ts';
 import { ClaimsOnRecord } from './claims-on-record.ts';
 import { HandOver } from './hand-over.ts';
 import { loadShard, type ShardLoad } from './load-shard.ts';
+import { ShardColdRoom } from './shard-cold-room.ts';
 import { DueJobs } from '../deadlines/due-jobs.ts';
 import { createOutbox, Dispatcher } from '../dispatch/dispatcher.ts';
 import { QueueLimiters } from '../flow/queue-limiters.ts';
@@ -41,6 +42,7 @@ export class ShardCore {
   readonly context: ActorContext<ShardMessage>;
   readonly table: JobTable;
   readonly keys: ShardKeys;
+  readonly coldRoom: ShardColdRoom;
   readonly limiters: QueueLimiters;
   readonly dispatcher: Dispatcher;
   /** Counts facts that JetStream has confirmed. */
@@ -70,7 +72,8 @@ export class ShardCore {
     this.#time = new SteadyTime(context.clock, context.clock.nowMs());
     this.#partitions = new PartitionSet(shard, this.epoch, services, context);
     this.#flushes = new FlushTurns(context, this.#partitions);
-    this.table = new JobTable(services.limits.recentMax, services.memory.open(shard));
+    const { recentMax } = services.limits;
+    this.table = new JobTable({ shard, recentMax, memory: services.memory.open(shard) });
     const nowMs = (): number => this.nowMs();
     this.keys = new ShardKeys({ shard, services, context, nowMs, decided: () => this.askFlush() });
     this.nextId = createJobIdGenerator({ shard, nowMs, random: context.random });
@@ -87,8 +90,16 @@ export class ShardCore {
       },
     });
     const work = new WorkMessages({ epoch, outbox, services });
-    this.limiters = new QueueLimiters({ shard, epoch, services, context, table, nowMs, work });
     const parts = { shard, epoch, services, context, table, partitions, nowMs };
+    this.coldRoom = new ShardColdRoom({
+      ...parts,
+      keys: this.keys,
+      due: () => this.#due,
+      limiters: () => this.limiters,
+      decided: () => this.askFlush(),
+    });
+    const cold = this.coldRoom;
+    this.limiters = new QueueLimiters({ ...parts, work, cold });
     this.dispatcher = new Dispatcher({ ...parts, outbox, work, limiters: this.limiters });
     this.erasure = new RecordErasure(table, partitions, nowMs);
     this.trailRoom = new TrailRoom(this.dispatcher, this.#partitions, nowMs);
@@ -98,6 +109,7 @@ export class ShardCore {
       context,
       time: this.#time,
       table,
+      load: (slots, then) => cold.loadDue(slots, then),
       room: () => Math.ceil(services.limits.undurableMax / 2) - partitions.undurable,
       mayStart: (entry) => this.trailRoom.mayAdd(entry, 'due'),
       decide: (entry, command) => this.decide(entry, command),
@@ -117,12 +129,14 @@ export class ShardCore {
       keys,
       table,
       due: this.#due,
+      putKeys: (entries) => services.store.putKeys(shard, entries),
     });
   }
 
   /** Reads the shard. It serves nobody before this resolves. */
   async load(): Promise<void> {
     await readShard(this.services, this.shard, this.epoch, this.#loading);
+    await this.#loading.settle();
     this.#loading.done();
   }
 
@@ -251,6 +265,7 @@ export class ShardCore {
     this.claimsOnRecord.expire(this.context.clock.monotonicMs());
     this.quotaHome.tick();
     this.dispatcher.tick(nowMs);
+    this.coldRoom.tick();
     this.trailRoom.tick();
     this.#tellMeasures(nowMs);
     this.context.describe({
@@ -297,6 +312,7 @@ export class ShardCore {
     this.#partitions.stop();
     this.dispatcher.stop();
     this.limiters.stop();
+    this.coldRoom.stop();
     this.table.memory.close();
     const { jobs, queues } = this.services.metrics;
     for (const state of Object.keys(this.table.counts)) jobs.set(0, { shard: String(this.shard), state });
@@ -308,6 +324,9 @@ export class ShardCore {
   #durable(record: JobRecord): void {
     const entry = this.table.get(record.id);
     if (entry === undefined) return;
+    // A record may be written twice. The second time, the job may have been cold and loaded, and the store has told all
+    // that was decided. An earlier record of it must not stand for the loaded one.
+    if (entry.durable === entry.current && record !== entry.current) return;
     this.dispatcher.durable(entry, record);
     this.logs.landed(record);
     if (isTerminal(record.state)) {
@@ -316,7 +335,7 @@ export class ShardCore {
       this.keys.ended(record);
     } else if (record.state === 'CANCELLING' && record.run !== undefined) {
       this.services.stopRun(record.run.node, { jobId: record.id, token: record.run.token, why: 'cancel' });
-    }
+    } else this.coldRoom.durable(entry);
   }
 
   /**

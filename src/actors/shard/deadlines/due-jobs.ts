@@ -10,6 +10,7 @@ import type { SteadyTime } from '../../../domain/steady-time.ts';
 import type { ActorContext } from '../../../kernel/index.ts';
 import type { ShardMessage } from '../services/shard-message.ts';
 import type { JobTable } from '../table/job-table.ts';
+import type { ColdSlot } from '../table/cold-jobs.ts';
 import type { JobEntry } from '../table/queue-index.ts';
 import { DeadlineWatch } from './deadline-watch.ts';
 
@@ -23,11 +24,15 @@ const lookAgainMs = 1_000;
  * caller waits for all of them.
  */
 const dueMax = 250;
+/** How many cold jobs that are due may be on their way from the store. */
+const loadingMax = 500;
 
 export interface DueJobsParts {
   readonly context: Pick<ActorContext<ShardMessage>, 'setTimer'> & { readonly clock: Pick<Clock, 'wallMs'> };
   readonly time: Pick<SteadyTime, 'nowMs'>;
-  readonly table: Pick<JobTable, 'get'>;
+  readonly table: Pick<JobTable, 'get' | 'cold'>;
+  /** Reads the records of cold jobs that are due. */
+  readonly load: (slots: readonly ColdSlot[], then: (entries: readonly JobEntry[]) => void) => void;
   /** How many decisions may go to the store now. */
   readonly room: () => number;
   /** Whether the record can remember another start of this job. */
@@ -39,10 +44,12 @@ export class DueJobs {
   readonly #parts: DueJobsParts;
   readonly #watch: DeadlineWatch;
   #areHeldBack = false;
+  /** Cold jobs that are due and on their way from the store. */
+  #loading = 0;
 
   constructor(parts: DueJobsParts) {
     this.#parts = parts;
-    this.#watch = new DeadlineWatch(parts.context, () => parts.time.nowMs());
+    this.#watch = new DeadlineWatch(parts.context, parts.table.cold, () => parts.time.nowMs());
   }
 
   /** Watches the deadline of the newest record of a job. */
@@ -60,9 +67,30 @@ export class DueJobs {
     const nowMs = this.#parts.time.nowMs();
     const most = Math.max(0, Math.min(dueMax, this.#parts.room()));
     this.#areHeldBack = most === 0;
-    this.#watch.due(nowMs, most, (id) => {
-      const entry = this.#parts.table.get(id);
-      if (entry !== undefined) this.#deadlineCame(entry, nowMs);
+    const slots: ColdSlot[] = [];
+    const bounds = { most, coldMost: Math.max(0, Math.min(most, loadingMax - this.#loading)) };
+    this.#watch.due(nowMs, bounds, {
+      warm: (id) => {
+        const entry = this.#parts.table.get(id);
+        if (entry !== undefined) this.#deadlineCame(entry, nowMs);
+      },
+      cold: (slot) => slots.push(slot),
+    });
+    if (slots.length > 0) this.#load(slots);
+  }
+
+  /** Cold jobs were added. One of them may be the next that is due. */
+  coldCame(): void {
+    this.#watch.coldCame();
+  }
+
+  #load(slots: readonly ColdSlot[]): void {
+    this.#loading += slots.length;
+    this.#parts.load(slots, (entries) => {
+      this.#loading -= slots.length;
+      const nowMs = this.#parts.time.nowMs();
+      for (const entry of entries) this.#deadlineCame(entry, nowMs);
+      this.#watch.coldCame();
     });
   }
 

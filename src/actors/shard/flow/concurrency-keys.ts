@@ -8,8 +8,10 @@
  */
 import type { JobRecord } from '../../../domain/job.ts';
 import { MinHeap } from '../table/min-heap.ts';
-import type { JobEntry, QueueIndex } from '../table/queue-index.ts';
+import type { ColdTail, ColdSlot } from '../table/cold-jobs.ts';
+import type { QueueIndex } from '../table/queue-index.ts';
 import { BlockedJobs } from './blocked-jobs.ts';
+import type { WaitingJob } from './placed-jobs.ts';
 import { LocalQuota, type LocalQuotaParts } from './local-quota.ts';
 
 interface Key {
@@ -28,8 +30,9 @@ export interface ConcurrencyKeysParts {
   readonly ask: LocalQuotaParts['ask'];
   /** False while no job of the queue may start. Then no blocked job needs quota. */
   readonly isOpen: () => boolean;
-  /** Called when the key of the job has room, so that the job gets its turn again. */
-  readonly unblock: (entry: JobEntry) => void;
+  readonly newTail: () => ColdTail;
+  /** Called when the key of jobs has room, so that they get their turn again. */
+  readonly unblock: (jobs: readonly WaitingJob[]) => void;
   readonly changed: () => void;
 }
 
@@ -76,31 +79,38 @@ export class ConcurrencyKeys {
   }
 
   /** Whether the job had its turn while its key had no room. */
-  isBlocked(entry: JobEntry): boolean {
-    return this.#known(entry.current)?.blocked.has(entry) === true;
+  isBlocked(job: WaitingJob, name: string): boolean {
+    return this.#keys.get(name)?.blocked.has(job) === true;
   }
 
   /** How many further jobs of the key may be sent. Infinity for a job without a key. */
   room({ spec: { concurrencyKey } }: JobRecord): number {
-    return concurrencyKey === undefined ? Infinity : this.#roomOf(this.#of(concurrencyKey));
+    return concurrencyKey === undefined ? Infinity : this.roomOf(concurrencyKey);
+  }
+
+  /** How many further jobs of a key may be sent. */
+  roomOf(name: string): number {
+    return this.#roomOf(this.#of(name));
   }
 
   /** The job had its turn, and its key has no room. */
-  block(entry: JobEntry): void {
-    const { concurrencyKey } = entry.current.spec;
-    if (concurrencyKey === undefined) return;
-    const key = this.#of(concurrencyKey);
-    if (key.blocked.has(entry)) return;
-    key.blocked.add(entry);
+  block(job: WaitingJob, name: string): void {
+    const key = this.#of(name);
+    if (!key.blocked.add(job)) return;
     this.#blocked += 1;
     if (!key.quota.isKnown(this.#parts.monotonicMs())) this.#unanswered.add(key);
     this.#changed(key);
   }
 
   /** The job waits no more, or no more for its key. */
-  leave(entry: JobEntry): void {
-    const key = this.#known(entry.current);
-    if (key !== undefined) this.#leave(key, entry);
+  leave(job: WaitingJob, name: string): void {
+    const key = this.#keys.get(name);
+    if (key?.blocked.leave(job) === true) this.#areFewer(key, 1);
+  }
+
+  /** The first cold job of each key. */
+  *firstCold(): Generator<ColdSlot, void> {
+    for (const { blocked } of this.#keys.values()) if (blocked.firstCold !== undefined) yield blocked.firstCold;
   }
 
   /** So many jobs more, or fewer, with the key of this job are sent. */
@@ -121,8 +131,13 @@ export class ConcurrencyKeys {
   }
 
   /** Gives the turn to blocked jobs with the key of this job, if there is room. */
-  unblock(record: JobRecord): void {
-    const key = this.#known(record);
+  unblock({ spec: { concurrencyKey } }: JobRecord): void {
+    if (concurrencyKey !== undefined) this.unblockKey(concurrencyKey);
+  }
+
+  /** Gives the turn to blocked jobs of a key, if there is room. */
+  unblockKey(name: string): void {
+    const key = this.#keys.get(name);
     if (key !== undefined) this.#unblock(key);
   }
 
@@ -166,10 +181,6 @@ export class ConcurrencyKeys {
     }
   }
 
-  #known({ spec: { concurrencyKey } }: JobRecord): Key | undefined {
-    return concurrencyKey === undefined ? undefined : this.#keys.get(concurrencyKey);
-  }
-
   #of(name: string): Key {
     const present = this.#keys.get(name);
     if (present !== undefined) return present;
@@ -177,7 +188,7 @@ export class ConcurrencyKeys {
     const key: Key = {
       running: 0,
       dispatched: 0,
-      blocked: new BlockedJobs(),
+      blocked: new BlockedJobs(this.#parts.newTail),
       dueMs: Infinity,
       quota: new LocalQuota({
         limit: { tenant: index.tenant, queue: index.queue, key: name },
@@ -207,11 +218,7 @@ export class ConcurrencyKeys {
     if (key.blocked.size === 0) return;
     const ready = key.blocked.takeFirst(this.#roomOf(key));
     this.#areFewer(key, ready.length);
-    for (const entry of ready) this.#parts.unblock(entry);
-  }
-
-  #leave(key: Key, entry: JobEntry): void {
-    if (key.blocked.leave(entry)) this.#areFewer(key, 1);
+    this.#parts.unblock(ready);
   }
 
   #areFewer(key: Key, by: number): void {

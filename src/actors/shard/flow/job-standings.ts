@@ -7,9 +7,12 @@
  * handler: see `UnservedJobs`. `UnservedJobs` also knows which held jobs have a message out; those get no second message
  * when their turn comes.
  */
+import type { ColdJobs, ColdSlot } from '../table/cold-jobs.ts';
 import type { JobEntry, NeedTally } from '../table/queue-index.ts';
+import type { ColdRoom } from './cold-room.ts';
 import type { ConcurrencyKeys } from './concurrency-keys.ts';
 import type { FairQueue } from './fair-queue.ts';
+import { isCold, type WaitingJob } from './placed-jobs.ts';
 import type { RouteWindows } from './route-windows.ts';
 import { UnservedJobs } from './unserved-jobs.ts';
 
@@ -17,16 +20,18 @@ export interface JobStandingsParts {
   readonly queue: FairQueue;
   readonly windows: RouteWindows;
   readonly keys: ConcurrencyKeys;
+  readonly cold: Pick<ColdRoom, 'newTail' | 'readyAtMs' | 'shapeOf'>;
 }
 
 export class JobStandings {
   readonly #parts: JobStandingsParts;
-  readonly unserved = new UnservedJobs();
+  readonly unserved: UnservedJobs;
   #held = 0;
   #places = 0;
 
   constructor(parts: JobStandingsParts) {
     this.#parts = parts;
+    this.unserved = new UnservedJobs(() => parts.cold.newTail());
   }
 
   get held(): number {
@@ -55,6 +60,65 @@ export class JobStandings {
     }
   }
 
+  /** Holds a cold job that waits. */
+  holdCold(slot: ColdSlot, cold: Pick<ColdJobs, 'setPlace' | 'shapeOf'>): void {
+    this.#held += 1;
+    this.#places += 1;
+    cold.setPlace(slot, this.#places);
+    this.#parts.queue.pushCold(slot, cold.shapeOf(slot));
+  }
+
+  /**
+   * The job is cold now and stays held, but not as this entry. A line may still have the entry in another place: a job
+   * that left its line by a message of its own, and waits again, leaves its former place there.
+   */
+  cooled(entry: JobEntry): void {
+    // A job that was blocked and got its turn again counts there until it has had it.
+    this.hasTurn(entry);
+    this.unserved.leave(entry);
+    entry.standing = 'none';
+  }
+
+  /** A job that was cold has its record again. It was held all the time. */
+  warmed(entry: JobEntry): void {
+    entry.standing = 'held';
+  }
+
+  /** Jobs that were blocked or stood aside have their turn again. */
+  putBack(jobs: readonly WaitingJob[]): void {
+    const { queue, cold } = this.#parts;
+    for (const job of jobs) {
+      if (isCold(job)) queue.pushCold(job, cold.shapeOf(job));
+      else queue.putBack(job);
+    }
+  }
+
+  /**
+   * No node has the handler any more. Jobs that wait for room in its route come before the one that has its turn now.
+   * False if there are none.
+   */
+  unblockNeed(need: NeedTally): boolean {
+    const jobs = this.#parts.windows.unblockNeed(need);
+    this.putBack(jobs);
+    return jobs.length > 0;
+  }
+
+  /** The record of a cold job comes into memory. So it is in no tail any more. */
+  leavesCold(slot: ColdSlot): void {
+    this.hasTurn(slot);
+    this.unserved.leaveAside(slot, this.#tallyOf(slot));
+  }
+
+  /** When the oldest cold job that waits outside of the lines became QUEUED. Infinity if there is none. */
+  oldestColdAtMs(): number {
+    const { keys, windows, cold } = this.#parts;
+    let oldest = Infinity;
+    for (const firsts of [keys.firstCold(), windows.firstCold(), this.unserved.firstCold()]) {
+      for (const slot of firsts) oldest = Math.min(oldest, cold.readyAtMs(slot));
+    }
+    return oldest;
+  }
+
   /** A job without a key that was not held is sent. */
   sendAtOnce(entry: JobEntry): void {
     this.#takePlace(entry);
@@ -63,9 +127,10 @@ export class JobStandings {
   }
 
   /** The job has its turn: nothing holds it back any more, until this turn says so. */
-  hasTurn(entry: JobEntry): void {
-    this.#parts.windows.leave(entry);
-    this.#parts.keys.leave(entry);
+  hasTurn(job: WaitingJob): void {
+    this.#parts.windows.leave(job);
+    const key = this.#keyOf(job);
+    if (key !== undefined) this.#parts.keys.leave(job, key);
   }
 
   /** A held job has its turn. */
@@ -77,26 +142,23 @@ export class JobStandings {
     this.#parts.windows.send(entry);
   }
 
-  setAside(entry: JobEntry): void {
-    if (this.unserved.isAside(entry)) return;
-    this.unserved.setAside(entry);
+  setAside(job: WaitingJob): void {
+    if (!this.unserved.setAside(job, this.#tallyOf(job))) return;
     // This job had taken the turn of a blocked job of its key. That one gets its turn now.
-    this.#parts.keys.unblock(entry.current);
+    const key = this.#keyOf(job);
+    if (key !== undefined) this.#parts.keys.unblockKey(key);
   }
 
-  /**
-   * A node has the handler. The jobs that stood aside wait for their turn again, in the order of their places. So do
-   * these, which had their turn instead.
-   */
-  bringBack(need: NeedTally, others: readonly JobEntry[] = []): void {
-    const back = [...this.unserved.takeBack(need), ...others];
-    this.#parts.queue.putAllBack(back.sort((one, other) => one.place - other.place));
+  /** A node has the handler. The jobs that stood aside wait for their turn again, in the order of their places. */
+  bringBack(need: NeedTally): void {
+    const back = this.unserved.takeBack(need);
+    this.#parts.queue.putAllBack(back.flatMap((job) => (isCold(job) ? [] : [job])));
+    this.putBack(back.filter(isCold));
   }
 
   /** If no message is out for this need, the next of its jobs gets a turn. */
   probeNext(need: NeedTally): void {
-    if (this.unserved.hasUnroutable(need)) return;
-    for (const entry of this.unserved.takeBack(need, 1)) this.#parts.queue.putBack(entry);
+    if (!this.unserved.hasUnroutable(need)) this.putBack(this.unserved.takeBack(need, 1));
   }
 
   /** No node has the handler any more. Sent jobs no longer count as running, but keep their messages. */
@@ -127,8 +189,7 @@ export class JobStandings {
       windows.free(entry);
       keys.dispatched(entry.current, -1);
     }
-    keys.leave(entry);
-    windows.leave(entry);
+    this.hasTurn(entry);
     this.unserved.leave(entry);
     this.#messageUsed(entry);
     entry.standing = 'none';
@@ -153,6 +214,14 @@ export class JobStandings {
     this.#parts.windows.free(entry);
     this.#held += 1;
     entry.standing = 'held';
+  }
+
+  #keyOf(job: WaitingJob): string | undefined {
+    return isCold(job) ? this.#parts.cold.shapeOf(job).concurrencyKey : job.current.spec.concurrencyKey;
+  }
+
+  #tallyOf(job: WaitingJob): NeedTally {
+    return isCold(job) ? this.#parts.cold.shapeOf(job).tally : job.queueRef.tally;
   }
 
   #takePlace(entry: JobEntry): void {

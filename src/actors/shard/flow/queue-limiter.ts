@@ -14,18 +14,23 @@ import type { Priority } from '../../../domain/priority.ts';
 import type { LocalQuotaParts } from './local-quota.ts';
 import { ConcurrencyKeys } from './concurrency-keys.ts';
 import type { DispatchWindows } from '../services/dispatch-windows.ts';
+import { isCold, type WaitingJob } from './placed-jobs.ts';
+import type { ColdRoom } from './cold-room.ts';
 import type { WorkSender } from './work-sender.ts';
 import { FairQueue } from './fair-queue.ts';
 import { JobStandings } from './job-standings.ts';
 import { RouteWindows } from './route-windows.ts';
+import type { ColdJobs, ColdTail, ColdSlot } from '../table/cold-jobs.ts';
 import type { JobEntry, QueueIndex } from '../table/queue-index.ts';
 import { QueueQuota } from './queue-quota.ts';
+import { QueueTurns } from './queue-turns.ts';
 
 export interface LimiterParts {
   readonly index: QueueIndex;
   readonly nowMs: () => number;
   readonly monotonicMs: () => number;
   readonly work: WorkSender;
+  readonly cold: ColdRoom;
   readonly windows: DispatchWindows;
   readonly ask: LocalQuotaParts['ask'];
   /** Called when jobs may still have their turn, after as many turns as one message of the shard may take. */
@@ -42,9 +47,6 @@ export interface LimiterParts {
  */
 const turnsMax = 1_000;
 
-/** The result of a turn. `probe`: the job's message is the only one that is sent for a need that no node has. */
-type Turn = 'dispatched' | 'was out' | 'probe' | 'waits';
-
 export class QueueLimiter {
   readonly #parts: LimiterParts;
   readonly #queue: FairQueue;
@@ -53,22 +55,42 @@ export class QueueLimiter {
   readonly #standings: JobStandings;
   readonly #keys: ConcurrencyKeys;
   readonly #quota: QueueQuota;
+  readonly #turns: QueueTurns;
   /** Undefined while the rule is not known yet. Then no job goes. */
   #rule: FlowRule | undefined;
 
   constructor(parts: LimiterParts, rule: FlowRule | undefined) {
     this.#parts = parts;
-    this.#queue = new FairQueue(({ standing }) => standing === 'held', parts.monotonicMs);
     const { index, ask, monotonicMs } = parts;
     const changed = (): void => this.pump();
-    const unblock = (entry: JobEntry): void => this.#queue.putBack(entry);
-    const { everyNodeHas } = parts;
-    this.windows = new RouteWindows({ windows: parts.windows, everyNodeHas, unblock });
+    this.#queue = new FairQueue({
+      isHeld: ({ standing }) => standing === 'held',
+      monotonicMs,
+      cold: this.#coldRoom(),
+      batch: () => this.#windowSize,
+      coldTurn: (slot, taken) => this.#turns.cold(slot, taken),
+      loaded: changed,
+    });
+    index.oldestColdAtMs = () => Math.min(this.#queue.oldestColdAtMs(), this.#turns.oldestColdAtMs);
+    const unblock = (jobs: readonly WaitingJob[]): void => this.#standings.putBack(jobs);
+    const { everyNodeHas, cold } = parts;
+    this.windows = new RouteWindows({ windows: parts.windows, everyNodeHas, cold, unblock });
     const isOpen = (): boolean => this.#isOpen;
-    this.#keys = new ConcurrencyKeys({ index, ask, monotonicMs, isOpen, unblock, changed });
+    const newTail = (): ColdTail => cold.newTail();
+    this.#keys = new ConcurrencyKeys({ index, ask, monotonicMs, isOpen, newTail, unblock, changed });
     const { windows } = this;
-    this.#standings = new JobStandings({ queue: this.#queue, windows, keys: this.#keys });
+    this.#standings = new JobStandings({ queue: this.#queue, windows, keys: this.#keys, cold });
     this.#quota = new QueueQuota({ index, windows, monotonicMs, waiting: () => this.#standings.waiting, ask, changed });
+    this.#turns = new QueueTurns({
+      cold,
+      windows,
+      keys: this.#keys,
+      standings: this.#standings,
+      isServed: parts.isServed,
+      room: () => this.#quota.room(),
+      windowSize: () => this.#windowSize,
+      dispatch: (entry) => this.#dispatch(entry),
+    });
     this.#applyRule(rule);
   }
 
@@ -100,6 +122,23 @@ export class QueueLimiter {
     this.#standings.hold(entry);
   }
 
+  /** Holds a cold job that waits. Called at a recovery, in the order in which the jobs became QUEUED. */
+  holdCold(slot: ColdSlot, cold: Pick<ColdJobs, 'setPlace' | 'shapeOf'>): void {
+    this.windows.sees(cold.shapeOf(slot).tally);
+    this.#standings.holdCold(slot, cold);
+  }
+
+  /** The record of a cold job comes into memory. */
+  leavesCold(slot: ColdSlot): void {
+    this.#standings.leavesCold(slot);
+  }
+
+  /** The record of a held job was loaded because something has to be decided about it, not because it is its turn. */
+  warmed(entry: JobEntry): void {
+    this.#standings.warmed(entry);
+    this.#queue.putBack(entry);
+  }
+
   /** Counts a job that was running when this shard was recovered. */
   restoreRunning({ current }: JobEntry): void {
     this.#keys.ran(current, 1);
@@ -128,9 +167,10 @@ export class QueueLimiter {
     // Of a job in a handler route, only its turn tells whether there is room.
     const mayFill = (level: Priority): boolean => this.windows.isMixed || this.windows.mayFillLevel(level, size);
     let [turns, added] = [0, 0];
+    this.#turns.coldTurns = 0;
     const use = (entry: JobEntry): boolean => {
       turns += 1;
-      const turn = this.#turn(entry, size);
+      const turn = this.#turns.warm(entry, size);
       if (turn === 'dispatched' || turn === 'was out') room -= 1;
       const isNew = turn === 'dispatched' || turn === 'probe';
       if (isNew) added += 1;
@@ -140,11 +180,12 @@ export class QueueLimiter {
     // Jobs that were blocked have waited longer than those in the line. So they come first, at each turn.
     const next = (): boolean => {
       this.windows.unblock(size);
-      return this.#queue.shift(mayFill, use);
+      return this.#queue.shift(mayFill, use) === 'used';
     };
-    while (mayGoOn() && turns < turnsMax && next());
+    const areMany = (): boolean => turns + this.#turns.coldTurns >= turnsMax;
+    while (mayGoOn() && !areMany() && next());
     if (added > 0) this.#parts.work.send();
-    if (turns >= turnsMax && mayGoOn()) this.#parts.goOn();
+    if (areMany() && mayGoOn()) this.#parts.goOn();
   }
 
   /**
@@ -173,7 +214,14 @@ export class QueueLimiter {
     }
     for (const need of index.needs) if (!isServed(need.need)) this.#standings.setUnroutable(need);
     this.pump();
+    this.#queue.coolAll();
     this.#keys.sweep();
+    this.#turns.tick();
+  }
+
+  /** See `FairQueue.cool`. */
+  cool(most: number): number {
+    return this.#queue.cool(most);
   }
 
   /** Whether there are limits with a home, which has to be asked. */
@@ -212,11 +260,19 @@ export class QueueLimiter {
     }
   }
 
+  /** Cold jobs of a level that come before a place, counted up to `most`. */
+  coldBefore(priority: Priority, place: number, most: number): number {
+    return this.#queue.coldBefore(priority, place, most);
+  }
+
   /** What holds the job back. Undefined: only the jobs before it. */
-  heldBy(entry: JobEntry): HeldBy | undefined {
+  heldBy(job: WaitingJob): HeldBy | undefined {
     if (this.#rule?.paused === true) return 'pause';
-    if (entry.standing !== 'held' || this.#standings.unserved.isAside(entry)) return undefined;
-    return this.#keys.isBlocked(entry) ? 'key' : this.#quota.heldBy;
+    const { concurrencyKey } = isCold(job) ? this.#parts.cold.shapeOf(job) : job.current.spec;
+    const { tally } = isCold(job) ? this.#parts.cold.shapeOf(job) : job.queueRef;
+    if ((!isCold(job) && job.standing !== 'held') || this.#standings.unserved.isAside(job, tally)) return undefined;
+    const isBlocked = concurrencyKey !== undefined && this.#keys.isBlocked(job, concurrencyKey);
+    return isBlocked ? 'key' : this.#quota.heldBy;
   }
 
   /** Jobs that had their turn while their concurrency key had no room. */
@@ -233,6 +289,30 @@ export class QueueLimiter {
     return (
       this.#standings.held + this.windows.sent + this.#keys.size === 0 && this.#parts.index.isIdle && this.#quota.isIdle
     );
+  }
+
+  /** Jobs that are loaded for their turn are held, as they were before. */
+  #coldRoom(): ColdRoom {
+    const { cold } = this.#parts;
+    return {
+      get isTight() {
+        return cold.isTight;
+      },
+      newTail: () => cold.newTail(),
+      shapeOf: (slot) => cold.shapeOf(slot),
+      readyAtMs: (slot) => cold.readyAtMs(slot),
+      cool: (entry) => {
+        const slot = cold.cool(entry);
+        if (slot !== undefined) this.#standings.cooled(entry);
+        return slot;
+      },
+      load: (slots, then) => {
+        cold.load(slots, (entries) => {
+          for (const entry of entries) this.#standings.warmed(entry);
+          then(entries);
+        });
+      },
+    };
   }
 
   #applyRule(rule: FlowRule | undefined): void {
@@ -266,41 +346,6 @@ export class QueueLimiter {
     if (standing === 'sent') return true;
     if (message === undefined) return false;
     return this.#quota.room() > 0 && this.#keys.room(current) > 0;
-  }
-
-  #turn(entry: JobEntry, size: number): Turn {
-    const { tally: need } = entry.queueRef;
-    const isServed = this.#parts.isServed(need.need);
-    const standings = this.#standings;
-    standings.hasTurn(entry);
-    if (!isServed && standings.unserved.hasUnroutable(need)) {
-      standings.setAside(entry);
-      return 'waits';
-    }
-    if (isServed && this.windows.isMixed && !this.windows.mayFill(entry, size)) {
-      this.windows.block(entry);
-      return 'waits';
-    }
-    if (this.#keys.room(entry.current) <= 0) {
-      this.#keys.block(entry);
-      return 'waits';
-    }
-    if (!isServed) {
-      standings.setAside(entry);
-      standings.unserved.setUnroutable(entry);
-      this.#dispatch(entry);
-      return 'probe';
-    }
-    if (standings.unserved.hasAside(need)) {
-      // A node with the handler has come. Most jobs that stood aside have their turn before this one.
-      standings.bringBack(need, [entry]);
-      return 'waits';
-    }
-    const wasOut = entry.message !== undefined;
-    standings.send(entry);
-    if (wasOut) return 'was out';
-    this.#dispatch(entry);
-    return 'dispatched';
   }
 
   #dispatch(entry: JobEntry): void {

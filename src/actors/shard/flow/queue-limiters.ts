@@ -4,8 +4,12 @@ import type { QuotaItem, QuotaResult, HeldBy, LimitUse } from '../../../applicat
 import type { JobRecord } from '../../../domain/job.ts';
 import type { ActorContext } from '../../../kernel/index.ts';
 import type { JobTable } from '../table/job-table.ts';
+import type { ColdRoom } from './cold-room.ts';
+import { isCold, type WaitingJob } from './placed-jobs.ts';
 import type { WorkSender } from './work-sender.ts';
 import { QueueLimiter } from './queue-limiter.ts';
+import type { Priority } from '../../../domain/priority.ts';
+import type { ColdJobs, ColdSlot } from '../table/cold-jobs.ts';
 import type { JobEntry, QueueIndex } from '../table/queue-index.ts';
 import { type ShardMessage, whenAnswered } from '../services/shard-message.ts';
 import type { ShardServices } from '../services/shard-services.ts';
@@ -13,6 +17,8 @@ import { given } from '../../../domain/given.ts';
 
 /** How long to wait for an answer of a limit's home. */
 const askMaxMs = 2_000;
+/** How many jobs are looked at in one message whether they may become cold. It takes a few ms. */
+const coolMax = 500;
 /** How long a question takes that is not sent, because the lease is not sure. */
 const unsureMs = 500;
 
@@ -27,6 +33,7 @@ export interface QueueLimitersParts {
   readonly table: JobTable;
   readonly nowMs: () => number;
   readonly work: WorkSender;
+  readonly cold: ColdRoom;
 }
 
 export class QueueLimiters {
@@ -38,6 +45,8 @@ export class QueueLimiters {
   readonly #rulesToRead = new Map<string, { readonly tenant: string; readonly queue: string }>();
   /** Those that have turns left, see `QueueLimiter.pump`. */
   readonly #goingOn = new Set<QueueLimiter>();
+  /** Those with jobs that may become cold and were not looked at since the last tick. */
+  readonly #cooling = new Set<QueueLimiter>();
   #armedMs = Infinity;
   #armAsked = false;
   /** Counts the questions to homes of limits. The number orders them. */
@@ -49,7 +58,7 @@ export class QueueLimiters {
 
   /** The job waits, and the store knows it. The caller sends what was added to the outbox. */
   ready(entry: JobEntry): void {
-    const limiter = this.#limiterFor(entry);
+    const limiter = this.#limiterOf(entry.queueRef.index);
     limiter.ready(entry);
     this.#asks(limiter);
   }
@@ -61,13 +70,26 @@ export class QueueLimiters {
   begin(): void {
     const { table } = this.#parts;
     for (const index of table.queues.all())
-      for (const ofLevel of index.waiting) for (const entry of ofLevel.values()) this.#limiterFor(entry).hold(entry);
-    for (const running of table.running()) this.#limiterFor(running).restoreRunning(running);
+      for (const ofLevel of index.waiting) for (const entry of ofLevel.values()) this.#limiterOf(index).hold(entry);
+    for (const [index, slots] of coldQueues(table.cold))
+      for (const slot of slots) this.#limiterOf(index).holdCold(slot, table.cold);
+    for (const running of table.running()) this.#limiterOf(running.queueRef.index).restoreRunning(running);
     for (const limiter of this.#limiters.values()) {
       limiter.pump();
       if (limiter.asksHomes) this.#asking.add(limiter);
     }
     this.#armTimer();
+  }
+
+  /** See `QueueLimiter.leavesCold`. */
+  leavesCold(slot: ColdSlot): void {
+    const { cold } = this.#parts.table;
+    if (cold.stateOf(slot) === 'QUEUED') this.#limiters.get(cold.shapeOf(slot).index)?.leavesCold(slot);
+  }
+
+  /** See `QueueLimiter.warmed`. */
+  warmed(entry: JobEntry): void {
+    if (entry.current.state === 'QUEUED') this.#limiterOf(entry.queueRef.index).warmed(entry);
   }
 
   moved(entry: JobEntry, before: JobRecord): void {
@@ -79,7 +101,7 @@ export class QueueLimiters {
 
   /** See `QueueLimiter.claim`. */
   claim(entry: JobEntry, isLatestMessage: boolean): 'start' | 'later' | 'drop' {
-    const limiter = this.#limiterFor(entry);
+    const limiter = this.#limiterOf(entry.queueRef.index);
     const answer = limiter.claim(entry, isLatestMessage);
     this.#asks(limiter);
     return answer;
@@ -107,6 +129,7 @@ export class QueueLimiters {
 
   /** The next turns of the limiters that have more than one message of the shard may take. */
   goOn(): void {
+    this.#cool();
     const limiters = [...this.#goingOn];
     this.#goingOn.clear();
     for (const limiter of limiters) {
@@ -121,11 +144,25 @@ export class QueueLimiters {
     for (const [index, limiter] of this.#limiters) {
       limiter.tick();
       if (limiter.isIdle) this.#limiters.delete(index);
+      this.#cooling.add(limiter);
       // A key that nobody used is known anew when jobs come back that stood aside.
       if (limiter.asksHomes && !limiter.isIdle) this.#asking.add(limiter);
       else this.#asking.delete(limiter);
     }
     this.#armTimer();
+    this.#cool();
+  }
+
+  /** Drops records of jobs that are far from their turn, some in each message of the shard. */
+  #cool(): void {
+    let left = coolMax;
+    for (const limiter of this.#cooling) {
+      left = limiter.cool(left);
+      if (left <= 0) break;
+      this.#cooling.delete(limiter);
+    }
+    // A full mailbox drops the message. The next tick begins anew.
+    if (this.#cooling.size > 0) this.#parts.context.self.tell({ kind: 'turns-left' });
   }
 
   /** The jobs with a WORK message out, by queue and level. */
@@ -141,8 +178,14 @@ export class QueueLimiters {
   }
 
   /** What holds the job back. Undefined: nothing here does. */
-  heldBy(entry: JobEntry): HeldBy | undefined {
-    return this.#limiters.get(entry.queueRef.index)?.heldBy(entry);
+  heldBy(job: WaitingJob): HeldBy | undefined {
+    const { index } = isCold(job) ? this.#parts.table.cold.shapeOf(job) : job.queueRef;
+    return this.#limiters.get(index)?.heldBy(job);
+  }
+
+  /** Cold jobs of a level that come before a place, counted up to `most`. */
+  coldBefore(index: QueueIndex, priority: Priority, place: number, most: number): number {
+    return this.#limiters.get(index)?.coldBefore(priority, place, most) ?? 0;
   }
 
   /** For each queue, how many of its jobs wait only for room in their concurrency key. */
@@ -173,16 +216,17 @@ export class QueueLimiters {
     for (const { windows } of this.#limiters.values()) windows.stop();
   }
 
-  #limiterFor({ queueRef: { index } }: JobEntry): QueueLimiter {
+  #limiterOf(index: QueueIndex): QueueLimiter {
     const present = this.#limiters.get(index);
     if (present !== undefined) return present;
-    const { context, nowMs, work, services } = this.#parts;
+    const { context, nowMs, work, cold, services } = this.#parts;
     const limiter: QueueLimiter = new QueueLimiter(
       {
         index,
         nowMs,
         monotonicMs: () => context.clock.monotonicMs(),
         work,
+        cold,
         windows: services.dispatchWindows,
         ask: (question, answered) => {
           this.#ask(question, answered);
@@ -258,4 +302,18 @@ export class QueueLimiters {
     for (const limiter of this.#asking) limiter.ask();
     this.#armTimer();
   }
+}
+
+/** The cold jobs that wait, by queue, in the order in which they became QUEUED. */
+function coldQueues(cold: ColdJobs): ReadonlyMap<QueueIndex, readonly ColdSlot[]> {
+  const byQueue = new Map<QueueIndex, ColdSlot[]>();
+  for (const slot of cold.slots()) {
+    if (cold.stateOf(slot) !== 'QUEUED') continue;
+    const { index } = cold.shapeOf(slot);
+    const ofQueue = byQueue.get(index) ?? [];
+    if (ofQueue.length === 0) byQueue.set(index, ofQueue);
+    ofQueue.push(slot);
+  }
+  for (const slots of byQueue.values()) slots.sort((one, other) => cold.compareReady(one, other));
+  return byQueue;
 }

@@ -10,6 +10,9 @@
 import { type HandlerNeed, needText } from '../../../domain/handler-need.ts';
 import { defaultPriority, priorities, type Priority } from '../../../domain/priority.ts';
 import { BlockedJobs } from './blocked-jobs.ts';
+import { isCold, type WaitingJob } from './placed-jobs.ts';
+import type { ColdRoom } from './cold-room.ts';
+import type { ColdSlot } from '../table/cold-jobs.ts';
 import type { JobEntry, NeedTally } from '../table/queue-index.ts';
 import type { DispatchWindows } from '../services/dispatch-windows.ts';
 
@@ -40,23 +43,20 @@ export interface RouteWindowsParts {
   readonly windows: DispatchWindows;
   /** Whether every live worker node has the handler, so that its jobs have the shared route. */
   readonly everyNodeHas: (need: HandlerNeed) => boolean;
-  /** The blocked job gets its turn again. */
-  readonly unblock: (entry: JobEntry) => void;
+  readonly cold: Pick<ColdRoom, 'newTail' | 'shapeOf'>;
+  /** The blocked jobs get their turn again. */
+  readonly unblock: (jobs: readonly WaitingJob[]) => void;
 }
-
-const newWindow = (): Window => ({ sent: 0, isFull: false, blocked: new BlockedJobs() });
 
 export class RouteWindows {
   readonly #parts: RouteWindowsParts;
-  readonly #levels: readonly Level[] = priorities.map(() => ({
-    out: new Set<JobEntry>(),
-    shared: newWindow(),
-    ofHandlers: new Map<string, Window>(),
-  }));
+  readonly #levels: readonly Level[];
   /** The windows in which jobs count. A job keeps its window while it is sent, whatever nodes come or go. */
   readonly #windows = new Map<JobEntry, Window>();
   /** Jobs that are blocked, and those that got their turn again and have not had it. */
-  readonly #blocked = new Map<JobEntry, Window>();
+  readonly #blocked = new Map<WaitingJob, Window>();
+  /** How many jobs of each need `#blocked` has. */
+  readonly #blockedOf = new Map<NeedTally, number>();
   /** Windows with blocked jobs. */
   readonly #blocking = new Set<Window>();
   /** Whether the needs have the shared route. Looked up anew at each tick of the shard. */
@@ -66,6 +66,15 @@ export class RouteWindows {
 
   constructor(parts: RouteWindowsParts) {
     this.#parts = parts;
+    this.#levels = priorities.map(() => ({
+      out: new Set<JobEntry>(),
+      shared: this.#newWindow(),
+      ofHandlers: new Map<string, Window>(),
+    }));
+  }
+
+  #newWindow(): Window {
+    return { sent: 0, isFull: false, blocked: new BlockedJobs(() => this.#parts.cold.newTail()) };
   }
 
   /** Jobs of all levels that are sent. */
@@ -105,10 +114,7 @@ export class RouteWindows {
   #moveBlocked(needs: ReadonlySet<NeedTally>): void {
     const windows = new Set(this.#blocked.values());
     for (const { blocked } of windows) {
-      for (const entry of blocked.take(({ queueRef }) => needs.has(queueRef.tally))) {
-        this.#blocked.delete(entry);
-        this.block(entry);
-      }
+      for (const job of blocked.take((one) => needs.has(this.#tallyOf(one)))) this.block(job);
     }
     for (const window of windows) if (window.blocked.size === 0) this.#blocking.delete(window);
   }
@@ -134,34 +140,51 @@ export class RouteWindows {
   }
 
   /** Whether the job may be sent, which has waited for room in its route. */
-  mayFill(entry: JobEntry, size: number): boolean {
-    return mayFill(this.#routeOf(entry), size);
+  mayFill(job: WaitingJob, size: number): boolean {
+    return mayFill(this.#routeOf(job), size);
   }
 
   /** The job had its turn, and its route has no room. */
-  block(entry: JobEntry): void {
-    const window = this.#routeOf(entry);
-    window.blocked.add(entry);
-    this.#blocked.set(entry, window);
+  block(job: WaitingJob): void {
+    const window = this.#routeOf(job);
+    window.blocked.add(job);
+    if (!this.#blocked.has(job)) this.#countBlocked(job, 1);
+    this.#blocked.set(job, window);
     this.#blocking.add(window);
+  }
+
+  /** The job has its turn, or waits no more. */
+  leave(job: WaitingJob): void {
+    const window = this.#blocked.get(job);
+    if (window === undefined) return;
+    this.#blocked.delete(job);
+    this.#countBlocked(job, -1);
+    window.blocked.leave(job);
+    if (window.blocked.size === 0) this.#blocking.delete(window);
+  }
+
+  /** No node has the handler any more, so the blocked jobs of this need wait for no room. They have their turn again. */
+  unblockNeed(need: NeedTally): readonly WaitingJob[] {
+    if (!this.#blockedOf.has(need)) return [];
+    const taken: WaitingJob[] = [];
+    for (const { blocked } of this.#blocking) taken.push(...blocked.take((job) => this.#tallyOf(job) === need));
+    for (const job of taken) this.leave(job);
+    for (const window of this.#blocking) if (window.blocked.size === 0) this.#blocking.delete(window);
+    return taken;
+  }
+
+  /** The first cold job of each window that has blocked jobs. */
+  *firstCold(): Generator<ColdSlot, void> {
+    for (const { blocked } of this.#blocking) if (blocked.firstCold !== undefined) yield blocked.firstCold;
   }
 
   /** Gives blocked jobs their turn again, as many as may be sent. */
   unblock(size: number): void {
     for (const window of this.#blocking) {
       if (!mayFill(window, size)) continue;
-      for (const entry of window.blocked.takeFirst(size - window.sent)) this.#parts.unblock(entry);
+      this.#parts.unblock(window.blocked.takeFirst(size - window.sent));
       if (window.blocked.size === 0) this.#blocking.delete(window);
     }
-  }
-
-  /** The job has its turn, or waits no more. */
-  leave(entry: JobEntry): void {
-    const window = this.#blocked.get(entry);
-    if (window === undefined) return;
-    this.#blocked.delete(entry);
-    window.blocked.leave(entry);
-    if (window.blocked.size === 0) this.#blocking.delete(window);
   }
 
   messageOut(entry: JobEntry): void {
@@ -196,9 +219,24 @@ export class RouteWindows {
       for (const { sent } of [shared, ...ofHandlers.values()]) if (sent > 0) this.#parts.windows.closed();
   }
 
-  #routeOf(entry: JobEntry): Window {
-    const level = this.#levelOf(entry);
-    const { tally } = entry.queueRef;
+  #countBlocked(job: WaitingJob, by: 1 | -1): void {
+    const tally = this.#tallyOf(job);
+    const count = (this.#blockedOf.get(tally) ?? 0) + by;
+    if (count === 0) this.#blockedOf.delete(tally);
+    else this.#blockedOf.set(tally, count);
+  }
+
+  #routeOf(job: WaitingJob): Window {
+    if (!isCold(job)) return this.#routeIn(this.#levelOf(job), job.queueRef.tally);
+    const { priority = defaultPriority, tally } = this.#parts.cold.shapeOf(job);
+    return this.#routeIn(this.#level(priority), tally);
+  }
+
+  #tallyOf(job: WaitingJob): NeedTally {
+    return isCold(job) ? this.#parts.cold.shapeOf(job).tally : job.queueRef.tally;
+  }
+
+  #routeIn(level: Level, tally: NeedTally): Window {
     if (this.sees(tally)) return level.shared;
     const { ofHandlers } = level;
     const own = needText(tally.need);
@@ -206,7 +244,7 @@ export class RouteWindows {
     const mayOwn = ofHandlers.size < ownWindowsMax && !ofHandlers.has(ofOthers);
     const name = ofHandlers.has(own) || mayOwn ? own : ofOthers;
     let window = ofHandlers.get(name);
-    if (window === undefined) ofHandlers.set(name, (window = newWindow()));
+    if (window === undefined) ofHandlers.set(name, (window = this.#newWindow()));
     return window;
   }
 

@@ -8,13 +8,15 @@
  * `unroutable`: a message is out for a job that does not count as running. It was sent while a node had the handler, or
  * it is the probe of its need. When the job's turn comes, the message is still there, so the job needs no other.
  */
+import type { ColdTail, ColdSlot } from '../table/cold-jobs.ts';
+import { PlacedJobs, type WaitingJob } from './placed-jobs.ts';
 import type { JobEntry, NeedTally } from '../table/queue-index.ts';
 
 /** As many messages as a small window has. */
 const probedMax = 32;
 
 interface OfNeed {
-  aside: Set<JobEntry>;
+  readonly aside: PlacedJobs;
   readonly unroutable: Set<JobEntry>;
 }
 
@@ -23,6 +25,11 @@ export class UnservedJobs {
   #asideCount = 0;
   /** Needs with a message out. */
   #probed = 0;
+  readonly #newTail: () => ColdTail;
+
+  constructor(newTail: () => ColdTail) {
+    this.#newTail = newTail;
+  }
 
   /** How many jobs stand aside. */
   get asideCount(): number {
@@ -33,8 +40,8 @@ export class UnservedJobs {
     return [...this.#byNeed.keys()];
   }
 
-  isAside(entry: JobEntry): boolean {
-    return this.#byNeed.get(entry.queueRef.tally)?.aside.has(entry) ?? false;
+  isAside(job: WaitingJob, need: NeedTally): boolean {
+    return this.#byNeed.get(need)?.aside.has(job) ?? false;
   }
 
   hasAside(need: NeedTally): boolean {
@@ -50,20 +57,24 @@ export class UnservedJobs {
     return this.#probed >= probedMax || (this.#byNeed.get(need)?.unroutable.size ?? 0) > 0;
   }
 
-  setAside(entry: JobEntry): void {
-    const { aside } = this.#of(entry.queueRef.tally);
-    if (aside.has(entry)) return;
-    aside.add(entry);
+  /** Returns false if the job stands aside already. */
+  setAside(job: WaitingJob, need: NeedTally): boolean {
+    if (!this.#of(need).aside.add(job)) return false;
     this.#asideCount += 1;
+    return true;
   }
 
-  /** These jobs were sent while a node had the handler, so they go before all jobs that stand aside now. */
+  /** The first cold job of each need. */
+  *firstCold(): Generator<ColdSlot, void> {
+    for (const { aside } of this.#byNeed.values()) if (aside.firstCold !== undefined) yield aside.firstCold;
+  }
+
+  /** These jobs were sent while a node had the handler. They keep their messages. */
   setAsideUnroutable(need: NeedTally, entries: readonly JobEntry[]): void {
-    const of = this.#of(need);
-    const before = of.aside.size;
-    of.aside = new Set([...entries, ...of.aside]);
-    this.#asideCount += of.aside.size - before;
-    for (const entry of entries) this.setUnroutable(entry);
+    for (const entry of entries) {
+      this.setAside(entry, need);
+      this.setUnroutable(entry);
+    }
   }
 
   setUnroutable(entry: JobEntry): void {
@@ -82,19 +93,25 @@ export class UnservedJobs {
 
   leave(entry: JobEntry): void {
     const { tally } = entry.queueRef;
-    if (this.#byNeed.get(tally)?.aside.delete(entry) === true) this.#asideCount -= 1;
+    this.leaveAside(entry, tally);
     this.used(entry);
   }
 
+  /** The job no longer stands aside. A cold job has no message. */
+  leaveAside(job: WaitingJob, need: NeedTally): void {
+    if (this.#byNeed.get(need)?.aside.delete(job) !== true) return;
+    this.#asideCount -= 1;
+    this.#settle(need);
+  }
+
   /** Takes back all jobs that stand aside, or the first `most`, so that they return to their line. */
-  takeBack(need: NeedTally, most = Infinity): readonly JobEntry[] {
+  takeBack(need: NeedTally, most = Infinity): readonly WaitingJob[] {
     const aside = this.#byNeed.get(need)?.aside;
-    if (aside === undefined) return [];
-    const taken: JobEntry[] = [];
-    for (const entry of aside) {
-      if (taken.length >= most) break;
-      taken.push(entry);
-      aside.delete(entry);
+    const taken: WaitingJob[] = [];
+    while (taken.length < most) {
+      const first = aside?.takeFirst();
+      if (first === undefined) break;
+      taken.push(first);
     }
     this.#asideCount -= taken.length;
     this.#settle(need);
@@ -104,13 +121,14 @@ export class UnservedJobs {
   #of(need: NeedTally): OfNeed {
     const present = this.#byNeed.get(need);
     if (present !== undefined) return present;
-    const none: OfNeed = { aside: new Set(), unroutable: new Set() };
+    const none: OfNeed = { aside: new PlacedJobs(this.#newTail), unroutable: new Set() };
     this.#byNeed.set(need, none);
     return none;
   }
 
   #settle(need: NeedTally): void {
     const of = this.#byNeed.get(need);
-    if (of !== undefined && of.aside.size + of.unroutable.size === 0) this.#byNeed.delete(need);
+    if (of === undefined || of.aside.size + of.unroutable.size > 0) return;
+    this.#byNeed.delete(need);
   }
 }

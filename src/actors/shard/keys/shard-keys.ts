@@ -80,6 +80,33 @@ export class ShardKeys {
     else this.accepted(record);
   }
 
+  /**
+   * The job was found at a recovery, waits, and its record does not stay in memory. Returns the entry that the store
+   * must have before the shard serves anybody.
+   */
+  restoredCold(record: JobRecord): IdempotencyEntry | undefined {
+    this.unique.hold(record);
+    this.windows.hold(record);
+    return requestEntry(record);
+  }
+
+  /**
+   * Stores the idempotency key of a job that waits, so that its record need not stay in memory. Calls back when the
+   * store has it.
+   */
+  storeEarly(record: JobRecord, done: () => void): void {
+    const entry = requestEntry(record);
+    if (entry === undefined) {
+      done();
+      return;
+    }
+    const stored = (): void => {
+      this.requests.stored(entry);
+      done();
+    };
+    this.#writer.add({ bucket: bucketOf(record.id), entry, stored }, 'now');
+  }
+
   /** The end of the job is durable. */
   ended(record: JobRecord): void {
     this.#write(record, 'now');
@@ -109,7 +136,7 @@ export class ShardKeys {
   }
 }
 
-function requestEntry(record: JobRecord): IdempotencyEntry | undefined {
+export function requestEntry(record: JobRecord): IdempotencyEntry | undefined {
   return record.requestKey && entryOf(record.requestKey, record);
 }
 

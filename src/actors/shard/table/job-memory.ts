@@ -7,10 +7,15 @@ import type { Gauge, Telemetry } from '../../../application/ports/runtime.ts';
 import { gauges } from '../../../domain/measures.ts';
 import { factBytes } from './record-bytes.ts';
 
+/** Unless stated otherwise, memory is tight from this share of the bound on. */
+const tightShare = 0.25;
+
 /** What one shard counts. After `close` nothing counts any more. */
 export interface ShardMemory {
   /** Whether the process has no memory for further jobs. */
   readonly isFull: boolean;
+  /** Whether only the records of jobs that are near their turn stay in memory. */
+  readonly isTight: boolean;
   /** Jobs that came, changed or went changed the sum by this many bytes. */
   jobs(byBytes: number): void;
   /** So many facts wait for JetStream, or may still be lost by it. */
@@ -20,12 +25,15 @@ export interface ShardMemory {
 
 export class JobMemory {
   readonly maxBytes: number;
+  readonly #tightBytes: number;
   readonly #used: Gauge;
   readonly #open = new Map<number, ShardMemory>();
   #usedBytes = 0;
 
-  constructor(maxBytes: number, telemetry: Telemetry) {
+  /** `tightBytes`: from here on, the records of jobs that are far from their turn are dropped. */
+  constructor(maxBytes: number, telemetry: Telemetry, tightBytes = maxBytes * tightShare) {
     this.maxBytes = maxBytes;
+    this.#tightBytes = tightBytes;
     this.#used = telemetry.gauge({
       ...gauges.shardsMemoryBytes,
       help: 'Estimated heap that the shards of this process need for jobs and for facts that JetStream may lack.',
@@ -45,15 +53,23 @@ export class JobMemory {
     return this.#usedBytes >= this.maxBytes;
   }
 
+  get isTight(): boolean {
+    return this.#usedBytes >= this.#tightBytes;
+  }
+
   /** A shard begins with nothing. What a former owner of it in this process still counts is dropped. */
   open(shard: number): ShardMemory {
     this.#open.get(shard)?.close();
     let [jobsBytes, factsBytes] = [0, 0];
     let isOpen = true;
     const isFull = (): boolean => this.isFull;
+    const isTight = (): boolean => this.isTight;
     const memory: ShardMemory = {
       get isFull() {
         return isFull();
+      },
+      get isTight() {
+        return isTight();
       },
       jobs: (byBytes) => {
         if (!isOpen) return;

@@ -1,5 +1,6 @@
 /**
- * The jobs that a shard holds in memory: all that are not terminal, and a bounded number of recent terminal ones.
+ * The jobs that a shard holds in memory: all that are not terminal, and a bounded number of recent terminal ones. Of a
+ * cold job it holds only what `ColdJobs` keeps; its record is in the store.
  *
  * `current` is what was decided last, and `durable` is what the store surely has. Decisions use `current`. Answers to
  * readers use `durable`, so that no crash can take back what somebody saw.
@@ -7,11 +8,22 @@
 import { type JobRecord, type JobState, jobStates } from '../../../domain/job.ts';
 import type { JobId } from '../../../domain/job-id.ts';
 import { RateMeter } from '../../../domain/rate-meter.ts';
+import { nextDeadline } from '../../../domain/deadline.ts';
+import { invariant } from '../../../domain/errors.ts';
+import { type ColdJob, ColdJobs, type ColdState, type ColdSlot } from './cold-jobs.ts';
 import type { ShardMemory } from './job-memory.ts';
-import type { JobEntry } from './queue-index.ts';
+import type { IndexedQueue, JobEntry } from './queue-index.ts';
 import { QueueIndexes } from './queue-indexes.ts';
-import { recordBytes, specBytes } from './record-bytes.ts';
+import { coldBytes, recordBytes, specBytes } from './record-bytes.ts';
 import { UnfinishedCounts } from './unfinished-counts.ts';
+import { given } from '../../../domain/given.ts';
+
+export interface JobTableParts {
+  readonly shard: number;
+  /** Ended jobs that are kept at most. None is kept while the memory is full. */
+  readonly recentMax: number;
+  readonly memory: ShardMemory;
+}
 
 export class JobTable {
   readonly queues = new QueueIndexes();
@@ -24,18 +36,22 @@ export class JobTable {
   readonly #recent = new Map<JobId, { readonly record: JobRecord; readonly bytes: number }>();
   readonly #running = new Set<JobEntry>();
   readonly #counts = Object.fromEntries(jobStates.map((state) => [state, 0])) as Record<JobState, number>;
+  readonly cold: ColdJobs;
   readonly memory: ShardMemory;
   readonly #recentMax: number;
+  /** What the memory counts of the cold jobs, and the part of it that is not in their slots. */
+  #coldBytes = 0;
+  #besideSlots = 0;
 
-  /** `recentMax`: ended jobs that are kept at most. None is kept while the memory is full. */
-  constructor(recentMax: number, memory: ShardMemory) {
+  constructor({ shard, recentMax, memory }: JobTableParts) {
+    this.cold = new ColdJobs(shard);
     this.#recentMax = recentMax;
     this.memory = memory;
   }
 
   /** Jobs that are not terminal, or whose end is not durable yet. */
   get size(): number {
-    return this.#live.size;
+    return this.#live.size + this.cold.size;
   }
 
   get counts(): Readonly<Record<JobState, number>> {
@@ -64,7 +80,65 @@ export class JobTable {
     record: JobRecord,
     options: { readonly durable: boolean; readonly publishedSeq: number; readonly nowMs: number },
   ): JobEntry {
-    const ofSpec = specBytes(record.spec);
+    const entry = this.#entryOf(record, options);
+    this.#count(record);
+    if (options.durable) this.queues.restore(entry);
+    else this.queues.enter(entry);
+    this.#index(entry);
+    return entry;
+  }
+
+  /** Adds a job that was found at a recovery and whose record does not stay in memory. */
+  addCold(record: JobRecord): ColdSlot {
+    this.#count(record);
+    const queueRef = this.queues.refOf(record);
+    this.queues.restoreCold(queueRef, record);
+    return this.#addCold(record, queueRef, 0);
+  }
+
+  /** Drops the record of a job that waits. The store must have it, and the job's idempotency key. */
+  cool(entry: JobEntry): ColdSlot {
+    const { current: record, durable, queueRef, place, bytes } = entry;
+    invariant(durable === record, 'only a record that the store has may be dropped');
+    this.#live.delete(record.id);
+    queueRef.index.cooled(record);
+    this.memory.jobs(-bytes);
+    return this.#addCold(record, queueRef, place);
+  }
+
+  /** The record of a cold job was read from the store. Nothing else changes a record while its job is cold. */
+  warm(slot: ColdSlot, record: JobRecord, nowMs: number): JobEntry {
+    const place = this.cold.placeOf(slot);
+    this.cold.remove(slot);
+    this.#weighCold(-coldBytes(record.spec));
+    const entry = this.#entryOf(record, { durable: true, publishedSeq: record.seq, nowMs });
+    entry.place = place;
+    entry.keyIs = 'stored';
+    entry.queueRef.index.warmed(entry);
+    return entry;
+  }
+
+  #addCold(record: JobRecord, { index, tally, inputBytes }: IndexedQueue, place: number): ColdSlot {
+    const { id, state, spec, readyAtMs } = record;
+    const { queueNo, priority, fairnessKey, concurrencyKey } = spec;
+    invariant(isColdState(state), 'only a job that waits may be cold');
+    const shape = { index, tally, queueNo, ...given({ priority, fairnessKey, concurrencyKey }) };
+    const deadlineAtMs = nextDeadline(record)?.atMs ?? Infinity;
+    const job: ColdJob = { id, shape, state, readyAtMs, deadlineAtMs, place, inputBytes };
+    const slot = this.cold.add(job);
+    this.#weighCold(coldBytes(spec));
+    return slot;
+  }
+
+  #count(record: JobRecord): void {
+    this.#counts[record.state] += 1;
+    this.unfinished.add(record);
+  }
+
+  #entryOf(
+    record: JobRecord,
+    options: { readonly durable: boolean; readonly publishedSeq: number; readonly nowMs: number },
+  ): JobEntry {
     const entry: JobEntry = {
       current: record,
       durable: options.durable ? record : undefined,
@@ -72,8 +146,9 @@ export class JobTable {
       heardMs: options.nowMs,
       progress: undefined,
       queueRef: this.queues.refOf(record),
-      specBytes: ofSpec,
+      specBytes: specBytes(record.spec),
       bytes: 0,
+      keyIs: record.requestKey === undefined ? 'stored' : 'unstored',
       standing: 'none',
       place: 0,
       message: undefined,
@@ -81,12 +156,7 @@ export class JobTable {
       hasLeftShared: false,
     };
     this.#live.set(record.id, entry);
-    this.#counts[record.state] += 1;
-    this.unfinished.add(record);
-    if (options.durable) this.queues.restore(entry);
-    else this.queues.enter(entry);
     this.#weigh(entry);
-    this.#index(entry);
     return entry;
   }
 
@@ -137,11 +207,22 @@ export class JobTable {
     entry.bytes = bytes;
   }
 
+  #weighCold(besideSlot: number): void {
+    this.#besideSlots += besideSlot;
+    const bytes = this.cold.bytes + this.#besideSlots;
+    this.memory.jobs(bytes - this.#coldBytes);
+    this.#coldBytes = bytes;
+  }
+
   #index(entry: JobEntry): void {
     const { state } = entry.current;
     if (state === 'RUNNING' || state === 'CANCELLING') this.#running.add(entry);
     else this.#running.delete(entry);
   }
+}
+
+export function isColdState(state: JobState): state is ColdState {
+  return state === 'QUEUED' || state === 'SCHEDULED' || state === 'RETRYING';
 }
 
 /** Counts for the tree view, such as `jobs.QUEUED`. Counts of 0 are left out. */

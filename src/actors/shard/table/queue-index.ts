@@ -50,6 +50,8 @@ export interface JobEntry {
   /** Estimated heap of the part of the job that never changes, and of all of it. Only the table changes this. */
   readonly specBytes: number;
   bytes: number;
+  /** Whether the store has its idempotency key, or it has none. Only then its record may be dropped. */
+  keyIs: 'unstored' | 'asked' | 'stored';
   /** Where its queue limiter has the job. Only the limiter changes this. `none`: the limiter does not have it. */
   standing: 'none' | 'held' | 'sent';
   /** The order of the jobs of its limiter, by when they began to wait. It keeps its place as long as it waits. */
@@ -83,6 +85,10 @@ export class QueueIndex {
   readonly tenant: string;
   readonly queue: string;
   readonly #waiting: readonly Map<JobId, JobEntry>[] = priorities.map(() => new Map<JobId, JobEntry>());
+  /** QUEUED jobs by level, warm and cold. */
+  readonly #waitingCounts: number[] = priorities.map(() => 0);
+  /** When the oldest of the cold jobs became QUEUED. Infinity if there is none. The limiter of the queue sets it. */
+  oldestColdAtMs: () => number = () => Infinity;
   readonly #counts: Record<Standing, number> = { waiting: 0, later: 0, running: 0 };
   /** Rates of jobs that became QUEUED, of attempts that started and of jobs that ended. */
   readonly arrivals = new RateMeter();
@@ -93,15 +99,26 @@ export class QueueIndex {
   readonly runs = new DurationHistogram();
   readonly #needs = new Map<string, NeedTally>();
   #openBytes = 0;
+  #isInOrder = true;
 
   constructor(tenant: string, queue: string) {
     this.tenant = tenant;
     this.queue = queue;
   }
 
-  /** QUEUED jobs by level, in the order in which they became QUEUED. */
+  /** QUEUED jobs with a record in memory by level, in the order in which they became QUEUED or were loaded. */
   get waiting(): readonly ReadonlyMap<JobId, JobEntry>[] {
     return this.#waiting;
+  }
+
+  /** How many jobs are QUEUED, by level. */
+  get waitingCounts(): readonly number[] {
+    return this.#waitingCounts;
+  }
+
+  /** No waiting job was loaded, so each level of `waiting` has the order in which its jobs became QUEUED. */
+  get isInOrder(): boolean {
+    return this.#isInOrder;
   }
 
   get waitingCount(): number {
@@ -125,12 +142,12 @@ export class QueueIndex {
 
   /** Since when the oldest QUEUED job waits. For a job that its node released, since when it waits again. */
   get oldestReadyAtMs(): number | undefined {
-    let oldest: number | undefined;
+    let oldest = this.oldestColdAtMs();
     for (const level of this.#waiting) {
       const first = level.values().next();
-      if (first.done !== true) oldest = Math.min(oldest ?? Infinity, first.value.current.readyAtMs);
+      if (first.done !== true) oldest = Math.min(oldest, first.value.current.readyAtMs);
     }
-    return oldest;
+    return oldest === Infinity ? undefined : oldest;
   }
 
   /** The needs of its live jobs. */
@@ -159,17 +176,38 @@ export class QueueIndex {
   }
 
   count(entry: JobEntry, record: JobRecord, by: 1 | -1): void {
-    const standing = standingOf(record.state);
+    this.countOne(entry.queueRef, record, by);
+    if (by === 1) this.#enter(entry, record);
+    else this.cooled(record);
+    if (this.#counts.waiting === 0) this.#isInOrder = true;
+  }
+
+  /** Counts a job, whether its record is in memory or not. */
+  countOne({ tally, inputBytes }: IndexedQueue, { state, spec }: JobRecord, by: 1 | -1): void {
+    const standing = standingOf(state);
     if (standing === undefined) return;
     this.#counts[standing] += by;
-    const { tally } = entry.queueRef;
     tally.live += by;
-    if (standing === 'waiting') tally.waiting += by;
-    if (standing !== 'running') this.#openBytes += by * entry.queueRef.inputBytes;
+    if (standing !== 'running') this.#openBytes += by * inputBytes;
     if (standing !== 'waiting') return;
-    const level = this.#waiting[record.spec.priority ?? defaultPriority];
-    if (by === 1) level?.set(record.id, entry);
-    else level?.delete(record.id);
+    tally.waiting += by;
+    const level = spec.priority ?? defaultPriority;
+    this.#waitingCounts[level] = (this.#waitingCounts[level] ?? 0) + by;
+  }
+
+  /** The record of the job was loaded. It stands behind jobs that became QUEUED later. */
+  warmed(entry: JobEntry): void {
+    if (entry.current.state === 'QUEUED') this.#isInOrder = false;
+    this.#enter(entry, entry.current);
+  }
+
+  #enter(entry: JobEntry, { id, state, spec }: JobRecord): void {
+    if (state === 'QUEUED') this.#waiting[spec.priority ?? defaultPriority]?.set(id, entry);
+  }
+
+  /** The record of the job is no longer in memory. */
+  cooled({ id, spec }: JobRecord): void {
+    this.#waiting[spec.priority ?? defaultPriority]?.delete(id);
   }
 
   /**

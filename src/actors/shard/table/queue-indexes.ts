@@ -41,6 +41,12 @@ export class QueueIndexes {
     this.#idle.delete(index);
   }
 
+  /** Adds a job that was found at a recovery and whose record does not stay in memory. */
+  restoreCold(queueRef: IndexedQueue, record: JobRecord): void {
+    queueRef.index.countOne(queueRef, record, 1);
+    this.#idle.delete(queueRef.index);
+  }
+
   /** Moves a job from `entry.current`, which is still its former record, to `record`. */
   move(entry: JobEntry, record: JobRecord): void {
     const { index } = entry.queueRef;

@@ -14,6 +14,11 @@ const objectBytes = 60;
 /** An event or a WORK message that waits for JetStream, or that it may still lose. */
 export const factBytes = 700;
 
+/** The unique key of a cold job, its place in the index of these keys, and the id there. */
+const uniqueKeyBytes = 150;
+/** Of a unique key with a window, its entry among those that outlast their jobs. */
+const windowBytes = 300;
+
 /** Characters outside Latin-1 take two bytes, so a text may take twice this. Inputs are mostly ASCII. */
 const textBytes = (text: string | undefined): number => text?.length ?? 0;
 
@@ -29,6 +34,12 @@ function payloadBytes(payload: Payload | undefined): number {
     case 'ref':
       return objectBytes + payload.id.length;
   }
+}
+
+/** What stays of a job while it is cold, besides its slot. */
+export function coldBytes({ unique }: JobSpec): number {
+  if (unique === undefined) return 0;
+  return uniqueKeyBytes + textBytes(unique.key) + (unique.windowMs === undefined ? 0 : windowBytes);
 }
 
 /** The part that never changes. */

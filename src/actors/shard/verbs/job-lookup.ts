@@ -50,8 +50,8 @@ export function withHolder(
 }
 
 /**
- * Continues with the record, or fails the slot. An owner has every unfinished job of its shard in memory. If the store
- * has one that is not there, a successor has accepted it, whatever the lease seems to be.
+ * Continues with the record, or fails the slot. An owner knows every unfinished job of its shard. If the store has one
+ * that it does not know, a successor has accepted it, whatever the lease seems to be.
  */
 export function withRecord(
   core: ShardCore,
@@ -59,21 +59,53 @@ export function withRecord(
   slot: Pick<Slot<never>, 'fail'>,
   then: (record: JobRecord) => void,
 ): void {
-  const entry = core.table.get(jobId);
-  if (entry !== undefined) {
-    core.whenDurable(entry, then);
-    return;
-  }
-  const recent = core.table.recent(jobId);
-  if (recent !== undefined) {
-    then(recent);
-    return;
-  }
+  if (isKnown(core, jobId, then)) return;
   whenAnswered(core.context, 'store', core.services.store.findJob(jobId), (outcome) => {
     if (outcome.status === 'rejected') slot.fail(TroupeError.from(outcome.reason));
+    // A cold job may have become warm while the store was asked.
+    else if (isKnown(core, jobId, then)) return;
     else if (outcome.value === undefined) slot.fail(notFound(jobId));
-    else if (isTerminal(outcome.value.state)) then(outcome.value);
+    else if (isTerminal(outcome.value.state) || core.table.cold.find(jobId) !== undefined) then(outcome.value);
     else
       slot.fail(new TroupeError('SHARD_UNAVAILABLE', { message: 'another owner of the shard has accepted the job' }));
   });
+}
+
+/** True if the record is in memory. Then it continues. */
+function isKnown(core: ShardCore, jobId: JobRecord['id'], then: (record: JobRecord) => void): boolean {
+  const entry = core.table.get(jobId);
+  if (entry !== undefined) {
+    core.whenDurable(entry, then);
+    return true;
+  }
+  const recent = core.table.recent(jobId);
+  if (recent === undefined) return false;
+  then(recent);
+  return true;
+}
+
+/**
+ * Loads a cold job, so that something can be decided about it. Then it continues with `again`, or fails the slot. False
+ * if the job is not cold.
+ */
+export function isLoadedFirst(
+  core: ShardCore,
+  jobId: JobRecord['id'],
+  slot: Pick<Slot<never>, 'fail'>,
+  again: () => void,
+): boolean {
+  try {
+    return core.coldRoom.loadOne(jobId, () => orFail(slot, again));
+  } catch (error) {
+    slot.fail(TroupeError.from(error));
+    return true;
+  }
+}
+
+function orFail(slot: Pick<Slot<never>, 'fail'>, again: () => void): void {
+  try {
+    again();
+  } catch (error) {
+    slot.fail(TroupeError.from(error));
+  }
 }

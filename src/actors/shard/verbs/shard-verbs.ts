@@ -31,7 +31,7 @@ import type { Slot } from '../core/batch-reply.ts';
 import { closeQueue } from './close-verb.ts';
 import { erase } from './erase-verb.ts';
 import { grantOf } from '../core/grant.ts';
-import { notFound, ownershipDoubt, refuse, sayStale, withRecord } from './job-lookup.ts';
+import { isLoadedFirst, notFound, ownershipDoubt, refuse, sayStale, withRecord } from './job-lookup.ts';
 import { load } from './load-verb.ts';
 import { place, queueStats } from './queue-verbs.ts';
 import { keepLog, readAttemptLog } from './log-verbs.ts';
@@ -194,6 +194,7 @@ function heartbeat(core: ShardCore, item: HeartbeatItem, slot: Slot<HeartbeatRes
 }
 
 function cancel(core: ShardCore, item: CancelItem, slot: Slot<JobView>): void {
+  if (isLoadedFirst(core, item.jobId, slot, () => cancel(core, item, slot))) return;
   const entry = core.table.get(item.jobId);
   if (entry === undefined || isTerminal(entry.current.state)) {
     withRecord(core, item.jobId, slot, (record) => {
@@ -214,7 +215,9 @@ function cancel(core: ShardCore, item: CancelItem, slot: Slot<JobView>): void {
   });
 }
 
-function reschedule(core: ShardCore, { jobId, runAtMs = 0 }: RescheduleItem, slot: Slot<JobView>): void {
+function reschedule(core: ShardCore, item: RescheduleItem, slot: Slot<JobView>): void {
+  const { jobId, runAtMs = 0 } = item;
+  if (isLoadedFirst(core, jobId, slot, () => reschedule(core, item, slot))) return;
   const entry = core.table.get(jobId);
   const forbid = (record: JobRecord): void => {
     refuse(core, slot, stateForbids(record, ['SCHEDULED', 'RETRYING']));
@@ -247,7 +250,8 @@ function get(core: ShardCore, { jobId }: GetItem, slot: Slot<JobView>): void {
     else if (record === undefined) slot.fail(notFound(jobId));
     else slot.ok({ record, ...given({ progress: entry?.progress }) });
   };
-  if (entry === undefined) answer(core.table.recent(jobId));
+  if (entry === undefined && core.table.cold.find(jobId) !== undefined) withRecord(core, jobId, slot, answer);
+  else if (entry === undefined) answer(core.table.recent(jobId));
   else core.whenReadable(entry, answer);
 }
 

@@ -7,7 +7,7 @@ import { assertNever, invariant, TroupeError } from '../../../domain/errors.ts';
 import { isTerminal, type JobRecord, type RequestKey, type UniqueConflict } from '../../../domain/job.ts';
 import type { JobId } from '../../../domain/job-id.ts';
 import type { Slot } from '../core/batch-reply.ts';
-import { ownershipDoubt, withHolder } from './job-lookup.ts';
+import { isLoadedFirst, ownershipDoubt, withHolder } from './job-lookup.ts';
 import type { JobEntry } from '../table/queue-index.ts';
 import type { ShardCore } from '../core/shard-core.ts';
 import { entryOf } from '../keys/shard-keys.ts';
@@ -31,7 +31,8 @@ interface Conflict {
 }
 
 export function meetHolder(core: ShardCore, conflict: Conflict): void {
-  const { holder, onConflict } = conflict;
+  const { holder, onConflict, slot } = conflict;
+  if (isLoadedFirst(core, holder, slot, conflict.again)) return;
   const entry = core.table.get(holder);
   invariant(entry !== undefined, 'the holder of a unique key is an unfinished job');
   // The holder has already ended, whatever this submit wants. Only its end is not durable yet.

@@ -1,6 +1,7 @@
 // One timer for many deadlines: a year ahead, and moved without taking room.
 import { describe, expect, it } from 'vitest';
 import { DeadlineWatch } from '../../../../../src/actors/shard/deadlines/deadline-watch.ts';
+import { ColdJobs } from '../../../../../src/actors/shard/table/cold-jobs.ts';
 import { createVirtualClock } from '../../../../../src/kernel/testkit/virtual-clock.ts';
 import type { JobRecord } from '../../../../../src/domain/job.ts';
 import { testRecord } from '../../../../support/jobs.ts';
@@ -21,16 +22,18 @@ function watched() {
         cancel();
         cancel = clock.setTimer(delayMs, () => {
           turns.push(0);
-          watch.due(clock.nowMs(), 10, (id) => {
+          const warm = (id: string): void => {
             turns.push((turns.pop() ?? 0) + 1);
             const job = jobs.get(id);
             if (job === undefined) return;
             if (job.readyAtMs <= clock.nowMs()) fired.push(clock.nowMs());
             else watch.watch(job);
-          });
+          };
+          watch.due(clock.nowMs(), { most: 10, coldMost: 10 }, { warm, cold: () => undefined });
         });
       },
     },
+    new ColdJobs(0),
     clock.nowMs,
   );
   return {

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { BlockedJobs } from '../../../../../src/actors/shard/flow/blocked-jobs.ts';
+import { ColdJobs } from '../../../../../src/actors/shard/table/cold-jobs.ts';
 import type { JobEntry } from '../../../../../src/actors/shard/table/queue-index.ts';
 
 const entries = Array.from({ length: 12 }, (_, place) => ({ place }) as JobEntry);
@@ -16,14 +17,14 @@ describe('blocked jobs', () => {
   it('come back as the first of those that are blocked, while no more than the room have had no turn', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-        const jobs = new BlockedJobs();
+        const jobs = new BlockedJobs(() => new ColdJobs(0).newTail());
         const blocked = new Set<JobEntry>();
         const back = new Set<JobEntry>();
         for (const one of steps) {
           if (one.kind === 'back') {
             const first = [...blocked].toSorted((a, b) => a.place - b.place);
             const expected = first.slice(0, Math.max(0, one.room - back.size));
-            expect(jobs.takeFirst(one.room)).toEqual(expected.toReversed());
+            expect(jobs.takeFirst(one.room)).toEqual(expected);
             for (const each of expected) blocked.delete(each);
             for (const each of expected) back.add(each);
           } else {
@@ -41,7 +42,7 @@ describe('blocked jobs', () => {
   });
 
   it('leave no place behind, however often they come and go', () => {
-    const jobs = new BlockedJobs();
+    const jobs = new BlockedJobs(() => new ColdJobs(0).newTail());
     const stays = { place: 0 } as JobEntry;
     jobs.add(stays);
     let looks = 0;

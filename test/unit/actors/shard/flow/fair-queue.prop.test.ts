@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FairQueue } from '../../../../../src/actors/shard/flow/fair-queue.ts';
+import { ColdJobs } from '../../../../../src/actors/shard/table/cold-jobs.ts';
 import type { JobEntry } from '../../../../../src/actors/shard/table/queue-index.ts';
 import { testRecord } from '../../../../support/jobs.ts';
 import { halfWords, hardWords, prototypeNames } from '../../../../support/words.ts';
@@ -10,17 +11,34 @@ function entryOf(fairnessKey: string): JobEntry {
   return { current: testRecord({ fairnessKey }) } as JobEntry;
 }
 
+function queueOf(isHeld: (entry: JobEntry) => boolean = () => true): FairQueue {
+  const jobs = new ColdJobs(0);
+  const cold = {
+    isTight: false,
+    shapeOf: (slot: number) => jobs.shapeOf(slot),
+    newTail: () => jobs.newTail(),
+    readyAtMs: () => 0,
+    cool: () => undefined,
+    load: () => undefined,
+  };
+  return new FairQueue({
+    isHeld,
+    monotonicMs: () => 0,
+    cold,
+    batch: () => 8,
+    coldTurn: () => 'may load' as const,
+    loaded: () => undefined,
+  });
+}
+
 /** The keys of the jobs in the order in which their turns come, of lines with `each` jobs. */
 function turns(keys: readonly string[], each: number, weights: Readonly<Record<string, number>> = {}): string[] {
-  const line = new FairQueue(
-    () => true,
-    () => 0,
-  );
+  const line = queueOf();
   line.setWeights(weights);
   for (const key of keys) for (let job = 0; job < each; job += 1) line.push(entryOf(key));
   const served: string[] = [];
   const use = ({ current }: JobEntry): boolean => served.push(current.spec.fairnessKey ?? '(none)') > 0;
-  while (line.shift(() => true, use));
+  while (line.shift(() => true, use) === 'used');
   return served;
 }
 
@@ -59,7 +77,7 @@ describe('lines whose jobs have all left', () => {
       looks += 1;
       return !left.has(entry);
     };
-    const line = new FairQueue(isHeld, () => 0);
+    const line = queueOf(isHeld);
     for (let key = 0; key < 500; key += 1) {
       const entry = entryOf(`gone-${key}`);
       left.add(entry);
@@ -70,26 +88,19 @@ describe('lines whose jobs have all left', () => {
     let turnsTaken = 0;
     const use = (): boolean => (turnsTaken += 1) > 0;
     // The line of those that stay has had much, so those that left would come first.
-    while (line.shift(() => true, use));
+    while (line.shift(() => true, use) === 'used');
     expect(turnsTaken).toBe(stays.length);
     expect(looks).toBeLessThan(2 * (left.size + stays.length));
   });
 
   it('are filled again in the order of the places of their jobs', () => {
-    const line = new FairQueue(
-      () => true,
-      () => 0,
-    );
+    const line = queueOf();
     const jobs = Array.from({ length: 6 }, (_, place) => Object.assign(entryOf('k'), { place }));
     for (const entry of jobs.slice(3)) line.push(entry);
     for (const at of [1, 0, 2]) line.putBack(jobs[at] ?? entryOf('none'));
     const order: number[] = [];
-    while (
-      line.shift(
-        () => true,
-        ({ place }) => order.push(place) > 0,
-      )
-    );
+    const use = ({ place }: JobEntry): boolean => order.push(place) > 0;
+    while (line.shift(() => true, use) === 'used');
     expect(order).toEqual([0, 1, 2, 3, 4, 5]);
   });
 });

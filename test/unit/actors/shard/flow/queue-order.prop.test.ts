@@ -120,11 +120,14 @@ class Case {
   }
 }
 
-it('jobs that are alike are sent in the order in which they came', async () => {
+it.each([
+  ['every record in memory', Infinity],
+  ['only the records of the next jobs in memory', 0],
+])('jobs that are alike are sent in the order in which they came, with %s', async (_name, memoryTightBytes) => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60 }), async (steps) => {
       const windows = new DispatchWindows({ floor: { most: 4, least: 4 }, outMax: 1_000, most: 4 });
-      const shard = await createShardHarness({ dispatchWindows: windows, backlogMax: 5_000 });
+      const shard = await createShardHarness({ dispatchWindows: windows, backlogMax: 5_000, memoryTightBytes });
       try {
         await shard.start();
         const one = new Case(shard);

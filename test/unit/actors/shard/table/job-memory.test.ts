@@ -42,7 +42,7 @@ describe('the estimate', () => {
         (inputs, steps) => {
           const memory = new JobMemory(Infinity, telemetry);
           const ofShard = memory.open(1);
-          const table = new JobTable(2, ofShard);
+          const table = new JobTable({ shard: 1, recentMax: 2, memory: ofShard });
           const records = inputs.map((text, n) =>
             testRecord(
               { input: { kind: 'json', json: JSON.stringify(text) }, labels: { n: text } },

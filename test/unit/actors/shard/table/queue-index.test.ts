@@ -13,7 +13,11 @@ import { testRecord } from '../../../../support/jobs.ts';
 const startMs = 1_700_000_000_000;
 
 class Shard {
-  readonly table = new JobTable(10, new JobMemory(Infinity, createTestKit().telemetry).open(1));
+  readonly table = new JobTable({
+    shard: 1,
+    recentMax: 10,
+    memory: new JobMemory(Infinity, createTestKit().telemetry).open(1),
+  });
   nowMs = startMs;
   #unique = 0n;
 

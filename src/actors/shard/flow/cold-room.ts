@@ -1,0 +1,18 @@
+/** What the lines of a queue need to keep only the next of their jobs in memory. */
+import type { ColdShape, ColdTail, ColdSlot } from '../table/cold-jobs.ts';
+import type { JobEntry } from '../table/queue-index.ts';
+
+export interface ColdRoom {
+  /** Whether memory is so short that only a head of each line stays warm. */
+  readonly isTight: boolean;
+  newTail(): ColdTail;
+  shapeOf(slot: ColdSlot): ColdShape;
+  readyAtMs(slot: ColdSlot): number;
+  /** Drops the record of a held job. Undefined if that is not possible yet: the store lacks something of it. */
+  cool(entry: JobEntry): ColdSlot | undefined;
+  /**
+   * Reads the records of cold jobs, however long the store takes. Then it calls back with those that are still cold, in
+   * the same order. They are warm from then on.
+   */
+  load(slots: readonly ColdSlot[], then: (entries: readonly JobEntry[]) => void): void;
+}
