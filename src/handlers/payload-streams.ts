@@ -232,7 +232,7 @@ class OutputStream extends Writable {
   }
 
   async #send(): Promise<void> {
-    await this.#underWay;
+    await this.#whileOpen();
     const full = this.#filled === pieceBytes;
     const piece = full ? this.#piece : this.#piece.slice(0, this.#filled);
     this.#piece = new Uint8Array(pieceBytes);
@@ -243,9 +243,15 @@ class OutputStream extends Writable {
 
   async #end(): Promise<void> {
     if (this.#filled > 0) await this.#send();
-    await this.#underWay;
+    await this.#whileOpen();
     await this.#sink.finish({ bytes: this.#bytes, sha256: this.#digest.digest() });
-    this.#finished(this.#bytes);
+    if (!this.destroyed) this.#finished(this.#bytes);
+  }
+
+  /** Of what was given up nothing more may come: it would pass for the beginning of what is written next. */
+  async #whileOpen(): Promise<void> {
+    await this.#underWay;
+    if (this.destroyed) throw new Error('the stream was destroyed before its end');
   }
 }
 

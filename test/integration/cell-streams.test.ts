@@ -87,6 +87,17 @@ describe('a streamed payload', () => {
     await eventually('its file is removed', () => !existsSync(found.path));
   });
 
+  it('is read in as many streams at once as its handler likes', async () => {
+    const bytes = 4 * mib + 7;
+    const streams = new CountedStreams(bytes);
+    const run = pool.run('stream.many', undefined, { input: streams.input }, streams);
+    expect((await run.ended).outcome).toEqual({ kind: 'succeeded', output: { kind: 'streamed', bytes } });
+    expect(streams.writtenSha256).toBe(streams.sha256(0));
+    const read = run.lines.flatMap((line) => JSON.parse(line.text) as [number, string][]);
+    expect(read).toHaveLength(9);
+    expect(read).toEqual(read.map(([from]) => [from, streams.sha256(from)]));
+  });
+
   it('that is not what was stored ends the job, before the handler has seen the end of it', async () => {
     const streams = new CountedStreams(3 * mib);
     const input = { ...streams.input, sha256: new Uint8Array(32) } as const;

@@ -34,11 +34,21 @@ interface StreamsParts {
   readonly clock: Pick<Clock, 'setTimer'>;
 }
 
+/** A payload that was read up to here. */
+interface Reading {
+  readonly of: StreamSource;
+  readonly atByte: number;
+  readonly pieces: AsyncIterator<Uint8Array>;
+}
+
+/** A handler may read one payload in several streams at once. */
+const readingsMax = 4;
+
 export class AttemptStreams implements RunStreams {
   readonly #parts: StreamsParts;
   #ended = false;
-  /** Where something is being read, to go on without opening it again. */
-  readonly #reading = new Map<StreamSource, { readonly pieces: AsyncIterator<Uint8Array>; atByte: number }>();
+  /** To go on without opening it again. One that is being asked is not among them, so no two reads share it. */
+  #readings: readonly Reading[] = [];
   #writing: Promise<WrittenPayload> | undefined;
   #written: WrittenPayload | undefined;
   #checkpoints = 0;
@@ -55,7 +65,6 @@ export class AttemptStreams implements RunStreams {
       try {
         return await this.#read(of, offset);
       } catch (error) {
-        this.#reading.delete(of);
         if (this.#ended || !TroupeError.from(error).retryable) throw error;
       }
       const delayMs = Math.min(retryMs.most, retryMs.first * 2 ** Math.min(tries, 10));
@@ -98,8 +107,7 @@ export class AttemptStreams implements RunStreams {
   /** The code of the attempt is gone. What no record will name is removed, now or when it has been written. */
   ended(outcome: RunOutcome, isWanted: boolean): void {
     this.#ended = true;
-    for (const { pieces } of this.#reading.values()) void pieces.return?.();
-    this.#reading.clear();
+    this.#keep();
     this.#remove(this.takeCheckpoint());
     const isNamed = isWanted && outcome.kind === 'succeeded' && outcome.output?.kind === 'streamed';
     if (!isNamed) this.#writing?.then((written) => this.#remove(written)).catch(() => undefined);
@@ -119,15 +127,19 @@ export class AttemptStreams implements RunStreams {
     if (source === undefined || offset >= source.bytes) {
       throw new TroupeError('INVALID_ARGUMENT', { message: 'no such piece' });
     }
-    let reading = this.#reading.get(of);
-    if (reading?.atByte !== offset) {
-      reading = { pieces: source.readFrom(offset)[Symbol.asyncIterator](), atByte: offset };
-      this.#reading.set(of, reading);
-    }
-    const next = await reading.pieces.next();
+    const reading = this.#readings.find((kept) => kept.of === of && kept.atByte === offset);
+    this.#readings = this.#readings.filter((kept) => kept !== reading);
+    const pieces = reading?.pieces ?? source.readFrom(offset)[Symbol.asyncIterator]();
+    const next = await pieces.next();
     if (next.done === true) throw new TroupeError('PAYLOAD_GONE', { metadata: { why: 'missing' } });
-    reading.atByte += next.value.byteLength;
+    this.#keep({ of, atByte: offset + next.value.byteLength, pieces });
     return next.value;
+  }
+
+  #keep(...more: readonly Reading[]): void {
+    const kept = [...this.#readings, ...more];
+    this.#readings = this.#ended ? [] : kept.slice(-readingsMax);
+    for (const reading of kept) if (!this.#readings.includes(reading)) void reading.pieces.return?.();
   }
 }
 

@@ -1,11 +1,13 @@
 /** `ctx.input` and `ctx.output` as their author meets them, in `runHandler` as in the cluster. */
 import { existsSync, readFileSync } from 'node:fs';
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, gzipSync } from 'node:zlib';
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import type { HandlerContext, HandlerInput } from '../../../src/handlers/context.ts';
 import { bytes, defineHandler, streamed } from '../../../src/handlers/index.ts';
 import { manifestOf } from '../../../src/handlers/manifest.ts';
+import { type OutputSink, PayloadStreams } from '../../../src/handlers/payload-streams.ts';
 import { runHandler } from '../../../src/handlers/testing.ts';
 
 const mib = 1 << 20;
@@ -173,6 +175,50 @@ describe('a checkpoint', () => {
       },
     });
     expect(await runHandler(breaks, null)).toMatchObject({ failure: { message: 'no more' }, checkpoints: [] });
+  });
+});
+
+describe('a stream that is given up while the store takes a piece of it', () => {
+  function slowStore() {
+    const said: string[] = [];
+    const taken = Promise.withResolvers<undefined>();
+    const sink: OutputSink = {
+      write: async () => {
+        said.push('write');
+        await taken.promise;
+      },
+      finish: async () => void said.push('finish'),
+      abandon: async () => void said.push('abandon'),
+    };
+    const none = () => undefined as never;
+    const streams = new PayloadStreams({ input: none, checkpoint: none, output: sink, saved: sink });
+    return { streams, said, take: () => taken.resolve(undefined) };
+  }
+  /** Whatever was under way goes on until nothing is left of it. */
+  const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+  it('as a checkpoint sends nothing after that, which would be the beginning of the next one', async () => {
+    const { streams, said, take } = slowStore();
+    const source = new Readable({ read: () => undefined });
+    source.push(large);
+    const saved = streams.save(source);
+    await settled();
+    source.destroy(new Error('upstream is down'));
+    await expect(saved).rejects.toThrow('upstream is down');
+    take();
+    await settled();
+    expect(said).toEqual(['write', 'abandon']);
+  });
+
+  it('as an output is never finished', async () => {
+    const { streams, said, take } = slowStore();
+    const output = streams.output.stream();
+    output.end(large.subarray(0, mib));
+    await settled();
+    output.destroy(new Error('no more'));
+    take();
+    await settled();
+    expect([said, streams.outputState]).toEqual([['write'], 'failed']);
   });
 });
 

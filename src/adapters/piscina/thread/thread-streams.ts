@@ -10,7 +10,13 @@ import {
   PayloadStreams,
   streamRefused,
 } from '../../../handlers/payload-streams.ts';
-import type { StreamAnswer, StreamAsk, ThreadAnswer, ThreadAsk } from '../protocol/stream-messages.ts';
+import {
+  asksOpenMax,
+  type StreamAnswer,
+  type StreamAsk,
+  type ThreadAnswer,
+  type ThreadAsk,
+} from '../protocol/stream-messages.ts';
 
 interface StreamsParts {
   readonly runId: string;
@@ -24,6 +30,9 @@ interface StreamsParts {
 export class ThreadStreams {
   readonly #parts: StreamsParts;
   readonly #open = new Map<number, PromiseWithResolvers<StreamAnswer>>();
+  /** Questions for which there is no room yet: a handler may have any number of streams. First come, first served. */
+  readonly #waiting: PromiseWithResolvers<undefined>[] = [];
+  #rooms = asksOpenMax;
   #number = 0;
   #closed = false;
   readonly streams: PayloadStreams;
@@ -41,15 +50,21 @@ export class ThreadStreams {
 
   answered({ runId, number, answer }: ThreadAnswer): void {
     if (runId !== this.#parts.runId) return;
-    this.#open.get(number)?.resolve(answer);
+    const open = this.#open.get(number);
+    if (open === undefined) return;
     this.#open.delete(number);
+    open.resolve(answer);
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#rooms += 1;
+    else next.resolve(undefined);
   }
 
   /** Nobody answers any more. */
   close(): void {
     this.#closed = true;
-    for (const { reject } of this.#open.values()) reject(fail('the attempt has ended'));
+    for (const { reject } of [...this.#open.values(), ...this.#waiting]) reject(fail('the attempt has ended'));
     this.#open.clear();
+    this.#waiting.length = 0;
   }
 
   #source(of: StreamSource, payload: RunInput): InputSource {
@@ -89,6 +104,8 @@ export class ThreadStreams {
     const { runId, post, beat } = this.#parts;
     if (this.#closed) throw fail('the attempt has ended');
     beat();
+    await this.#room();
+    if (this.#closed) throw fail('the attempt has ended');
     this.#number += 1;
     const number = this.#number;
     const open = Promise.withResolvers<StreamAnswer>();
@@ -98,6 +115,17 @@ export class ThreadStreams {
     beat();
     if (answer.kind === 'refused') throw streamRefused({ of, ...answer });
     return answer;
+  }
+
+  /** Who waits gets the room of a question that was answered. */
+  async #room(): Promise<void> {
+    if (this.#rooms > 0) {
+      this.#rooms -= 1;
+      return;
+    }
+    const turn = Promise.withResolvers<undefined>();
+    this.#waiting.push(turn);
+    await turn.promise;
   }
 }
 

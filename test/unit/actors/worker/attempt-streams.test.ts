@@ -48,6 +48,21 @@ describe('an input', () => {
     expect([larger.worker.loaded, larger.worker.handed[0]?.input.kind]).toEqual([[], 'streamed']);
   });
 
+  it('is read by several streams at once, each of which gets the bytes that it asks for', async () => {
+    const { worker } = await granted((harness) => {
+      streams(harness);
+      harness.payloads.set(
+        'in',
+        Uint8Array.from({ length: 3_000 }, (_, at) => at % 251),
+      );
+    });
+    const offsets = [0, 0, 1_000, 1_000, 0];
+    const read = await Promise.all(offsets.map(async (offset) => worker.streams[0]?.read('input', offset)));
+    expect(read.map((piece) => [piece?.byteLength, piece?.[0]])).toEqual(
+      offsets.map((offset) => [3_000 - offset, offset % 251]),
+    );
+  });
+
   it('is asked for again while the store does not answer, until the run ends', async () => {
     const { worker, runId } = await granted(streams);
     worker.payloadStore = 'away';
