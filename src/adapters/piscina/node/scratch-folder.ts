@@ -7,7 +7,7 @@
  * starts. A file is removed when the code of its run is gone, however that ended.
  */
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, readdirSync, rmSync, statfsSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from '../../../application/ports/runtime.ts';
@@ -66,14 +66,14 @@ export class ScratchFolder implements ScratchSpace {
     if (this.#own === undefined)
       throw new TroupeError('INTERNAL_ERROR', { message: 'this node has no scratch folder' });
     if (bytes > maxBytes) throw tooLargeForScratch(name, bytes, maxBytes);
-    this.#expectDisk(name, bytes);
     const others = [...this.#places].filter((place) => place.runId === runId);
     if (others.some((place) => place.name === name)) throw new Error(`a run has one file of its ${name}`);
     const granted = Promise.withResolvers<string>();
     const place: Place = { runId, name, bytes, folder: join(this.#own, randomUUID()), granted, isGranted: false };
     this.#places.add(place);
     this.#grant();
-    if (others.length > 0 && !place.isGranted) {
+    // Whom the disk has no room for was told so.
+    if (others.length > 0 && !place.isGranted && this.#places.has(place)) {
       this.#places.delete(place);
       throw noRoomBeside(name, bytes);
     }
@@ -112,14 +112,25 @@ export class ScratchFolder implements ScratchSpace {
     this.#grant();
   }
 
-  /** The embedded store may lie on the same disk. A full one would keep jobs from ending. */
-  #expectDisk(name: string, bytes: number): void {
+  /**
+   * Undefined if the disk has room. The embedded store may lie on the same one, and a full one would keep jobs from ending.
+   * So what was granted and is not written yet counts as taken.
+   */
+  #diskLacks({ name, bytes }: Place): TroupeError | undefined {
     const { folder = '', reserveBytes } = this.#options;
     // A folder that is not there is named when it is to be used.
-    const freeBytes = freeBytesOf(folder) ?? Infinity;
-    if (freeBytes - bytes >= reserveBytes) return;
+    const freeBytes = (freeBytesOf(folder) ?? Infinity) - this.#unwrittenBytes();
+    if (freeBytes - bytes >= reserveBytes) return undefined;
     const message = `the ${name} has ${bytes} bytes, and the disk of workers.scratchDir has ${freeBytes} free, of which ${reserveBytes} stay so (objects.files.reserveBytes)`;
-    throw new TroupeError('OVERLOADED', { message });
+    return new TroupeError('OVERLOADED', { message });
+  }
+
+  #unwrittenBytes(): number {
+    let unwritten = 0;
+    for (const { isGranted, bytes, folder, name } of this.#places) {
+      if (isGranted) unwritten += Math.max(0, bytes - sizeOf(join(folder, name)));
+    }
+    return unwritten;
   }
 
   /** In the order in which they came, so that a large one is not passed for ever. */
@@ -127,6 +138,12 @@ export class ScratchFolder implements ScratchSpace {
     for (const place of this.#places) {
       if (place.isGranted) continue;
       if (this.#usedBytes + place.bytes > this.#options.maxBytes) return;
+      const lack = this.#diskLacks(place);
+      if (lack !== undefined) {
+        this.#places.delete(place);
+        place.granted.reject(lack);
+        continue;
+      }
       this.#usedBytes += place.bytes;
       place.isGranted = true;
       mkdir(place.folder, { recursive: true, mode: 0o700 }).then(
@@ -143,6 +160,16 @@ function freeBytesOf(folder: string): number | undefined {
     return bavail * bsize;
   } catch {
     return undefined;
+  }
+}
+
+/** 0 if there is no file yet. */
+function sizeOf(path: string): number {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  } catch {
+    // The handler may have done anything with it.
+    return 0;
   }
 }
 

@@ -1,5 +1,5 @@
 /** Room for files of inputs: bounded, in turn, and left behind by nobody. */
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { spawnSync } from 'node:child_process';
@@ -77,6 +77,37 @@ it('leaves the reserve of its disk free', async () => {
     code: 'OVERLOADED',
     message: /the disk of workers\.scratchDir has \d+ free, of which \d+ stay so/,
   });
+});
+
+it('leaves the reserve of its disk free also when files are promised that are not written yet', async () => {
+  const path = folder();
+  const { bavail, bsize } = statfsSync(path);
+  const freeBytes = bavail * bsize;
+  // Others write to this disk meanwhile.
+  const third = Math.floor(freeBytes / 3);
+  const parts = { folder: path, maxBytes: freeBytes, reserveBytes: Math.floor(freeBytes / 2), log: silentLog };
+  const scratch = new ScratchFolder(parts);
+  const written = await scratch.reserve('a', 'input', third);
+  await expect(scratch.reserve('b', 'input', third)).rejects.toMatchObject({ code: 'OVERLOADED' });
+  writeFileSync(written, 'x');
+  await expect(scratch.reserve('b', 'input', third)).rejects.toMatchObject({ code: 'OVERLOADED' });
+  scratch.release('a');
+  expect(await scratch.reserve('b', 'input', third)).toMatch(/input$/);
+  scratch.close();
+});
+
+it('lets who waits for room look at the disk when it has its turn', async () => {
+  const path = folder();
+  const { bavail, bsize } = statfsSync(path);
+  const third = Math.floor((bavail * bsize) / 3);
+  const parts = { folder: path, maxBytes: third, reserveBytes: Math.floor((bavail * bsize) / 2), log: silentLog };
+  const scratch = new ScratchFolder(parts);
+  await scratch.reserve('a', 'input', third);
+  // Beside the first there would be no room on the disk either.
+  const waits = scratch.reserve('b', 'input', third);
+  scratch.release('a');
+  expect(await waits).toMatch(/input$/);
+  scratch.close();
 });
 
 it('refuses at once what will never fit, and names the limit', async () => {
