@@ -61,8 +61,8 @@ export interface LinksClient {
    */
   beginUpload(handler: string, input: UploadFacts, options?: JobOptions & CallSettings): Promise<BegunUpload>;
   /**
-   * Submits a job whose input was uploaded. Handler and options are those of `beginUpload`. It is safe to repeat, with and
-   * without an idempotency key: an upload is the input of one job. Default timeout: 10 minutes, because a store that keeps no
+   * Submits a job whose input was uploaded. Handler and options are those of `beginUpload`. It is safe to repeat until
+   * `submitBefore`, with and without an idempotency key: an upload is the input of one job. Default timeout: 10 minutes, because a store that keeps no
    * checksums is read by the gateway.
    */
   submitUploaded(uploadId: string, handler: string, options?: JobOptions & CallSettings): Promise<SubmittedJob>;

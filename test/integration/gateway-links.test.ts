@@ -100,6 +100,14 @@ async function succeed(jobId: string): Promise<void> {
   await edge.apply(jobId, { kind: 'report', token: 't', outcome: { kind: 'succeeded' } });
 }
 
+/** As the owner of the shard does soon after the end of the job. */
+async function noteKey(jobId: string, key: { readonly idempotencyKey: string }, body: Uint8Array): Promise<void> {
+  const request = { ...emptyJobRequest, handler: 'test.bytes', ...key };
+  const { keyHash, contentHash } = fingerprint('default', request, sumOf(body)) ?? expect.fail();
+  const entry = { keyHash, contentHash, jobId: jobId as JobId, expiresAtMs: Date.now() + 24 * hourMs, rank: 1 };
+  await edge.store.jobs.putKeys(shardOfKey(keyHash, shardCount), [entry]);
+}
+
 async function sweep(atMs: number): Promise<void> {
   const { client, access } = s3();
   const place = { client, bucket: access.bucket, prefix: access.prefix };
@@ -219,11 +227,7 @@ describe('an upload', () => {
     await troupe.erasePayloads(jobId);
     const again = (): Promise<unknown> => troupe.submitUploaded(upload.uploadId, 'test.bytes', options);
     await expect(again()).rejects.toMatchObject(refused('upload_id', /nothing lies there/));
-    // As the owner of the shard writes it soon after the end of the job.
-    const request = { ...emptyJobRequest, handler: 'test.bytes', ...options };
-    const { keyHash, contentHash } = fingerprint('default', request, sumOf(body)) ?? expect.fail();
-    const entry = { keyHash, contentHash, jobId: jobId as JobId, expiresAtMs: Date.now() + hourMs, rank: 1 };
-    await edge.store.jobs.putKeys(shardOfKey(keyHash, shardCount), [entry]);
+    await noteKey(jobId, options, body);
     expect(await again()).toEqual({ jobId, state: 'SUCCEEDED', duplicate: true });
   });
 
@@ -344,6 +348,36 @@ describe('an upload', () => {
     await expect(longer).rejects.toMatchObject(refused('job.retention', /longer than when the upload was begun/));
     const { jobId } = await troupe.submitUploaded(uploadId, 'test.bytes', { retentionMs: hourMs });
     expect(await troupe.get(jobId)).toMatchObject({ state: 'QUEUED' });
+  });
+
+  it('has no longer to be submitted than its key is known, or it could be the input of a second job', async () => {
+    const minute = { retentionMs: 60_000 };
+    const body = randomBytes(5_000);
+    const { uploadId, submitBefore, linkExpires } = await uploaded(body, minute);
+    expect(submitBefore.getTime()).toBeLessThanOrEqual(Date.now() + 30_000);
+    expect(linkExpires.getTime()).toBeLessThanOrEqual(submitBefore.getTime());
+    const { jobId } = await troupe.submitUploaded(uploadId, 'test.bytes', minute);
+    await succeed(jobId);
+    aheadMs = 61_000;
+    const late = troupe.submitUploaded(uploadId, 'test.bytes', minute);
+    await expect(late).rejects.toMatchObject(refused('upload_id', /has expired/));
+    aheadMs = 0;
+    const other = await uploaded(body, { retentionMs: hourMs });
+    const shorter = troupe.submitUploaded(other.uploadId, 'test.bytes', minute);
+    await expect(shorter).rejects.toMatchObject(refused('job.retention', /shorter than when the upload was begun/));
+  });
+
+  it('that became a job is found whenever it is submitted again, when that has ended', async () => {
+    const options = { idempotencyKey: 'later' };
+    const body = randomBytes(5_000);
+    const { uploadId, submitBefore } = await uploaded(body, options);
+    const { jobId } = await troupe.submitUploaded(uploadId, 'test.bytes', options);
+    aheadMs = submitBefore.getTime() - Date.now() + 3 * hourMs;
+    const again = (): Promise<unknown> => troupe.submitUploaded(uploadId, 'test.bytes', options);
+    await expect(again()).rejects.toMatchObject(refused('upload_id', /has expired/));
+    await succeed(jobId);
+    await noteKey(jobId, options, body);
+    expect(await again()).toEqual({ jobId, state: 'SUCCEEDED', duplicate: true });
   });
 
   it('has its time, and goes after it; a used one stays', async () => {

@@ -69,13 +69,25 @@ async function beginUpload(
   if (inputBytes > linkMaxBytes) throw tooLargeForLink(inputBytes);
   return inItsPlace(parts, checked, async () => {
     const { nowMs, resolution } = checked;
-    // A link that lasts to its end, and then the time that any upload has.
-    const keepByMs = nowMs + links.lifetimeMs + uploadMaxMs(inputBytes);
+    const keepByMs = nowMs + Math.min(longestMs(links, inputBytes), keyKnownMs(resolution.spec));
     const expiresAtMs = keepByMs + sweptLateMs + payloadsStoredMs(resolution.spec) + payloadMarginMs;
     const owner = ownerOf(context.tenant, request);
     const upload = uploadOf({ uuid: randomUUID(), bytes: inputBytes, sha256, keepByMs, expiresAtMs, owner });
     return { uploadId: upload.id, link: await links.begin(upload), submitByMs: keepByMs };
   });
+}
+
+/** A link that lasts to its end, and then the time that any upload has. */
+function longestMs({ lifetimeMs }: UploadLinks, inputBytes: number): number {
+  return lifetimeMs + uploadMaxMs(inputBytes);
+}
+
+/**
+ * A key is known for the retention of its job. Past that the upload could become the input of a second job. Half of it, for
+ * clocks that differ.
+ */
+function keyKnownMs({ retentionMs }: Pick<JobSpec, 'retentionMs'>): number {
+  return Math.floor(retentionMs / 2);
 }
 
 async function submitUploaded(
@@ -88,12 +100,12 @@ async function submitUploaded(
   const upload = expectOwn(uploadId, context, request);
   const checked = await checkJob(parts, context, { request, streamedBytes: upload.bytes });
   const { spec } = checked.resolution;
-  expectKeptAsLong(upload, spec, parts.clock.nowMs());
   const print = uploadFingerprint(context.tenant, request, upload);
   return inItsPlace(parts, checked, async () => {
     // Of a job that has ended: what was uploaded for it may be gone, and what was uploaded again is swept.
     const known = await acceptedBefore(parts, context, { ...print, spec });
     if (known !== undefined) return known;
+    expectInTime(upload, spec, parts.clock.nowMs());
     const id = await keepUpload(parts, links, context, upload);
     const input: Payload = { kind: 'ref', id, bytes: upload.bytes, encoding: 'bytes' };
     // It stays whatever the answer is: another call with the same upload may be accepted at any time.
@@ -137,14 +149,16 @@ function tooLargeForLink(bytes: number): TroupeError {
   });
 }
 
-/** The object expires at the time that was clear when its name was made. */
-function expectKeptAsLong({ expiresAtMs }: Upload, spec: Omit<JobSpec, 'input'>, nowMs: number): void {
-  if (nowMs + payloadsStoredMs(spec) + payloadMarginMs <= expiresAtMs) return;
-  const field = spec.payloadRetentionMs === undefined ? 'job.retention' : 'job.payload_retention';
-  throw invalid(field, 'is longer than when the upload was begun: begin another one');
-}
+const expired = 'has expired: begin another upload, unless a submit of this one may have been accepted';
 
-const expired = 'has expired: begin another upload';
+/** Object and key are kept for as long as was clear when the upload was begun. */
+function expectInTime({ keepByMs, expiresAtMs }: Upload, spec: Omit<JobSpec, 'input'>, nowMs: number): void {
+  if (nowMs >= keepByMs) throw invalid('upload_id', expired);
+  const differs = (than: string): string => `is ${than} than when the upload was begun: begin another one`;
+  if (nowMs + spec.retentionMs < keepByMs) throw invalid('job.retention', differs('shorter'));
+  if (nowMs + payloadsStoredMs(spec) + payloadMarginMs <= expiresAtMs) return;
+  throw invalid(spec.payloadRetentionMs === undefined ? 'job.retention' : 'job.payload_retention', differs('longer'));
+}
 
 /** Makes what lies there a payload if it is what was announced. */
 async function keepUpload(
@@ -153,7 +167,6 @@ async function keepUpload(
   context: CallContext,
   upload: Upload,
 ): Promise<string> {
-  if (clock.nowMs() >= upload.keepByMs) throw invalid('upload_id', expired);
   const found = await links.find(upload, () => ensureAwaited(context, clock.nowMs()));
   const problem = problemWith(found, upload);
   if (problem !== undefined) throw invalid('upload_id', problem);

@@ -55,7 +55,8 @@ function createUploads({ places, links, mark, clock, lifetimeMs, open }: ObjectL
       // The ticket comes first: without it nothing would sweep what the link brings.
       await places.put(ticketPlace(upload), 0, nothing());
       const nowMs = clock.nowMs();
-      const { url, headers, lastsMs } = await links.toWrite(objectPlace(upload), { ...upload, lifetimeMs });
+      const mostMs = Math.min(lifetimeMs, Math.max(linkMinMs, upload.keepByMs - nowMs));
+      const { url, headers, lastsMs } = await links.toWrite(objectPlace(upload), { ...upload, lifetimeMs: mostMs });
       return { url, headers, expiresAtMs: nowMs + lastsMs };
     },
     async find(upload, beforePiece) {

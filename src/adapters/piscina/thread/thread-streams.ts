@@ -105,7 +105,6 @@ export class ThreadStreams {
     if (this.#closed) throw fail('the attempt has ended');
     beat();
     await this.#room();
-    if (this.#closed) throw fail('the attempt has ended');
     this.#number += 1;
     const number = this.#number;
     const open = Promise.withResolvers<StreamAnswer>();
@@ -126,6 +125,7 @@ export class ThreadStreams {
     const turn = Promise.withResolvers<undefined>();
     this.#waiting.push(turn);
     await turn.promise;
+    if (this.#closed) throw fail('the attempt has ended');
   }
 }
 
