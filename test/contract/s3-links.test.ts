@@ -296,6 +296,9 @@ describe('the sweep and uploads', () => {
     await written(upload, bytes);
     aheadMs = 2 * hourMs + 600_000 - 60_000;
     expect(await uploads.keep(upload)).toBeUndefined();
+    // Its ticket is still there.
+    await swept(upload.keepByMs + 600_000);
+    expect(await lies(upload)).toBe(false);
   });
 
   it('a submit that looks at an upload while a sweep is removing it never gets it', async () => {

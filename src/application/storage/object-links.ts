@@ -71,10 +71,12 @@ function createUploads({ places, links, mark, clock, lifetimeMs, open }: ObjectL
     },
     async keep(upload) {
       await mark.confirm();
-      await places.remove(ticketPlace(upload));
       // Surely no sweep has begun with it, by whatever clock.
-      const isInTime = clock.nowMs() < upload.keepByMs + sweptLateMs - payloadMarginMs;
-      return isInTime ? objectIdText(upload) : undefined;
+      const isInTime = (): boolean => clock.nowMs() < upload.keepByMs + sweptLateMs - payloadMarginMs;
+      // The sweep comes for it by its ticket.
+      if (!isInTime()) return undefined;
+      await places.remove(ticketPlace(upload));
+      return isInTime() ? objectIdText(upload) : undefined;
     },
   };
 }
