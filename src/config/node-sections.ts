@@ -108,7 +108,7 @@ export const workersSection = z.strictObject({
   scratchDir: key(path.optional(), {
     meaning: 'Folder for inputs that handlers take as files (`ctx.input.file()`).',
     consequence:
-      'It must be on a disk of this machine, of which `objects.files.reserveBytes` are left free. A file goes when its attempt ends, also if its cell dies.',
+      'It must be on a disk of this machine, of which `objects.files.reserveBytes` are left free. A file goes when its attempt ends, also if its cell dies. Processes may share the folder, containers may not: what a process has left is known by its id.',
     defaultNote: '`scratch` in `dataDir`',
   }),
   scratchMaxBytes: key(wholeNumber(0, 64 * 1_024 ** 4).default(8 * 1_024 ** 3), {

@@ -194,6 +194,15 @@ describe('an upload', () => {
     expect([link.json, sumOf(body).equals(link.sha256)]).toEqual([false, true]);
   });
 
+  it('may be empty', async () => {
+    const empty = Buffer.alloc(0);
+    const { uploadId } = await uploaded(empty);
+    const { jobId } = await troupe.submitUploaded(uploadId, 'test.bytes');
+    expect(await downloaded(jobId)).toEqual(empty);
+    const link = await troupe.payloadLink(jobId, { payload: 'input' });
+    expect([link.bytes, await (await fetch(link.url)).text()]).toEqual([0, '']);
+  });
+
   it('that is submitted again is the same job, with and without a key; another job is refused', async () => {
     const body = randomBytes(5_000);
     const plain = await uploaded(body);

@@ -20,7 +20,7 @@ import { bucketText, isMissing, translateS3Error, unusable } from './s3-error.ts
 import { createS3Links } from './s3-links.ts';
 import { readObject, type S3Read } from './s3-read.ts';
 import { type S3Place, sweepStep } from './s3-sweep.ts';
-import { partBytesOf, type S3Object, uploadObject } from './s3-upload.ts';
+import { partBytesOf, requestTimeoutMs, type S3Object, uploadObject } from './s3-upload.ts';
 
 export interface S3Access {
   /** Undefined: that of AWS in the region. */
@@ -59,8 +59,6 @@ export interface S3Payloads {
 /** Requests in all, the first included. The SDK pauses between them with jitter. */
 const attemptsMax = 3;
 const connectTimeoutMs = 3_000;
-/** For one request: a part of 8 MiB, or a piece of 1 MiB. Also the longest silence within its answer. */
-const requestTimeoutMs = 60_000;
 /** A slot of a worker waits for its input meanwhile, and small jobs wait for the slot. */
 const defaultPatienceMs = 10_000;
 /** How long a start waits for the bucket. */

@@ -17,10 +17,21 @@ import {
 } from '@aws-sdk/client-s3';
 import type { AtMost } from '../../application/ports/payload-store.ts';
 
+/** For one request that carries little. Also the longest silence within its answer. */
+export const requestTimeoutMs = 60_000;
+
 const mib = 1_048_576;
 /** S3 takes parts from 5 MiB on, except the last, and 10,000 of them. */
 const partMinBytes = 8 * mib;
 const partsMax = 10_000;
+
+/** The slowest line that is waited for: a second for each MiB, as of clients. */
+const slowestBytesPerMs = 1_048;
+
+/** How long a request may take that writes so many bytes. A part may have 1 GiB, which takes minutes. */
+function timeFor({ byteLength }: Uint8Array): { readonly requestTimeout: number } {
+  return { requestTimeout: requestTimeoutMs + Math.ceil(byteLength / slowestBytesPerMs) };
+}
 
 export interface S3Object {
   readonly Bucket: string;
@@ -45,7 +56,7 @@ export async function uploadObject(
   try {
     const { value: first } = await parts.next();
     if (first === undefined) return;
-    if (first.isLast) await client.send(new PutObjectCommand({ ...object, Body: first.bytes }));
+    if (first.isLast) await client.send(new PutObjectCommand({ ...object, Body: first.bytes }), timeFor(first.bytes));
     else await uploadParts(client, object, first, parts);
   } finally {
     await parts.return(undefined);
@@ -64,7 +75,8 @@ async function uploadParts(
     const done: { readonly PartNumber: number; readonly ETag: string | undefined }[] = [];
     for (let part: Part | undefined = first; part !== undefined; part = (await rest.next()).value) {
       const PartNumber = done.length + 1;
-      const { ETag } = await client.send(new UploadPartCommand({ ...object, UploadId, PartNumber, Body: part.bytes }));
+      const command = new UploadPartCommand({ ...object, UploadId, PartNumber, Body: part.bytes });
+      const { ETag } = await client.send(command, timeFor(part.bytes));
       done.push({ PartNumber, ETag });
       sentBytes += part.bytes.byteLength;
     }
