@@ -27,6 +27,11 @@ export function decodeCheckpoint(payload: RunInput | undefined): unknown {
   throw new RangeError(`ctx.lastCheckpoint: has ${payload.bytes} bytes; read ctx.lastCheckpointInput`);
 }
 
+/** The error of who gives a stream while another one is being saved. */
+export function stillSaved(): Error {
+  return new Error('ctx.checkpoint: the stream before is still being saved; await it');
+}
+
 function ensureFits(bytes: number): void {
   if (bytes <= checkpointMaxBytes) return;
   throw new RangeError(

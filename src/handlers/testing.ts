@@ -8,7 +8,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { RunOutput, RunPayload } from '../domain/attempt-outcome.ts';
 import type { Failure } from '../domain/job.ts';
 import { NotJsonError, strictJson } from '../domain/strict-json.ts';
-import { decodeCheckpoint, encodeCheckpoint } from './checkpoint.ts';
+import { decodeCheckpoint, encodeCheckpoint, stillSaved } from './checkpoint.ts';
 import type { HandlerContext } from './context.ts';
 import type { Handler } from './definition.ts';
 import { executeHandler, type HandlerOutcome } from './execution.ts';
@@ -143,6 +143,7 @@ class TestPlace {
   readonly streams: PayloadStreams;
   readonly #written: Uint8Array[] = [];
   readonly #saved: Uint8Array[] = [];
+  #saving = false;
   #folder: Promise<string> | undefined;
 
   constructor(input: unknown, saved: RunPayload | undefined) {
@@ -163,7 +164,14 @@ class TestPlace {
     });
   }
 
-  async save(bytes: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  /** One at a time, as in the cluster. */
+  save(bytes: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+    if (this.#saving) throw stillSaved();
+    this.#saving = true;
+    return this.#save(bytes).finally(() => (this.#saving = false));
+  }
+
+  async #save(bytes: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
     this.#saved.length = 0;
     await this.streams.save(bytes);
     return new Uint8Array(Buffer.concat(this.#saved));

@@ -163,6 +163,20 @@ describe('a checkpoint', () => {
     });
   });
 
+  it('is one stream at a time, as in the cluster', async () => {
+    const saves = defineHandler({
+      name: 'saves',
+      async run(_, ctx) {
+        const first = ctx.checkpoint(Readable.from(['ab']));
+        expect(() => ctx.checkpoint(Readable.from(['x']))).toThrow(/the stream before is still being saved/);
+        await first;
+        await ctx.checkpoint(Readable.from(['x']));
+      },
+    });
+    const { kind, checkpoints } = await runHandler(saves, null);
+    expect([kind, checkpoints]).toEqual(['succeeded', ['ab', 'x'].map((text) => new Uint8Array(Buffer.from(text)))]);
+  });
+
   it('whose source breaks off is none', async () => {
     const breaks = defineHandler({
       name: 'breaks',

@@ -2,7 +2,7 @@
  * `ctx.checkpoint` inside a thread. One checkpoint is under way at a time. Of those that wait, only the newest is sent.
  * The run's slot says whether a checkpoint is durable, so that a synchronous loop learns of it too, at its next call.
  */
-import { encodeCheckpoint } from '../../../handlers/checkpoint.ts';
+import { encodeCheckpoint, stillSaved } from '../../../handlers/checkpoint.ts';
 import type { RunOutput } from '../../../domain/attempt-outcome.ts';
 import { fail } from '../../../handlers/handler-error.ts';
 import type { RunSlot } from '../protocol/run-slot.ts';
@@ -47,7 +47,7 @@ export class ThreadCheckpoints {
 
   /** `write` stores the bytes and resolves with their number. One at a time, because each has a source that is open. */
   saveStream(write: () => Promise<number>): Promise<void> {
-    if (this.#streaming) throw new Error('ctx.checkpoint: the stream before is still being saved; await it');
+    if (this.#streaming) throw stillSaved();
     this.#streaming = true;
     const saved = write()
       .then((bytes) => this.#offer({ kind: 'streamed', bytes }, 0))
