@@ -80,7 +80,7 @@ export class RunPump {
     if (present !== undefined) return present;
     const parts = new WrittenParts(to, this.#parts.outputMaxBytes);
     const written = required(this.#parts.streams).write(to, parts);
-    written.catch((error: unknown) => parts.fail(TroupeError.from(error)));
+    written.catch((error: unknown) => parts.fail(error instanceof Error ? error : TroupeError.from(error)));
     const writer = { parts, written };
     this.#writers.set(to, writer);
     return writer;
@@ -142,7 +142,7 @@ class WrittenParts implements PayloadParts {
   }
 
   /** Whoever waits for the store to take a piece is told, and so is the store. */
-  fail(error: TroupeError): TroupeError {
+  fail<E extends Error>(error: E): E {
     this.#end ??= { error };
     this.#piece?.taken.reject(error);
     this.#hand();
@@ -184,12 +184,13 @@ function tooLarge(of: StreamTarget, maxBytes: number): TroupeError {
   return new TroupeError('PAYLOAD_TOO_LARGE', { message });
 }
 
-/** A payload that is gone, damaged or too large is so for every attempt. */
+/** A payload that is gone, damaged or too large is so for every attempt, and so is a thread that breaks the rules. */
 const lastingCodes: ReadonlySet<string> = new Set(['PAYLOAD_GONE', 'PAYLOAD_TOO_LARGE', 'INTERNAL_ERROR']);
 
 function refusal(ask: StreamAsk, error: unknown): StreamAnswer {
   const { code, message } = TroupeError.from(error);
-  const lasting = lastingCodes.has(code);
+  // What nobody foresaw, and what this node has no room for, says nothing of the job.
+  const lasting = error instanceof TroupeError && ask.kind !== 'place' && lastingCodes.has(code);
   const told = ask.kind === 'read' && lasting ? `the ${ask.of} cannot be read: ${message}` : message;
   return { kind: 'refused', code, message: clipped(told, failureMaxChars.message), lasting };
 }

@@ -5,6 +5,8 @@ import { RunPump } from '../../../../../src/adapters/piscina/node/run-pump.ts';
 import type { StreamAsk } from '../../../../../src/adapters/piscina/protocol/stream-messages.ts';
 import { payloadPartBytes, type PayloadParts } from '../../../../../src/application/ports/payload-store.ts';
 import type { RunRequest, StreamTarget } from '../../../../../src/application/ports/run-pool.ts';
+import { damagedPayload } from '../../../../../src/application/storage/damaged-payload.ts';
+import { TroupeError } from '../../../../../src/domain/errors.ts';
 import type { JobId } from '../../../../../src/domain/job-id.ts';
 
 const whole = Buffer.alloc(2 * payloadPartBytes + 3, 'ab');
@@ -84,6 +86,26 @@ it('a piece after the last one, an empty one, and one too many are refused, and 
   const { says, failed } = pump(2 * payloadPartBytes);
   expect((await says(...written())).at(-1)).toEqual(refused({ code: 'PAYLOAD_TOO_LARGE', lasting: true }));
   expect(failed).toMatchObject([{ code: 'PAYLOAD_TOO_LARGE' }]);
+});
+
+it('what goes wrong in the node itself does not end the job, and what is wrong with the payload does', async () => {
+  const answered = async (error: Error, ...asks: readonly StreamAsk[]): Promise<unknown> => {
+    const fails = (): Promise<never> => Promise.reject(error);
+    const streams = { read: fails, write: fails };
+    const scratch = { reserve: fails, release: () => undefined };
+    const made = new RunPump({ request, streams, scratch, outputMaxBytes: payloadPartBytes });
+    const answers = await Promise.all(asks.map((ask) => made.answer(ask)));
+    return answers.map((answer) => answer.kind === 'refused' && answer.lasting);
+  };
+  const asks: readonly StreamAsk[] = [
+    { kind: 'read', of: 'input', offset: 0 },
+    { kind: 'write', to: 'output', bytes: new Uint8Array(1) },
+    { kind: 'finish', to: 'checkpoint', bytes: 0, sha256: new Uint8Array(createHash('sha256').digest()) },
+    { kind: 'place', of: 'input' },
+  ];
+  expect(await answered(new RangeError('not foreseen'), ...asks)).toEqual([false, false, false, false]);
+  expect(await answered(new TroupeError('STORE_UNAVAILABLE'), ...asks)).toEqual([false, false, false, false]);
+  expect(await answered(damagedPayload('p'), ...asks)).toEqual([true, true, true, false]);
 });
 
 it('an empty one is stored by its end alone', async () => {
