@@ -41,7 +41,7 @@ export const shardsSection = z.strictObject({
       'Heap that the unfinished jobs of all shards of this process may take, by estimate; 0 is half of the heap limit.',
     unit: 'MiB',
     consequence:
-      'A job takes about 1 KiB and the size of its inline input; from a quarter of the limit on, one far from its turn takes 85 bytes. Past the limit submits are refused with BACKLOG_FULL. Accepted jobs go on.',
+      'A job takes about 1 KiB and the size of its inline input; from a quarter of the limit or 128 MiB on, one far from its turn takes 85 bytes. Past the limit submits are refused with BACKLOG_FULL. Accepted jobs go on.',
     defaultNote: '0: half of the heap limit',
   }),
   groupMaxRecords: key(wholeNumber(1, groupRecordsLimit).default(groupRecordsLimit), {

@@ -66,6 +66,10 @@ export class ShardColdRoom implements ColdRoom {
     return this.#parts.table.memory.isTight;
   }
 
+  get headShare(): number {
+    return this.#parts.table.memory.headShare;
+  }
+
   newTail(): ColdTail {
     return this.#parts.table.cold.newTail();
   }

@@ -5,6 +5,8 @@ import type { JobEntry } from '../table/queue-index.ts';
 export interface ColdRoom {
   /** Whether memory is so short that only a head of each line stays warm. */
   readonly isTight: boolean;
+  /** See `ShardMemory`. */
+  readonly headShare: number;
   newTail(): ColdTail;
   shapeOf(slot: ColdSlot): ColdShape;
   readyAtMs(slot: ColdSlot): number;

@@ -46,6 +46,8 @@ export interface LimiterParts {
  * turns in a row.
  */
 const turnsMax = 1_000;
+/** Cold jobs of a line that are loaded at a time, at least. */
+const batchMin = 2;
 
 export class QueueLimiter {
   readonly #parts: LimiterParts;
@@ -61,19 +63,19 @@ export class QueueLimiter {
 
   constructor(parts: LimiterParts, rule: FlowRule | undefined) {
     this.#parts = parts;
-    const { index, ask, monotonicMs } = parts;
+    const { index, ask, monotonicMs, cold } = parts;
     const changed = (): void => this.pump();
     this.#queue = new FairQueue({
       isHeld: ({ standing }) => standing === 'held',
       monotonicMs,
       cold: this.#coldRoom(),
-      batch: () => this.#windowSize,
+      batch: () => Math.max(batchMin, Math.ceil(this.#windowSize * cold.headShare)),
       coldTurn: (slot, taken) => this.#turns.cold(slot, taken),
       loaded: changed,
     });
     index.oldestColdAtMs = () => Math.min(this.#queue.oldestColdAtMs(), this.#turns.oldestColdAtMs);
     const unblock = (jobs: readonly WaitingJob[]): void => this.#standings.putBack(jobs);
-    const { everyNodeHas, cold } = parts;
+    const { everyNodeHas } = parts;
     this.windows = new RouteWindows({ windows: parts.windows, everyNodeHas, cold, unblock });
     const isOpen = (): boolean => this.#isOpen;
     const newTail = (): ColdTail => cold.newTail();
@@ -297,6 +299,9 @@ export class QueueLimiter {
     return {
       get isTight() {
         return cold.isTight;
+      },
+      get headShare() {
+        return cold.headShare;
       },
       newTail: () => cold.newTail(),
       shapeOf: (slot) => cold.shapeOf(slot),

@@ -1,14 +1,15 @@
 /**
  * The heap that the shards of this process need for their jobs, by estimate. Each shard counts its own part, and the
  * sum is compared with one bound. A full memory refuses new jobs. It refuses nothing about jobs that were accepted:
- * they go on, and a shard that is recovered is loaded whole.
+ * they go on, and a shard that is recovered is loaded, whatever that takes.
  */
 import type { Gauge, Telemetry } from '../../../application/ports/runtime.ts';
 import { gauges } from '../../../domain/measures.ts';
 import { factBytes } from './record-bytes.ts';
 
-/** Unless stated otherwise, memory is tight from this share of the bound on. */
+/** Unless stated otherwise, memory is tight from this share of the bound on, and from so many bytes on at the latest. */
 const tightShare = 0.25;
+const tightMaxBytes = 128 * 1_048_576;
 
 /** What one shard counts. After `close` nothing counts any more. */
 export interface ShardMemory {
@@ -16,6 +17,8 @@ export interface ShardMemory {
   readonly isFull: boolean;
   /** Whether only the records of jobs that are near their turn stay in memory. */
   readonly isTight: boolean;
+  /** Which share of the jobs near their turn should stay in memory. The more memory is in use, the fewer. */
+  readonly headShare: number;
   /** Jobs that came, changed or went changed the sum by this many bytes. */
   jobs(byBytes: number): void;
   /** So many facts wait for JetStream, or may still be lost by it. */
@@ -31,7 +34,7 @@ export class JobMemory {
   #usedBytes = 0;
 
   /** `tightBytes`: from here on, the records of jobs that are far from their turn are dropped. */
-  constructor(maxBytes: number, telemetry: Telemetry, tightBytes = maxBytes * tightShare) {
+  constructor(maxBytes: number, telemetry: Telemetry, tightBytes = Math.min(maxBytes * tightShare, tightMaxBytes)) {
     this.maxBytes = maxBytes;
     this.#tightBytes = tightBytes;
     this.#used = telemetry.gauge({
@@ -57,6 +60,10 @@ export class JobMemory {
     return this.#usedBytes >= this.#tightBytes;
   }
 
+  get headShare(): number {
+    return this.#usedBytes <= this.#tightBytes ? 1 : this.#tightBytes / this.#usedBytes;
+  }
+
   /** A shard begins with nothing. What a former owner of it in this process still counts is dropped. */
   open(shard: number): ShardMemory {
     this.#open.get(shard)?.close();
@@ -64,12 +71,16 @@ export class JobMemory {
     let isOpen = true;
     const isFull = (): boolean => this.isFull;
     const isTight = (): boolean => this.isTight;
+    const headShare = (): number => this.headShare;
     const memory: ShardMemory = {
       get isFull() {
         return isFull();
       },
       get isTight() {
         return isTight();
+      },
+      get headShare() {
+        return headShare();
       },
       jobs: (byBytes) => {
         if (!isOpen) return;

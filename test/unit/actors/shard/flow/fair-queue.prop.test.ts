@@ -15,6 +15,7 @@ function queueOf(isHeld: (entry: JobEntry) => boolean = () => true): FairQueue {
   const jobs = new ColdJobs(0);
   const cold = {
     isTight: false,
+    headShare: 1,
     shapeOf: (slot: number) => jobs.shapeOf(slot),
     newTail: () => jobs.newTail(),
     readyAtMs: () => 0,
