@@ -211,8 +211,9 @@ export class FairQueue {
       line.jobs = line.jobs.slice(line.head);
       line.head = 0;
     }
+    if (line.cold.size === 0) return;
     const ahead = line.jobs[line.head + Math.ceil(this.#parts.batch() / 2)];
-    if (line.cold.size > 0 && (ahead === undefined || ahead.place > line.cold.firstPlace)) this.#load(line);
+    if (ahead === undefined || ahead.place > line.cold.firstPlace) this.#load(line);
   }
 
   /**
