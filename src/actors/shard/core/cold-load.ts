@@ -7,7 +7,7 @@ import type { JobRecord } from '../../../domain/job.ts';
 import type { DueJobs } from '../deadlines/due-jobs.ts';
 import { requestEntry, type ShardKeys } from '../keys/shard-keys.ts';
 import type { JobTable } from '../table/job-table.ts';
-import type { JobEntry, QueueIndex } from '../table/queue-index.ts';
+import type { QueueIndex } from '../table/queue-index.ts';
 
 export interface ColdLoadParts {
   readonly table: Pick<JobTable, 'addCold' | 'cool' | 'cold'>;
@@ -42,8 +42,7 @@ export class ColdLoad {
    * queue are: only then are all of them in the order in which they became QUEUED.
    */
   async settle(): Promise<void> {
-    const warm: JobEntry[] = [];
-    for (const { waiting } of this.#queues) for (const level of waiting) warm.push(...level.values());
+    const warm = [...this.#queues].flatMap(({ waiting }) => waiting.flatMap((level) => [...level.values()]));
     for (const { current } of warm) {
       const entry = requestEntry(current);
       if (entry !== undefined) this.#unstored.push(entry);
