@@ -170,7 +170,7 @@ export class FairQueue {
     line.jobs.splice(low, 0, entry);
   }
 
-  /** Puts many jobs back, which are in the order of their places. */
+  /** Puts many jobs back, each at its place. */
   putAllBack(entries: Iterable<JobEntry>): void {
     const back = Map.groupBy(entries, ({ current }) => this.#lineOf(current.spec));
     for (const [line, jobs] of back) insert(line, jobs);
@@ -339,13 +339,19 @@ export class FairQueue {
   }
 }
 
-/** Both the jobs and the line are in the order of their places. Most often the jobs come before all of the line. */
+/**
+ * The line is in the order of its places, and the jobs mostly are. A job that came to the line while its next ones were
+ * being chosen may stand behind them. Most often all jobs come before all of the line.
+ */
 function insert(line: Line, jobs: readonly JobEntry[]): void {
+  const inOrder = jobs.toSorted(byPlace);
   const rest = line.jobs.slice(line.head);
-  const [last, next] = [jobs.at(-1), rest[0]];
-  line.jobs = [...jobs, ...rest];
+  const [last, next] = [inOrder.at(-1), rest[0]];
+  line.jobs = [...inOrder, ...rest];
   line.head = 0;
-  if (last !== undefined && next !== undefined && next.place < last.place) {
-    line.jobs.sort((one, other) => one.place - other.place);
-  }
+  if (last !== undefined && next !== undefined && next.place < last.place) line.jobs.sort(byPlace);
+}
+
+function byPlace(one: JobEntry, other: JobEntry): number {
+  return one.place - other.place;
 }
