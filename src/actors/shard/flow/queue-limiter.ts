@@ -35,6 +35,8 @@ export interface LimiterParts {
   readonly ask: LocalQuotaParts['ask'];
   /** Called when jobs may still have their turn, after as many turns as one message of the shard may take. */
   readonly goOn: () => void;
+  /** Called when jobs were loaded and had their turn. So keys may have to ask their homes. */
+  readonly loaded: () => void;
   /** Whether any live node has the handler. */
   readonly isServed: (need: HandlerNeed) => boolean;
   /** Whether every live worker node has the handler. */
@@ -71,7 +73,10 @@ export class QueueLimiter {
       cold: this.#coldRoom(),
       batch: () => Math.max(batchMin, Math.ceil(this.#windowSize * cold.headShare)),
       coldTurn: (slot, taken) => this.#turns.cold(slot, taken),
-      loaded: changed,
+      loaded: () => {
+        this.pump();
+        parts.loaded();
+      },
     });
     index.oldestColdAtMs = () => Math.min(this.#queue.oldestColdAtMs(), this.#turns.oldestColdAtMs);
     const unblock = (jobs: readonly WaitingJob[]): void => this.#standings.putBack(jobs);

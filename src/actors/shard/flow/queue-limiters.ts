@@ -234,6 +234,9 @@ export class QueueLimiters {
         goOn: () => {
           this.#goOn(limiter);
         },
+        loaded: () => {
+          this.#asks(limiter);
+        },
         isServed: (need) => services.someNodeHas(need),
         everyNodeHas: (need) => services.everyNodeHas(need),
       },
