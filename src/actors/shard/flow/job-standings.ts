@@ -7,6 +7,7 @@
  * handler: see `UnservedJobs`. `UnservedJobs` also knows which held jobs have a message out; those get no second message
  * when their turn comes.
  */
+import type { HandlerNeed } from '../../../domain/handler-need.ts';
 import type { ColdJobs, ColdSlot } from '../table/cold-jobs.ts';
 import type { JobEntry, NeedTally } from '../table/queue-index.ts';
 import type { ColdRoom } from './cold-room.ts';
@@ -97,9 +98,9 @@ export class JobStandings {
    * No node has the handler any more. Jobs that wait for room in its route come before the one that has its turn now.
    * False if there are none.
    */
-  unblockNeed(need: NeedTally): boolean {
-    const jobs = this.#parts.windows.unblockNeed(need);
-    this.putBack(jobs);
+  unblockUnserved(need: NeedTally, isServed: (need: HandlerNeed) => boolean): boolean {
+    const jobs = this.#parts.windows.unblockUnserved(need, isServed);
+    this.#putAllBack(jobs);
     return jobs.length > 0;
   }
 
@@ -151,9 +152,7 @@ export class JobStandings {
 
   /** A node has the handler. The jobs that stood aside wait for their turn again, in the order of their places. */
   bringBack(need: NeedTally): void {
-    const back = this.unserved.takeBack(need);
-    this.#parts.queue.putAllBack(back.flatMap((job) => (isCold(job) ? [] : [job])));
-    this.putBack(back.filter(isCold));
+    this.#putAllBack(this.unserved.takeBack(need));
   }
 
   /** If no message is out for this need, the next of its jobs gets a turn. */
@@ -206,6 +205,12 @@ export class JobStandings {
     }
     this.leave(entry);
     this.hold(entry, 'front');
+  }
+
+  /** Like `putBack`, for any number of jobs. */
+  #putAllBack(jobs: readonly WaitingJob[]): void {
+    this.#parts.queue.putAllBack(jobs.flatMap((job) => (isCold(job) ? [] : [job])));
+    this.putBack(jobs.filter(isCold));
   }
 
   /** A sent job is held again. The caller gives it a place. */

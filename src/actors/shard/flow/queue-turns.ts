@@ -98,7 +98,7 @@ export class QueueTurns {
   /** Whether the job has to wait. Then it waits elsewhere, or in its line behind others of its need. */
   #waits(job: WaitingJob, { need, isServed, key, size, taken }: Asked): boolean {
     const { standings, windows, keys } = this.#parts;
-    if (isServed ? standings.unserved.hasAside(need) : standings.unblockNeed(need)) {
+    if (isServed ? standings.unserved.hasAside(need) : standings.unblockUnserved(need, this.#parts.isServed)) {
       // The handler has come or gone. Most jobs that waited elsewhere because of that have their turn before this one.
       if (isServed) standings.bringBack(need);
       standings.putBack([job]);

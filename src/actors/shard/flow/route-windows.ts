@@ -163,13 +163,20 @@ export class RouteWindows {
     if (window.blocked.size === 0) this.#blocking.delete(window);
   }
 
-  /** No node has the handler any more, so the blocked jobs of this need wait for no room. They have their turn again. */
-  unblockNeed(need: NeedTally): readonly WaitingJob[] {
+  /**
+   * No node has the handler any more, so the blocked jobs of this need wait for no room. They have their turn again.
+   * Those of other needs that no node has come with them: each need by itself would cost a look at all blocked jobs.
+   */
+  unblockUnserved(need: NeedTally, isServed: (need: HandlerNeed) => boolean): readonly WaitingJob[] {
     if (!this.#blockedOf.has(need)) return [];
+    const unserved = new Set([...this.#blockedOf.keys()].filter((one) => one === need || !isServed(one.need)));
     const taken: WaitingJob[] = [];
-    for (const { blocked } of this.#blocking) taken.push(...blocked.take((job) => this.#tallyOf(job) === need));
-    for (const job of taken) this.leave(job);
-    for (const window of this.#blocking) if (window.blocked.size === 0) this.#blocking.delete(window);
+    for (const [job, { blocked }] of this.#blocked) {
+      if (!unserved.has(this.#tallyOf(job))) continue;
+      // A job that got its turn again and has not had it is in its line already.
+      if (blocked.has(job)) taken.push(job);
+      this.leave(job);
+    }
     return taken;
   }
 
