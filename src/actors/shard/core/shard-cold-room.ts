@@ -36,7 +36,7 @@ export interface ShardColdRoomParts {
   readonly table: JobTable;
   readonly keys: Pick<ShardKeys, 'storeEarly'>;
   readonly due: () => Pick<DueJobs, 'watch' | 'forget' | 'coldCame'>;
-  readonly limiters: () => Pick<QueueLimiters, 'leavesCold' | 'warmed'>;
+  readonly limiters: () => Pick<QueueLimiters, 'coolBlocked' | 'leavesCold' | 'warmed'>;
   readonly nowMs: () => number;
   /** Called after decisions about jobs that were loaded, so that they are written. */
   readonly decided: () => void;
@@ -135,7 +135,10 @@ export class ShardColdRoom implements ColdRoom {
     if (this.isTight && this.#isFar(entry.current)) this.cool(entry);
   }
 
-  /** Looks through the jobs that became warm before memory was tight, some in each message. */
+  /**
+   * Looks through the jobs that became warm before memory was tight, and those that had their turn and wait outside of
+   * their line. Some in each message.
+   */
   tick(): void {
     if (!this.isTight || this.#isSweeping) return;
     this.#isSweeping = true;
@@ -150,6 +153,7 @@ export class ShardColdRoom implements ColdRoom {
         return;
       }
       if (this.#isFar(next.value.current)) this.cool(next.value);
+      else this.#parts.limiters().coolBlocked(next.value);
     }
     whenAnswered(this.#parts.context, 'store', Promise.resolve(), () => this.#sweep(entries));
   }

@@ -80,6 +80,25 @@ export class JobStandings {
     entry.standing = 'none';
   }
 
+  /** Makes a job cold that waits outside of its line, by `cool`. It waits on in the same place. */
+  coolBlocked(entry: JobEntry, cool: ColdRoom['cool']): ColdSlot | undefined {
+    const wait = this.#waitOf(entry);
+    const slot = wait === undefined ? undefined : cool(entry);
+    if (slot !== undefined) wait?.(slot);
+    return slot;
+  }
+
+  /** What makes a job wait where this one waits. Undefined if it waits in its line, or not at all. */
+  #waitOf(entry: JobEntry): ((job: WaitingJob) => void) | undefined {
+    const { windows, keys } = this.#parts;
+    if (entry.standing !== 'held') return undefined;
+    if (windows.isBlocked(entry)) return (job) => windows.block(job);
+    const key = this.#keyOf(entry);
+    if (key !== undefined && keys.isBlocked(entry, key)) return (job) => keys.block(job, key);
+    const { tally } = entry.queueRef;
+    return this.unserved.isAside(entry, tally) ? (job) => this.unserved.setAside(job, tally) : undefined;
+  }
+
   /** A job that was cold has its record again. It was held all the time. */
   warmed(entry: JobEntry): void {
     entry.standing = 'held';

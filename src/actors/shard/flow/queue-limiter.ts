@@ -71,7 +71,7 @@ export class QueueLimiter {
       isHeld: ({ standing }) => standing === 'held',
       monotonicMs,
       cold: this.#coldRoom(),
-      batch: () => Math.max(batchMin, Math.ceil(this.#windowSize * cold.headShare)),
+      batch: () => this.#batch,
       coldTurn: (slot, taken) => this.#turns.cold(slot, taken),
       loaded: () => {
         this.pump();
@@ -231,6 +231,11 @@ export class QueueLimiter {
     return this.#queue.cool(most);
   }
 
+  /** Drops the record of a job that had its turn and waits outside of its line, unless few jobs of the queue wait. */
+  coolBlocked(entry: JobEntry): void {
+    if (this.#parts.index.waitingCount > 2 * this.#batch) this.#turns.coolBlocked(entry, this.#cool);
+  }
+
   /** Whether there are limits with a home, which has to be asked. */
   get asksHomes(): boolean {
     return this.#quota.isLimited || this.#keys.size > 0;
@@ -311,11 +316,7 @@ export class QueueLimiter {
       newTail: () => cold.newTail(),
       shapeOf: (slot) => cold.shapeOf(slot),
       readyAtMs: (slot) => cold.readyAtMs(slot),
-      cool: (entry) => {
-        const slot = cold.cool(entry);
-        if (slot !== undefined) this.#standings.cooled(entry);
-        return slot;
-      },
+      cool: this.#cool,
       load: (slots, then) => {
         cold.load(slots, (entries) => {
           for (const entry of entries) this.#standings.warmed(entry);
@@ -324,6 +325,12 @@ export class QueueLimiter {
       },
     };
   }
+
+  readonly #cool = (entry: JobEntry): ColdSlot | undefined => {
+    const slot = this.#parts.cold.cool(entry);
+    if (slot !== undefined) this.#standings.cooled(entry);
+    return slot;
+  };
 
   #applyRule(rule: FlowRule | undefined): void {
     this.#rule = rule;
@@ -344,6 +351,11 @@ export class QueueLimiter {
   /** Jobs may start: the rule is known, and the queue is not paused. */
   get #isOpen(): boolean {
     return this.#rule !== undefined && this.#rule.paused !== true;
+  }
+
+  /** Cold jobs of a line that are loaded at a time. */
+  get #batch(): number {
+    return Math.max(batchMin, Math.ceil(this.#windowSize * this.#parts.cold.headShare));
   }
 
   get #windowSize(): number {

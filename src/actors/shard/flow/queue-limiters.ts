@@ -92,6 +92,11 @@ export class QueueLimiters {
     if (entry.current.state === 'QUEUED') this.#limiterOf(entry.queueRef.index).warmed(entry);
   }
 
+  /** See `QueueLimiter.coolBlocked`. */
+  coolBlocked(entry: JobEntry): void {
+    this.#limiters.get(entry.queueRef.index)?.coolBlocked(entry);
+  }
+
   moved(entry: JobEntry, before: JobRecord): void {
     const limiter = this.#limiters.get(entry.queueRef.index);
     if (limiter === undefined) return;

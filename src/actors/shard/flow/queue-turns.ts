@@ -59,6 +59,12 @@ export class QueueTurns {
     this.#oldestColdMs = this.#parts.standings.oldestColdAtMs();
   }
 
+  /** Drops the record of a job that had its turn and waits elsewhere. */
+  coolBlocked(entry: JobEntry, cool: ColdRoom['cool']): void {
+    const slot = this.#parts.standings.coolBlocked(entry, cool);
+    if (slot !== undefined) this.#cameCold(slot);
+  }
+
   warm(entry: JobEntry, size: number): Turn {
     const { standings, dispatch } = this.#parts;
     const { tally: need } = entry.queueRef;
@@ -87,12 +93,16 @@ export class QueueTurns {
     const isServed = this.#parts.isServed(need.need);
     standings.hasTurn(slot);
     if (this.#waits(slot, { need, isServed, key, size, taken })) {
-      this.#oldestColdMs = Math.min(this.#oldestColdMs, cold.readyAtMs(slot));
+      this.#cameCold(slot);
       return 'moved';
     }
     if (key !== undefined) taken.set(key, (taken.get(key) ?? 0) + 1);
     if (!isServed) taken.set(need, 1);
     return 'may load';
+  }
+
+  #cameCold(slot: ColdSlot): void {
+    this.#oldestColdMs = Math.min(this.#oldestColdMs, this.#parts.cold.readyAtMs(slot));
   }
 
   /** Whether the job has to wait. Then it waits elsewhere, or in its line behind others of its need. */

@@ -144,6 +144,11 @@ export class RouteWindows {
     return mayFill(this.#routeOf(job), size);
   }
 
+  /** Whether the job had its turn while its route had no room. */
+  isBlocked(job: WaitingJob): boolean {
+    return this.#blocked.get(job)?.blocked.has(job) === true;
+  }
+
   /** The job had its turn, and its route has no room. */
   block(job: WaitingJob): void {
     const window = this.#routeOf(job);
