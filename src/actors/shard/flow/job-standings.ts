@@ -13,7 +13,7 @@ import type { JobEntry, NeedTally } from '../table/queue-index.ts';
 import type { ColdRoom } from './cold-room.ts';
 import type { ConcurrencyKeys } from './concurrency-keys.ts';
 import type { FairQueue } from './fair-queue.ts';
-import { isCold, type WaitingJob } from './placed-jobs.ts';
+import { isCold, keyOf, tallyOf, type WaitingJob } from './placed-jobs.ts';
 import type { RouteWindows } from './route-windows.ts';
 import { UnservedJobs } from './unserved-jobs.ts';
 
@@ -93,7 +93,7 @@ export class JobStandings {
     const { windows, keys } = this.#parts;
     if (entry.standing !== 'held') return undefined;
     if (windows.isBlocked(entry)) return (job) => windows.block(job);
-    const key = this.#keyOf(entry);
+    const key = keyOf(entry, this.#parts.cold);
     if (key !== undefined && keys.isBlocked(entry, key)) return (job) => keys.block(job, key);
     const { tally } = entry.queueRef;
     return this.unserved.isAside(entry, tally) ? (job) => this.unserved.setAside(job, tally) : undefined;
@@ -126,7 +126,7 @@ export class JobStandings {
   /** The record of a cold job comes into memory. So it is in no tail any more. */
   leavesCold(slot: ColdSlot): void {
     this.hasTurn(slot);
-    this.unserved.leaveAside(slot, this.#tallyOf(slot));
+    this.unserved.leaveAside(slot, tallyOf(slot, this.#parts.cold));
   }
 
   /** When the oldest cold job that waits outside of the lines became QUEUED. Infinity if there is none. */
@@ -149,7 +149,7 @@ export class JobStandings {
   /** The job has its turn: nothing holds it back any more, until this turn says so. */
   hasTurn(job: WaitingJob): void {
     this.#parts.windows.leave(job);
-    const key = this.#keyOf(job);
+    const key = keyOf(job, this.#parts.cold);
     if (key !== undefined) this.#parts.keys.leave(job, key);
   }
 
@@ -163,9 +163,9 @@ export class JobStandings {
   }
 
   setAside(job: WaitingJob): void {
-    if (!this.unserved.setAside(job, this.#tallyOf(job))) return;
+    if (!this.unserved.setAside(job, tallyOf(job, this.#parts.cold))) return;
     // This job had taken the turn of a blocked job of its key. That one gets its turn now.
-    const key = this.#keyOf(job);
+    const key = keyOf(job, this.#parts.cold);
     if (key !== undefined) this.#parts.keys.unblockKey(key);
   }
 
@@ -238,14 +238,6 @@ export class JobStandings {
     this.#parts.windows.free(entry);
     this.#held += 1;
     entry.standing = 'held';
-  }
-
-  #keyOf(job: WaitingJob): string | undefined {
-    return isCold(job) ? this.#parts.cold.shapeOf(job).concurrencyKey : job.current.spec.concurrencyKey;
-  }
-
-  #tallyOf(job: WaitingJob): NeedTally {
-    return isCold(job) ? this.#parts.cold.shapeOf(job).tally : job.queueRef.tally;
   }
 
   #takePlace(entry: JobEntry): void {

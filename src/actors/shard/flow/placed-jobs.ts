@@ -1,13 +1,24 @@
 /** Jobs that wait outside of their line, warm and cold ones. They leave in the order of their places in the line. */
 import type { ColdTail, ColdSlot } from '../table/cold-jobs.ts';
 import { MinHeap } from '../table/min-heap.ts';
-import type { JobEntry } from '../table/queue-index.ts';
+import type { JobEntry, NeedTally } from '../table/queue-index.ts';
+import type { ColdRoom } from './cold-room.ts';
 
 /** A job that waits, warm or cold. */
 export type WaitingJob = JobEntry | ColdSlot;
 
 export function isCold(job: WaitingJob): job is ColdSlot {
   return typeof job === 'number';
+}
+
+/** The need of a job. */
+export function tallyOf(job: WaitingJob, cold: Pick<ColdRoom, 'shapeOf'>): NeedTally {
+  return isCold(job) ? cold.shapeOf(job).tally : job.queueRef.tally;
+}
+
+/** The concurrency key of a job. */
+export function keyOf(job: WaitingJob, cold: Pick<ColdRoom, 'shapeOf'>): string | undefined {
+  return isCold(job) ? cold.shapeOf(job).concurrencyKey : job.current.spec.concurrencyKey;
 }
 
 /** Stale places in the heap that are kept before it is cleaned. */

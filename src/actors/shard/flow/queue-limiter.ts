@@ -14,7 +14,7 @@ import type { Priority } from '../../../domain/priority.ts';
 import type { LocalQuotaParts } from './local-quota.ts';
 import { ConcurrencyKeys } from './concurrency-keys.ts';
 import type { DispatchWindows } from '../services/dispatch-windows.ts';
-import { isCold, type WaitingJob } from './placed-jobs.ts';
+import { isCold, keyOf, tallyOf, type WaitingJob } from './placed-jobs.ts';
 import type { ColdRoom } from './cold-room.ts';
 import type { WorkSender } from './work-sender.ts';
 import { FairQueue } from './fair-queue.ts';
@@ -280,11 +280,11 @@ export class QueueLimiter {
   /** What holds the job back. Undefined: only the jobs before it. */
   heldBy(job: WaitingJob): HeldBy | undefined {
     if (this.#rule?.paused === true) return 'pause';
-    const { concurrencyKey } = isCold(job) ? this.#parts.cold.shapeOf(job) : job.current.spec;
-    const { tally } = isCold(job) ? this.#parts.cold.shapeOf(job) : job.queueRef;
-    if ((!isCold(job) && job.standing !== 'held') || this.#standings.unserved.isAside(job, tally)) return undefined;
-    const isBlocked = concurrencyKey !== undefined && this.#keys.isBlocked(job, concurrencyKey);
-    return isBlocked ? 'key' : this.#quota.heldBy;
+    const { cold } = this.#parts;
+    if (!isCold(job) && job.standing !== 'held') return undefined;
+    if (this.#standings.unserved.isAside(job, tallyOf(job, cold))) return undefined;
+    const key = keyOf(job, cold);
+    return key !== undefined && this.#keys.isBlocked(job, key) ? 'key' : this.#quota.heldBy;
   }
 
   /** Jobs that had their turn while their concurrency key had no room. */

@@ -10,7 +10,7 @@
 import { type HandlerNeed, needText } from '../../../domain/handler-need.ts';
 import { defaultPriority, priorities, type Priority } from '../../../domain/priority.ts';
 import { BlockedJobs } from './blocked-jobs.ts';
-import { isCold, type WaitingJob } from './placed-jobs.ts';
+import { isCold, tallyOf, type WaitingJob } from './placed-jobs.ts';
 import type { ColdRoom } from './cold-room.ts';
 import type { ColdSlot } from '../table/cold-jobs.ts';
 import type { JobEntry, NeedTally } from '../table/queue-index.ts';
@@ -114,7 +114,7 @@ export class RouteWindows {
   #moveBlocked(needs: ReadonlySet<NeedTally>): void {
     const windows = new Set(this.#blocked.values());
     for (const { blocked } of windows) {
-      for (const job of blocked.take((one) => needs.has(this.#tallyOf(one)))) this.block(job);
+      for (const job of blocked.take((one) => needs.has(tallyOf(one, this.#parts.cold)))) this.block(job);
     }
     for (const window of windows) if (window.blocked.size === 0) this.#blocking.delete(window);
   }
@@ -177,7 +177,7 @@ export class RouteWindows {
     const unserved = new Set([...this.#blockedOf.keys()].filter((one) => one === need || !isServed(one.need)));
     const taken: WaitingJob[] = [];
     for (const [job, { blocked }] of this.#blocked) {
-      if (!unserved.has(this.#tallyOf(job))) continue;
+      if (!unserved.has(tallyOf(job, this.#parts.cold))) continue;
       // A job that got its turn again and has not had it is in its line already.
       if (blocked.has(job)) taken.push(job);
       this.leave(job);
@@ -232,7 +232,7 @@ export class RouteWindows {
   }
 
   #countBlocked(job: WaitingJob, by: 1 | -1): void {
-    const tally = this.#tallyOf(job);
+    const tally = tallyOf(job, this.#parts.cold);
     const count = (this.#blockedOf.get(tally) ?? 0) + by;
     if (count === 0) this.#blockedOf.delete(tally);
     else this.#blockedOf.set(tally, count);
@@ -242,10 +242,6 @@ export class RouteWindows {
     if (!isCold(job)) return this.#routeIn(this.#levelOf(job), job.queueRef.tally);
     const { priority = defaultPriority, tally } = this.#parts.cold.shapeOf(job);
     return this.#routeIn(this.#level(priority), tally);
-  }
-
-  #tallyOf(job: WaitingJob): NeedTally {
-    return isCold(job) ? this.#parts.cold.shapeOf(job).tally : job.queueRef.tally;
   }
 
   #routeIn(level: Level, tally: NeedTally): Window {
