@@ -9,6 +9,7 @@ import type { JobId } from '../../src/domain/job-id.ts';
 import { coldQueues, type ColdStep, type ColdSubmit } from './cold-steps.ts';
 import { testSpec } from './jobs.ts';
 import type { ShardHarness } from './shard-harness.ts';
+import { WorkStream } from './work-stream.ts';
 
 /** What a caller may be told at any time. */
 const mayBeTold = new Set([
@@ -36,8 +37,7 @@ interface Run {
   readonly token: string;
 }
 
-export class ColdCase {
-  readonly shard: ShardHarness;
+export class ColdCase extends WorkStream {
   readonly windows: DispatchWindows;
   readonly core: () => ShardCore;
   readonly jobs = new Set<JobId>();
@@ -45,9 +45,7 @@ export class ColdCase {
   readonly keys = new Map<string, JobId>();
   /** The last terminal record that was seen. */
   readonly ends = new Map<JobId, string>();
-  readonly stream = new Map<number, WorkMessage>();
   readonly open = new Set<Promise<unknown>>();
-  #read = 0;
   runs: Run[] = [];
   /** Windows of other shards are in use, which makes all smaller. */
   othersInUse = 0;
@@ -56,27 +54,9 @@ export class ColdCase {
   trouble: Error | undefined;
 
   constructor(shard: ShardHarness, windows: DispatchWindows, core: () => ShardCore) {
-    this.shard = shard;
+    super(shard);
     this.windows = windows;
     this.core = core;
-  }
-
-  read(): void {
-    for (; this.#read < this.shard.work.length; this.#read += 1) {
-      const message = this.shard.work[this.#read];
-      if (message !== undefined) this.stream.set(this.#read, message);
-    }
-  }
-
-  drop(places: readonly number[]): void {
-    this.shard.lose(places.flatMap((place) => this.stream.get(place) ?? []));
-    for (const place of places) this.stream.delete(place);
-  }
-
-  picked(at: number, count: number): readonly number[] {
-    this.read();
-    const places = [...this.stream.keys()];
-    return places.length === 0 ? [] : places.slice(at % places.length).slice(0, count);
   }
 
   jobAt(at: number): JobId | undefined {

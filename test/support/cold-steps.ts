@@ -5,6 +5,7 @@ import type { FlowRule } from '../../src/domain/flow-rule.ts';
 import type { JobSpec, UniqueConflict } from '../../src/domain/job.ts';
 import { type Priority, priorities } from '../../src/domain/priority.ts';
 import type { ShardHarness } from './shard-harness.ts';
+import { anyRule, failedAttempt } from './work-stream.ts';
 
 export const coldQueues = ['q1', 'q2'] as const;
 const names = ['k', 'toString', '__proto__'] as const;
@@ -39,19 +40,6 @@ export type ColdStep =
 
 const at = fc.nat(1_000);
 const waits = fc.boolean();
-const rule: fc.Arbitrary<FlowRule> = fc.oneof(
-  fc.constant({}),
-  fc.constant({ paused: true }),
-  fc.record({ maxRunning: fc.integer({ min: 1, max: 3 }) }),
-  fc.record({ maxRunningPerKey: fc.integer({ min: 1, max: 2 }) }),
-  fc.record({ rate: fc.record({ perSecond: fc.integer({ min: 1, max: 20 }), burst: fc.integer({ min: 1, max: 3 }) }) }),
-  fc.constant({ fairnessWeights: { a: 3 } }),
-);
-const failed: AttemptOutcome = {
-  kind: 'failed',
-  retryable: true,
-  failure: { reason: 'HANDLER_FAILED', message: 'no' },
-};
 const spec: fc.Arbitrary<Partial<JobSpec>> = fc.record(
   {
     queue: fc.constantFrom(...coldQueues),
@@ -89,7 +77,10 @@ export const coldStep: fc.Arbitrary<ColdStep> = fc.oneof(
       key: maybe(fc.constantFrom('a', 'b', 'c', '__proto__')),
     }),
   },
-  { weight: 4, arbitrary: fc.record({ kind: fc.constant('rule'), queue: fc.constantFrom(...coldQueues), rule }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ kind: fc.constant('rule'), queue: fc.constantFrom(...coldQueues), rule: anyRule }),
+  },
   {
     weight: 3,
     arbitrary: fc.record({ kind: fc.constantFrom('missing', 'rare'), handler: fc.constantFrom(...needs) }),
@@ -101,7 +92,7 @@ export const coldStep: fc.Arbitrary<ColdStep> = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant('end'),
       at,
-      outcome: fc.constantFrom<AttemptOutcome>({ kind: 'succeeded' }, { kind: 'released' }, failed),
+      outcome: fc.constantFrom<AttemptOutcome>({ kind: 'succeeded' }, { kind: 'released' }, failedAttempt),
     }),
   },
   {

@@ -5,7 +5,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { DispatchWindows } from '../../../../../src/actors/shard/services/dispatch-windows.ts';
-import type { WorkMessage } from '../../../../../src/application/ports/bus.ts';
 import type { AttemptOutcome } from '../../../../../src/domain/attempt-outcome.ts';
 import type { FlowRule } from '../../../../../src/domain/flow-rule.ts';
 import { TroupeError } from '../../../../../src/domain/errors.ts';
@@ -13,7 +12,8 @@ import { isTerminal, type JobSpec } from '../../../../../src/domain/job.ts';
 import type { JobId } from '../../../../../src/domain/job-id.ts';
 import { type Priority, priorities } from '../../../../../src/domain/priority.ts';
 import { testSpec } from '../../../../support/jobs.ts';
-import { createShardHarness, type ShardHarness } from '../../../../support/shard-harness.ts';
+import { createShardHarness } from '../../../../support/shard-harness.ts';
+import { anyRule, failedAttempt, WorkStream } from '../../../../support/work-stream.ts';
 
 const queues = ['q1', 'q2'] as const;
 const someKeys = ['k', 'toString', '__proto__'] as const;
@@ -39,19 +39,6 @@ type Step =
   | { readonly kind: 'advance'; readonly ms: number };
 
 const at = fc.nat(1_000);
-const rule: fc.Arbitrary<FlowRule> = fc.oneof(
-  fc.constant({}),
-  fc.constant({ paused: true }),
-  fc.record({ maxRunning: fc.integer({ min: 1, max: 3 }) }),
-  fc.record({ maxRunningPerKey: fc.integer({ min: 1, max: 2 }) }),
-  fc.record({ rate: fc.record({ perSecond: fc.integer({ min: 1, max: 20 }), burst: fc.integer({ min: 1, max: 3 }) }) }),
-  fc.constant({ fairnessWeights: { a: 3 } }),
-);
-const failed: AttemptOutcome = {
-  kind: 'failed',
-  retryable: true,
-  failure: { reason: 'HANDLER_FAILED', message: 'no' },
-};
 const spec: fc.Arbitrary<Partial<JobSpec>> = fc.record(
   {
     queue: fc.constantFrom(...queues),
@@ -65,7 +52,7 @@ const spec: fc.Arbitrary<Partial<JobSpec>> = fc.record(
 );
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 12, arbitrary: fc.record({ kind: fc.constant('submit'), count: fc.integer({ min: 1, max: 12 }), spec }) },
-  { weight: 6, arbitrary: fc.record({ kind: fc.constant('rule'), queue: fc.constantFrom(...queues), rule }) },
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant('rule'), queue: fc.constantFrom(...queues), rule: anyRule }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('missing'), handler: fc.constantFrom(...someNeeds) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('rare'), handler: fc.constantFrom(...someNeeds) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('spread'), version: fc.constantFrom(...someVersions) }) },
@@ -77,7 +64,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant('end'),
       at,
-      outcome: fc.constantFrom<AttemptOutcome>({ kind: 'succeeded' }, { kind: 'released' }, failed),
+      outcome: fc.constantFrom<AttemptOutcome>({ kind: 'succeeded' }, { kind: 'released' }, failedAttempt),
     }),
   },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('cancel'), at }) },
@@ -107,35 +94,9 @@ interface Run {
   readonly token: string;
 }
 
-class Case {
-  readonly shard: ShardHarness;
+class Case extends WorkStream {
   readonly jobs: JobId[] = [];
-  /** Messages that the stream has, by their place in `shard.work`. */
-  readonly stream = new Map<number, WorkMessage>();
-  #read = 0;
   runs: Run[] = [];
-
-  constructor(shard: ShardHarness) {
-    this.shard = shard;
-  }
-
-  read(): void {
-    for (; this.#read < this.shard.work.length; this.#read += 1) {
-      const message = this.shard.work[this.#read];
-      if (message !== undefined) this.stream.set(this.#read, message);
-    }
-  }
-
-  drop(places: readonly number[]): void {
-    this.shard.lose(places.flatMap((place) => this.stream.get(place) ?? []));
-    for (const place of places) this.stream.delete(place);
-  }
-
-  picked(at: number, count: number): readonly number[] {
-    this.read();
-    const places = [...this.stream.keys()];
-    return places.length === 0 ? [] : places.slice(at % places.length).slice(0, count);
-  }
 
   async deliver(place: number): Promise<void> {
     const message = this.stream.get(place);
