@@ -1,5 +1,8 @@
 /** Cells that are no longer fit are replaced while they work: nothing is lost, and the node has its threads again. */
-import { afterEach, describe, expect, it } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
 import { eventually, startPool, zooDir, type Harness } from '../support/rogue-handlers/harness.ts';
 
 let zoo: Harness;
@@ -59,20 +62,41 @@ describe('a thread in native code', () => {
   });
 });
 
+/** A folder of handlers: no cell that loads them comes up while the gate is closed. */
+function gateOfCells(): { readonly dir: string; close(): void; open(): void } {
+  const dir = mkdtempSync(join(tmpdir(), 'troupe-gate-'));
+  const closed = join(dir, 'closed');
+  writeFileSync(
+    join(dir, 'gate.job.ts'),
+    `import { existsSync } from 'node:fs';
+    import { defineHandler } from 'troupe/handlers';
+    const lock = new Int32Array(new SharedArrayBuffer(4));
+    while (existsSync(${JSON.stringify(closed)})) Atomics.wait(lock, 0, 0, 10);
+    export default defineHandler({ name: 'gate', run: () => null });`,
+  );
+  onTestFinished(() => {
+    rmSync(dir, { recursive: true });
+  });
+  return { dir, close: () => writeFileSync(closed, ''), open: () => rmSync(closed) };
+}
+
 describe('a cell that dies while its successor starts', () => {
   it('leaves room again as soon as the successor is there, and whoever waits for room hears of it', async () => {
-    zoo = await startPool({ handlerDirs: [zooDir], memoryMb: 96 });
+    const gate = gateOfCells();
+    zoo = await startPool({ handlerDirs: [zooDir, gate.dir], memoryMb: 96 });
     const neighbour = zoo.run('sleeps', { ms: 60_000 });
     const native = zoo.run('native');
     await Promise.all([neighbour.started, native.started]);
+    gate.close();
     zoo.pool.cancel(native.runId);
     await eventually('the cell is replaced', () => zoo.log.some(({ message }) => message === 'cell is replaced'));
-    // Nothing is left in the old cell but what cannot be ended, so it is killed before the successor is up.
+    // Nothing is left in the old cell but what cannot be ended, so it is killed; the successor is not up yet.
     zoo.pool.cancel(neighbour.runId);
     expect((await neighbour.ended).outcome).toEqual({ kind: 'stopped' });
     expect((await native.ended).outcome).toEqual({ kind: 'stopped' });
     expect(zoo.pool.capacity()).toBe(0);
     const told = zoo.rooms.length;
+    gate.open();
     await eventually('the room is told', () => zoo.rooms.slice(told).some((capacity) => capacity >= 2));
   });
 });

@@ -141,10 +141,10 @@ it('code reloads beside something that writes all the time, which reloads three 
   let count = 0;
   const writing = new AbortController();
   const writer = (async () => {
-    // Never still for as long as it takes to be taken for settled: new files, and one that was there.
+    // Hardly ever still for as long as it takes to be taken for settled: new files, and one that was there.
     while (!writing.signal.aborted) {
       count += 1;
-      await writeFile(join(dir, `out-${count % 50}.tmp`), String(count));
+      await writeFile(join(dir, `out-${count}.tmp`), String(count));
       await writeFile(join(dir, 'state.txt'), String(count));
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
@@ -154,10 +154,14 @@ it('code reloads beside something that writes all the time, which reloads three 
   await eventually('the new code is loaded', () => running.pool.manifests().length === 2);
   writing.abort();
   await writer;
-  const [first] = reloaded();
-  expect(first).toMatchObject({ handlers: ['more', 'reads'] });
-  // What is written all the time may be seen to have changed in the same moment.
-  expect(first).toMatchObject({ changes: expect.arrayContaining([{ file: 'more.job.ts', how: 'new' }]) as unknown });
+  // What is written all the time may be seen to have changed in the same moment, or before if a write took long.
+  const code = { file: 'more.job.ts', how: 'new' };
+  expect(reloaded()).toContainEqual({
+    kind: 'reloaded',
+    handlers: ['more', 'reads'],
+    changes: expect.arrayContaining([code]) as unknown,
+    problems: [],
+  });
 
   // As a handler does that writes beside itself, once in each run.
   let saves = 0;
@@ -168,6 +172,8 @@ it('code reloads beside something that writes all the time, which reloads three 
     }
     return news.some(({ kind }) => kind === 'left-out');
   });
-  expect(news.at(-1)).toEqual({ kind: 'left-out', files: ['state.txt'], restMs: 60_000 });
+  expect(news.filter(({ kind }) => kind === 'left-out')).toEqual([
+    { kind: 'left-out', files: ['state.txt'], restMs: 60_000 },
+  ]);
   expect(reloaded().length).toBeLessThanOrEqual(1 + 3);
 });

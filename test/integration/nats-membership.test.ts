@@ -225,7 +225,8 @@ describe('membership, leases and shared configuration', () => {
     await eventually(() => seen(bus).length === 2);
     expect(seen(bus)).toEqual(['1.0.0', '1.1.0']);
     for (const version of versions.slice(2)) await publish(version);
-    await eventually(() => seen(bus).length === versionsMax && seen(other).length === versionsMax);
-    expect(seen(other)).toEqual(versions.slice(2));
+    // A count would be right too early: there are as many before the oldest go.
+    const newest = versions.slice(2).join();
+    await eventually(() => seen(bus).join() === newest && seen(other).join() === newest);
   });
 });

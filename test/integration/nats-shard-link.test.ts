@@ -240,6 +240,7 @@ describe('shard link', () => {
     expect(client.health().connected).toBe(false);
     await nats.restart();
     await eventually(() => client.health().connected && owner.health().connected);
+    await roundTrip(owner);
     expect(await client.shardClient.call(8, 'get', items(1), 5_000)).toEqual([{ ok: 2 }]);
     stop();
   });
