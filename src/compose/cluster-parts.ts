@@ -6,6 +6,7 @@ import type { ShardRouter } from '../application/protocol/shard-router.ts';
 import type { Store } from '../application/ports/store.ts';
 import type { NodeInfo } from '../application/ports/membership.ts';
 import type { NatsBus } from '../adapters/nats/connect-nats.ts';
+import type { PatientAsks } from '../adapters/nats/patient-asks.ts';
 import type { ActorSystem } from '../kernel/index.ts';
 import type { WindowLimits } from '../actors/shard/services/dispatch-windows.ts';
 import type { StopRun } from '../actors/shard/services/shard-services.ts';
@@ -27,6 +28,8 @@ export interface ClusterParts {
   readonly shardCount: number;
   readonly startedAtMs: number;
   readonly drainRequest: DrainRequest;
+  /** For questions to NATS without whose answers the start does not go on. */
+  readonly asks: Pick<PatientAsks, 'ask'>;
   /** Bounds of the dispatch windows of this process. Default: those of production. */
   readonly windowLimits?: WindowLimits;
   /** From so many bytes of jobs on, those that are far from their turn become cold. Default: that of production. */

@@ -109,7 +109,7 @@ async function startPool(
     if (event.kind === 'log' && !parts.handlersAreTold) log[event.level]({ runId: event.runId }, event.text);
     runs.tell(event);
   });
-  await publish(manifests);
+  await parts.asks.ask('handlers', () => publish(manifests));
   handlers.replace(manifests);
   pool.onManifests((changed) => {
     handlers.replace(changed);

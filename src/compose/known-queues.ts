@@ -1,8 +1,10 @@
 /**
  * Announces all queues of the store when a process starts: nodes learn of queues from the shared configuration, which is
- * lost if NATS was wiped. Several at once, because a cluster may have thousands.
+ * lost if NATS was wiped. Several at once, because a cluster may have thousands. NATS may be busy meanwhile, for example
+ * with what the shards of this process publish again, so each question is repeated.
  */
 import { isConsumersMaxReached } from '../adapters/nats/broker-error.ts';
+import type { PatientAsks } from '../adapters/nats/patient-asks.ts';
 import type { SharedConfig } from '../application/ports/membership.ts';
 import type { WorkSource } from '../application/ports/bus.ts';
 import type { QueueStore } from '../application/ports/queue-store.ts';
@@ -16,23 +18,25 @@ export interface KnownQueuesParts {
   readonly store: Pick<QueueStore, 'createQueue' | 'listQueues'>;
   readonly work: Pick<WorkSource, 'ensureRoute'>;
   readonly config: Pick<SharedConfig, 'touchQueue'>;
-  readonly clock: Clock;
+  readonly asks: Pick<PatientAsks, 'ask'>;
+  readonly clock: Pick<Clock, 'nowMs'>;
   readonly log: Logger;
 }
 
 /** Creates the default queue once per cluster, so that there is always a queue to submit to. */
-export async function announceKnownQueues({ store, work, config, clock, log }: KnownQueuesParts): Promise<void> {
+export async function announceKnownQueues(parts: KnownQueuesParts): Promise<void> {
+  const { store, work, config, asks, clock, log } = parts;
   const [tenant, name] = [defaultTenant, defaultQueueName];
   await store.createQueue({ tenant, name, settings: defaultQueueSettings, nowMs: clock.nowMs() });
   await someAtOnce(await store.listQueues(), announcedAtOnce, async (queue) => {
     await ensureRoute(queue);
-    await config.touchQueue(queue.tenant, queue.name, queueStamp(queue));
+    await asks.ask('queues', () => config.touchQueue(queue.tenant, queue.name, queueStamp(queue)));
   });
 
   /** One queue too many must not keep the process, and with it all other queues, from starting. */
   async function ensureRoute({ tenant: owner, name: queue }: Queue): Promise<void> {
     try {
-      await work.ensureRoute({ tenant: owner, queue });
+      await asks.ask('queues', () => work.ensureRoute({ tenant: owner, queue }));
     } catch (error) {
       if (!isConsumersMaxReached(error)) throw error;
       log.error({ err: error, tenant: owner, queue }, 'NATS allows no more consumers: jobs of this queue do not run');

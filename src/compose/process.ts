@@ -7,6 +7,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { createActorSystem, type TreeNode } from '../kernel/index.ts';
 import { connectNats, type NatsBus } from '../adapters/nats/connect-nats.ts';
+import { PatientAsks } from '../adapters/nats/patient-asks.ts';
 import { createCellPool } from '../adapters/piscina/node/cell-pool.ts';
 import { giveHeapBackWhenIdle } from '../adapters/system/idle-heap.ts';
 import type { RunPool } from '../application/ports/run-pool.ts';
@@ -59,6 +60,8 @@ export interface TroupeProcess {
 const shardTimeoutMs = 10_000;
 const batcherQueuedMax = 20_000;
 const terminateMs = 5_000;
+/** A start gives up when NATS has answered none of its questions for this time. */
+const startSilenceMaxMs = 120_000;
 
 /** Rejects with StartStopped if it was stopped before the start was complete. */
 export async function startProcess(
@@ -87,7 +90,7 @@ async function start(config: Config, version: string, opened: Opened, options: S
     log.flush();
   });
   opened.push(giveHeapBackWhenIdle());
-  const { store, facts, bus, vitals } = await openGround(config, runtime, identity.nodeId, opened);
+  const { store, facts, bus, vitals, asks } = await openGround(config, runtime, identity.nodeId, opened);
 
   opened.begin('actors');
   const { router, batcher } = createShardLinks(bus, runtime);
@@ -115,11 +118,11 @@ async function start(config: Config, version: string, opened: Opened, options: S
   opened.push(() => cache?.close());
   opened.begin('workers');
   const handlersAreTold = options.onHandlerNews !== undefined && config.log.pretty;
-  const parts = { ...shared, system, node, drainRequest, startedAtMs, cache, handlersAreTold };
+  const parts = { ...shared, system, node, drainRequest, startedAtMs, asks, cache, handlersAreTold };
   const roles = await startClusterRoles({ ...parts, ...given({ pool }) });
   opened.push(startPodCost(config, runtime, { pool, slots: threads }));
   opened.begin('queues');
-  await announceKnownQueues({ store: store.queues, work: bus.work, config: bus.config, clock, log });
+  await announceKnownQueues({ store: store.queues, work: bus.work, config: bus.config, asks, clock, log });
 
   const nodes = createNodeClient({ bus, ownId: identity.nodeId, admin: system.refAt(adminPath), clock });
   const edge = cache && createGatewayRole({ ...shared, nodes, cache });
@@ -155,13 +158,14 @@ async function start(config: Config, version: string, opened: Opened, options: S
   };
 }
 
+interface Ground extends OpenedStore {
+  readonly bus: NatsBus;
+  readonly vitals: VitalSigns;
+  readonly asks: PatientAsks;
+}
+
 /** Opens the store and the bus, which everything else needs, and tracks whether they work. */
-async function openGround(
-  config: Config,
-  runtime: ProcessRuntime,
-  nodeId: string,
-  opened: Opened,
-): Promise<OpenedStore & { readonly bus: NatsBus; readonly vitals: VitalSigns }> {
+async function openGround(config: Config, runtime: ProcessRuntime, nodeId: string, opened: Opened): Promise<Ground> {
   const vitals = new VitalSigns(runtime.clock);
   opened.begin('store');
   const { store, facts } = await openStore(config, runtime);
@@ -169,7 +173,8 @@ async function openGround(
   opened.begin('bus');
   const bus = await connectBus(config, runtime, { nodeId, vitals });
   opened.push(() => bus.close());
-  return { store: watchWrites(store, vitals), facts, bus, vitals };
+  const asks = new PatientAsks({ ...runtime, silenceMaxMs: startSilenceMaxMs });
+  return { store: watchWrites(store, vitals), facts, bus, vitals, asks };
 }
 
 /** Starts the probes last, so that the process answers to a probe only when it serves. */

@@ -48,11 +48,20 @@ export function isNoMessage(error: unknown): boolean {
   return error instanceof JetStreamError && 'code' in error && error.code === 404;
 }
 
-/** True while JetStream is starting, or its cluster has not elected a leader yet. */
-export function isNotReady(error: unknown): boolean {
+const passingCodes: ReadonlySet<string | undefined> = new Set([
+  // No server answered.
+  undefined,
+  // JetStream is starting, or its cluster has not elected a leader yet.
+  String(apiCodes.noPeers),
+  String(apiCodes.temporarilyUnavailable),
+  // The guard of the streams creates it again.
+  String(apiCodes.streamNotFound),
+]);
+
+/** True if the same request may succeed later, although nobody changes a setting. */
+export function mayPass(error: unknown): boolean {
   if (!(error instanceof TroupeError) || error.code !== 'BROKER_UNAVAILABLE') return false;
-  const code = error.metadata['natsErrorCode'];
-  return code === undefined || code === String(apiCodes.noPeers) || code === String(apiCodes.temporarilyUnavailable);
+  return passingCodes.has(error.metadata['natsErrorCode']) && !isForbidden(error);
 }
 
 /** True if the stream has as many consumers as the server or the account allows. */

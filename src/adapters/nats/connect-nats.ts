@@ -9,7 +9,6 @@ import type { Clock, Logger, Telemetry } from '../../application/ports/runtime.t
 import type { QueueQuarantines } from '../../application/ports/queue-quarantines.ts';
 import type { ShardClient, ShardServer } from '../../application/ports/shard-link.ts';
 import { VitalSigns } from '../../application/cluster/vital-signs.ts';
-import { isNotReady } from './broker-error.ts';
 import { KeyBucket } from './key-bucket.ts';
 import { defaultNatsLimits, type NatsLimits } from './limits.ts';
 import { type NatsLink, type NatsTls, openLink } from './link.ts';
@@ -23,6 +22,7 @@ import { NatsQueueMarks } from './queue-marks.ts';
 import { NatsPublisher } from './publisher.ts';
 import { ReplyMux } from './reply-mux.ts';
 import { Requester } from './request-reply.ts';
+import { PatientAsks } from './patient-asks.ts';
 import { checkServerVersion } from './server-version.ts';
 import { NatsShardLeases } from './shard-leases.ts';
 import { NatsShardClient, NatsShardServer } from './shard-link.ts';
@@ -91,31 +91,15 @@ export async function connectNats(options: ConnectNatsOptions): Promise<NatsBus>
     const topology = new Topology({ link, names, limits, replicas: options.replicas ?? 1, log });
     const vitals = options.vitals ?? new VitalSigns(clock);
     const guard = new StreamGuard({ link, topology, clock, log, vitals, checkMs: limits.identityCheckMs });
-    await startGuard(guard, clock, limits.connectTimeoutMs);
+    // JetStream may start later than the server: a cluster must elect a leader first.
+    const asks = new PatientAsks({ clock, log, silenceMaxMs: limits.connectTimeoutMs });
+    await asks.ask('streams and buckets', () => guard.start());
     return assemble(options, { link, names, limits, topology, guard, vitals });
   } catch (error) {
     await link.close();
     throw error;
   }
 }
-
-/**
- * Retries until `timeoutMs`, because JetStream may start later than the server: a cluster must elect a leader first.
- */
-async function startGuard(guard: StreamGuard, clock: Clock, timeoutMs: number): Promise<void> {
-  const endMs = clock.monotonicMs() + timeoutMs;
-  for (;;) {
-    try {
-      await guard.start();
-      return;
-    } catch (error) {
-      if (!isNotReady(error) || clock.monotonicMs() + startRetryMs >= endMs) throw error;
-      await new Promise<void>((resolve) => clock.setTimer(startRetryMs, resolve));
-    }
-  }
-}
-
-const startRetryMs = 250;
 
 interface Ground {
   readonly link: NatsLink;

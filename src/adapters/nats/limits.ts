@@ -40,7 +40,7 @@ export interface NatsLimits {
   readonly requestsInProgress: number;
   /** Requests of this process that may wait for an answer. At the limit, a request is refused with OVERLOADED. */
   readonly requestsWaiting: number;
-  /** How long the first connection may take. */
+  /** How long the first connection may take, and then the streams and buckets. */
   readonly connectTimeoutMs: number;
   /** How often the guard checks that streams and buckets are still the same. */
   readonly identityCheckMs: number;

@@ -15,6 +15,7 @@ import { createUseCases, type UseCases } from '../../../src/application/use-case
 import type { WindowLimits } from '../../../src/actors/shard/services/dispatch-windows.ts';
 import { DrainRequest } from '../../../src/compose/drain-request.ts';
 import type { NatsBus } from '../../../src/adapters/nats/connect-nats.ts';
+import { PatientAsks } from '../../../src/adapters/nats/patient-asks.ts';
 import { adminPath, type ClusterRoles, startClusterRoles } from '../../../src/compose/cluster-roles.ts';
 import { createNodeClient } from '../../../src/compose/node-admin.ts';
 import type { Config } from '../../../src/config/index.ts';
@@ -149,6 +150,7 @@ export class SimNode {
         shardCount: ground.shardCount,
         startedAtMs: clock.nowMs(),
         drainRequest: new DrainRequest(log),
+        asks: new PatientAsks({ clock, log, silenceMaxMs: 120_000 }),
         windowLimits: windowsOf(ground.window),
         // Where windows are small, as many jobs as possible are cold.
         ...(ground.window === 2 && { memoryTightBytes: 0 }),

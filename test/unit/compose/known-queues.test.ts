@@ -1,10 +1,13 @@
 /** What a process that starts tells NATS of the queues that the store knows. */
 import { expect, it } from 'vitest';
+import { PatientAsks } from '../../../src/adapters/nats/patient-asks.ts';
 import { announceKnownQueues } from '../../../src/compose/known-queues.ts';
-import { createManualClock } from '../application/manual-clock.ts';
+import { createManualClock, type ManualClock } from '../application/manual-clock.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';
 import { defaultQueueSettings, type Queue } from '../../../src/domain/queue.ts';
 import { silentLog } from '../../support/stores.ts';
+
+const silenceMaxMs = 10_000;
 
 const queues: readonly Queue[] = ['a', 'b', 'c'].map((name, at) => ({
   tenant: 'default',
@@ -16,20 +19,32 @@ const queues: readonly Queue[] = ['a', 'b', 'c'].map((name, at) => ({
   updatedAtMs: 0,
 }));
 
-function start(refusal: TroupeError): { readonly told: string[]; readonly done: Promise<void> } {
+interface Start {
+  readonly told: string[];
+  readonly done: Promise<void>;
+  readonly clock: ManualClock;
+}
+
+/** NATS answers to the consumer of one queue with an error, so often. */
+function start(refusal: TroupeError, refusals = Infinity): Start {
   const told: string[] = [];
+  const clock = createManualClock();
+  let left = refusals;
   const done = announceKnownQueues({
     store: { createQueue: () => Promise.resolve('exists' as never), listQueues: () => Promise.resolve(queues) },
     work: {
       ensureRoute({ queue }) {
-        return queue === 'b' ? Promise.reject(refusal) : Promise.resolve();
+        if (queue !== 'b' || left === 0) return Promise.resolve();
+        left -= 1;
+        return Promise.reject(refusal);
       },
     },
     config: { touchQueue: (_tenant, queue) => Promise.resolve(void told.push(queue)) },
-    clock: createManualClock(),
+    asks: new PatientAsks({ clock, log: silentLog, silenceMaxMs }),
+    clock,
     log: silentLog,
   });
-  return { told, done };
+  return { told, done, clock };
 }
 
 it('starts although NATS allows no consumer for one of the queues', async () => {
@@ -38,6 +53,27 @@ it('starts although NATS allows no consumer for one of the queues', async () => 
   expect(told.sort()).toEqual(['a', 'b', 'c']);
 });
 
-it('does not start if NATS does not answer', async () => {
-  await expect(start(new TroupeError('BROKER_UNAVAILABLE')).done).rejects.toThrow(TroupeError);
+it('starts when NATS answers late', async () => {
+  const { told, done, clock } = start(new TroupeError('BROKER_UNAVAILABLE'), 3);
+  await passUntil(clock, done);
+  expect(told.sort()).toEqual(['a', 'b', 'c']);
 });
+
+it('does not start if NATS does not answer for long', async () => {
+  const { done, clock } = start(new TroupeError('BROKER_UNAVAILABLE'));
+  const failed = done.catch((error: unknown) => [error, clock.monotonicMs()]);
+  await passUntil(clock, failed);
+  expect(await failed).toEqual([expect.any(TroupeError), silenceMaxMs]);
+});
+
+/** Lets time pass until the work is done. */
+async function passUntil(clock: ManualClock, work: Promise<unknown>): Promise<void> {
+  const state = { isOver: false };
+  void work.then(() => {
+    state.isOver = true;
+  });
+  while (!state.isOver) {
+    for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
+    clock.advance(100);
+  }
+}
