@@ -1,15 +1,27 @@
 /** What a run has started ends with it: with its thread where the thread ends, with its cell in any case. */
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { once } from 'node:events';
-import { afterEach, describe, expect, it } from 'vitest';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventually, startPool, zooDir, type Harness, type StartedRun } from '../support/rogue-handlers/harness.ts';
 
 let zoo: Harness;
+let folder: string;
+/** What a run has started is looked at while it is there: the run dies once this file exists. */
+let onceThere: string;
 
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'troupe-children-'));
+  onceThere = join(folder, 'die');
+});
 afterEach(async () => {
   await zoo.stop();
+  rmSync(folder, { recursive: true });
 });
+
+const die = (): void => writeFileSync(onceThere, '');
 
 /** `PF_EXITING` of the kernel, and SIGKILL among the pending signals. */
 const exiting = 0x4;
@@ -76,8 +88,11 @@ describe.runIf(process.platform === 'linux')('what a run has started', () => {
     zoo = await startPool({ handlerDirs: [zooDir], threads: 2, memoryMb: 96 });
     const neighbour = zoo.run('spawns', { how: 'plain' });
     const [other = 0] = await pidsOf(neighbour, 1);
-    const run = zoo.run('spawns', { how: 'tree', then }, then === 'loops' ? { executionTimeoutMs: 2_000 } : {});
+    // Its time is long enough for a slow machine to have looked at what it started.
+    const more = then === 'loops' ? { executionTimeoutMs: 5_000 } : {};
+    const run = zoo.run('spawns', { how: 'tree', then, onceThere }, more);
     const pids = await pidsOf(run, 2);
+    die();
     expect((await run.ended).outcome).toMatchObject({ kind: 'failed', failure: { reason } });
     for (const pid of pids) expect(runs(pid)).toBe(false);
     expect(runs(other)).toBe(true);
@@ -98,8 +113,9 @@ describe.runIf(process.platform === 'linux')('what a run has started', () => {
 
   it('is gone when the cell dies of itself', async () => {
     zoo = await startPool({ handlerDirs: [zooDir], threads: 1 });
-    const run = zoo.run('spawns', { how: 'tree', then: 'kills' });
+    const run = zoo.run('spawns', { how: 'tree', then: 'kills', onceThere });
     const pids = await pidsOf(run, 2);
+    die();
     expect((await run.ended).outcome).toEqual({ kind: 'lost', blame: 'convicted' });
     await eventually('nothing is left', () => !pids.some(runs));
   });

@@ -9,10 +9,13 @@ let zoo: Harness;
 let folder: string;
 /** What a run leaves behind acts once this file exists. */
 let onceThere: string;
+/** A run that goes on meanwhile ends once this file exists. */
+let over: string;
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'troupe-left-over-'));
   onceThere = join(folder, 'act');
+  over = join(folder, 'over');
 });
 afterEach(async () => {
   await zoo.stop();
@@ -58,11 +61,14 @@ describe('a run that ends and leaves something behind', () => {
 
   it('leaves nothing when it tidies up: its thread is used again', async () => {
     zoo = await startPool({ handlerDirs: [zooDir], threads: 1 });
+    let looks = 0;
     const threadOf = async (): Promise<number | undefined> => {
-      const run = zoo.run('sleeps', { ms: 2_500 });
+      const until = join(folder, `${(looks += 1)}`);
+      const run = zoo.run('holds', { until });
       await run.started;
       await eventually('its thread is known', () => zoo.pool.runs()[0]?.thread !== undefined);
       const thread = zoo.pool.runs()[0]?.thread;
+      writeFileSync(until, '');
       await run.ended;
       return thread;
     };
@@ -79,10 +85,12 @@ describe('what nothing waits for (unref) and a thread is used again with', () =>
     it(`fails under its own name while another run goes on: ${what}`, async () => {
       zoo = await startPool({ handlerDirs: [zooDir], threads: 1 });
       const first = zoo.run('leaves', { what, unref: true, onceThere });
-      const next = zoo.run('sleeps', { ms: 1_000 });
+      const next = zoo.run('holds', { until: over });
       expect((await first.ended).outcome.kind).toBe('succeeded');
       await next.started;
       act();
+      await eventually('the other run is told', () => next.lines.length > 0);
+      writeFileSync(over, '');
       expect((await next.ended).outcome).toMatchObject({ kind: 'succeeded' });
       const said = what === 'exit' ? 'process.exit(7)' : 'too late';
       expect(texts(next)).toEqual([
@@ -95,7 +103,7 @@ describe('what nothing waits for (unref) and a thread is used again with', () =>
   it('loops under its own name: the run that waits for it is lost, uncounted', async () => {
     zoo = await startPool({ handlerDirs: [zooDir], threads: 1 });
     const first = zoo.run('leaves', { what: 'loop', unref: true, onceThere });
-    const next = zoo.run('sleeps', { ms: 1_000 }, { executionTimeoutMs: 2_000 });
+    const next = zoo.run('holds', { until: over }, { executionTimeoutMs: 5_000 });
     expect((await first.ended).outcome.kind).toBe('succeeded');
     await next.started;
     act();

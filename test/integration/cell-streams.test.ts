@@ -220,7 +220,8 @@ describe('an attempt with open streams', () => {
     {
       how: 'runs out of time',
       end: () => undefined,
-      more: { executionTimeoutMs: 1_500 },
+      // Long enough for a slow machine to look at its files before.
+      more: { executionTimeoutMs: 5_000 },
       as: { kind: 'failed', failure: { reason: 'ATTEMPT_TIMED_OUT' } },
     },
     {

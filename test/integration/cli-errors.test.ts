@@ -74,7 +74,7 @@ it.each([false, true])(
       : /^troupe: QUEUE_FULL: .+; retrying in [\d.]+m?s\n/;
     await vi.waitFor(() => {
       expect(terminal.written.err).toMatch(waits);
-    }, 10_000);
+    }, 30_000);
     await troupe(['cancel', first]);
     expect(await code, terminal.written.err).toBe(0);
     expect(terminal.written.out).not.toBe('');

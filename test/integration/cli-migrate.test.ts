@@ -99,6 +99,7 @@ function greeting(port: number): Promise<string> {
       socket.destroy();
       resolve(text);
     };
-    socket.once('data', (data) => end(data.toString('utf8'))).once('error', () => end(''));
+    socket.once('data', (data) => end(data.toString('utf8')));
+    socket.once('error', () => end('')).once('close', () => end(''));
   });
 }

@@ -229,6 +229,7 @@ describe('troupe watch, wait and cancel', () => {
 
   it('says the id first, and where the job is found when nobody waits for it any more', async () => {
     for (const flag of ['--watch', '--wait']) {
+      await until('nothing else is watched', () => edge.watchers() === 0);
       const stop = new AbortController();
       const waiting = troupe(['submit', 'test.echo', '{}', flag], { signal: stop.signal });
       await until('it is watched', () => edge.watchers() > 0);
@@ -237,7 +238,6 @@ describe('troupe watch, wait and cancel', () => {
       expect(code).toBe(130);
       const [, id = ''] = /^submitted (\S+)\n/.exec(err) ?? [];
       expect(err).toContain(`the job continues; follow it with: troupe watch ${id} --address 127.0.0.1:${edge.port}\n`);
-      await until('the watch is closed', () => edge.watchers() === 0);
     }
   });
 

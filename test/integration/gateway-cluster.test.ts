@@ -192,7 +192,8 @@ describe('a watch of the tree', () => {
     expect(seen[1]).toEqual(['/ 0', '/node 0', '/node/b 2', '/node/b/c 0']);
     stop.abort();
     await over;
-    await until('it is over', () => edge.watchers() === 0);
+    const open = async (): Promise<string> => edge.telemetry.metricsText();
+    await until('it is over', async () => (await open()).includes('troupe_gateway_watches_open 0'));
     const last = asked;
     await until('a later look has come and gone', () => asked > last, 700).then(
       () => expect.unreachable(),

@@ -190,7 +190,7 @@ describe('deadlines', () => {
     const blockers: Promise<unknown>[] = [];
     edge.batches.length = 0;
     for (let number = 1; number <= 8; number += 1) {
-      blockers.push(client.submit('test.echo', number, { idempotencyKey: 'blocked', timeoutMs: 10_000 }));
+      blockers.push(client.submit('test.echo', number, { idempotencyKey: 'blocked', timeoutMs: 60_000 }));
       await until('sent or waiting', () => edge.batches.length >= Math.min(number, 2));
     }
     const late = await call(
@@ -261,7 +261,7 @@ describe('starting and stopping', () => {
     edge.batches.length = 0;
     const underWay = client.submit('test.echo', 1);
     await until('under way', () => edge.batches.length === 1);
-    const stopping = gateway.stop(5_000);
+    const stopping = gateway.stop(30_000);
     const late = edge.client({ address: `127.0.0.1:${port}`, retry: { maxAttempts: 1 } });
     await expect(late.submit('test.echo', 2)).rejects.toMatchObject({ code: 'GATEWAY_UNAVAILABLE', outcome: 'none' });
     release();

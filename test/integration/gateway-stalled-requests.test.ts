@@ -116,7 +116,7 @@ describe('messages of 8 MiB and more, short of their end, on one connection', ()
   });
 
   it('an upload that was answered goes, though its client goes on with it', async () => {
-    const stream = begin(session, half, { 'grpc-timeout': '2S' }, upload);
+    const stream = begin(session, half, { 'grpc-timeout': '4S' }, upload);
     const answer = once(stream.resume(), 'response') as Promise<[IncomingHttpHeaders]>;
     await until('it has begun', async () => (await heldBytes()) > 0);
     expect((await answer)[0]['grpc-status']).toBe('4');

@@ -48,7 +48,7 @@ describe('what the stream of work holds', () => {
     await publisher.publishWork(message({ route: 'handler' }));
     expect(await publisher.workStanding([own, place])).toEqual({ last: 4, firsts: [4, 1] });
     await work.ensureRoute(place);
-    const pull = { route: place, batch: 1, expiresMs: 5_000, signal: AbortSignal.timeout(10_000) };
+    const pull = { route: place, batch: 1, expiresMs: 20_000, signal: AbortSignal.timeout(30_000) };
     const [first] = await work.pull(pull);
     expect(await publisher.workStanding([place])).toEqual({ last: 4, firsts: [1] });
     publisher.acknowledge(first?.ackTo ?? '');

@@ -4,7 +4,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { NatsBus } from '../../src/adapters/nats/connect-nats.ts';
 import type { JobEvent } from '../../src/application/ports/bus.ts';
-import { eventually, startTestNats, testJobId, type TestNats } from '../support/nats.ts';
+import { eventually, roundTrip, startTestNats, testJobId, type TestNats } from '../support/nats.ts';
 
 const thumbs = { tenant: 'acme', queue: 'thumbs' };
 let nats: TestNats;
@@ -23,11 +23,6 @@ function happened(queue: string, seq: number, jobId = testJobId()): JobEvent {
   const [type, state] = seq === 1 ? (['queued', 'QUEUED'] as const) : (['succeeded', 'SUCCEEDED'] as const);
   const data = { jobId, seq, handler: 'test.echo', state };
   return { jobId, seq, type, tenant: 'acme', queue, atMs: 1_795_428_476_591, data };
-}
-
-/** What this client sent before has been served when it answers. */
-async function roundTrip(bus: NatsBus): Promise<void> {
-  await expect(bus.shardClient.call(98, 'get', [], 5_000)).rejects.toMatchObject({ code: 'SHARD_UNAVAILABLE' });
 }
 
 async function publish(bus: NatsBus, events: readonly JobEvent[]): Promise<void> {
@@ -100,8 +95,10 @@ describe('event log', () => {
     await plain.flush();
     spy.unsubscribe();
     expect(inboxes).toHaveLength(2);
+    // It has said that it listens there no more.
+    await roundTrip(bus);
     for (const inbox of inboxes) {
-      await expect(plain.request(inbox, '', { timeout: 2_000 })).rejects.toSatisfy(hasNoResponders);
+      await expect(plain.request(inbox, '', { timeout: 30_000 })).rejects.toSatisfy(hasNoResponders);
     }
     const { state } = await (await jetstreamManager(plain)).streams.info('CLEAN_EVENTS');
     expect(state.consumer_count).toBe(0);

@@ -3,7 +3,10 @@ import { connect } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { NatsBus } from '../../src/adapters/nats/connect-nats.ts';
 import { TroupeError } from '../../src/domain/errors.ts';
-import { eventually, startTestNats, type TestNats } from '../support/nats.ts';
+import { eventually, roundTrip, startTestNats, type TestNats } from '../support/nats.ts';
+
+/** How long an answer may take on a busy machine. */
+const answerMaxMs = 30_000;
 
 let nats: TestNats;
 let one: NatsBus;
@@ -71,8 +74,9 @@ describe('$SRV', () => {
       },
       { version: '1.2.3', metadata: { roles: 'workers' }, startedAtMs: Date.UTC(2026, 0, 2) },
     );
+    await roundTrip(one);
     const tool = await connect({ servers: `127.0.0.1:${nats.port}` });
-    const ask = async (subject: string) => (await tool.request(subject, '', { timeout: 2_000 })).json();
+    const ask = async (subject: string) => (await tool.request(subject, '', { timeout: answerMaxMs })).json();
     try {
       const name = 'troupe-node';
       const identity = { name, id: 'node-1', version: '1.2.3', metadata: { roles: 'workers' } };
@@ -82,8 +86,8 @@ describe('$SRV', () => {
         type: 'io.nats.micro.v1.info_response',
         endpoints: [{ name: 'node', subject: 'troupe.node.node-1.*' }],
       });
-      await other.requestNode('node-1', 'tree', null, 2_000);
-      await other.requestNode('node-1', 'fail', null, 2_000).catch(() => undefined);
+      await other.requestNode('node-1', 'tree', null, answerMaxMs);
+      await other.requestNode('node-1', 'fail', null, answerMaxMs).catch(() => undefined);
       const stats = await ask(`$SRV.STATS.${name}.node-1`);
       expect(stats).toMatchObject({
         ...identity,
@@ -92,7 +96,7 @@ describe('$SRV', () => {
         endpoints: [{ num_requests: 2, num_errors: 1, last_error: 'RUN_NOT_FOUND', queue_group: '' }],
       });
       stop();
-      await tool.flush();
+      await roundTrip(one);
       await expect(ask(`$SRV.PING.${name}`)).rejects.toThrow();
     } finally {
       await tool.close();

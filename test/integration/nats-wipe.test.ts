@@ -22,7 +22,9 @@ describe('JetStream is wiped while it is used', () => {
 
   beforeAll(async () => {
     nats = await startTestNats();
-    [bus, other] = await Promise.all([nats.connect(), nats.connect()]);
+    // What came back after the wipe is looked at when work has flowed for a while, however slowly.
+    const limits = { nodeTtlMs: 120_000 };
+    [bus, other] = await Promise.all([nats.connect({ limits }), nats.connect({ limits })]);
   });
   afterAll(async () => {
     await nats.stop();

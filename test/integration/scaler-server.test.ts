@@ -225,7 +225,7 @@ describe('the scaler', () => {
     clients.push(keda);
     const { seen, ended } = keda.stream(general);
     await until('it is open', () => seen.length === 1);
-    await Promise.all([made.stop(1_000), made.stop(1_000)]);
+    await Promise.all([made.stop(30_000), made.stop(30_000)]);
     expect((await ended)?.code).toBe(grpc.UNAVAILABLE);
   });
 });

@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { eventually, natsServerPath } from './nats.ts';
+import { stopProcess } from './stopped-process.ts';
 
 export interface NatsCluster {
   readonly servers: readonly string[];
@@ -75,7 +76,7 @@ export async function startNatsCluster(): Promise<NatsCluster> {
     },
     async copyStore(name) {
       const { dir: home, process } = serverOf(name);
-      process.kill('SIGSTOP');
+      await stopProcess(process.pid ?? 0);
       try {
         await cp(join(home, 'jetstream'), join(home, 'copy'), { recursive: true });
       } finally {

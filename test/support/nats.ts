@@ -7,7 +7,11 @@ import { connectNats, type ConnectNatsOptions, type NatsBus } from '../../src/ad
 import { findNatsServer } from '../../src/backing/nats/find-nats-server.ts';
 import { type NatsServerHandle, startNatsServer } from '../../src/backing/nats/start-nats-server.ts';
 import type { Clock, Logger, Telemetry } from '../../src/application/ports/runtime.ts';
+import { TroupeError } from '../../src/domain/errors.ts';
 import { createJobIdGenerator, type JobId } from '../../src/domain/job-id.ts';
+import { stopProcess } from './stopped-process.ts';
+
+export { eventually } from './eventually.ts';
 
 export const natsTestClock: Clock = {
   nowMs: () => Date.now(),
@@ -51,6 +55,16 @@ export async function linkedAgain(connection: NatsConnection): Promise<void> {
     if (type === 'reconnect') return;
   }
   throw new Error('closed for good');
+}
+
+/**
+ * What this bus has sent before, such as a subscription, has been taken by the server when this resolves. A bus that is
+ * connected may not have been heard yet, and what others send meanwhile meets nobody.
+ */
+export async function roundTrip({ shardClient }: NatsBus): Promise<void> {
+  const nobody = shardClient.call(98, 'get', [], 30_000);
+  const refusal: unknown = await nobody.catch((error: unknown) => error);
+  if (!(refusal instanceof TroupeError) || refusal.code !== 'SHARD_UNAVAILABLE') throw refusal;
 }
 
 /** Shared by all tests and by `troupe dev`, so that the binary is built only once per machine. */
@@ -99,7 +113,7 @@ export async function startTestNats(options: { readonly syncInterval?: string } 
     pid: () => server.pid,
     kill: () => server.kill(),
     async copyStore(to) {
-      process.kill(server.pid, 'SIGSTOP');
+      await stopProcess(server.pid);
       try {
         await cp(join(storeDir, 'jetstream'), to, { recursive: true });
       } finally {
@@ -137,17 +151,4 @@ const nextId = createJobIdGenerator({ shard: 1, nowMs: () => Date.now(), random:
 
 export function testJobId(): JobId {
   return nextId(1);
-}
-
-/** Resolves once `condition` holds. Rejects with the text of `describe` after `timeoutMs`. */
-export async function eventually(
-  condition: () => boolean | Promise<boolean>,
-  timeoutMs = 30_000,
-  describe: () => string = () => condition.toString(),
-): Promise<void> {
-  const endMs = performance.now() + timeoutMs;
-  while (!(await condition())) {
-    if (performance.now() > endMs) throw new Error(`not within ${timeoutMs} ms: ${describe()}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
 }

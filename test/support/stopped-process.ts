@@ -4,7 +4,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
-import { eventually } from './nats.ts';
+import { eventually } from './eventually.ts';
 
 export async function stopProcess(pid: number): Promise<void> {
   process.kill(pid, 'SIGSTOP');
@@ -20,5 +20,12 @@ function statesOf(pid: number): readonly string[] {
         .slice(0, 1),
     ];
   // The state follows the name, which may contain anything but ends at the last parenthesis.
-  return readdirSync(tasks).map((task) => readFileSync(`${tasks}/${task}/stat`, 'utf8').split(') ').at(-1)?.[0] ?? '');
+  return readdirSync(tasks).map((task) => {
+    try {
+      return readFileSync(`${tasks}/${task}/stat`, 'utf8').split(') ').at(-1)?.[0] ?? '';
+    } catch {
+      // The thread ended meanwhile, so its process was not stopped yet.
+      return '';
+    }
+  });
 }

@@ -1,16 +1,19 @@
 import { execFileSync, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { defineHandler } from 'troupe/handlers';
 import { z } from 'zod';
 
-/** Starts processes, logs their process ids, and then ends in the requested way. */
+/** Starts processes, logs their process ids, and ends in the requested way once a file exists. */
 export default defineHandler({
   name: 'spawns',
   input: z.object({
     how: z.enum(['plain', 'tree', 'own session', 'blocking']),
     then: z.enum(['waits', 'loops', 'returns', 'exits', 'throws', 'fills', 'kills']).default('waits'),
+    onceThere: z.string().default('/'),
   }),
   cancelGrace: '100ms',
-  async run({ how, then }, ctx) {
+  async run({ how, then, onceThere }, ctx) {
     if (how === 'blocking') {
       ctx.log.info('0');
       execFileSync('/bin/sleep', ['600']);
@@ -25,29 +28,26 @@ export default defineHandler({
       const grandchild: unknown = await new Promise((told) => child.stdout.once('data', told));
       ctx.log.info(String(grandchild));
     }
+    while (!existsSync(onceThere)) await sleep(10);
     switch (then) {
       case 'waits':
         return new Promise<undefined>((resolve) => child.once('exit', () => resolve(undefined)));
       case 'loops':
-        await new Promise((resolve) => setTimeout(resolve, 100));
         for (;;);
       case 'returns':
         return;
       case 'exits':
-        await new Promise((resolve) => setTimeout(resolve, 100));
         return process.exit(3);
       case 'throws':
         setTimeout(() => {
           throw new Error('late');
-        }, 100);
+        });
         return new Promise<undefined>(() => undefined);
       case 'fills': {
-        await new Promise((resolve) => setTimeout(resolve, 100));
         let hoard: unknown = undefined;
         for (;;) hoard = { hoard };
       }
       case 'kills':
-        await new Promise((resolve) => setTimeout(resolve, 100));
         process.kill(process.pid, 'SIGKILL');
         return new Promise<undefined>(() => undefined);
     }
