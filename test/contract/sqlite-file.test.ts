@@ -63,6 +63,30 @@ describe('a sqlite file', () => {
     await store.ping(1_000);
   });
 
+  it('leaves the loop to others after each message of its thread, although the next one is there', async () => {
+    const store = await harness.open();
+    const readers = 4;
+    let [sinceTurn, most, open] = [0, 0, readers];
+    const turns = (): void => {
+      sinceTurn = 0;
+      if (open > 0) setImmediate(turns);
+    };
+    turns();
+    const readOn = async (): Promise<void> => {
+      for (let n = 0; n < 50; n += 1) {
+        await store.ping(1_000);
+        sinceTurn += 1;
+        most = Math.max(most, sinceTurn);
+        // Meanwhile the thread answers the other readers.
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
+      }
+      open -= 1;
+    };
+    await Promise.all(Array.from({ length: readers }, readOn));
+    expect(most).toBeGreaterThan(0);
+    expect(most).toBeLessThanOrEqual(readers);
+  });
+
   it('keeps every acknowledged group when its writer is killed in the middle', async () => {
     const { child, acknowledged } = startWriter(1);
     await expect.poll(() => acknowledged.length, { timeout: 10_000, interval: 5 }).toBeGreaterThan(20);

@@ -55,6 +55,8 @@ class ThreadLink {
   readonly #opened = Promise.withResolvers<SchemaClimb>();
   readonly #ended = Promise.withResolvers<undefined>();
   readonly #unanswered = new Map<number, Unanswered>();
+  /** Messages with answers that wait for their turn of the loop. */
+  readonly #come: AnswerBatch[] = [];
   #cells: unknown[] = [];
   #moved: Transferable[] = [];
   #lastId = 0;
@@ -78,12 +80,13 @@ class ThreadLink {
     });
     this.#thread.on('message', (message: AnswerBatch | ThreadNews) => {
       if (isNews(message)) this.#hear(message);
-      else this.#settle(message);
+      else this.#take(message);
     });
     this.#thread.on('error', (error: unknown) => {
       this.#lose(new Error('the thread of the store has died', { cause: error }));
     });
     this.#thread.on('exit', () => {
+      this.#settleAll();
       if (this.#end === 'open') this.#lose(new Error('the thread of the store has ended'));
       this.#watch.close();
       this.#ended.resolve(undefined);
@@ -140,6 +143,26 @@ class ThreadLink {
     this.#watch.expect();
   };
 
+  /**
+   * The answers of one message are settled in one turn of the loop. Node takes up to a thousand messages in a turn, also
+   * those that come meanwhile; so whoever asks for the next page at once would keep the loop for seconds.
+   */
+  #take(answers: AnswerBatch): void {
+    this.#come.push(answers);
+    if (this.#come.length === 1) setImmediate(this.#settleNext);
+  }
+
+  readonly #settleNext = (): void => {
+    const answers = this.#come.shift();
+    if (answers !== undefined) this.#settle(answers);
+    if (this.#come.length > 0) setImmediate(this.#settleNext);
+  };
+
+  /** The thread says no more. */
+  #settleAll(): void {
+    for (const answers of this.#come.splice(0)) this.#settle(answers);
+  }
+
   #settle(answers: AnswerBatch): void {
     for (let at = 0; at < answers.length; at += answerCells) {
       const id = answers[at] as number;
@@ -178,6 +201,7 @@ class ThreadLink {
   /** A write may have become durable; a read has not happened. */
   #lose(reason: Error): void {
     if (this.#end === 'lost') return;
+    this.#settleAll();
     this.#end = 'lost';
     this.#watch.close();
     this.#opened.reject(reason);
