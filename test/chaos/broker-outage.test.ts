@@ -66,7 +66,7 @@ describe('NATS', () => {
     await accepted(60);
     await cluster.killNats();
     const during = load.accepted;
-    await cluster.waitFor('callers notice', () => load.refusals.size > 0, 20_000);
+    await cluster.waitFor('callers notice', () => load.refusals.size > 0, 30_000);
     // Longer than a lease: ownership runs out as well.
     const awayMs = 7_000;
     const untilMs = performance.now() + awayMs;
@@ -82,7 +82,7 @@ describe('NATS', () => {
     await cluster.waitFor(
       'every last event',
       () => [...history.acked.keys()].every((id) => events.ofJob(id).some(({ type }) => type === 'succeeded')),
-      20_000,
+      30_000,
     );
     expect(history.check({ events: events.events, executions: readLedger(ledger) })).toEqual([]);
     await events.close();
@@ -91,7 +91,7 @@ describe('NATS', () => {
   it('stalls and goes on: the same', async () => {
     const events = await subscribeDurable(cluster.broker.url, cluster.root, 'auditor');
     await accepted(40);
-    cluster.freezeNats();
+    await cluster.freezeNats();
     await cluster.waitFor('callers notice', () => load.refusals.size > 0, 30_000);
     cluster.thawNats();
     await accepted(40);
@@ -99,7 +99,7 @@ describe('NATS', () => {
     await cluster.waitFor(
       'every last event',
       () => [...history.acked.keys()].every((id) => events.ofJob(id).some(({ type }) => type === 'succeeded')),
-      20_000,
+      30_000,
     );
     expect(history.check({ events: events.events, executions: readLedger(ledger) })).toEqual([]);
     await events.close();

@@ -24,14 +24,14 @@ describe('gap', () => {
     for (const key of ['h1', 'h2']) {
       const id = await gap.submit(troupe, 'test.hold', { gate: gap.gate, ledger: gap.ledger }, key);
       held.push(id);
-      await gap.cluster.waitFor('its claim is durable', () => view.job(id)?.state === 'RUNNING', 10_000);
+      await gap.cluster.waitFor('its claim is durable', () => view.job(id)?.state === 'RUNNING', 30_000);
     }
     const jobId = await gap.submit(troupe, 'test.work', { ...work, ledger: gap.ledger }, 'k');
-    await gap.cluster.waitFor('it waits, told to all', () => gap.events.ofJob(jobId).length === 1, 5_000);
+    await gap.cluster.waitFor('it waits, told to all', () => gap.events.ofJob(jobId).length === 1, 30_000);
     view.lock();
     // The threads become free, the job is claimed and runs; nothing of this can be written.
     writeFileSync(gap.gate, '');
-    await gap.cluster.waitFor('it has run', () => gap.ends(jobId) === 1, 10_000);
+    await gap.cluster.waitFor('it has run', () => gap.ends(jobId) === 1, 30_000);
     await node.kill();
     view.unlock();
     expect([jobId, ...held].map((id) => view.job(id)?.state)).toEqual(['QUEUED', 'RUNNING', 'RUNNING']);
@@ -44,7 +44,7 @@ describe('gap', () => {
     await gap.cluster.waitFor(
       'their last events',
       () => held.every((id) => gap.events.ofJob(id).at(-1)?.type === 'succeeded'),
-      10_000,
+      30_000,
     );
     await gap.endsOnce(next, jobId, 'SUCCEEDED');
   });
@@ -55,13 +55,13 @@ describe('gap', () => {
     for (const key of ['h1', 'h2']) {
       const id = await gap.submit(troupe, 'test.hold', { gate: gap.gate, ledger: gap.ledger }, key);
       held.push(id);
-      await gap.cluster.waitFor('it runs', () => gap.starts(id) === 1 && view.job(id)?.state === 'RUNNING', 10_000);
+      await gap.cluster.waitFor('it runs', () => gap.starts(id) === 1 && view.job(id)?.state === 'RUNNING', 30_000);
     }
     const jobId = await gap.submit(troupe, 'test.work', { ...work, ledger: gap.ledger }, 'k');
-    await gap.cluster.waitFor('it waits, told to all', () => gap.events.ofJob(jobId).length === 1, 5_000);
+    await gap.cluster.waitFor('it waits, told to all', () => gap.events.ofJob(jobId).length === 1, 30_000);
     gap.proxy.hold('to-server');
     writeFileSync(gap.gate, '');
-    await gap.cluster.waitFor('its claim is durable', () => view.job(jobId)?.state === 'RUNNING', 10_000);
+    await gap.cluster.waitFor('its claim is durable', () => view.job(jobId)?.state === 'RUNNING', 30_000);
     await shards.kill();
     gap.proxy.drop();
     expect(gap.starts(jobId)).toBe(0);
@@ -75,7 +75,7 @@ describe('gap', () => {
     await gap.cluster.waitFor(
       'their last events',
       () => held.every((id) => gap.events.ofJob(id).at(-1)?.type === 'succeeded'),
-      10_000,
+      30_000,
     );
     expect(await gap.endsOnce(troupe, jobId, 'SUCCEEDED')).toMatchObject({ attempt: 2, failures: 0, losses: 1 });
     expect(gap.starts(jobId)).toBe(1);
@@ -83,14 +83,14 @@ describe('gap', () => {
     await gap.cluster.waitFor(
       'no work message is left',
       async () => (await manager.streams.info(`${gap.cluster.root.toUpperCase()}_WORK`)).state.messages === 0,
-      20_000,
+      30_000,
     );
   });
 
   it('handler running, its node dies', async () => {
     const { workers, troupe } = await gap.apart('workers');
     const jobId = await gap.submit(troupe, 'test.hold', { gate: gap.gate, ledger: gap.ledger }, 'k');
-    await gap.cluster.waitFor('it runs', () => gap.starts(jobId) === 1, 10_000);
+    await gap.cluster.waitFor('it runs', () => gap.starts(jobId) === 1, 30_000);
     const diedMs = performance.now();
     await workers.kill();
     await gap.cluster.restartNode(workers);
@@ -108,12 +108,12 @@ describe('gap', () => {
     const settings = { 'shutdown.graceMs': 500, 'workers.cancelGraceMs': 500 };
     const leaving = await gap.cluster.restartNode(workers, { settings });
     const jobId = await gap.submit(troupe, 'test.hold', { gate: gap.gate, ledger: gap.ledger }, 'k');
-    await gap.cluster.waitFor('it runs', () => gap.starts(jobId) === 1, 20_000);
+    await gap.cluster.waitFor('it runs', () => gap.starts(jobId) === 1, 30_000);
     // By the instant at which it was queued first, a next owner would take it for dispatched.
     await gap.cluster.waitFor('the watermark has left it behind', () => view.isBelievedOut(jobId), 40_000);
     gap.proxy.hold('to-server');
     const stopped = leaving.stop();
-    await gap.cluster.waitFor('that is durable', () => view.job(jobId)?.state === 'QUEUED', 5_000);
+    await gap.cluster.waitFor('that is durable', () => view.job(jobId)?.state === 'QUEUED', 30_000);
     await shards.kill();
     gap.proxy.drop();
     await stopped;
@@ -132,7 +132,7 @@ describe('gap', () => {
     const { workers, troupe } = await gap.apart('workers');
     const retry = { maxAttempts: 1, maxLosses: 0 };
     const jobId = await gap.submit(troupe, 'test.hold', { gate: gap.gate, ledger: gap.ledger }, 'k', { retry });
-    await gap.cluster.waitFor('it runs', () => gap.starts(jobId) === 1, 10_000);
+    await gap.cluster.waitFor('it runs', () => gap.starts(jobId) === 1, 30_000);
     await workers.kill();
     await gap.cluster.restartNode(workers);
     writeFileSync(gap.gate, '');
@@ -147,10 +147,10 @@ describe('gap', () => {
   it('handler ended, outcome not reported', async () => {
     const { workers, troupe, view } = await gap.apart('workers');
     const jobId = await gap.submit(troupe, 'test.hold', { gate: gap.gate, ledger: gap.ledger }, 'k');
-    await gap.cluster.waitFor('it runs', () => gap.starts(jobId) === 1 && view.job(jobId)?.state === 'RUNNING', 10_000);
+    await gap.cluster.waitFor('it runs', () => gap.starts(jobId) === 1 && view.job(jobId)?.state === 'RUNNING', 30_000);
     gap.proxy.hold('to-server');
     writeFileSync(gap.gate, '');
-    await gap.cluster.waitFor('it has ended', () => gap.ends(jobId) === 1, 10_000);
+    await gap.cluster.waitFor('it has ended', () => gap.ends(jobId) === 1, 30_000);
     await workers.kill();
     gap.proxy.drop();
     expect(view.job(jobId)?.state).toBe('RUNNING');
@@ -166,11 +166,11 @@ describe('gap', () => {
     await gap.cluster.waitFor(
       'it runs',
       () => view.job(jobId)?.state === 'RUNNING' && gap.events.ofJob(jobId).length === 2,
-      10_000,
+      30_000,
     );
     gap.proxy.hold('to-server');
     writeFileSync(gap.gate, '');
-    await gap.cluster.waitFor('its end is durable', () => view.job(jobId)?.state === 'SUCCEEDED', 10_000);
+    await gap.cluster.waitFor('its end is durable', () => view.job(jobId)?.state === 'SUCCEEDED', 30_000);
     await shards.kill();
     gap.proxy.drop();
     expect(gap.events.ofJob(jobId).map(({ type }) => type)).toEqual(['queued', 'started']);
@@ -192,7 +192,7 @@ describe('gap', () => {
     expect(await gap.submitUntilAccepted(next, 'test.work', again, 'k')).toBe(jobId);
     expect(view.keys()).toBe(0);
     view.takeKeys();
-    await gap.cluster.waitFor('its key is stored', () => view.keys() === 1, 10_000);
+    await gap.cluster.waitFor('its key is stored', () => view.keys() === 1, 30_000);
     expect(await gap.submit(next, 'test.work', again, 'k')).toBe(jobId);
     await gap.endsOnce(next, jobId, 'SUCCEEDED');
     expect(gap.starts(jobId)).toBe(1);
@@ -201,10 +201,10 @@ describe('gap', () => {
   it('cancel durable, the run not told', async () => {
     const { shards, troupe, view } = await gap.apart('workers');
     const jobId = await gap.submit(troupe, 'test.hold', { gate: gap.gate, ledger: gap.ledger }, 'k');
-    await gap.cluster.waitFor('it runs', () => gap.starts(jobId) === 1 && view.job(jobId)?.state === 'RUNNING', 10_000);
+    await gap.cluster.waitFor('it runs', () => gap.starts(jobId) === 1 && view.job(jobId)?.state === 'RUNNING', 30_000);
     gap.proxy.hold('to-client');
     expect((await troupe.cancel(jobId, 'stop')).state).toBe('CANCELLING');
-    await gap.cluster.waitFor('the word is on its way', () => gap.proxy.held() > 0, 5_000);
+    await gap.cluster.waitFor('the word is on its way', () => gap.proxy.held() > 0, 30_000);
     await shards.kill();
     // The word is lost, and who said it is dead.
     gap.proxy.drop();

@@ -23,7 +23,7 @@ describe('gap', () => {
     const input = { ...work, ledger: gap.ledger, pad: 'x'.repeat(4_000) };
     gap.proxy.hold('to-server');
     const failed = troupe.submit('test.work', input, { idempotencyKey: 'k' }).catch((error: unknown) => error);
-    await gap.cluster.waitFor('the payload is stored', () => view.payloads() === 1 && gap.proxy.held() > 0, 5_000);
+    await gap.cluster.waitFor('the payload is stored', () => view.payloads() === 1 && gap.proxy.held() > 0, 30_000);
     await gateway.kill();
     gap.proxy.drop();
     expect(await failed).toMatchObject({ status: 'UNAVAILABLE', outcome: 'unknown' });
@@ -42,7 +42,7 @@ describe('gap', () => {
     gap.proxy.hold('to-server');
     const failed = troupe.submit('test.work', input, { idempotencyKey: 'k' }).catch((error: unknown) => error);
     const files = (): readonly string[] => largePayloads(gap.cluster.sqlitePath);
-    await gap.cluster.waitFor('its file is there', () => files().length === 1 && gap.proxy.held() > 0, 5_000);
+    await gap.cluster.waitFor('its file is there', () => files().length === 1 && gap.proxy.held() > 0, 30_000);
     await gateway.kill();
     gap.proxy.drop();
     expect(await failed).toMatchObject({ status: 'UNAVAILABLE', outcome: 'unknown' });
@@ -66,7 +66,7 @@ describe('gap', () => {
       'its shard holds it in memory',
       async () =>
         /troupe_jobs\{[^}]*state="QUEUED"[^}]*\} 1/.test(await (await fetch(`${node.httpUrl}/metrics`)).text()),
-      10_000,
+      30_000,
     );
     await node.kill();
     expect(await failed).toMatchObject({ status: 'UNAVAILABLE', outcome: 'unknown' });
@@ -88,7 +88,7 @@ describe('gap', () => {
     const [record] = await gap.cluster.waitFor(
       'the job is durable',
       () => view.jobs().length === 1 && gap.proxy.held() > 0 && view.jobs(),
-      5_000,
+      30_000,
     );
     await shards.kill();
     gap.proxy.drop();
@@ -128,7 +128,7 @@ describe('gap', () => {
         const [consumer] = await manager.consumers.list(stream).next();
         return (consumer?.num_ack_pending ?? 0) > 0;
       },
-      10_000,
+      30_000,
     );
     expect(view.job(jobId)?.state).toBe('QUEUED');
     const diedMs = performance.now();

@@ -64,7 +64,7 @@ async function heldOn(node: TestNode, troupe: TroupeClient): Promise<Held> {
         const seen = await troupe.get(jobId);
         return seen.run !== undefined && readLedger(ledger).some((run) => run.jobId === jobId) && seen;
       },
-      15_000,
+      30_000,
     );
     if (job.run?.node === node.name) return { job, open };
     open();
@@ -80,9 +80,9 @@ function startedAfter({ id, attempt }: JobInfo): Execution | undefined {
 describe('under load', () => {
   it('a join moves only its share, by weight; a leave gives it back; no caller sees an error', async () => {
     const a = await start('a', 1);
-    await cluster.waitFor('a owns all', () => owned(a) === shardCount, 20_000);
+    await cluster.waitFor('a owns all', () => owned(a) === shardCount, 30_000);
     const load = busy([a.client()]);
-    await cluster.waitFor('work is under way', () => load.accepted > 30, 20_000);
+    await cluster.waitFor('work is under way', () => load.accepted > 30, 30_000);
     const changes: string[] = [];
     let b = a;
     let c = a;
@@ -98,7 +98,7 @@ describe('under load', () => {
       await cluster.waitFor(`${what}: shards have moved`, done, 30_000);
       const taken = takenAtMs().filter((atMs) => !seen.has(atMs));
       const tookMs = Math.max(...taken) - Math.min(...taken);
-      await cluster.waitFor('work goes on', () => load.accepted > accepted + 20, 20_000);
+      await cluster.waitFor('work goes on', () => load.accepted > accepted + 20, 30_000);
       const moved = owners().filter((name, shard) => name !== before[shard]).length;
       changes.push(`${what}: ${moved} of ${shardCount} shards in ${tookMs} ms`);
       return moved;
@@ -134,17 +134,17 @@ describe('under load', () => {
     await role('w2', 'workers', { threads: 4 });
     const gateway = await role('g', 'gateway');
     const troupe = gateway.client();
-    await cluster.waitFor('shards are split', () => shards.every((node) => owned(node) === shardCount / 2), 20_000);
+    await cluster.waitFor('shards are split', () => shards.every((node) => owned(node) === shardCount / 2), 30_000);
     const load = busy([troupe]);
     const { job: held, open } = await heldOn(one, troupe);
     const stopAtMs = Date.now();
     expect(await one.stop()).toBe(0);
-    const again = await cluster.waitFor('it runs elsewhere', () => startedAfter(held), 10_000);
+    const again = await cluster.waitFor('it runs elsewhere', () => startedAfter(held), 30_000);
     const [first, second] = shards;
     expect(await second?.stop()).toBe(0);
-    await cluster.waitFor('one owns all', () => first !== undefined && owned(first) === shardCount, 10_000);
+    await cluster.waitFor('one owns all', () => first !== undefined && owned(first) === shardCount, 30_000);
     const before = load.accepted;
-    await cluster.waitFor('work goes on', () => load.accepted > before + 20, 20_000);
+    await cluster.waitFor('work goes on', () => load.accepted > before + 20, 30_000);
     open();
     const job = await troupe.wait(held.id, { signal: AbortSignal.timeout(20_000) });
     expect(job).toMatchObject({ state: 'SUCCEEDED', attempt: again.attempt, failures: 0, losses: 1 });
@@ -174,9 +174,9 @@ describe('under load', () => {
         readLedger(ledger).some(
           ({ jobId, attempt, what }) => jobId === held.id && attempt === held.attempt && what !== 'start',
         ),
-      20_000,
+      30_000,
     );
-    await cluster.waitFor('it is told', () => zombie.lines.some(({ event }) => event === 'node.rejoined'), 20_000);
+    await cluster.waitFor('it is told', () => zombie.lines.some(({ event }) => event === 'node.rejoined'), 30_000);
     process.stderr.write(`measured: worker stopped: its run runs elsewhere after ${again.atMs - frozenAtMs} ms\n`);
     expect(await other.stop()).toBe(0);
     // It serves again, as a new incarnation.
@@ -202,16 +202,16 @@ describe('a node cut off from NATS for longer than its lease', () => {
       const home = await start('home', 1, { threads: 4 });
       const away = await start('away', 1, { nats: proxy.address });
       const troupe = home.client();
-      await cluster.waitFor('shards are split', () => owned(home) === 8 && owned(away) === 8, 20_000);
+      await cluster.waitFor('shards are split', () => owned(home) === 8 && owned(away) === 8, 30_000);
       const { job: held, open } = await heldOn(away, troupe);
       const load = busy([troupe]);
-      await cluster.waitFor('work is under way', () => load.accepted > 30, 20_000);
+      await cluster.waitFor('work is under way', () => load.accepted > 30, 30_000);
       proxy.hold('to-server');
       proxy.hold('to-client');
       const cutAtMs = Date.now();
-      await cluster.waitFor('its shards have moved', () => owned(home) === shardCount, 20_000);
+      await cluster.waitFor('its shards have moved', () => owned(home) === shardCount, 30_000);
       const movedMs = Date.now() - cutAtMs;
-      const again = await cluster.waitFor('its run runs elsewhere', () => startedAfter(held), 20_000);
+      const again = await cluster.waitFor('its run runs elsewhere', () => startedAfter(held), 30_000);
       open();
       const ended = await troupe.wait(held.id, { signal: AbortSignal.timeout(20_000) });
       expect(ended).toMatchObject({ state: 'SUCCEEDED', attempt: again.attempt, failures: 0, losses: 1 });

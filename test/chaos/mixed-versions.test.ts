@@ -57,7 +57,7 @@ describe('of nodes with different handlers', () => {
         const { jobId } = await troupe.submit('doc', { ledger }, { handlerVersion: '1.5.0' });
         return (await troupe.get(jobId)).handler === 'doc';
       },
-      10_000,
+      30_000,
     );
     const cases = [
       ['only.old', undefined, 'old', '1'],
@@ -103,7 +103,7 @@ describe('of nodes with different handlers', () => {
     const known = await cluster.waitFor(
       'the new version is known',
       () => troupe.submit('doc', { ledger }, { handlerVersion: '2.0.0' }),
-      10_000,
+      30_000,
     );
     expect((await ended(troupe, known.jobId)).output).toEqual({ version: '2.0.0' });
     expect(await b.stop()).toBe(0);
@@ -111,15 +111,15 @@ describe('of nodes with different handlers', () => {
     const short = await troupe.submit('doc', { ledger }, { handlerVersion: '>=2', queueTimeoutMs: 1_500 });
     const any = await troupe.submit('doc', { ledger });
     expect(await ended(troupe, any.jobId)).toMatchObject({ state: 'SUCCEEDED', output: { version: '1.0.0' } });
-    await cluster.waitFor('it is said', () => a.lines.some(({ event }) => event === 'handler.missing'), 10_000);
+    await cluster.waitFor('it is said', () => a.lines.some(({ event }) => event === 'handler.missing'), 30_000);
     const unserved = /troupe_jobs_unserved\{[^}]*handler="doc"[^}]*version=">=2"[^}]*\} (\d+)/;
-    await cluster.waitFor('it is measured', async () => Number(await metric(a, unserved)) > 0, 10_000);
+    await cluster.waitFor('it is measured', async () => Number(await metric(a, unserved)) > 0, 30_000);
     expect((await ended(troupe, short.jobId)).state).toBe('EXPIRED');
     expect(await troupe.get(jobId)).toMatchObject({ state: 'QUEUED', attempt: 0, seq: 1 });
     expect(a.lines.filter(({ event }) => event === 'handler.missing')).toHaveLength(1);
     await cluster.restartNode(b);
     expect(await ended(troupe, jobId)).toMatchObject({ state: 'SUCCEEDED', attempt: 1, output: { version: '2.0.0' } });
-    await cluster.waitFor('nothing waits unserved', async () => (await metric(a, unserved)) === '0', 10_000);
+    await cluster.waitFor('nothing waits unserved', async () => (await metric(a, unserved)) === '0', 30_000);
   });
 
   it('an input is checked by the newest live version, and runs only on versions that accept it', async () => {
@@ -127,7 +127,7 @@ describe('of nodes with different handlers', () => {
     const b = await cluster.startNode('b', { handlerDirs: [await folder(['doc', '2.0.0', open])] });
     const troupe = a.client();
     // Version 1 wants a page: version 2 does not.
-    const first = await cluster.waitFor('2.0.0 speaks', () => troupe.submit('doc', { ledger }), 10_000);
+    const first = await cluster.waitFor('2.0.0 speaks', () => troupe.submit('doc', { ledger }), 30_000);
     const all = [first, ...(await Promise.all(Array.from({ length: 20 }, () => troupe.submit('doc', { ledger }))))];
     for (const { jobId } of all) {
       expect(await ended(troupe, jobId)).toMatchObject({
@@ -151,7 +151,7 @@ describe('of nodes with different handlers', () => {
           () => false,
           () => true,
         ),
-      10_000,
+      30_000,
     );
   });
 });

@@ -56,7 +56,7 @@ async function messages(): Promise<number> {
 /** No node can run the jobs, so each shard sends the message of one of its own. */
 async function allWait(): Promise<void> {
   const shards = new Set(ids.slice(1).map((id) => jobIdParts(parseJobId(id) as JobId).shard));
-  await cluster.waitFor('each shard has one out', async () => (await messages()) === shards.size, 15_000);
+  await cluster.waitFor('each shard has one out', async () => (await messages()) === shards.size, 30_000);
 }
 
 async function everythingEnds(troupe: TroupeClient): Promise<void> {
@@ -66,7 +66,7 @@ async function everythingEnds(troupe: TroupeClient): Promise<void> {
     expect(job.state).toBe('SUCCEEDED');
   }
   const isComplete = (): boolean => ids.every((id) => events.ofJob(id).some(({ type }) => type === 'succeeded'));
-  await cluster.waitFor('every last event', isComplete, 20_000);
+  await cluster.waitFor('every last event', isComplete, 30_000);
 }
 
 async function endsOnceWorkersAreBack(what: string, troupe: TroupeClient): Promise<void> {
@@ -109,7 +109,7 @@ describe('the power of the nats-server is cut between two writes to its disk', (
     await cluster.broker.copyStore(copy);
     await submit(20);
     await allWait();
-    await cluster.waitFor('the subscriber heard of them', () => ids.every((id) => events.ofJob(id).length > 0), 10_000);
+    await cluster.waitFor('the subscriber heard of them', () => ids.every((id) => events.ofJob(id).length > 0), 30_000);
     await cluster.broker.restart({ store: copy });
     await submit(5);
     await endsOnceWorkersAreBack('power cut of nats-server', owner.client());
@@ -124,7 +124,7 @@ describe('the power of the nats-server is cut between two writes to its disk', (
     await allWait();
     // As long before its next write as can be: the watermark must not have passed what was not written.
     const cutMs = Date.now() + 9_000;
-    await cluster.waitFor('the server has not written for 9 s', () => Date.now() > cutMs, 10_000);
+    await cluster.waitFor('the server has not written for 9 s', () => Date.now() > cutMs, 30_000);
     await owner.kill();
     await cluster.broker.restart({ store: copy });
     const next = await cluster.restartNode(owner);

@@ -47,7 +47,7 @@ describe('a rolling deploy under load', () => {
       watchEvery: 10,
       draft: (n) => ({ handler: n % 20 === 0 ? 'book' : 'doc', input: { ledger } }),
     });
-    await cluster.waitFor('work is under way', () => load.accepted > 60, 20_000);
+    await cluster.waitFor('work is under way', () => load.accepted > 60, 30_000);
     const drainMs: number[] = [];
     for (const version of versions.slice(1)) {
       dir = await release(version);
@@ -57,7 +57,7 @@ describe('a rolling deploy under load', () => {
         expect(await node.stop()).toBe(0);
         drainMs.push(Math.round(performance.now() - stopMs));
         nodes[at] = await cluster.restartNode(node, { handlerDirs: [dir] });
-        await cluster.waitFor('work goes on', () => load.accepted > before + 40, 20_000);
+        await cluster.waitFor('work goes on', () => load.accepted > before + 40, 30_000);
       }
     }
     await load.stop();
@@ -81,7 +81,7 @@ describe('a rolling deploy under load', () => {
     await cluster.waitFor(
       'every last event',
       () => jobs.every(({ id }) => events.ofJob(id).some(({ type }) => type === 'succeeded')),
-      15_000,
+      30_000,
     );
     expect(history.check({ events: events.events, executions: runs })).toEqual([]);
     await events.close();

@@ -31,7 +31,7 @@ beforeEach(async () => {
   history = new History();
   ledger = join(cluster.dir, 'runs.ledger');
   gate = join(cluster.dir, 'open.gate');
-  await cluster.waitFor('both own shards', () => owned(a).length > 0 && owned(nodes.b).length > 0, 20_000);
+  await cluster.waitFor('both own shards', () => owned(a).length > 0 && owned(nodes.b).length > 0, 30_000);
 });
 afterEach(async () => {
   await events.close();
@@ -80,10 +80,10 @@ async function holdThreads(client: TroupeClient, node: TestNode): Promise<readon
     const { jobId } = await client.submit('test.hold', { gate, ledger }, { idempotencyKey });
     history.accepted(jobId, idempotencyKey);
     expect(owned(node)).toContain(shardOf(jobId));
-    await cluster.waitFor('it has started', () => readLedger(ledger).some((run) => run.jobId === jobId), 15_000);
+    await cluster.waitFor('it has started', () => readLedger(ledger).some((run) => run.jobId === jobId), 30_000);
     // Readers see the run once the grant is durable, a moment after the start.
     let job = await client.get(jobId);
-    await cluster.waitFor('its run is seen', async () => (job = await client.get(jobId)).run !== undefined, 5_000);
+    await cluster.waitFor('its run is seen', async () => (job = await client.get(jobId)).run !== undefined, 30_000);
     if (job.run?.node === node.name) return [job];
   }
   throw new Error(`no job ran on ${node.name}`);
@@ -120,7 +120,7 @@ async function freezeBetweenCommits(node: TestNode): Promise<void> {
       node.thaw();
       return false;
     },
-    20_000,
+    30_000,
   );
   view.close();
 }
@@ -146,7 +146,7 @@ async function settle(load: Load, readers: readonly TroupeClient[], held: readon
     'every last event',
     () =>
       [...history.acked.keys()].every((id) => events.ofJob(id).some(({ type }) => /succeeded|cancelled/.test(type))),
-    15_000,
+    30_000,
   );
   expect(history.check({ events: events.events })).toEqual([]);
 }
@@ -210,7 +210,7 @@ describe('of two nodes', () => {
         const ends = readLedger(ledger).filter(({ what, attempt }) => attempt === 1 && what !== 'start');
         return stale.every(({ id }) => ends.some(({ jobId }) => jobId === id));
       },
-      20_000,
+      30_000,
     );
     expect(readLedger(ledger).length).toBeGreaterThan(attemptsBefore);
     // It was taken for dead: it is back as a new incarnation, gets its share of the shards under new epochs, and serves it.
@@ -229,12 +229,12 @@ describe('of two nodes', () => {
     const { a, b } = nodes;
     const survivor = b.client();
     const load = busy([survivor]);
-    await cluster.waitFor('work is under way', () => load.accepted > 30, 10_000);
+    await cluster.waitFor('work is under way', () => load.accepted > 30, 30_000);
     const stopMs = performance.now();
     expect(await a.stop()).toBe(0);
     const tookMs = performance.now() - stopMs;
     const before = load.accepted;
-    await cluster.waitFor('work goes on', () => load.accepted > before + 30, 10_000);
+    await cluster.waitFor('work goes on', () => load.accepted > before + 30, 30_000);
     await settle(load, [survivor], []);
     process.stderr.write(
       `measured: orderly stop ${Math.round(tookMs)} ms, refusals ${JSON.stringify([...load.refusals])}\n`,

@@ -146,7 +146,7 @@ it('keeps one unfinished job for a unique key, and replaces a running one once i
   const submit = (onConflict: UniqueConflict) =>
     troupe.submit('test.hold', { gate, ledger }, { uniqueKey: 'report-7', onConflict });
   const first = await submit('reject');
-  await cluster.waitFor('it runs', async () => (await troupe.get(first.jobId)).state === 'RUNNING', 10_000);
+  await cluster.waitFor('it runs', async () => (await troupe.get(first.jobId)).state === 'RUNNING', 30_000);
   const refusal = { code: 'UNIQUE_KEY_TAKEN', status: 'ALREADY_EXISTS', metadata: { jobId: first.jobId } };
   await expect(submit('reject')).rejects.toMatchObject(refusal);
   await expect(submit('replace-waiting')).rejects.toMatchObject(refusal);
@@ -205,9 +205,10 @@ it('runs at the time that was said last: moved ahead, moved away, and never at t
   const inMs = (ms: number) => new Date(Date.now() + ms);
   const [early, late] = [
     await troupe.submit('test.echo', 1, { runAt: inMs(3_600_000) }),
-    await troupe.submit('test.echo', 2, { runAt: inMs(1_500) }),
+    // Far enough that a slow machine has moved it away by then.
+    await troupe.submit('test.echo', 2, { runAt: inMs(5_000) }),
   ];
-  const oldTime = inMs(1_500);
+  const oldTime = inMs(5_000);
   expect(await troupe.reschedule(late.jobId, inMs(3_600_000))).toMatchObject({ state: 'SCHEDULED' });
   await troupe.reschedule(early.jobId, 'now');
   expect(await troupe.wait(early.jobId)).toMatchObject({ state: 'SUCCEEDED' });
@@ -215,7 +216,7 @@ it('runs at the time that was said last: moved ahead, moved away, and never at t
     code: 'JOB_STATE_FORBIDS',
     metadata: { state: 'SUCCEEDED' },
   });
-  await cluster.waitFor('the old time is over', async () => inMs(-500) > oldTime, 10_000);
+  await cluster.waitFor('the old time is over', async () => inMs(-500) > oldTime, 30_000);
   expect(await troupe.get(late.jobId)).toMatchObject({ state: 'SCHEDULED', attempt: 0 });
   expect(await troupe.cancel(late.jobId)).toMatchObject({ state: 'CANCELLED' });
 });
@@ -231,7 +232,7 @@ it.each(['drained', 'killed'])('goes on from its last checkpoint when its node i
     });
   const first = await start(`${end}-first`);
   const { jobId } = await troupe.submit('test.steps', { gate, ledger, steps: 4 }, { retry: once });
-  await cluster.waitFor('it has saved three steps', () => readLedger(ledger).length === 1, 20_000);
+  await cluster.waitFor('it has saved three steps', () => readLedger(ledger).length === 1, 30_000);
   expect(await troupe.get(jobId)).toMatchObject({ state: 'RUNNING', checkpoint: { attempt: 1 } });
   await (end === 'drained' ? first.stop() : first.kill());
   const found = ['1.0', '1.1', '1.2', ...(end === 'drained' ? ['1.stopped'] : [])];
@@ -252,7 +253,7 @@ it('tells what attempts say: late watchers from the beginning, resumed ones once
   const retry = { maxAttempts: 2, initialDelayMs: 1, maxDelayMs: 1 };
   const { jobId } = await troupe.submit('test.talks', { gate, lines: 3, fails: true }, { retry });
   const lines = async () => (await troupe.log(jobId)).lines;
-  await cluster.waitFor('two attempts have spoken', async () => (await lines()).length === 6, 10_000);
+  await cluster.waitFor('two attempts have spoken', async () => (await lines()).length === 6, 30_000);
   const heard: string[] = [];
   let resumeToken = '';
   for await (const { log, resumeToken: token } of troupe.watch(jobId, { logs: true })) {

@@ -56,7 +56,7 @@ async function stored(): Promise<Stored> {
 async function fence(): Promise<void> {
   const { jobId } = await troupe.submit('test.echo', 'fence');
   const { seq } = await troupe.wait(jobId);
-  await cluster.waitFor('the events of the fence', () => live.ofJob(jobId).length === seq, 5_000);
+  await cluster.waitFor('the events of the fence', () => live.ofJob(jobId).length === seq, 30_000);
 }
 /** What `fence` itself leaves. */
 const ofFence = { jobs: 1, events: 3 };
@@ -181,7 +181,7 @@ describe('a submit is refused and leaves nothing behind:', () => {
     await troupe.wait(first.jobId);
     await fence();
     // The key of an ended job is written a moment after its end.
-    await cluster.waitFor('the key is written', async () => (await stored()).keys === 1, 5_000);
+    await cluster.waitFor('the key is written', async () => (await stored()).keys === 1, 30_000);
     const before = await stored();
     for (const input of [{ a: 2 }, { a: 1, b: 'x'.repeat(5_000) }]) {
       await expect(troupe.submit('test.echo', input, { idempotencyKey: 'taken' })).rejects.toMatchObject({
@@ -331,7 +331,7 @@ describe('a client that goes away', () => {
     const during = await open();
     stream.cancel();
     if (during !== undefined)
-      await cluster.waitFor('the watch is forgotten', async () => Number(await open()) < Number(during), 5_000);
+      await cluster.waitFor('the watch is forgotten', async () => Number(await open()) < Number(during), 30_000);
     expect((await troupe.get(jobId)).final).toBe(false);
     writeFileSync(gate, '');
     expect((await troupe.wait(jobId)).state).toBe('SUCCEEDED');

@@ -127,7 +127,7 @@ describe('the filters of docs/reference/events.md', () => {
 });
 
 async function nextLive(nats: NatsConnection, subject: string): Promise<string> {
-  for await (const message of nats.subscribe(subject, { max: 1, timeout: 10_000 })) {
+  for await (const message of nats.subscribe(subject, { max: 1, timeout: 30_000 })) {
     return message.headers?.get('ce-subject') ?? '';
   }
   return '';
@@ -138,6 +138,6 @@ async function nextStored(nats: NatsConnection, subject: string): Promise<string
   const stream = await manager.streams.find(`${cluster.root}.events.default.default.queued.x`);
   const { name } = await manager.consumers.add(stream, { durable_name: 'page', filter_subject: subject });
   const consumer = await jetstream(nats).consumers.get(stream, name);
-  const message = await consumer.next({ expires: 10_000 });
+  const message = await consumer.next({ expires: 30_000 });
   return message?.headers?.get('ce-subject') ?? '';
 }

@@ -24,7 +24,7 @@ async function threadsHeld(name: string): Promise<{ open(): Promise<void> }> {
   const input = { gate, ledger: join(cluster.dir, `${name}.held`) };
   const held = [await troupe.submit('test.hold', input), await troupe.submit('test.hold', input)];
   for (const { jobId } of held) {
-    await cluster.waitFor('it holds its thread', async () => (await troupe.get(jobId)).progress !== undefined, 10_000);
+    await cluster.waitFor('it holds its thread', async () => (await troupe.get(jobId)).progress !== undefined, 30_000);
   }
   return {
     async open() {
@@ -51,7 +51,7 @@ it('starts the higher levels first, and the lowest before the flood is over', as
       const pullers = (await troupe.cluster.tree()).actors.filter(({ kind }) => kind === 'puller');
       return ['^0', '^4'].every((level) => pullers.some(({ path }) => path.endsWith(level)));
     },
-    20_000,
+    30_000,
   );
   await held.open();
   for (const jobId of levelOf.keys()) expect(await troupe.wait(jobId)).toMatchObject({ priority: levelOf.get(jobId) });
@@ -156,7 +156,7 @@ it('refuses what its queue has no room for, by bytes as by jobs, says when to co
     violations: [{ field: 'job.input' }],
   });
   await troupe.cancel(jobs[0]?.jobId ?? '');
-  jobs.push(await cluster.waitFor('there is room again', submit, 5_000));
+  jobs.push(await cluster.waitFor('there is room again', submit, 30_000));
   await troupe.queues.resume('narrow');
   await allOf(jobs.slice(1).map(({ jobId }) => jobId));
 });
@@ -164,7 +164,8 @@ it('refuses what its queue has no room for, by bytes as by jobs, says when to co
 it('refuses a job that would come too late, if it asks for that', async () => {
   await troupe.queues.create('slow', { flow: { maxRunning: 1 } });
   const ledger = join(cluster.dir, 'slow.ledger');
-  const drafts = Array.from({ length: 20 }, (_, n) => ({
+  // Enough that the queue is still long when a slow machine gets to ask.
+  const drafts = Array.from({ length: 30 }, (_, n) => ({
     handler: 'test.work',
     queue: 'slow',
     input: { n, ms: 250, ledger },
@@ -177,7 +178,7 @@ it('refuses a job that would come too late, if it asks for that', async () => {
       const { oldestAgeMs = 0 } = await troupe.queues.stats('slow');
       return oldestAgeMs > 1_000 && readLedger(ledger).some(({ what }) => what === 'end');
     },
-    10_000,
+    30_000,
   );
   const refused = node.client({ retry: { maxAttempts: 1 } }).submit('test.echo', 1, { ...hurried, refuseLate: true });
   await expect(refused).rejects.toMatchObject({ code: 'WOULD_BE_LATE', metadata: { field: 'job.queue_timeout' } });

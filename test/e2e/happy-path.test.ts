@@ -162,7 +162,7 @@ describe('cancelling', () => {
   it('stops a running one and says so when its code is gone', async () => {
     const held = gate('cancelled');
     const { jobId } = await troupe.submit('test.hold', { gate: held.gate, ledger: held.ledger });
-    await cluster.waitFor('it runs', async () => (await troupe.get(jobId)).progress, 10_000);
+    await cluster.waitFor('it runs', async () => (await troupe.get(jobId)).progress, 30_000);
     expect((await troupe.cancel(jobId)).state).toBe('CANCELLING');
     expect(await troupe.wait(jobId)).toMatchObject({ state: 'CANCELLED' });
     await expect(troupe.cancel(jobId)).resolves.toMatchObject({ state: 'CANCELLED' });
@@ -206,7 +206,8 @@ describe('attempts and times', () => {
     const job = await run('test.echo', 1, { runAt });
     const started = job.firstStartedAt?.getTime() ?? 0;
     expect(started).toBeGreaterThanOrEqual(runAt.getTime());
-    expect(started).toBeLessThan(runAt.getTime() + 2_000);
+    // Nor forgotten until something else happens: a machine that stands still for a while is late by that.
+    expect(started).toBeLessThan(runAt.getTime() + 30_000);
   });
 
   it('gives up a job that waited too long, and one that took too long over all', async () => {
@@ -217,7 +218,7 @@ describe('attempts and times', () => {
     await cluster.waitFor(
       'both threads are taken',
       async () => (await Promise.all(filling.map(({ jobId }) => troupe.get(jobId)))).every((job) => job.progress),
-      10_000,
+      30_000,
     );
     const waited = await run('test.echo', 1, { queueTimeoutMs: 200 });
     // It may have been claimed ahead of a thread and given back; it never began.
@@ -231,7 +232,8 @@ describe('attempts and times', () => {
     const retried = await run(
       'test.flaky',
       { failures: 99 },
-      { totalTimeoutMs: 500, retry: { maxAttempts: 99, initialDelayMs: 50, maxDelayMs: 60 } },
+      // Long enough to begin on a slow machine: what never began has EXPIRED.
+      { totalTimeoutMs: 4_000, retry: { maxAttempts: 99, initialDelayMs: 100, maxDelayMs: 100 } },
     );
     expect(retried).toMatchObject({ state: 'FAILED', failure: { reason: 'DEADLINE_EXCEEDED' } });
   });

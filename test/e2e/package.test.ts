@@ -10,7 +10,7 @@ import { eventually, natsServerPath } from '../support/nats.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const modules = join(root, 'node_modules');
-const readyMs = 30_000;
+const readyMs = 120_000;
 
 let installed: InstalledPackage;
 let project: string;

@@ -100,7 +100,7 @@ it('a gateway that dies while its submit is under way leaves an upload that can 
   const ticketOf = (): Promise<boolean> => objects().then((keys) => keys.some((key) => key.includes('.unused~')));
   expect(await ticketOf()).toBe(true);
   // The shard does not answer, so the submit stops behind its last step before the shard.
-  cluster.freezeNats();
+  await cluster.freezeNats();
   const lost = edge.client({ retry: { maxAttempts: 1 } }).submitUploaded(uploadId, 'stream.copies');
   const failed = expect(lost).rejects.toMatchObject({ name: 'TroupeClientError' });
   await cluster.waitFor('the ticket is gone', async () => !(await ticketOf()), 30_000);

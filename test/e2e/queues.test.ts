@@ -37,7 +37,7 @@ it('refuses while jobs wait or run, and keeps the ended ones', async () => {
   // The attempt did it no harm.
   await one.queues.resume('import');
   expect(await one.wait(jobId)).toMatchObject({ state: 'SUCCEEDED', output: { a: 1 } });
-  await cluster.waitFor('it can be deleted', () => deleted(other, 'import'), 10_000);
+  await cluster.waitFor('it can be deleted', () => deleted(other, 'import'), 30_000);
   expect(await one.get(jobId)).toMatchObject({ state: 'SUCCEEDED', queue: 'import', output: { a: 1 } });
   // Both gateways have the queue in their cache.
   for (const client of [one, other]) {
@@ -80,7 +80,7 @@ it('is another queue when it is made anew, for every gateway and node', async ()
       const { jobId } = await client.submit('test.echo', round, { queue: 'phoenix' });
       expect(await client.wait(jobId)).toMatchObject({ state: 'SUCCEEDED', executionTimeoutMs: 10_000 + round });
     }
-    await cluster.waitFor('it can be deleted', () => deleted(other, 'phoenix'), 10_000);
+    await cluster.waitFor('it can be deleted', () => deleted(other, 'phoenix'), 30_000);
   };
   for (let round = 0; round < 3; round += 1) await cycle(round);
 });
@@ -89,14 +89,14 @@ it('knows what is deleted after a node was killed', async () => {
   await one.queues.create('late');
   const { jobId } = await other.submit('test.echo', 1, { queue: 'late' });
   await one.wait(jobId);
-  await cluster.waitFor('it can be deleted', () => deleted(one, 'late'), 10_000);
+  await cluster.waitFor('it can be deleted', () => deleted(one, 'late'), 30_000);
   await nodes[0]?.kill();
   // The cache of this gateway is as old as before; the shards that it asks have a new owner.
   await expect(other.submit('test.echo', 1, { queue: 'late' })).rejects.toMatchObject({ code: 'QUEUE_NOT_FOUND' });
   await cluster.waitFor(
     'the other node has all shards',
     async () => (await other.get(jobId)).state === 'SUCCEEDED',
-    20_000,
+    30_000,
   );
   await other.queues.create('late');
   const again = await other.submit('test.echo', 2, { queue: 'late' });

@@ -105,7 +105,7 @@ describe('a restart', () => {
     for (let n = 0; n < 2; n += 1) {
       const { jobId } = await troupe.submit('test.hold', { gate, ledger });
       held.push(jobId);
-      await waitFor('it runs', () => readLedger(ledger).some((run) => run.jobId === jobId), 10_000);
+      await waitFor('it runs', () => readLedger(ledger).some((run) => run.jobId === jobId), 30_000);
     }
     const waiting = await troupe.submit('test.work', { n: 3, ms: 1, ledger });
     const later = await troupe.submit('test.echo', 'later', { runAt: new Date(Date.now() + 600_000) });
@@ -113,7 +113,7 @@ describe('a restart', () => {
     expect(children.length).toBeGreaterThanOrEqual(2);
     await end(node);
     // The cell and the nats-server went with it.
-    await waitFor('no process is left', () => children.every((pid) => !isThere(pid)), 10_000);
+    await waitFor('no process is left', () => children.every((pid) => !isThere(pid)), 30_000);
 
     node = await start();
     const again = node.client();

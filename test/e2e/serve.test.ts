@@ -1,6 +1,7 @@
 /** `troupe serve`: a process of a cluster from its configuration file, on a NATS that asks for a login and speaks TLS. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect as connectTo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -14,7 +15,7 @@ import { clusterHandlersDir } from '../support/cluster.ts';
 import { eventually, natsServerPath } from '../support/nats.ts';
 
 const mainFile = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
-const endMs = 20_000;
+const endMs = 90_000;
 
 interface Served {
   readonly lines: {
@@ -47,6 +48,7 @@ tls { cert_file: ${JSON.stringify(certPath)}, key_file: ${JSON.stringify(keyPath
   writeFileSync(join(folder, 'nats.conf'), conf);
   writeFileSync(join(folder, 'password'), 's3cret\n');
   broker = spawn(await natsServerPath(), ['-c', join(folder, 'nats.conf')], { stdio: 'ignore' });
+  await eventually(() => listens(natsPort));
 });
 afterEach(() => {
   for (const child of started.splice(0)) child.kill('SIGKILL');
@@ -55,6 +57,14 @@ afterAll(() => {
   broker.kill('SIGKILL');
   rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
 });
+
+function listens(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connectTo({ host: '127.0.0.1', port });
+    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+    socket.once('connect', () => socket.destroy());
+  });
+}
 
 function settings(nats: object): object {
   return {

@@ -118,7 +118,7 @@ export const faults: readonly Fault[] = [
     what: 'SIGSTOP of nats-server',
     stores: both,
     async inflict({ world, between }) {
-      world.cluster.freezeNats();
+      await world.cluster.freezeNats();
       await pause(between(500, 9_000));
       world.cluster.thawNats();
     },

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type LogLine, signalPid, startNodeProcess, type TestNode } from './cluster-node.ts';
 import { startTestNats, type TestNats } from './nats.ts';
+import { stopProcess } from './stopped-process.ts';
 
 export type { TestNode } from './cluster-node.ts';
 
@@ -44,7 +45,8 @@ export interface TestCluster {
   restartNode(node: TestNode, options?: NodeOptions): Promise<TestNode>;
   /** Who took this shard last, according to the logs of the nodes. */
   ownerOf(shard: number): { readonly node: TestNode; readonly epoch: number } | undefined;
-  freezeNats(): void;
+  /** Resolves once the server stands still: it may answer for a moment after the signal. */
+  freezeNats(): Promise<void>;
   thawNats(): void;
   killNats(): Promise<void>;
   restartNats(): Promise<void>;
@@ -140,7 +142,7 @@ class Cluster implements TestCluster {
     return owner;
   }
 
-  freezeNats = (): void => signalPid(this.broker.pid(), 'SIGSTOP');
+  freezeNats = (): Promise<void> => stopProcess(this.broker.pid());
   thawNats = (): void => signalPid(this.broker.pid(), 'SIGCONT');
   killNats = (): Promise<void> => this.broker.kill();
   restartNats = (): Promise<void> => this.broker.restart();
