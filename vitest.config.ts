@@ -22,6 +22,8 @@ function project(name: string, include: readonly string[], bounds: Bounds, more:
       testTimeout: bounds.testTimeout,
       hookTimeout: bounds.hookTimeout,
       teardownTimeout: 10_000,
+      // A deadline for what is awaited: by itself it would be a second, which a busy machine may stand still for.
+      expect: { poll: { timeout: Math.min(30_000, (3 / 4) * bounds.testTimeout) } },
       maxWorkers: bounds.workers,
       fileParallelism: bounds.workers > 1,
       ...more,

@@ -14,8 +14,9 @@ import {
   type StoreUnderTest,
 } from '../support/stores.ts';
 
-const shortMs = 3_000;
-const patience = { timeout: 10_000, interval: 100 };
+/** Long enough that a slow machine has read what is there, before it expires. */
+const shortMs = 5_000;
+const patience = { timeout: 15_000, interval: 100 };
 
 export function describeExpiry(use: () => StoreUnderTest): void {
   describe('expiry', () => {

@@ -17,10 +17,13 @@ const hourMs = 3_600_000;
 const marks = clusterMark();
 /** Without a sweep of its own, and with a time that a test may set forward. */
 let aheadMs = 0;
+/** While set, it stands still. */
+let stillMs: number | undefined;
+const nowMs = (): number => stillMs ?? Date.now() + aheadMs;
 const clock = {
   ...realClock,
-  nowMs: () => Date.now() + aheadMs,
-  wallMs: () => Date.now() + aheadMs,
+  nowMs,
+  wallMs: nowMs,
   setTimer: () => () => undefined,
 };
 
@@ -72,6 +75,7 @@ afterAll(async () => {
 });
 beforeEach(({ skip }) => {
   aheadMs = 0;
+  stillMs = undefined;
   if (harness === undefined) skip(lack);
 });
 
@@ -101,6 +105,7 @@ describe('a link to read', () => {
   });
 
   it('lasts its time, and never longer than was asked for or than the payload', async () => {
+    stillMs = Date.now();
     const put = (lastsMs: number): Promise<string> =>
       payloads.putPayload({ name: randomUUID(), bytes: randomBytes(9), expiresAtMs: clock.nowMs() + lastsMs });
     const lasts = async (id: string, untilMs: number): Promise<number | undefined> => {

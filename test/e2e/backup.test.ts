@@ -104,52 +104,56 @@ async function backUpAndLoseAll(): Promise<BackedUp> {
 }
 
 describe('a backup of the embedded store, taken while jobs run', () => {
-  it('goes on elsewhere with an empty NATS: every job accepted before it reaches its one end', async () => {
-    const { file, accepted, laterKeys, ended } = await backUpAndLoseAll();
-    const inBackup = statesIn(file);
-    expect([...accepted.keys()].filter((id) => !inBackup.has(id))).toEqual([]);
-    // Otherwise this drill would show little.
-    expect([...new Set(inBackup.values())].sort()).toEqual(['QUEUED', 'RUNNING', 'SCHEDULED', 'SUCCEEDED']);
-    const runsBefore = readLedger(ledger()).length;
+  it(
+    'goes on elsewhere with an empty NATS: every job accepted before it reaches its one end',
+    { timeout: 300_000 },
+    async () => {
+      const { file, accepted, laterKeys, ended } = await backUpAndLoseAll();
+      const inBackup = statesIn(file);
+      expect([...accepted.keys()].filter((id) => !inBackup.has(id))).toEqual([]);
+      // Otherwise this drill would show little.
+      expect([...new Set(inBackup.values())].sort()).toEqual(['QUEUED', 'RUNNING', 'SCHEDULED', 'SUCCEEDED']);
+      const runsBefore = readLedger(ledger()).length;
 
-    const beganMs = performance.now();
-    copyFileSync(file, second.sqlitePath);
-    cpSync(`${file}.objects`, `${second.sqlitePath}.objects`, { recursive: true });
-    writeFileSync(gate(), '');
-    const [c, d] = [await second.startNode('c'), await second.startNode('d')];
-    const [client, other] = [c.client(), d.client()];
-    const scheduled = [...inBackup].filter(([, state]) => state === 'SCHEDULED').map(([id]) => id);
-    for (const id of scheduled) await client.reschedule(id, 'now');
-    const history = new History();
-    for (const id of inBackup.keys()) {
-      history.accepted(id, accepted.get(id) ?? id);
-      history.saw('get', await client.wait(id, { signal: AbortSignal.timeout(60_000) }));
-      for (const reader of [client, other]) history.saw('final', await reader.get(id));
-    }
-    process.stderr.write(
-      `measured: all ${inBackup.size} jobs ended ${Math.round(performance.now() - beganMs)} ms after\n`,
-    );
+      const beganMs = performance.now();
+      copyFileSync(file, second.sqlitePath);
+      cpSync(`${file}.objects`, `${second.sqlitePath}.objects`, { recursive: true });
+      writeFileSync(gate(), '');
+      const [c, d] = [await second.startNode('c'), await second.startNode('d')];
+      const [client, other] = [c.client(), d.client()];
+      const scheduled = [...inBackup].filter(([, state]) => state === 'SCHEDULED').map(([id]) => id);
+      for (const id of scheduled) await client.reschedule(id, 'now');
+      const history = new History();
+      for (const id of inBackup.keys()) {
+        history.accepted(id, accepted.get(id) ?? id);
+        history.saw('get', await client.wait(id, { signal: AbortSignal.timeout(60_000) }));
+        for (const reader of [client, other]) history.saw('final', await reader.get(id));
+      }
+      process.stderr.write(
+        `measured: all ${inBackup.size} jobs ended ${Math.round(performance.now() - beganMs)} ms after\n`,
+      );
 
-    // What had ended stays as callers saw it, and runs no more; what had not ends in one execution.
-    for (const job of ended) history.saw('get', job);
-    expect(history.check()).toEqual([]);
-    const ends = Map.groupBy(
-      readLedger(ledger())
-        .slice(runsBefore)
-        .filter(({ what }) => what === 'end'),
-      ({ jobId }) => jobId,
-    );
-    const wrong = [...ends].filter(([id, runs]) => runs.length !== 1 || isTerminal(inBackup.get(id) ?? 'QUEUED'));
-    expect(wrong).toEqual([]);
-    expect(ends.size).toBeGreaterThan(20);
-    const withKey = (key: string): string => [...accepted].find(([, one]) => one === key)?.[0] ?? '';
-    expect((await client.get(withKey('job-10'))).output).toEqual({ n: 10, text: largeText });
-    expect((await client.get(withKey('job-20'))).output).toEqual({ n: 20, text: storedText });
+      // What had ended stays as callers saw it, and runs no more; what had not ends in one execution.
+      for (const job of ended) history.saw('get', job);
+      expect(history.check()).toEqual([]);
+      const ends = Map.groupBy(
+        readLedger(ledger())
+          .slice(runsBefore)
+          .filter(({ what }) => what === 'end'),
+        ({ jobId }) => jobId,
+      );
+      const wrong = [...ends].filter(([id, runs]) => runs.length !== 1 || isTerminal(inBackup.get(id) ?? 'QUEUED'));
+      expect(wrong).toEqual([]);
+      expect(ends.size).toBeGreaterThan(20);
+      const withKey = (key: string): string => [...accepted].find(([, one]) => one === key)?.[0] ?? '';
+      expect((await client.get(withKey('job-10'))).output).toEqual({ n: 10, text: largeText });
+      expect((await client.get(withKey('job-20'))).output).toEqual({ n: 20, text: storedText });
 
-    // Callers that send all again under its key lose nothing: known jobs are known, later ones are made anew.
-    for (const [id, key] of [...accepted].slice(0, 20)) expect(await again(client, key)).toEqual([id, true]);
-    for (const key of laterKeys.slice(0, 20)) expect((await again(client, key))[1]).toBe(false);
-  });
+      // Callers that send all again under its key lose nothing: known jobs are known, later ones are made anew.
+      for (const [id, key] of [...accepted].slice(0, 20)) expect(await again(client, key)).toEqual([id, true]);
+      for (const key of laterKeys.slice(0, 20)) expect((await again(client, key))[1]).toBe(false);
+    },
+  );
 });
 
 async function again(client: TroupeClient, key: string): Promise<readonly [string, boolean]> {

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { sweepPauseMs } from '../../src/adapters/sqlite/expiry-sweep.ts';
 import { openInlineSqliteStore, openSqliteStore } from '../../src/adapters/sqlite/sqlite-store.ts';
 import type { CommitGroup, IdempotencyEntry, Partition } from '../../src/application/ports/job-store.ts';
 import type { Clock, Logger, Telemetry } from '../../src/application/ports/runtime.ts';
@@ -117,12 +118,25 @@ export function lossyCommits(store: Store): LossyStore {
 /** The database in a thread of its own, as in production, or in the thread of the test. */
 export type SqlitePlace = 'thread' | 'inline';
 
-export function makeSqliteHarness(place: SqlitePlace = 'thread'): StoreHarness & { readonly path: string } {
+/** For a test that must be the first who looks at the file: its stores sweep nothing, and so write nothing by themselves. */
+export const clockWithoutSweep: Clock = {
+  ...realClock,
+  setTimer: (delayMs, fire) => (delayMs === sweepPauseMs ? () => undefined : realClock.setTimer(delayMs, fire)),
+};
+
+export function makeSqliteHarness(
+  place: SqlitePlace = 'thread',
+  clock: Clock = realClock,
+): StoreHarness & { readonly path: string } {
   const folder = mkdtempSync(join(tmpdir(), 'troupe-sqlite-'));
   const path = join(folder, 'troupe.db');
   const stores: Store[] = [];
   const open = async (): Promise<Store> => {
-    const store = await (place === 'thread' ? openSqliteStore : openInlineSqliteStore)({ path, ...storeRuntime });
+    const store = await (place === 'thread' ? openSqliteStore : openInlineSqliteStore)({
+      path,
+      ...storeRuntime,
+      clock,
+    });
     stores.push(store);
     return store;
   };

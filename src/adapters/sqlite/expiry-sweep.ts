@@ -6,7 +6,7 @@ import type { Clock, Logger } from '../../application/ports/runtime.ts';
 import type { StoreLink } from './link/store-link.ts';
 
 /** Pause between two steps. */
-const pauseMs = 100;
+export const sweepPauseMs = 100;
 /** Rest after the last step. */
 const restMs = 60_000;
 
@@ -19,14 +19,14 @@ export function startExpirySweep(link: StoreLink, clock: Clock, log: Logger): ()
   };
   const tick = (): void => {
     link.write('sweep', clock.nowMs()).then(
-      (more) => again(more ? pauseMs : restMs),
+      (more) => again(more ? sweepPauseMs : restMs),
       (error: unknown) => {
         if (!stopped) log.warn({ err: error }, 'sweep of expired rows failed; it is retried');
         again(restMs);
       },
     );
   };
-  again(pauseMs);
+  again(sweepPauseMs);
   return () => {
     stopped = true;
     cancel();
