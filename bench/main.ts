@@ -20,6 +20,7 @@ import { peerTable } from './report/peer-report.ts';
 import { figureRows, reportTables, type StoreResults } from './report/store-report.ts';
 import { waitingTable } from './report/waiting-report.ts';
 import { measureWaiting, type WaitingResults } from './workloads/waiting-jobs.ts';
+import { createBenchQueue } from './workloads/session.ts';
 import { runWorkloads } from './workloads/workload-results.ts';
 
 const resultsDir = fileURLToPath(new URL('./results/', import.meta.url));
@@ -37,7 +38,7 @@ function storeAddress(kind: StoreKind, folder: string, system: SystemUnderTest):
 }
 
 async function benchStore(store: StoreKind, options: BenchOptions, teardown: Teardown): Promise<StoreResults> {
-  const { quick, only } = options;
+  const { quick, only, events } = options;
   const threads = availableParallelism();
   const folder = await mkdtemp(join(tmpdir(), 'troupe-bench-'));
   teardown.add(() => rm(folder, { recursive: true, force: true, maxRetries: 3 }));
@@ -47,6 +48,7 @@ async function benchStore(store: StoreKind, options: BenchOptions, teardown: Tea
   say(`${store}: starting troupe dev`);
   const profileDir = options.profileDir === undefined ? undefined : resolve(options.profileDir, store);
   const system = await startSystem({ store, dataDir, profileDir, teardown });
+  await createBenchQueue(system.address, events);
   await sleep(settleMs);
   const [idleMemory, idlePssMb] = [await memoryOf(system.pid), await pssOf(system.pid)];
   say(`${store}: raw limits`);
@@ -55,7 +57,7 @@ async function benchStore(store: StoreKind, options: BenchOptions, teardown: Tea
   say(`${store}: workloads`);
   const workloads = await runWorkloads({ system, only, quick, threads, folder, teardown }, say);
   await system.stop();
-  return { store, limits, workloads, idleMemory, idlePssMb, otherLoad: [before, await otherLoad()] };
+  return { store, events, limits, workloads, idleMemory, idlePssMb, otherLoad: [before, await otherLoad()] };
 }
 
 async function benchPeer(

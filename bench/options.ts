@@ -1,5 +1,6 @@
 /** Options of the bench's command line. */
 import { parseArgs } from 'node:util';
+import type { PublishedEvents } from '../src/domain/job.ts';
 import type { StoreKind } from './harness/system.ts';
 import { type PeerName, peerNames } from './peers/peer.ts';
 
@@ -20,6 +21,8 @@ export interface BenchOptions {
   /** A missed mark counts as a failure. */
   readonly strict: boolean;
   readonly profileDir: string | undefined;
+  /** Which events the jobs publish, in all workloads but W8. */
+  readonly events: PublishedEvents;
 }
 
 export const usage = `npm run bench -- [options]
@@ -27,6 +30,7 @@ export const usage = `npm run bench -- [options]
   --only W1,W3                    default W1 to W7
   --jobs 10000,100000             waiting jobs of W8, each number in a cluster of its own; default 10000
   --peer bullmq                   the same with BullMQ on Redis, side by side; installs them when they are not there
+  --events ends                   the jobs publish their end alone; default all
   --quick                         a tenth of the sizes, one run of each
   --strict                        exit code 1 when a mark is missed
   --profile DIR                   CPU profiles of the system under test into DIR`;
@@ -39,7 +43,8 @@ export function readOptions(args: readonly string[]): BenchOptions {
   if (store !== 'sqlite' && store !== 'cassandra' && store !== 'both') throw new UsageError(`--store ${store}`);
   const only = values.only?.split(',') ?? [...routine];
   for (const name of only) if (!isWorkload(name)) throw new UsageError(`--only ${name}`);
-  const { peer } = values;
+  const { peer, events } = values;
+  if (events !== 'all' && events !== 'ends') throw new UsageError(`--events ${events}`);
   if (peer !== undefined && !isPeer(peer)) throw new UsageError(`--peer ${peer}`);
   return {
     stores: store === 'both' ? ['sqlite', 'cassandra'] : [store],
@@ -49,6 +54,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
     quick: values.quick,
     strict: values.strict,
     profileDir: values.profile,
+    events,
   };
 }
 
@@ -64,6 +70,7 @@ function parse(args: readonly string[]) {
         quick: { type: 'boolean', default: false },
         strict: { type: 'boolean', default: false },
         profile: { type: 'string' },
+        events: { type: 'string', default: 'all' },
       },
     });
   } catch (error) {

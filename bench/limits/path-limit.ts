@@ -4,6 +4,7 @@
  * slowest resource is the limit. The limit is generous, because it ignores that all resources share the same cores.
  * docs/reference/performance.md explains each number.
  */
+import type { PublishedEvents } from '../../src/domain/job.ts';
 import type { RawLimits } from './raw-limits.ts';
 
 export interface PathLimit {
@@ -23,9 +24,10 @@ type Path = Readonly<Record<string, readonly Use[]>>;
 
 export type ThroughputName = 'W1' | 'W2' | 'W3';
 
-export function pathLimit(name: ThroughputName, limits: RawLimits): PathLimit {
+/** `events`: which ones a job publishes, see `PublishedEvents` of a queue. */
+export function pathLimit(name: ThroughputName, limits: RawLimits, events: PublishedEvents): PathLimit {
   const resources = Object.fromEntries(
-    Object.entries(pathOf(name, limits)).map(([resource, uses]) => [resource, jobsPerSecond(uses)]),
+    Object.entries(pathOf(name, limits, events)).map(([resource, uses]) => [resource, jobsPerSecond(uses)]),
   );
   const [resource = '', slowest = Number.NaN] = Object.entries(resources).sort(([, a], [, b]) => a - b)[0] ?? [];
   return { jobsPerSecond: slowest, resource, resources };
@@ -35,14 +37,13 @@ function jobsPerSecond(uses: readonly Use[]): number {
   return 1 / uses.reduce((seconds, { perJob, perSecond }) => seconds + perJob / perSecond, 0);
 }
 
-function pathOf(name: ThroughputName, { jetstream, store, grpc, piscina }: RawLimits): Path {
+function pathOf(name: ThroughputName, { jetstream, store, grpc, piscina }: RawLimits, events: PublishedEvents): Path {
   const work = Math.max(jetstream.workSingly.median, jetstream.workBatches.median);
   const event = Math.max(jetstream.eventSingly.median, jetstream.eventBatches.median);
   const rows = Math.max(store.groupsOf200.median, store.groupsOf200ByFour.median);
-  const publishAccepted = [
-    { perJob: 1, perSecond: work },
-    { perJob: 1, perSecond: event },
-  ];
+  const publishAll = events === 'all';
+  // No thread is free, so beyond a window of each shard no job has a work message yet.
+  const publishAccepted = [{ perJob: publishAll ? 1 : 0, perSecond: event }];
   switch (name) {
     case 'W1':
       return {
@@ -59,9 +60,10 @@ function pathOf(name: ThroughputName, { jetstream, store, grpc, piscina }: RawLi
       };
     case 'W3':
       return {
-        // The events `started` and `succeeded` are published. The work message is pulled and acknowledged.
+        // The work message is published, pulled and acknowledged. The events are `started` and `succeeded`.
         JetStream: [
-          { perJob: 2, perSecond: event },
+          { perJob: 1, perSecond: work },
+          { perJob: publishAll ? 2 : 1, perSecond: event },
           { perJob: 1, perSecond: jetstream.pullAndAck.median },
         ],
         store: [{ perJob: 2, perSecond: rows }],

@@ -2,6 +2,7 @@
 import type { MemoryReading } from '../harness/process-tree.ts';
 import type { Percentiles, Sample } from '../harness/statistics.ts';
 import type { StoreKind } from '../harness/system.ts';
+import type { PublishedEvents } from '../../src/domain/job.ts';
 import { pathLimit, type PathLimit, type ThroughputName } from '../limits/path-limit.ts';
 import { type LimitRow, limitRows, type RawLimits } from '../limits/raw-limits.ts';
 import type { WorkloadResults } from '../workloads/workload-results.ts';
@@ -9,6 +10,8 @@ import { percentiles, spread, table, whole } from './table.ts';
 
 export interface StoreResults {
   readonly store: StoreKind;
+  /** Which ones the jobs published. */
+  readonly events: PublishedEvents;
   readonly limits: RawLimits;
   readonly workloads: WorkloadResults;
   readonly idleMemory: MemoryReading;
@@ -39,10 +42,10 @@ const throughputTitles: Readonly<Record<ThroughputName, string>> = {
   W3: 'W3 drain of no-op jobs',
 };
 
-export function figureRows({ store, limits, workloads, idleMemory }: StoreResults): readonly FigureRow[] {
+export function figureRows({ store, limits, workloads, idleMemory, events }: StoreResults): readonly FigureRow[] {
   const { W1, W2, W3, W4, W5, W7, memoryAfterW3 } = workloads;
   return [
-    ...throughputRows({ W1, W2, W3 }, limits),
+    ...throughputRows({ W1, W2, W3 }, limits, events),
     ...(W4 === undefined ? [] : latencyRows(W4, limits)),
     ...(W5 === undefined ? [] : [cpuRow(W5, store)]),
     ...(W7 === undefined ? [] : keyRows(W7)),
@@ -50,11 +53,15 @@ export function figureRows({ store, limits, workloads, idleMemory }: StoreResult
   ];
 }
 
-function throughputRows(figures: Record<ThroughputName, Sample | undefined>, limits: RawLimits): FigureRow[] {
+function throughputRows(
+  figures: Record<ThroughputName, Sample | undefined>,
+  limits: RawLimits,
+  events: PublishedEvents,
+): FigureRow[] {
   return (['W1', 'W2', 'W3'] as const).flatMap((name) => {
     const sample = figures[name];
     if (sample === undefined) return [];
-    const limit: PathLimit = pathLimit(name, limits);
+    const limit: PathLimit = pathLimit(name, limits, events);
     const ratio = sample.median / limit.jobsPerSecond;
     return [
       {

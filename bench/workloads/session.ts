@@ -1,5 +1,6 @@
 /** The connections of every workload: our client to the gateway, and a stock NATS client for events. */
 import { connect as connectNats, type NatsConnection } from '@nats-io/transport-node';
+import type { PublishedEvents } from '../../src/domain/job.ts';
 import { connect, type SubmitOutcome, type TroupeClient, TroupeClientError } from '../../src/client/index.ts';
 
 export interface Target {
@@ -28,6 +29,12 @@ export async function inSession<T>(target: Target, work: (session: Session) => P
     client.close();
     await nats.close();
   }
+}
+
+/** Before anything creates it with the defaults. */
+export async function createBenchQueue(address: string, publishedEvents: PublishedEvents): Promise<void> {
+  const client = connect({ address });
+  await client.queues.create(benchQueue, { publishedEvents }).finally(() => client.close());
 }
 
 async function ensureQueue(client: TroupeClient, queue: string): Promise<void> {

@@ -5,6 +5,7 @@ import {
   jobEventTypeCodes,
   jobStateCodes,
   payloadGoneCodes,
+  publishedEventsCodes,
   waitingReasonCodes,
 } from '../contract/codes.ts';
 import { numberOf, presentNumber } from '../contract/int64.ts';
@@ -195,6 +196,8 @@ export function fromQueue(queue: wire.Queue): QueueInfo {
       payloadRetentionMs: durationMs(queue.settings?.payloadRetention) ?? durationMs(queue.settings?.retention) ?? 0,
       ...limitsOf(queue.settings),
       flow: fromFlow(queue.settings?.flow),
+      // Gateways of earlier versions know no other.
+      publishedEvents: wordOf(publishedEventsCodes, queue.settings?.publishedEvents ?? 0) ?? 'all',
     },
     version: queue.version,
     createdAt: dateOf(queue.createTime),

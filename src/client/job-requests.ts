@@ -1,5 +1,5 @@
 /** Maps requests of users to messages of the contract. Values that the wire cannot encode are refused here. */
-import { failureReasonCodes, jobStateCodes, uniqueConflictCodes } from '../contract/codes.ts';
+import { failureReasonCodes, jobStateCodes, publishedEventsCodes, uniqueConflictCodes } from '../contract/codes.ts';
 import type { Contract, Init, Whole } from '../contract/codec.ts';
 import type * as wire from '../contract/messages.ts';
 import { toOptionalTime, toTime } from '../contract/time.ts';
@@ -114,6 +114,7 @@ export function toSettings(settings: QueueSettingsInput): Init<wire.QueueSetting
     maxDepth: settings.maxDepth,
     maxBytes: settings.maxBytes,
     flow: settings.flow && toFlow(settings.flow),
+    publishedEvents: settings.publishedEvents && codeOf(publishedEventsCodes, settings.publishedEvents),
   };
 }
 
@@ -126,6 +127,7 @@ export function givenPaths({ retry = {}, flow = {}, ...settings }: QueueSettings
     payload_retention: settings.payloadRetentionMs,
     max_depth: settings.maxDepth,
     max_bytes: settings.maxBytes,
+    published_events: settings.publishedEvents,
     'retry.max_attempts': retry.maxAttempts,
     'retry.initial_delay': retry.initialDelayMs,
     'retry.coefficient': retry.coefficient,

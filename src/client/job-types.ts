@@ -2,7 +2,14 @@
 import type { FlowInfo, FlowInput } from './flow.ts';
 import type { TroupeClientError } from './client-error.ts';
 import type { GoneReason } from '../domain/payload-life.ts';
-import type { FailureReason, JobEventType, JobState, RecordedOutcome, UniqueConflict } from '../domain/job.ts';
+import type {
+  FailureReason,
+  JobEventType,
+  JobState,
+  PublishedEvents,
+  RecordedOutcome,
+  UniqueConflict,
+} from '../domain/job.ts';
 import type { WaitingReason } from '../domain/why-waiting.ts';
 
 /** The state of a job. `UNKNOWN` if a newer gateway sent a state that this client does not know. */
@@ -225,6 +232,8 @@ export interface QueueSettingsInfo {
   readonly maxBytes?: number;
   /** Pause, limits, rate and weights. */
   readonly flow: FlowInfo;
+  /** Which events of its jobs go to NATS: every one, or only the end of each job. */
+  readonly publishedEvents: PublishedEvents;
 }
 
 /** A quarantine: one node, or all, do not start jobs of the queue. */
@@ -283,6 +292,8 @@ export interface QueueSettingsInput {
   readonly maxBytes?: number | null;
   /** Pause, limits, rate and weights. */
   readonly flow?: FlowInput;
+  /** Which events of its jobs go to NATS: every one, or only the end of each job. Default: `all`. */
+  readonly publishedEvents?: PublishedEvents;
 }
 
 /** How to run a job. Absent options come from the handler or the queue. */

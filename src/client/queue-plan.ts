@@ -89,6 +89,7 @@ function factsOf(input: QueueSettingsInput | QueueSettingsInfo): ReadonlyMap<str
     ['payloadRetentionMs', input.payloadRetentionMs ?? retentionMs],
     ['maxDepth', input.maxDepth ?? null],
     ['maxBytes', input.maxBytes ?? null],
+    ['publishedEvents', input.publishedEvents ?? 'all'],
     ['retry.maxAttempts', retry.maxAttempts],
     ['retry.initialDelayMs', retry.initialDelayMs],
     ['retry.coefficient', retry.coefficient],
@@ -115,6 +116,7 @@ function updateTo(input: QueueSettingsInput): QueueSettingsInput {
     payloadRetentionMs: input.payloadRetentionMs ?? null,
     maxDepth: input.maxDepth ?? null,
     maxBytes: input.maxBytes ?? null,
+    publishedEvents: input.publishedEvents ?? 'all',
     retry: {
       ...retry,
       nonRetryableCodes: retry.nonRetryableCodes ?? [],

@@ -71,6 +71,8 @@ export const waitingReasonCodes = {
   BEHIND_OTHERS: 9,
 } as const;
 
+export const publishedEventsCodes = { all: 1, ends: 2 } as const;
+
 export const nodeStateCodes = { live: 1, draining: 2, silent: 3 } as const;
 
 export const shardStateCodes = { owned: 1, opening: 2, unowned: 3, unknown: 4 } as const;

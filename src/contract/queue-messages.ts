@@ -10,6 +10,7 @@ export interface QueueSettings {
   readonly maxDepth: number | null;
   readonly maxBytes: Int64 | null;
   readonly flow: FlowRule | null;
+  readonly publishedEvents: number;
 }
 
 export interface FlowRule {

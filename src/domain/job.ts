@@ -162,7 +162,12 @@ export interface JobSpec {
   readonly retryOf?: JobId;
   /** W3C traceparent of the submitter, passed on to events and to the handler. */
   readonly traceparent?: string;
+  /** Only the end of the job is published. Default: every event. */
+  readonly publishedEvents?: 'ends';
 }
+
+/** Which events of a job are published: every one, or only its end. */
+export type PublishedEvents = 'all' | 'ends';
 
 /** The largest size of a checkpoint, as JSON text or bytes. */
 export const checkpointMaxBytes = 1_048_576;

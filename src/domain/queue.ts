@@ -18,6 +18,8 @@ export interface QueueSettings {
   readonly maxBytes?: number;
   /** Limits on starts. Default: none. */
   readonly flow?: FlowRule;
+  /** Which events of its jobs are published. Default: every one. */
+  readonly publishedEvents?: 'ends';
 }
 
 /** A queue as the store holds it. */

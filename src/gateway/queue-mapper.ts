@@ -7,9 +7,13 @@ import type { FlowRequest } from '../application/queues/flow-request.ts';
 import type { SettingsRequest } from '../application/queues/manage-queues.ts';
 import type { QueueView } from '../application/queues/queue-views.ts';
 import type { Init } from '../contract/codec.ts';
+import { publishedEventsCodes } from '../contract/codes.ts';
 import { presentNumber } from '../contract/int64.ts';
 import type * as wire from '../contract/messages.ts';
 import { durationMs, toOptionalTime, toTime } from '../contract/time.ts';
+import { wordOf } from '../contract/word-of.ts';
+import { TroupeError } from '../domain/errors.ts';
+import type { PublishedEvents } from '../domain/job.ts';
 import { defaultQueueSettings } from '../domain/queue.ts';
 import { maxLossesDefault } from '../domain/retry-policy.ts';
 import { fromRetry, toRetry } from './retry-mapper.ts';
@@ -27,6 +31,7 @@ export function toQueue({ queue, quarantines }: QueueView): Init<wire.Queue> {
       maxDepth: settings.maxDepth,
       maxBytes: settings.maxBytes,
       flow: settings.flow,
+      publishedEvents: publishedEventsCodes[settings.publishedEvents ?? 'all'],
     },
     version: queue.version,
     createTime: toTime(queue.createdAtMs),
@@ -49,9 +54,17 @@ export function fromSettings(settings: wire.QueueSettings | null, mask: wire.Fie
     maxDepth: settings?.maxDepth ?? undefined,
     maxBytes: presentNumber(settings, 'maxBytes'),
     flow: fromFlow(settings?.flow),
+    publishedEvents: fromPublishedEvents(settings?.publishedEvents ?? 0),
   };
   refuseZeros(request);
   return mask !== null && mask.paths.length > 0 ? masked(request, mask.paths) : request;
+}
+
+function fromPublishedEvents(code: number): PublishedEvents | undefined {
+  const word = wordOf(publishedEventsCodes, code);
+  if (word !== undefined || code === 0) return word;
+  const violations = [{ field: 'settings.published_events', description: `unknown value ${code}` }];
+  throw new TroupeError('INVALID_ARGUMENT', { violations });
 }
 
 function fromFlow(flow: wire.FlowRule | null | undefined): FlowRequest | undefined {
@@ -108,6 +121,7 @@ function masked(request: SettingsRequest, paths: readonly string[]): SettingsReq
     payloadRetentionMs: pick('payload_retention', request.payloadRetentionMs, 0),
     maxDepth: pick('max_depth', request.maxDepth, 0),
     maxBytes: pick('max_bytes', request.maxBytes, 0),
+    publishedEvents: pick('published_events', request.publishedEvents, 'all'),
     retry: {
       maxAttempts: pick('retry.max_attempts', retry?.maxAttempts, defaultRetry.maxAttempts),
       initialMs: pick('retry.initial_delay', retry?.initialMs, initialMs),

@@ -1,6 +1,7 @@
 // Queues that are deleted under load, in a cluster of two nodes: no job that was accepted is left behind in one.
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type TroupeClient, TroupeClientError } from '../../src/client/index.ts';
+import { subscribeDurable } from '../support/cluster-events.ts';
 import { startCluster, type TestCluster } from '../support/cluster.ts';
 import type { TestNode } from '../support/cluster-node.ts';
 
@@ -42,6 +43,30 @@ it('refuses while jobs wait or run, and keeps the ended ones', async () => {
   // Both gateways have the queue in their cache.
   for (const client of [one, other]) {
     await expect(client.submit('test.echo', 1, { queue: 'import' })).rejects.toMatchObject({ code: 'QUEUE_NOT_FOUND' });
+  }
+});
+
+it('publishes the end of each job alone, if it says so, for jobs that come after it said so', async () => {
+  const events = await subscribeDurable(cluster.broker.url, cluster.root, 'quiet');
+  try {
+    const { settings } = await one.queues.create('quiet', { publishedEvents: 'ends' });
+    expect(settings.publishedEvents).toBe('ends');
+    const retry = { initialDelayMs: 1 };
+    const { jobId } = await one.submit('test.flaky', { failures: 1 }, { queue: 'quiet', retry });
+    expect(await one.wait(jobId)).toMatchObject({ state: 'SUCCEEDED', output: { attempt: 2 } });
+    await cluster.waitFor('its end is published', () => events.ofJob(jobId).length > 0, 10_000);
+    const { version } = await other.queues.update('quiet', 1, { publishedEvents: 'all' });
+    const loud = await other.submit('test.flaky', { failures: 0 }, { queue: 'quiet' });
+    await cluster.waitFor(
+      'all events of a later job are published',
+      () => events.ofJob(loud.jobId).length === 3,
+      10_000,
+    );
+    // The events of a job come in their order, so none can follow its end.
+    expect(events.ofJob(jobId)).toMatchObject([{ type: 'succeeded', sequence: '0000000006' }]);
+    expect((await other.queues.get('quiet')).version).toBe(version);
+  } finally {
+    await events.close();
   }
 });
 

@@ -63,6 +63,7 @@ const queueSettingsSchema = z
     maxBytes: numberOrNone(bounds.maxBytesRange).optional(),
     retry: retry.optional(),
     flow: flow.optional(),
+    publishedEvents: z.enum(['all', 'ends']).optional(),
   })
   .superRefine(({ executionTimeout, heartbeatTimeout, retention, payloadRetention }, context) => {
     const { defaultQueueSettings: defaults } = bounds;

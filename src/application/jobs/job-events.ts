@@ -31,6 +31,11 @@ export function jobEventOf(record: JobRecord, entry: TrailEntry): JobEvent {
   };
 }
 
+/** Whether listeners get this event. */
+export function isPublished({ spec }: Pick<JobRecord, 'spec'>, { type }: Pick<TrailEntry, 'type'>): boolean {
+  return spec.publishedEvents !== 'ends' || isTerminal(stateAfter[type]);
+}
+
 /** The event type that leads into a state. There is exactly one for each state. */
 export function eventTypeInto(state: JobState): JobEventType {
   const found = Object.entries(stateAfter).find(([, after]) => after === state);

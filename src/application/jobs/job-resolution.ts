@@ -234,6 +234,7 @@ function fillIn(
     refuseLate: request.refuseLate === true ? true : undefined,
     retryOf: request.retryOf,
     traceparent: facts.traceparent,
+    publishedEvents: settings.publishedEvents,
   });
 }
 

@@ -1,5 +1,6 @@
 /** Creates and changes queues: in the store first, then in the shared configuration. */
 import { TroupeError } from '../../domain/errors.ts';
+import type { PublishedEvents } from '../../domain/job.ts';
 import {
   defaultQueueName,
   defaultQueueSettings,
@@ -46,6 +47,7 @@ export interface SettingsRequest {
   /** 0 means no limit. */
   readonly maxBytes?: number | undefined;
   readonly flow?: FlowRequest | undefined;
+  readonly publishedEvents?: PublishedEvents | undefined;
 }
 
 interface QueuePage {
@@ -182,6 +184,7 @@ function merge(request: SettingsRequest, base: QueueSettings): QueueSettings {
   checks.ensureNone();
   const heartbeatTimeoutMs = mergeHeartbeat([request.heartbeatTimeoutMs, base.heartbeatTimeoutMs], executionTimeoutMs);
   const flow = mergeFlow(request.flow, base.flow);
+  const published = request.publishedEvents ?? base.publishedEvents;
   return {
     executionTimeoutMs,
     ...given({ heartbeatTimeoutMs }),
@@ -190,7 +193,7 @@ function merge(request: SettingsRequest, base: QueueSettings): QueueSettings {
     ...given({ payloadRetentionMs }),
     ...limit('maxDepth', request, base),
     ...limit('maxBytes', request, base),
-    ...given({ flow }),
+    ...given({ flow, publishedEvents: published === 'ends' ? published : undefined }),
   };
 }
 

@@ -1,7 +1,8 @@
 /**
  * `troupe queues create|get|stats|list|update|pause|resume|purge`. queue-file-commands.ts has the commands with a file.
  */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
+import type { PublishedEvents } from '../../domain/job.ts';
 import type { FlowInfo, FlowInput, QueueInfo, QueueSettingsInput } from '../../client/index.ts';
 import { type CommandContext, withSession } from '../calls/command-context.ts';
 import { durationText, relativeText } from '../text/duration-text.ts';
@@ -21,6 +22,7 @@ interface SettingsFlags {
   readonly payloadRetention?: number;
   readonly maxDepth?: number;
   readonly maxBytes?: number;
+  readonly publishedEvents?: PublishedEvents;
   readonly maxAttempts?: number;
   readonly maxLosses?: number;
   readonly initialDelay?: number;
@@ -53,6 +55,7 @@ function withSettingsFlags(command: Command): Command {
       countFlag('max-depth', 0, 100_000_000),
     )
     .option('--max-bytes <count>', 'most bytes of their inputs; 0: no limit', countFlag('max-bytes', 0, 2 ** 50))
+    .addOption(new Option('--published-events <which>', 'which events of its jobs go to NATS').choices(['all', 'ends']))
     .option('--max-attempts <count>', 'number of attempts that may fail', countFlag('max-attempts', 1, 100))
     .option(
       '--max-losses <count>',
@@ -104,6 +107,7 @@ function settingsOf(flags: SettingsFlags): QueueSettingsInput {
       payloadRetentionMs: orNone(flags.payloadRetention),
       maxDepth: orNone(flags.maxDepth),
       maxBytes: orNone(flags.maxBytes),
+      publishedEvents: flags.publishedEvents,
     }),
     ...given({
       retry: Object.keys(retry).length > 0 ? retry : undefined,

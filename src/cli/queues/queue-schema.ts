@@ -80,6 +80,7 @@ const settingsSchema = z
     maxBytes: numberOrNone(ranges.maxBytesRange).optional(),
     retry: retrySchema.optional(),
     flow: flowSchema.optional(),
+    publishedEvents: z.enum(['all', 'ends']).optional(),
   })
   .superRefine(({ executionTimeout, heartbeatTimeout, retention, payloadRetention }, context) => {
     const limit = (path: string, value: number | null | undefined, range: Range): void => {
@@ -108,6 +109,7 @@ function toSettings(read: z.infer<typeof settingsSchema>): QueueSettingsInput {
     payloadRetentionMs: read.payloadRetention,
     maxDepth: read.maxDepth,
     maxBytes: read.maxBytes,
+    publishedEvents: read.publishedEvents,
     retry:
       retry &&
       given({

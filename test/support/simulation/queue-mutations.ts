@@ -1,6 +1,6 @@
 /** Seeded bugs in the deletion of queues. */
 import type { QueueStore } from '../../../src/application/ports/queue-store.ts';
-import { type Change, type Mutation, onHandler } from './mutation.ts';
+import { type Change, type Mutation, onHandler, onStore } from './mutation.ts';
 import type { NodePorts } from './sim-node.ts';
 
 export const queueMutations: Readonly<Record<string, Mutation>> = {
@@ -19,6 +19,19 @@ export const queueMutations: Readonly<Record<string, Mutation>> = {
     firstTried: 46,
     load: 'queues',
     change: onQueues(() => ({ closedQueues: () => Promise.resolve([]) })),
+  },
+  'a new owner publishes every event of a job of which it may publish the end alone': {
+    breaks: [6],
+    within: 60,
+    load: 'queues',
+    change: onStore((jobs) => ({
+      async *readBucket(partition) {
+        for await (const record of jobs.readBucket(partition)) {
+          const { publishedEvents: _published, ...spec } = record.spec;
+          yield { ...record, spec };
+        }
+      },
+    })),
   },
   'a queue that is known and not found is made again': {
     breaks: [7],

@@ -18,6 +18,8 @@ export interface SimQueuesParts extends SimCallerParts {
 }
 
 const names = ['q0', 'q1'];
+/** Of jobs in this queue only the end is published. */
+const quiet = 'q1';
 /** Number of submits around a deletion, and the time within which they arrive, ms. */
 const racersMax = 3;
 const raceMs = 60;
@@ -57,8 +59,9 @@ export class SimQueues {
   #make(name: string): void {
     const { world, queues } = this.#parts;
     queues.asked(name);
+    const publishedEvents = name === quiet ? 'ends' : 'all';
     this.#caller
-      .ask((useCases, context) => useCases.queues.create(context, name, {}))
+      .ask((useCases, context) => useCases.queues.create(context, name, { publishedEvents }))
       .then(
         ({ queue }) => {
           world.note('client', `queue ${name} is made, no ${queue.queueNo}`);

@@ -1,9 +1,10 @@
 /**
  * A durable subscriber of the modelled EVENTS stream. It must receive every event, in order, and durable before
- * delivery.
+ * delivery; of a job whose queue publishes ends alone, the end and nothing else.
  */
 import type { JobEvent } from '../../../src/application/ports/bus.ts';
-import type { JobEventType } from '../../../src/domain/job.ts';
+import { isPublished } from '../../../src/application/jobs/job-events.ts';
+import { isTerminal, type JobEventType, type JobRecord } from '../../../src/domain/job.ts';
 import type { JobId } from '../../../src/domain/job-id.ts';
 import type { BusServer } from './bus-server.ts';
 import type { RecordWatch } from './record-watch.ts';
@@ -15,6 +16,12 @@ interface Received {
 }
 
 const readEveryMs = 150;
+
+/** The numbers of the events that listeners get of a job, as far as it has come. */
+function publishedSeqs(record: JobRecord): readonly number[] {
+  if (record.spec.publishedEvents === 'ends') return isTerminal(record.state) ? [record.seq] : [];
+  return Array.from({ length: record.seq }, (_, at) => at + 1);
+}
 
 export class Subscriber {
   readonly #world: World;
@@ -59,7 +66,7 @@ export class Subscriber {
     return this.#records.all().flatMap((record) => {
       const received = this.#received.get(record.id);
       const missing: string[] = [];
-      for (let seq = 1; seq <= record.seq; seq += 1) {
+      for (const seq of publishedSeqs(record)) {
         if (received?.types.has(seq) === true || this.#mayBeLost(record.id, seq)) continue;
         missing.push(`event ${seq} of ${record.id} never came`);
       }
@@ -83,7 +90,12 @@ export class Subscriber {
       return;
     }
     received.types.set(seq, type);
-    for (let between = received.seq + 1; between < seq; between += 1) {
+    const record = this.#records.newest(jobId);
+    if (record !== undefined && !isPublished(record, { type })) {
+      this.#world.violation(6, `event ${seq} (${type}) of ${jobId} came although only its end is published`);
+    }
+    const earlier = record === undefined ? [] : publishedSeqs(record).filter((one) => one > received.seq && one < seq);
+    for (const between of earlier) {
       if (!received.types.has(between) && !this.#mayBeLost(jobId, between)) {
         this.#world.violation(6, `event ${seq} of ${jobId} came before event ${between}`);
       }

@@ -35,6 +35,7 @@ function merged(present: QueueSettingsInfo, input: QueueSettingsInput): QueueSet
     ...(heartbeatTimeoutMs !== undefined && { heartbeatTimeoutMs }),
     ...(maxDepth !== undefined && { maxDepth }),
     ...(maxBytes !== undefined && { maxBytes }),
+    publishedEvents: input.publishedEvents ?? present.publishedEvents,
     flow: {
       paused: flow.paused ?? present.flow.paused,
       ...(maxRunning !== undefined && { maxRunning }),
@@ -51,6 +52,7 @@ const blank: QueueSettingsInfo = {
   retry: { ...retryParts, initialDelayMs: initialMs, maxDelayMs: maxMs },
   payloadRetentionMs: defaultQueueSettings.retentionMs,
   flow: { paused: false, fairnessWeights: {} },
+  publishedEvents: 'all',
 };
 
 class MemoryQueues implements Pick<QueuesClient, 'create' | 'get' | 'list' | 'update' | 'delete'> {
@@ -128,6 +130,7 @@ const settings: fc.Arbitrary<QueueSettingsInput> = fc.record(
     payloadRetentionMs: fc.constantFrom(60_000, 3_600_000),
     maxDepth: limit(5),
     maxBytes: limit(5),
+    publishedEvents: fc.constantFrom('all', 'ends'),
     retry: fc
       .record(
         {

@@ -51,6 +51,16 @@ describe('settings of an update', () => {
     expect(asked({}, 'flow')).toMatchObject({ flow: { paused: false, maxRunning: 0, fairnessWeights: {} } });
   });
 
+  it('say which events are published, in words', () => {
+    expect(asked({ publishedEvents: 2 })).toMatchObject({ publishedEvents: 'ends' });
+    expect(asked({ publishedEvents: 2 }, 'published_events')).toMatchObject({ publishedEvents: 'ends' });
+    expect(asked({}, 'published_events')).toMatchObject({ publishedEvents: 'all' });
+    expect(asked({ publishedEvents: 0 })).not.toHaveProperty('publishedEvents', expect.anything());
+    expect(refusalOf({ publishedEvents: 3 })).toEqual([
+      { field: 'settings.published_events', description: 'unknown value 3' },
+    ]);
+  });
+
   it('have a default that follows the delay that is stated beside it', () => {
     const short = { maxDelay: toTime(500) };
     expect(asked({ retry: short }, 'retry')).toMatchObject({ retry: { initialMs: 500, maxMs: 500 } });

@@ -4,11 +4,11 @@
  * is the truth. What JetStream may have lost is published again, and a slow check that never ends looks up whether each
  * message is there at all.
  */
-import { jobEventOf } from '../../../application/jobs/job-events.ts';
+import { isPublished, jobEventOf } from '../../../application/jobs/job-events.ts';
 import type { ClaimItem } from '../../../application/ports/shard-protocol.ts';
 import type { Watermark } from '../../../application/ports/job-store.ts';
 import { TroupeError } from '../../../domain/errors.ts';
-import type { JobRecord } from '../../../domain/job.ts';
+import type { JobRecord, TrailEntry } from '../../../domain/job.ts';
 import { bucketOf } from '../../../domain/job-id.ts';
 import type { ActorContext } from '../../../kernel/index.ts';
 import type { JobTable } from '../table/job-table.ts';
@@ -109,9 +109,7 @@ export class Dispatcher {
   /** Adds the events of a recovered record that may not be published yet. */
   restoreEvents(record: JobRecord, watermark: Watermark | undefined): void {
     const fromMs = watermark === undefined ? 0 : watermark.eventsThroughMs - watermarkMarginMs;
-    for (const entry of record.trail) {
-      if (entry.atMs >= fromMs) this.#parts.outbox.addEvent(jobEventOf(record, entry), bucketOf(record.id));
-    }
+    for (const entry of record.trail) if (entry.atMs >= fromMs) this.#publish(record, entry);
   }
 
   /** Called when all jobs of the recovery are in the table. */
@@ -124,13 +122,17 @@ export class Dispatcher {
   durable(entry: JobEntry, record: JobRecord): void {
     for (const mark of record.trail) {
       if (mark.seq <= entry.publishedSeq) continue;
-      this.#parts.outbox.addEvent(jobEventOf(record, mark), bucketOf(record.id));
+      this.#publish(record, mark);
       this.#parts.services.metrics.transitions.add(1, { event: mark.type });
     }
     const newlyQueued = record.state === 'QUEUED' && record.seq > entry.publishedSeq;
     entry.publishedSeq = Math.max(entry.publishedSeq, record.seq);
     entry.durable = record;
     if (newlyQueued) this.#parts.limiters.ready(entry);
+  }
+
+  #publish(record: JobRecord, entry: TrailEntry): void {
+    if (isPublished(record, entry)) this.#parts.outbox.addEvent(jobEventOf(record, entry), bucketOf(record.id));
   }
 
   /** Publishes as much as the windows allow. */

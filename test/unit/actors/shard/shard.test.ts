@@ -37,6 +37,25 @@ describe('a shard', () => {
     expect(await shard.call('get', { jobId: record.id })).toEqual({ record });
   });
 
+  it('publishes of a job whose queue says so its end alone, and a later owner does the same', async () => {
+    const quiet = await running({ publishedEvents: 'ends' });
+    const loud = await running();
+    const typesOf = (jobId: JobId) =>
+      shard.events.filter((one) => one.jobId === jobId).map(({ seq, type }) => [seq, type]);
+    expect(typesOf(quiet.jobId)).toEqual([]);
+    shard.broker = 'down';
+    for (const { jobId, token } of [quiet, loud]) {
+      await shard.call('report', { jobId, token, outcome: { kind: 'succeeded' } });
+    }
+    await shard.stop();
+    shard.broker = 'up';
+    await shard.start();
+    await shard.kit.settle();
+    expect(typesOf(quiet.jobId)).toEqual([[3, 'succeeded']]);
+    expect(new Set(typesOf(loud.jobId).map(([seq]) => seq))).toEqual(new Set([1, 2, 3]));
+    expect((await shard.store.jobs.findJob(quiet.jobId))?.trail).toHaveLength(3);
+  });
+
   it('puts what arrives together into one commit', async () => {
     const before = await shard.call('submit', job());
     const commits = async (): Promise<number> => {
