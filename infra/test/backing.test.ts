@@ -173,6 +173,11 @@ describe('bad input', () => {
     ],
     ['a disk that its streams do not fit on', { messaging: { kind: 'cluster', storageGb: 7 } }, 'messaging.storageGb'],
     [
+      'a disk that eight streams of events do not fit on',
+      { messaging: { kind: 'cluster', storageGb: 38, eventStreams: 8 } },
+      'messaging.storageGb',
+    ],
+    [
       'a Cassandra with known holes',
       { data: { kind: 'k8ssandra', dataCenter: 'a', serverVersion: '5.0.6' } },
       'data.serverVersion',
@@ -231,6 +236,27 @@ describe('the servers of NATS', () => {
   });
 });
 
+describe('the streams of events', () => {
+  const [, environment] = backingEnvironments[0] ?? [];
+  if (environment === undefined) throw new Error('no environment');
+  const { messaging } = environment;
+
+  it.each([1, 4])('are told to the nodes as the accounts of the servers know them: %i', (eventStreams) => {
+    const changed = { ...environment, messaging: { ...messaging, eventStreams } };
+    const told = allObjects(changed).flatMap(({ kind, data = {} }) => {
+      const text = kind === 'ConfigMap' ? data['troupe.config.yaml'] : undefined;
+      const { nats } = (text === undefined ? {} : parse(text)) as {
+        readonly nats?: { readonly eventStreams?: number };
+      };
+      return nats === undefined ? [] : [nats.eventStreams ?? 1];
+    });
+    expect(new Set(told)).toEqual(new Set([eventStreams]));
+    const accounts = JSON.stringify(natsChart(changed)?.values ?? {});
+    const inlets = [...accounts.matchAll(/"troupe\.kept\.(\d+)\.\*\.\*\.\*"/g)].map(([, n]) => Number(n));
+    expect(inlets).toEqual(Array.from({ length: eventStreams - 1 }, (_, n) => n + 1));
+  });
+});
+
 describe('the time after which NATS has written what it has confirmed', () => {
   const settingsOf = (environment: KubernetesEnvironment): readonly unknown[] =>
     allObjects(environment).flatMap(({ kind, data = {} }) => {
@@ -257,6 +283,7 @@ describe('the time after which NATS has written what it has confirmed', () => {
       servers: ['nats.example:4222'],
       replicas: 3,
       syncIntervalMs: 5_000,
+      eventStreams: 1,
     };
     expect(new Set(settingsOf({ ...environment, messaging }))).toEqual(new Set([5_000]));
   });

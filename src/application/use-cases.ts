@@ -17,7 +17,7 @@ import { createListJobs, type ListJobs } from './jobs/list-jobs.ts';
 import { createManageQueues, type ManageQueues } from './queues/manage-queues.ts';
 import type { Authorizer } from './ports/authorizer.ts';
 import type { LiveFeed, WorkSource } from './ports/bus.ts';
-import type { EventLog } from './ports/event-log.ts';
+import type { EventLogs } from './ports/event-log.ts';
 import type { InputValidator } from './ports/input-validator.ts';
 import type { JobCache } from './ports/job-cache.ts';
 import type { Membership, SharedConfig } from './ports/membership.ts';
@@ -73,7 +73,7 @@ export interface UseCaseParts {
   readonly fleet: Pick<HandlerFleet, 'versionsOf' | 'someNodeHas'>;
   readonly work: Pick<WorkSource, 'ensureRoute' | 'removeRoute'>;
   readonly feed: LiveFeed;
-  readonly events: EventLog;
+  readonly events: EventLogs;
   readonly cache: JobCache;
   readonly validator: InputValidator;
   readonly clock: Clock;

@@ -230,7 +230,7 @@ function connectBus(
   { clock, log, telemetry }: ProcessRuntime,
   { nodeId, vitals }: { readonly nodeId: string; readonly vitals: VitalSigns },
 ): Promise<NatsBus> {
-  const { servers, subjectRoot, inboxPrefix, replicas } = config.nats;
+  const { servers, subjectRoot, inboxPrefix, replicas, eventStreams } = config.nats;
   const { leaseTtlMs } = config.shards;
   return connectNats({
     servers,
@@ -239,6 +239,7 @@ function connectBus(
     subjectRoot,
     inboxPrefix,
     replicas,
+    eventStreams,
     limits: { leaseTtlMs, nodeTtlMs: leaseTtlMs },
     clock,
     log,

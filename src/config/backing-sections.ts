@@ -110,6 +110,11 @@ export const natsSection = z.strictObject({
     meaning: 'Replicas of each stream and bucket. Used only when they are created.',
     consequence: 'With 1, everything waits while its server is away (nothing is lost). 3 needs three servers.',
   }),
+  eventStreams: key(wholeNumber(1, 32).default(1), {
+    meaning: 'Streams among which the events of jobs are divided by their queue. The same for all processes.',
+    consequence:
+      'One stream takes the events of some 10,000 jobs/s. Each takes up to 4 GiB of disk. The number may only grow: gateways first, then shards. Durable subscribers need a consumer on each.',
+  }),
   syncIntervalMs: key(wholeNumber(0, 120_000).optional(), {
     meaning:
       'How often nats-server syncs its files; 0 means before it confirms. Troupe sets it on the server that `troupe dev` or `troupe backing nats` starts. For any other server, state the real value (its `sync_interval`).',

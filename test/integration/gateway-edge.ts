@@ -12,7 +12,7 @@ import { createShardBatcher } from '../../src/application/protocol/shard-batcher
 import type { NodeVerb, NodeVerbs } from '../../src/application/ports/node-protocol.ts';
 import type { Authorizer } from '../../src/application/ports/authorizer.ts';
 import type { LiveFeed } from '../../src/application/ports/bus.ts';
-import type { EventLog, KeptEvent } from '../../src/application/ports/event-log.ts';
+import type { EventLog, EventLogs, KeptEvent } from '../../src/application/ports/event-log.ts';
 import type { NodeInfo } from '../../src/application/ports/membership.ts';
 import type { ShardClient } from '../../src/application/ports/shard-link.ts';
 import type { PayloadStore } from '../../src/application/ports/payload-store.ts';
@@ -270,10 +270,13 @@ export async function openEdge({
       return () => ofJob.delete(listener);
     },
   };
-  const events: EventLog = {
+  const log: EventLog = {
     bounds: async () => ({ log: 'one', first: 1, last: kept.length, lastMark: kept.at(-1)?.mark ?? '' }),
     markAt: async (position) => kept[position - 1]?.mark,
     read: async (_events, { after, max }) => kept.slice(after, after + max),
+  };
+  const events: EventLogs = {
+    of: () => [log],
     onNext(_queue, listener) {
       next.add(listener);
       return () => next.delete(listener);

@@ -18,14 +18,14 @@ import { natsServerPath } from '../support/nats.ts';
 const password = (role: NatsRole): string => `12 # "${role}"`;
 
 /** As the chart writes it: JSON, without quotes around what stands between `<<` and `>>`. */
-function serverConfiguration(dir: string): string {
+function serverConfiguration(dir: string, eventStreams: number): string {
   const configuration = {
     host: '127.0.0.1',
     port: -1,
     ports_file_dir: dir,
     log_file: join(dir, 'server.log'),
     jetstream: { store_dir: join(dir, 'jetstream'), max_file_store: '<< 1TB >>' },
-    accounts: natsAccounts(),
+    accounts: natsAccounts(eventStreams),
   };
   return JSON.stringify(configuration, null, 2).replaceAll(/"<< (.*?) >>"/g, '$1');
 }
@@ -38,7 +38,8 @@ async function portOf(dir: string): Promise<number | undefined> {
   return port > 0 ? port : undefined;
 }
 
-describe('the NATS accounts of infra/', () => {
+// With three, the events of the queue `default` are in the last one.
+describe.each([1, 3])('the NATS accounts of infra/, streams of events: %i,', (eventStreams) => {
   let dir: string;
   let server: ChildProcess;
   let port: number;
@@ -77,6 +78,7 @@ describe('the NATS accounts of infra/', () => {
       'nats.user': natsUser(role),
       'nats.passwordPath': passwordPath,
       'nats.inboxPrefix': natsInboxPrefix(role),
+      'nats.eventStreams': eventStreams,
       'shutdown.graceMs': 3_000,
     };
     const args = [
@@ -94,7 +96,7 @@ describe('the NATS accounts of infra/', () => {
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'troupe-accounts-'));
     const config = join(dir, 'nats.conf');
-    await writeFile(config, serverConfiguration(dir));
+    await writeFile(config, serverConfiguration(dir, eventStreams));
     const passwords = Object.fromEntries(
       natsRoles.map((role) => [natsPasswordVariable(role), JSON.stringify(password(role))]),
     );
@@ -213,6 +215,15 @@ describe('the NATS accounts of infra/', () => {
     expect(await violations()).toEqual([]);
   });
 
+  it('have let events into the stream of their queue', async () => {
+    const gatewayLogin = await login('gateway');
+    const stream = `TROUPE_EVENTS${eventStreams === 1 ? '' : '_2'}`;
+    const query = JSON.stringify({ seq: 1, next_by_subj: 'troupe.events.default.default.succeeded' });
+    const answer = await gatewayLogin.request(`$JS.API.DIRECT.GET.${stream}`, query);
+    await gatewayLogin.close();
+    expect(answer.headers?.get('ce-type')).toBe('dev.troupe.job.succeeded');
+  });
+
   describe('the login of the workers', () => {
     let worker: NatsConnection;
 
@@ -226,6 +237,7 @@ describe('the NATS accounts of infra/', () => {
     it.each([
       ['takes a shard', '$KV.troupe_leases.shard.0'],
       ['tells what happened to a job', 'troupe.events.default.default.succeeded.x'],
+      ['tells it to another stream', 'troupe.kept.2.default.default.succeeded'],
       ['submits', 'troupe.shard.0.submit'],
       ['cancels', 'troupe.shard.0.cancel'],
       ['reads a job', 'troupe.shard.0.get'],

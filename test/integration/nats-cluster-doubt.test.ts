@@ -2,10 +2,11 @@
  * A cluster of three nats-servers, streams with one replica. The server with the stream of events loses its power while
  * this process is connected to another one: its link stays as it is, and others publish past what was lost. Or it is away.
  */
-import { jetstream } from '@nats-io/jetstream';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { connectNats, type ConnectNatsOptions, type NatsBus } from '../../src/adapters/nats/connect-nats.ts';
+import { natsNames } from '../../src/adapters/nats/names.ts';
 import type { JobEvent } from '../../src/application/ports/bus.ts';
 import { VitalSigns } from '../../src/application/cluster/vital-signs.ts';
 import { eventually, natsTestClock, natsTestLog, natsTestTelemetry, testJobId } from '../support/nats.ts';
@@ -72,7 +73,8 @@ it('is in doubt, though the stream has more messages than ever', async () => {
   expect([doubts, health().server]).toEqual([1, server]);
   await eventually(() => health().publishing);
   await publisher.publishEvent(event());
-  expect((await events.bounds()).last).toBeGreaterThan(20);
+  const [log] = events.of({ tenant: 'default', queue: 'default' });
+  expect((await log?.bounds())?.last).toBeGreaterThan(20);
 });
 
 it('knows without publishing anything that a stream is away, and that it is back', async () => {
@@ -88,4 +90,29 @@ it('knows without publishing anything that a stream is away, and that it is back
   expect(health().connected).toBe(true);
   cluster.start(leader);
   await eventually(() => !signs().includes('streams'), 30_000);
+});
+
+it('stores an event in one of its streams only, on all replicas alike, though all streams hear it', async () => {
+  const { publisher, differences } = await connectTo('b', { replicas: 3, eventStreams: 3 });
+  const queues = Array.from({ length: 30 }, (_, n) => `queue-${n}`);
+  const events = Array.from({ length: 600 }, (_, n) => ({ ...event(), queue: queues[n % 30] ?? '' }));
+  for (const _ of [1, 2]) await Promise.all(events.map((one) => publisher.publishEvent(one)));
+  const connection = await connect({ servers: cluster.urlOf('c') });
+  const { streams } = await jetstreamManager(connection);
+  const counts = [];
+  for (const name of natsNames('troupe', 3).eventsStreams) {
+    await eventually(async () => {
+      const { cluster: replicas } = await streams.info(name);
+      return replicas?.replicas?.length === 2 && replicas.replicas.every(({ current, lag }) => current && !lag);
+    });
+    const { state } = await streams.info(name);
+    counts.push([state.messages, state.last_seq]);
+  }
+  await connection.close();
+  const wanted = [0, 1, 2].map((n) => {
+    const mine = queues.filter((queue) => natsNames('troupe', 3).eventHomes('default', queue).at(-1) === n).length * 20;
+    return [mine, mine];
+  });
+  expect(counts).toEqual(wanted);
+  expect(differences()).toEqual([]);
 });

@@ -4,6 +4,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { NatsBus } from '../../src/adapters/nats/connect-nats.ts';
 import type { JobEvent } from '../../src/application/ports/bus.ts';
+import type { EventLog } from '../../src/application/ports/event-log.ts';
 import { eventually, roundTrip, startTestNats, testJobId, type TestNats } from '../support/nats.ts';
 
 const thumbs = { tenant: 'acme', queue: 'thumbs' };
@@ -25,6 +26,12 @@ function happened(queue: string, seq: number, jobId = testJobId()): JobEvent {
   return { jobId, seq, type, tenant: 'acme', queue, atMs: 1_795_428_476_591, data };
 }
 
+function logOf(bus: NatsBus): EventLog {
+  const [log, ...others] = bus.events.of(thumbs);
+  if (log === undefined || others.length > 0) throw new Error('one stream has one log');
+  return log;
+}
+
 async function publish(bus: NatsBus, events: readonly JobEvent[]): Promise<void> {
   for (const event of events) await bus.publisher.publishEvent(event);
 }
@@ -32,14 +39,14 @@ async function publish(bus: NatsBus, events: readonly JobEvent[]): Promise<void>
 describe('event log', () => {
   test('gives the events of one queue, page by page, from any position, or those of one type', async () => {
     const bus = await nats.connect({ subjectRoot: 'pages' });
-    expect(await bus.events.bounds()).toMatchObject({ first: 1, last: 0 });
+    expect(await logOf(bus).bounds()).toMatchObject({ first: 1, last: 0 });
     const mine = Array.from({ length: 25 }, (_, n) => happened('thumbs', 1 + (n % 2)));
     for (const event of mine) await publish(bus, [event, happened('other', 1)]);
-    expect(await bus.events.bounds()).toMatchObject({ first: 1, last: 50 });
+    expect(await logOf(bus).bounds()).toMatchObject({ first: 1, last: 50 });
 
     const seen = [];
     for (let after = 0; ;) {
-      const page = await bus.events.read(thumbs, { after, max: 10 });
+      const page = await logOf(bus).read(thumbs, { after, max: 10 });
       seen.push(...page);
       if (page.length < 10) break;
       after = page.at(-1)?.position ?? 0;
@@ -49,21 +56,21 @@ describe('event log', () => {
       return { position: 2 * n + 1, jobId, seq, handler: 'test.echo', state: data['state'], mark };
     });
     expect(seen).toEqual(wanted);
-    expect(await bus.events.read(thumbs, { after: 49, max: 10 })).toEqual([]);
-    const ends = await bus.events.read({ ...thumbs, type: 'succeeded' }, { after: 0, max: 100 });
+    expect(await logOf(bus).read(thumbs, { after: 49, max: 10 })).toEqual([]);
+    const ends = await logOf(bus).read({ ...thumbs, type: 'succeeded' }, { after: 0, max: 100 });
     expect(ends).toEqual(wanted.filter(({ state }) => state === 'SUCCEEDED'));
     await bus.close();
   });
 
   test('marks each event, and says the same mark whoever asks for it in whatever way', async () => {
     const bus = await nats.connect({ subjectRoot: 'marks' });
-    expect((await bus.events.bounds()).lastMark).toBe('');
-    expect(await bus.events.markAt(1)).toBeUndefined();
+    expect((await logOf(bus).bounds()).lastMark).toBe('');
+    expect(await logOf(bus).markAt(1)).toBeUndefined();
     await publish(bus, [happened('thumbs', 1), happened('thumbs', 1)]);
-    const marks = (await bus.events.read(thumbs, { after: 0, max: 10 })).map(({ mark }) => mark);
+    const marks = (await logOf(bus).read(thumbs, { after: 0, max: 10 })).map(({ mark }) => mark);
     expect(new Set(marks).size).toBe(2);
-    expect([await bus.events.markAt(1), await bus.events.markAt(2)]).toEqual(marks);
-    expect((await bus.events.bounds()).lastMark).toBe(marks[1]);
+    expect([await logOf(bus).markAt(1), await logOf(bus).markAt(2)]).toEqual(marks);
+    expect((await logOf(bus).bounds()).lastMark).toBe(marks[1]);
     await bus.close();
   });
 
@@ -91,7 +98,7 @@ describe('event log', () => {
       callback: (_error, { reply }) => void inboxes.push(reply ?? ''),
     });
     await plain.flush();
-    for (const after of [0, 1]) await bus.events.read(thumbs, { after, max: 10 });
+    for (const after of [0, 1]) await logOf(bus).read(thumbs, { after, max: 10 });
     await plain.flush();
     spy.unsubscribe();
     expect(inboxes).toHaveLength(2);
@@ -112,22 +119,24 @@ describe('event log', () => {
     await plain.flush();
     const event = happened('thumbs', 1);
     await publish(bus, [event]);
-    expect(await bus.events.read(thumbs, { after: 0, max: 10 })).toMatchObject([{ jobId: event.jobId }]);
+    expect(await logOf(bus).read(thumbs, { after: 0, max: 10 })).toMatchObject([{ jobId: event.jobId }]);
     await bus.close();
   });
 
   test('that was lost begins anew under another identity, and meanwhile rejects BROKER_UNAVAILABLE', async () => {
     const bus = await nats.connect({ subjectRoot: 'lost', limits: { identityCheckMs: 200 } });
     await publish(bus, [happened('thumbs', 1), happened('thumbs', 1)]);
-    const before = await bus.events.bounds();
+    const before = await logOf(bus).bounds();
     await nats.kill();
-    await expect(bus.events.bounds()).rejects.toMatchObject({ code: 'BROKER_UNAVAILABLE' });
-    await expect(bus.events.read(thumbs, { after: 0, max: 1 })).rejects.toMatchObject({
+    await expect(logOf(bus).bounds()).rejects.toMatchObject({ code: 'BROKER_UNAVAILABLE' });
+    await expect(logOf(bus).read(thumbs, { after: 0, max: 1 })).rejects.toMatchObject({
       code: 'BROKER_UNAVAILABLE',
     });
     await nats.restart({ wipe: true });
     await eventually(async () => {
-      const bounds = await bus.events.bounds().catch(() => undefined);
+      const bounds = await logOf(bus)
+        .bounds()
+        .catch(() => undefined);
       return bounds !== undefined && bounds.log !== before.log && bounds.last === 0;
     }, 20_000);
     await bus.close();

@@ -2,8 +2,14 @@
 import { z } from 'zod';
 import { dnsLabel, gibibytes, hostPort, mebibytes, milliCores } from './primitives.ts';
 
-export const messagingSchema = z.discriminatedUnion('kind', [
-  z.strictObject({
+/** `nats.eventStreams` of the nodes. It may only grow: apply the stack of messaging before that of the nodes. */
+const eventStreams = z.int().min(1).max(32).default(1);
+
+/** WORK and the buckets reserve 3 GiB of a server's disk, each stream of events 4. JetStream gets nine tenths of it. */
+const reservedGb = (streams: number): number => Math.ceil((3 + 4 * streams) / 0.9);
+
+const cluster = z
+  .strictObject({
     kind: z.literal('cluster'),
     namespace: dnsLabel.default('nats'),
     chartVersion: z
@@ -16,18 +22,27 @@ export const messagingSchema = z.discriminatedUnion('kind', [
       .regex(/^2\.(14\.([5-9]|[1-9]\d+)|(1[5-9]|[2-9]\d)\.\d+)$/, '2.14.5 or newer')
       .default('2.15.2'),
     servers: z.union([z.literal(1), z.literal(3), z.literal(5)]).default(3),
-    /** Disk per server. The WORK and EVENTS streams reserve 7 GiB of it. */
+    /** Disk per server. The WORK and EVENTS streams reserve 7 GiB of it, and 4 more for each further EVENTS stream. */
     storageGb: gibibytes.min(8).default(50),
+    eventStreams,
     storageClass: dnsLabel.optional(),
     cpuMilli: milliCores.default(2_000),
     memoryMb: mebibytes.default(8_192),
-  }),
+  })
+  .refine((messaging) => messaging.storageGb >= reservedGb(messaging.eventStreams), {
+    message: 'has room for the streams: 3 GiB and 4 for each of `eventStreams`, in nine tenths of the disk',
+    path: ['storageGb'],
+  });
+
+export const messagingSchema = z.discriminatedUnion('kind', [
+  cluster,
   z.strictObject({
     kind: z.literal('external'),
     servers: z.array(hostPort).min(1).max(20),
     replicas: z.union([z.literal(1), z.literal(3), z.literal(5)]).default(3),
     /** The `sync_interval` of these servers. If absent, we assume 2 minutes, the default of nats-server. */
     syncIntervalMs: z.number().int().min(0).max(120_000).optional(),
+    eventStreams,
   }),
 ]);
 

@@ -79,6 +79,7 @@ function nodeSettings(environment: KubernetesEnvironment, role: NatsRole, graceM
       servers: natsServers(environment),
       replicas: messaging.kind === 'cluster' ? Math.min(messaging.servers, 3) : messaging.replicas,
       ...(syncIntervalMs !== undefined && { syncIntervalMs }),
+      ...(messaging.eventStreams > 1 && { eventStreams: messaging.eventStreams }),
       inboxPrefix: natsInboxPrefix(role),
       passwordPath: mounted('nats/password'),
       tls: { caPath: mounted('nats/ca.crt'), certPath: mounted('nats/tls.crt'), keyPath: mounted('nats/tls.key') },

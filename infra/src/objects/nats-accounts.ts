@@ -12,7 +12,9 @@ import { type NatsRole, natsRoles, natsUser } from './names.ts';
 /** `nats.subjectRoot` of the nodes. */
 const root = 'troupe';
 const work = `${root.toUpperCase()}_WORK`;
-const events = `${root.toUpperCase()}_EVENTS`;
+/** All streams of events, as the nodes name them. */
+const eventsStreams = (count: number): readonly string[] =>
+  Array.from({ length: count }, (_, n) => `${root.toUpperCase()}_EVENTS${n === 0 ? '' : `_${n}`}`);
 const buckets = ['nodes', 'leases', 'config'].map((name) => `${root}_${name}`);
 
 /** `nats.inboxPrefix` of a role's nodes. Other roles may not subscribe there. */
@@ -30,9 +32,11 @@ export interface NatsPermissions {
   readonly subscribe: readonly string[];
 }
 
-export function natsPermissions(role: NatsRole): NatsPermissions {
+/** `eventStreams` is `nats.eventStreams` of the nodes. */
+export function natsPermissions(role: NatsRole, eventStreams: number): NatsPermissions {
+  const events = eventsStreams(eventStreams);
   return {
-    publish: [...publishedByAll, ...publishedBy[role]],
+    publish: [...publishedByAll(events), ...publishedBy(events)[role]],
     subscribe: [...heardByAll, `${natsInboxPrefix(role)}.>`, ...heardBy[role]],
   };
 }
@@ -41,8 +45,8 @@ export function natsPermissions(role: NatsRole): NatsPermissions {
  * Any role may create streams and buckets: at the first start, and again after NATS has lost them. No role may change,
  * purge or delete one.
  */
-const publishedByAll = [
-  ...[work, events, ...buckets.map((bucket) => `KV_${bucket}`)].flatMap((stream) => [
+const publishedByAll = (events: readonly string[]): readonly string[] => [
+  ...[work, ...events, ...buckets.map((bucket) => `KV_${bucket}`)].flatMap((stream) => [
     `$JS.API.STREAM.INFO.${stream}`,
     `$JS.API.STREAM.CREATE.${stream}`,
   ]),
@@ -74,7 +78,12 @@ const heardByAll = [
 
 /** Roles that publish check whether confirmed messages still exist. */
 const ownWork = `$JS.API.STREAM.MSG.GET.${work}`;
-const ownEvents = `$JS.API.STREAM.MSG.GET.${events}`;
+const ownEvents = (events: readonly string[]): readonly string[] =>
+  events.map((stream) => `$JS.API.STREAM.MSG.GET.${stream}`);
+
+/** The first stream of events takes its messages from the subjects of live subscribers, the others from their own. */
+const eventInlets = (events: readonly string[]): readonly string[] =>
+  events.map((_, n) => (n === 0 ? `${root}.events.*.*.*.*` : `${root}.kept.${n}.*.*.*`));
 
 const workSubjects = `${root}.work.*.*.*`;
 /** Both layouts of a delivery's reply subject. */
@@ -84,21 +93,21 @@ function shardVerbs(...verbs: readonly string[]): readonly string[] {
   return verbs.map((verb) => `${root}.shard.*.${verb}`);
 }
 
-const publishedBy: Record<NatsRole, readonly string[]> = {
+const publishedBy = (events: readonly string[]): Record<NatsRole, readonly string[]> => ({
   gateway: [
     ...shardVerbs('submit', 'get', 'cancel', 'erase', 'reschedule', 'readLog', 'queueStats', 'place', 'load'),
     ...shardVerbs('closeQueue', 'openQueue'),
     // The consumer of a queue is deleted with the queue.
     `$JS.API.CONSUMER.DELETE.${work}.*`,
     `${root}.node.*.*`,
-    `$JS.API.DIRECT.GET.${events}`,
+    ...events.map((stream) => `$JS.API.DIRECT.GET.${stream}`),
   ],
   shards: [
     ...shardVerbs('leaseQuota', 'limitUse'),
     `${root}.node.*.stop`,
     workSubjects,
-    `${root}.events.*.*.*.*`,
-    ...[ownWork, ownEvents],
+    ...eventInlets(events),
+    ...[ownWork, ...ownEvents(events)],
     ...acknowledgements,
     `$KV.${root}_leases.>`,
   ],
@@ -112,7 +121,7 @@ const publishedBy: Record<NatsRole, readonly string[]> = {
     `${root}.logs.*.*.*`,
     `$KV.${root}_config.handler.>`,
   ],
-};
+});
 
 const heardBy: Record<NatsRole, readonly string[]> = {
   gateway: [`${root}.events.*.*.*.*`, `${root}.progress.*.*.*`, `${root}.logs.*.*.*`],
@@ -124,12 +133,12 @@ const heardBy: Record<NatsRole, readonly string[]> = {
  * `accounts` of the server's configuration: one account with a user per role. The chart removes the quotes from text
  * between `<<` and `>>`, so the server reads the passwords from its environment.
  */
-export function natsAccounts() {
+export function natsAccounts(eventStreams: number) {
   return {
     TROUPE: {
       jetstream: 'enabled',
       users: natsRoles.map((role) => {
-        const { publish, subscribe } = natsPermissions(role);
+        const { publish, subscribe } = natsPermissions(role, eventStreams);
         return {
           user: natsUser(role),
           password: `<< $${natsPasswordVariable(role)} >>`,

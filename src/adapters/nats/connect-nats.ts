@@ -3,7 +3,7 @@
  * returns the ports. `close` releases everything that was opened.
  */
 import type { BusHealth, LiveFeed, Publisher, WorkSource } from '../../application/ports/bus.ts';
-import type { EventLog } from '../../application/ports/event-log.ts';
+import type { EventLogs } from '../../application/ports/event-log.ts';
 import type { Membership, ShardLeases, SharedConfig } from '../../application/ports/membership.ts';
 import type { Clock, Logger, Telemetry } from '../../application/ports/runtime.ts';
 import type { QueueQuarantines } from '../../application/ports/queue-quarantines.ts';
@@ -13,7 +13,7 @@ import { KeyBucket } from './key-bucket.ts';
 import { defaultNatsLimits, type NatsLimits } from './limits.ts';
 import { type NatsLink, type NatsTls, openLink } from './link.ts';
 import type { NatsLogin } from './login.ts';
-import { NatsEventLog } from './event-log.ts';
+import { NatsEventLogs } from './event-log.ts';
 import { NatsLiveFeed } from './live-feed.ts';
 import { NatsMembership } from './membership.ts';
 import { natsNames, type NatsNames } from './names.ts';
@@ -48,6 +48,8 @@ export interface ConnectNatsOptions {
   readonly inboxPrefix?: string;
   /** Replicas of streams and buckets: 1 for a single server, 3 for a cluster. Default: 1. */
   readonly replicas?: number;
+  /** Streams among which the events of jobs are divided by their queue. Default: 1. */
+  readonly eventStreams?: number;
   readonly limits?: Partial<NatsLimits>;
   readonly clock: Clock;
   readonly log: Logger;
@@ -61,7 +63,7 @@ export interface NatsBus {
   readonly publisher: Publisher;
   readonly work: WorkSource;
   readonly live: LiveFeed;
-  readonly events: EventLog;
+  readonly events: EventLogs;
   readonly membership: Membership;
   readonly leases: ShardLeases;
   readonly config: SharedConfig;
@@ -87,7 +89,7 @@ export async function connectNats(options: ConnectNatsOptions): Promise<NatsBus>
   try {
     const version = link.connection.info?.version ?? 'unknown';
     if (checkServerVersion(version) === 'old') log.warn({ version }, 'nats-server is older than recommended');
-    const names = natsNames(options.subjectRoot ?? 'troupe');
+    const names = natsNames(options.subjectRoot ?? 'troupe', options.eventStreams);
     const topology = new Topology({ link, names, limits, replicas: options.replicas ?? 1, log });
     const vitals = options.vitals ?? new VitalSigns(clock);
     const guard = new StreamGuard({ link, topology, clock, log, vitals, checkMs: limits.identityCheckMs });
@@ -143,7 +145,7 @@ function assemble(options: ConnectNatsOptions, ground: Ground): NatsBus {
     publisher: new NatsPublisher({ ...ground, mux, telemetry: options.telemetry, vitals }),
     work,
     live: new NatsLiveFeed(link, names),
-    events: new NatsEventLog({ ...ground, clock }),
+    events: new NatsEventLogs({ ...ground, clock, log: options.log }),
     membership,
     leases,
     config,

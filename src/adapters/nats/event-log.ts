@@ -1,16 +1,22 @@
 /**
- * Reads the EVENTS stream as a log, at each reader's own pace. Events are fetched with direct gets in batches, which
+ * Reads each EVENTS stream as a log, at each reader's own pace. Events are fetched with direct gets in batches, which
  * leave no consumer behind on the server. One live message signals that more events are available.
  */
 import type { StoredMsg } from '@nats-io/jetstream';
-import type { EventLog, EventLogBounds, EventsOfQueue, KeptEvent } from '../../application/ports/event-log.ts';
-import type { Clock } from '../../application/ports/runtime.ts';
+import type {
+  EventLog,
+  EventLogBounds,
+  EventLogs,
+  EventsOfQueue,
+  KeptEvent,
+} from '../../application/ports/event-log.ts';
+import type { Clock, Logger } from '../../application/ports/runtime.ts';
 import { jobStates } from '../../domain/job.ts';
 import { parseJobId } from '../../domain/job-id.ts';
 import { apiCodeOf, apiCodes, brokerError, brokerUnavailable, isNoMessage } from './broker-error.ts';
 import type { NatsLimits } from './limits.ts';
 import type { NatsLink } from './link.ts';
-import type { NatsNames } from './names.ts';
+import { expectedStream, type NatsNames } from './names.ts';
 import type { StreamGuard } from './stream-guard.ts';
 import type { Topology } from './topology.ts';
 
@@ -25,19 +31,59 @@ export interface NatsEventLogParts {
   readonly guard: StreamGuard;
   readonly limits: Pick<NatsLimits, 'apiTimeoutMs'>;
   readonly clock: Clock;
+  readonly log: Logger;
 }
 
-export class NatsEventLog implements EventLog {
+export class NatsEventLogs implements EventLogs {
   readonly #parts: NatsEventLogParts;
+  readonly #logs: readonly NatsEventLog[];
+  #hasWarned = false;
 
   constructor(parts: NatsEventLogParts) {
     this.#parts = parts;
+    this.#logs = parts.names.eventsStreams.map((stream) => new NatsEventLog(parts, stream));
+  }
+
+  of({ tenant, queue }: Pick<EventsOfQueue, 'tenant' | 'queue'>): readonly EventLog[] {
+    return this.#parts.names.eventHomes(tenant, queue).flatMap((n) => this.#logs[n] ?? []);
+  }
+
+  /** Live subscribers hear an event on the same subject, whichever stream keeps it. */
+  onNext({ tenant, queue, type }: EventsOfQueue, listener: () => void): () => void {
+    const { link, names } = this.#parts;
+    const subscription = link.connection.subscribe(names.eventSubject(tenant, queue, type ?? anyType, '*'), {
+      max: 1,
+      callback: (error, message) => {
+        if (error !== null) return;
+        this.#warnOfUnknown(message.headers?.get(expectedStream));
+        listener();
+      },
+    });
+    return () => subscription.unsubscribe();
+  }
+
+  /** Another process has more streams. What it keeps there is not read here. */
+  #warnOfUnknown(stream: string | undefined): void {
+    const { names, log } = this.#parts;
+    if (stream === undefined || stream === '' || this.#hasWarned || names.eventsStreams.includes(stream)) return;
+    this.#hasWarned = true;
+    log.warn({ stream }, 'events go to a stream that this process does not read: its nats.eventStreams is too small');
+  }
+}
+
+class NatsEventLog implements EventLog {
+  readonly #parts: NatsEventLogParts;
+  readonly #stream: string;
+
+  constructor(parts: NatsEventLogParts, stream: string) {
+    this.#parts = parts;
+    this.#stream = stream;
   }
 
   async bounds(): Promise<EventLogBounds> {
-    const { topology, names, guard } = this.#parts;
+    const { topology, guard } = this.#parts;
     try {
-      const { created, state } = await (await topology.manager()).streams.info(names.eventsStream);
+      const { created, state } = await (await topology.manager()).streams.info(this.#stream);
       const first = state.messages === 0 ? state.last_seq + 1 : state.first_seq;
       return { log: created, first, last: state.last_seq, lastMark: state.last_seq === 0 ? '' : markOf(state.last_ts) };
     } catch (error) {
@@ -47,10 +93,10 @@ export class NatsEventLog implements EventLog {
   }
 
   async markAt(position: number): Promise<string | undefined> {
-    const { topology, names } = this.#parts;
+    const { topology } = this.#parts;
     try {
       const { direct } = await topology.manager();
-      const found = await direct.getMessage(names.eventsStream, { seq: position });
+      const found = await direct.getMessage(this.#stream, { seq: position });
       return found === null ? undefined : markOf(found.timestamp);
     } catch (error) {
       throw brokerError(error);
@@ -81,22 +127,11 @@ export class NatsEventLog implements EventLog {
       page.reject(brokerUnavailable('the kept events did not come in time'));
     });
     try {
-      await direct.getBatch(names.eventsStream, { ...query, callback });
+      await direct.getBatch(this.#stream, { ...query, callback });
       return await page.promise;
     } finally {
       cancelTimer();
     }
-  }
-
-  onNext({ tenant, queue, type }: EventsOfQueue, listener: () => void): () => void {
-    const { link, names } = this.#parts;
-    const subscription = link.connection.subscribe(names.eventSubject(tenant, queue, type ?? anyType, '*'), {
-      max: 1,
-      callback: (error) => {
-        if (error === null) listener();
-      },
-    });
-    return () => subscription.unsubscribe();
   }
 }
 

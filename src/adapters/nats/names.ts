@@ -9,20 +9,31 @@ import { needText } from '../../domain/handler-need.ts';
 import { defaultPriority, isPriority } from '../../domain/priority.ts';
 import { namePattern } from '../../domain/queue.ts';
 import { given } from '../../domain/given.ts';
+import { EventStreams, eventStreamsMax } from './event-streams.ts';
+
+/**
+ * Header of an event that EVENTS stream 0 hears, but another one stores. A stream refuses a message that names another.
+ */
+export const expectedStream = 'Nats-Expected-Stream';
 
 export interface NatsNames {
   readonly root: string;
   readonly workStream: string;
-  readonly eventsStream: string;
+  /** The first one takes the events from the subjects of the subscribers, each other one from subjects of its own. */
+  readonly eventsStreams: readonly string[];
   readonly nodesBucket: string;
   readonly leasesBucket: string;
   readonly configBucket: string;
   readonly workSubjects: string;
   readonly eventSubjects: string;
   workSubject(route: WorkRoute): string;
-  /** The subject to publish to. The stream stores the event without the job id. */
+  /** Numbers of the EVENTS streams that may hold events of the queue. The last one is where they go now. */
+  eventHomes(tenant: string, queue: string): readonly number[];
+  /** The subject of live subscribers. EVENTS stream 0 takes events from here, and stores them without the job id. */
   eventSubject(tenant: string, queue: string, event: string, jobId: string): string;
-  /** The subject under which the stream stores the event. */
+  /** The subject from which another EVENTS stream takes events. */
+  eventInlet(stream: number, tenant: string, queue: string, event: string): string;
+  /** The subject under which every EVENTS stream stores the event. */
   keptEventSubject(tenant: string, queue: string, event: string): string;
   progressSubject(tenant: string, queue: string, jobId: string): string;
   /** An empty message on this subject says that the job has written more log lines. */
@@ -32,19 +43,23 @@ export interface NatsNames {
 }
 
 /** Throws if the root is not one token of letters, digits, `_` and `-`. */
-export function natsNames(root: string): NatsNames {
+export function natsNames(root: string, eventStreams = 1): NatsNames {
   invariant(namePattern.test(root), 'the subject root is one token of letters, digits, _ and -');
+  invariant(eventStreams >= 1 && eventStreams <= eventStreamsMax, `there are 1 to ${eventStreamsMax} EVENTS streams`);
   const upper = root.toUpperCase();
+  const streams = new EventStreams(eventStreams);
   return {
     root,
     workStream: `${upper}_WORK`,
-    eventsStream: `${upper}_EVENTS`,
+    eventsStreams: Array.from({ length: eventStreams }, (_, n) => `${upper}_EVENTS${n === 0 ? '' : `_${n}`}`),
     nodesBucket: `${root}_nodes`,
     leasesBucket: `${root}_leases`,
     configBucket: `${root}_config`,
     workSubjects: `${root}.work.*.*.*`,
     eventSubjects: `${root}.events.*.*.*.*`,
     workSubject: (route) => `${root}.work.${route.tenant}.${route.queue}.${levelToken(route)}`,
+    eventHomes: (tenant, queue) => streams.homes(tenant, queue),
+    eventInlet: (stream, tenant, queue, event) => `${root}.kept.${stream}.${tenant}.${queue}.${event}`,
     eventSubject: (tenant, queue, event, jobId) => `${root}.events.${tenant}.${queue}.${event}.${jobId}`,
     keptEventSubject: (tenant, queue, event) => `${root}.events.${tenant}.${queue}.${event}`,
     progressSubject: (tenant, queue, jobId) => `${root}.progress.${tenant}.${queue}.${jobId}`,

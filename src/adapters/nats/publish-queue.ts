@@ -44,6 +44,8 @@ export interface PublishQueueMessage {
   /** Header lines, each with its line break. */
   readonly headers: string;
   readonly body: string;
+  /** Where subscribers hear the message at once, if not on the subject from which the stream takes it. */
+  readonly live?: { readonly subject: string; readonly headers: string };
 }
 
 interface Entry {
@@ -126,9 +128,10 @@ export class PublishQueue {
       return new TroupeError('BACKLOG_FULL', { message: text, retryAfterMs: fullRetryMs });
     }
     // Check an upper bound first, which is cheap: a UTF-16 unit takes at most 3 bytes in UTF-8.
-    const mostBytes = message.headers.length + message.body.length * 3 + headerBytes;
+    const headers = message.live?.headers ?? message.headers;
+    const mostBytes = headers.length + message.body.length * 3 + headerBytes;
     if (mostBytes > link.maxPayload) {
-      const bytes = message.headers.length + Buffer.byteLength(message.body) + headerBytes;
+      const bytes = headers.length + Buffer.byteLength(message.body) + headerBytes;
       if (bytes > link.maxPayload) return new TroupeError('PAYLOAD_TOO_LARGE');
     }
     return undefined;
@@ -184,8 +187,10 @@ export class PublishQueue {
     this.#inFlight += 1;
     const { mux, limits } = this.#options;
     const { message } = entry;
-    const target = { subject: message.subject, headers: this.#headersOf(message), timeoutMs: limits.publishTimeoutMs };
-    mux.send(target, Buffer.from(message.body), {
+    const { subject } = message;
+    const target = { subject, headers: this.#headersOf(message.headers), timeoutMs: limits.publishTimeoutMs };
+    const body = Buffer.from(message.body);
+    mux.send(target, body, {
       onReply: (reply) => {
         this.#inFlight -= 1;
         this.#settle(entry, this.#read(entry, reply));
@@ -197,6 +202,12 @@ export class PublishQueue {
         this.#pump();
       },
     });
+    this.#tellLive(message, body);
+  }
+
+  #tellLive({ live }: PublishQueueMessage, body: Buffer): void {
+    if (live === undefined) return;
+    this.#options.link.connection.publish(live.subject, body, { headers: this.#headersOf(live.headers) });
   }
 
   /**
@@ -212,7 +223,9 @@ export class PublishQueue {
     for (const [index, { message }] of entries.entries()) {
       const operation = index + 1 === entries.length ? batchCommit : index === 0 ? batchStart : batchAppend;
       const reply = `${batch}${index + 1}.${operation}.$FI`;
-      link.connection.publish(message.subject, Buffer.from(message.body), { headers: this.#headersOf(message), reply });
+      const body = Buffer.from(message.body);
+      link.connection.publish(message.subject, body, { headers: this.#headersOf(message.headers), reply });
+      this.#tellLive(message, body);
     }
   }
 
@@ -243,8 +256,8 @@ export class PublishQueue {
     };
   }
 
-  #headersOf(message: PublishQueueMessage): ReadyHeaders {
-    this.#headers.text = `${headerStart}${message.headers}\r\n`;
+  #headersOf(lines: string): ReadyHeaders {
+    this.#headers.text = `${headerStart}${lines}\r\n`;
     return this.#headers;
   }
 

@@ -15,12 +15,13 @@ import type { VitalSign, VitalSigns } from '../../application/cluster/vital-sign
 import { cloudEventHeaders } from './cloud-event.ts';
 import type { NatsLimits } from './limits.ts';
 import type { NatsLink } from './link.ts';
-import type { NatsNames } from './names.ts';
+import { expectedStream, type NatsNames } from './names.ts';
 import { type PublishQueueOptions, PublishQueue } from './publish-queue.ts';
 import { wellFormedJson } from './well-formed-json.ts';
 import type { ReplyMux } from './reply-mux.ts';
 import type { StreamGuard } from './stream-guard.ts';
-import type { StreamName, Topology } from './topology.ts';
+import type { Topology } from './topology.ts';
+import { invariant } from '../../domain/errors.ts';
 import { counters } from '../../domain/measures.ts';
 
 export interface PublisherOptions {
@@ -40,7 +41,10 @@ const ackPrefix = '$JS.ACK.';
 export class NatsPublisher implements Publisher {
   readonly #options: PublisherOptions;
   readonly #work: PublishQueue;
-  readonly #events: PublishQueue;
+  /** One for each EVENTS stream, by its number. */
+  readonly #events: readonly PublishQueue[];
+  /** Streams whose last publish failed. Another EVENTS stream that takes messages does not make up for one of them. */
+  readonly #failing = { WORK: new Set<string>(), EVENTS: new Set<string>() };
 
   constructor(options: PublisherOptions) {
     this.#options = options;
@@ -48,24 +52,32 @@ export class NatsPublisher implements Publisher {
       ...counters.natsPublishFailures,
       help: 'JetStream publishes that were not confirmed.',
     });
-    const { guard, vitals } = options;
-    const optionsOf = (stream: StreamName, sign: VitalSign): PublishQueueOptions => ({
-      ...options,
-      isSure: () => guard.isSure,
-      suspectLoss: () => guard.suspectLoss(),
-      saw: (place) => guard.sawPlace(stream, place),
-      confirmed: () => vitals.ok(sign),
-      refused: (error) => {
-        failures.add(1, { code: error.code });
-        // A full stream or an oversized message says nothing about the health of JetStream.
-        if (error.code === 'BROKER_UNAVAILABLE') vitals.failed(sign, error.message);
-      },
-    });
-    this.#work = new PublishQueue(optionsOf('work', 'WORK'));
-    this.#events = new PublishQueue(optionsOf('events', 'EVENTS'));
+    const { guard, vitals, names } = options;
+    const queueOf = (stream: string, sign: Extract<VitalSign, 'WORK' | 'EVENTS'>): PublishQueue => {
+      const failing = this.#failing[sign];
+      const parts: PublishQueueOptions = {
+        ...options,
+        isSure: () => guard.isSure,
+        suspectLoss: () => guard.suspectLoss(),
+        saw: (place) => guard.sawPlace(stream, place),
+        confirmed: () => {
+          failing.delete(stream);
+          if (failing.size === 0) vitals.ok(sign);
+        },
+        refused: (error) => {
+          failures.add(1, { code: error.code });
+          // A full stream or an oversized message says nothing about the health of JetStream.
+          if (error.code !== 'BROKER_UNAVAILABLE') return;
+          failing.add(stream);
+          vitals.failed(sign, error.message);
+        },
+      };
+      return new PublishQueue(parts);
+    };
+    this.#work = queueOf(names.workStream, 'WORK');
+    this.#events = names.eventsStreams.map((stream) => queueOf(stream, 'EVENTS'));
     options.guard.onStreamRepair(async () => {
-      this.#work.restart();
-      this.#events.restart();
+      for (const queue of [this.#work, ...this.#events]) queue.restart();
     });
   }
 
@@ -87,11 +99,17 @@ export class NatsPublisher implements Publisher {
 
   publishEvent(event: JobEvent): Promise<void> {
     const { names } = this.#options;
-    return this.#events.publish({
-      subject: names.eventSubject(event.tenant, event.queue, event.type, event.jobId),
-      headers: cloudEventHeaders(event, names.root),
-      body: wellFormedJson(event.data),
-    });
+    const { tenant, queue, type, jobId } = event;
+    const n = names.eventHomes(tenant, queue).at(-1) ?? 0;
+    const headers = cloudEventHeaders(event, names.root);
+    const body = wellFormedJson(event.data);
+    const liveSubject = names.eventSubject(tenant, queue, type, jobId);
+    const stream = this.#events[n];
+    invariant(stream !== undefined, `there is no EVENTS stream ${n}`);
+    if (n === 0) return stream.publish({ subject: liveSubject, headers, body });
+    // EVENTS stream 0 listens to the subject of live subscribers as well. It refuses what expects another stream.
+    const live = { subject: liveSubject, headers: `${headers}${expectedStream}: ${names.eventsStreams[n]}\r\n` };
+    return stream.publish({ subject: names.eventInlet(n, tenant, queue, type), headers, body, live });
   }
 
   acknowledge(ackTo: string): void {

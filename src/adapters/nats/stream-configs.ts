@@ -30,14 +30,14 @@ const workConsumersMax = 100_000;
 
 export interface DesiredStreams {
   readonly work: DesiredStream;
-  readonly events: DesiredStream;
+  readonly events: readonly DesiredStream[];
   readonly buckets: readonly DesiredStream[];
 }
 
 export function desiredStreams(names: NatsNames, limits: NatsLimits, replicas: number): DesiredStreams {
   return {
     work: workStream(names, limits, replicas),
-    events: eventsStream(names, limits, replicas),
+    events: names.eventsStreams.map((name, n) => eventsStream({ name, n, names, limits, replicas })),
     buckets: [
       bucketStream(names.nodesBucket, replicas, limits.nodeTtlMs),
       bucketStream(names.leasesBucket, replicas, limits.leaseTtlMs),
@@ -66,16 +66,25 @@ function workStream(names: NatsNames, limits: NatsLimits, replicas: number): Des
   };
 }
 
+interface EventsStream {
+  readonly name: string;
+  readonly n: number;
+  readonly names: NatsNames;
+  readonly limits: NatsLimits;
+  readonly replicas: number;
+}
+
 /**
  * Events of jobs. The transform removes the job id, so that the stream stores few subjects. Live subscribers still see
- * the id.
+ * the id. All EVENTS streams store the same subjects; only one of them can take its messages from there.
  */
-function eventsStream(names: NatsNames, limits: NatsLimits, replicas: number): DesiredStream {
+function eventsStream({ name, n, names, limits, replicas }: EventsStream): DesiredStream {
   const stored = [1, 2, 3].map((wildcard) => `{{wildcard(${wildcard})}}`).join('.');
+  const subjects = n === 0 ? names.eventSubjects : names.eventInlet(n, '*', '*', '*');
   return {
-    name: names.eventsStream,
+    name,
     description: 'What happened to jobs, as CloudEvents',
-    subjects: [names.eventSubjects],
+    subjects: [subjects],
     retention: RetentionPolicy.Limits,
     storage: StorageType.File,
     discard: DiscardPolicy.Old,
@@ -83,7 +92,7 @@ function eventsStream(names: NatsNames, limits: NatsLimits, replicas: number): D
     max_bytes: limits.eventsMaxBytes,
     compression: StoreCompression.S2,
     duplicate_window: nanos(Math.min(eventsDuplicateWindowMs, limits.eventsMaxAgeMs)),
-    subject_transform: { src: names.eventSubjects, dest: `${names.root}.events.${stored}` },
+    subject_transform: { src: subjects, dest: `${names.root}.events.${stored}` },
     allow_direct: true,
     allow_batched: true,
     num_replicas: replicas,

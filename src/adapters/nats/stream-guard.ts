@@ -1,5 +1,5 @@
 /**
- * Detects that JetStream has lost something, and repairs it. Streams (WORK and EVENTS) and buckets are checked
+ * Detects that JetStream has lost something, and repairs it. Streams (WORK and all EVENTS streams) and buckets are checked
  * separately, because a fault of a bucket says nothing about what was published.
  *
  * Replacement: a changed creation time shows that an asset was recreated. A repair first creates the asset, then runs
@@ -17,7 +17,7 @@ import type { VitalSigns } from '../../application/cluster/vital-signs.ts';
 import { type ConfirmedPlace, ConfirmedPlaces } from './confirmed-places.ts';
 import type { NatsLink } from './link.ts';
 import { RegularLook } from './regular-look.ts';
-import type { BucketIdentity, StreamIdentity, StreamName, Topology } from './topology.ts';
+import type { BucketIdentity, StreamIdentity, Topology } from './topology.ts';
 
 export interface StreamGuardOptions {
   readonly link: Pick<NatsLink, 'connected' | 'serverId' | 'onDown' | 'onUp'>;
@@ -44,7 +44,8 @@ export class StreamGuard {
   /** The streams for which all repairs have run and which listeners know. */
   #streams: (StreamIdentity & { readonly serverId: string | undefined }) | undefined;
   #buckets: (BucketIdentity & { readonly serverId: string | undefined }) | undefined;
-  readonly #confirmed: Readonly<Record<StreamName, ConfirmedPlaces>>;
+  /** By the name of the stream. */
+  readonly #confirmed = new Map<string, ConfirmedPlaces>();
   #isSure = false;
   /** Suspicions so far. A check that began before the latest suspicion does not clear it. */
   #suspicions = 0;
@@ -56,7 +57,6 @@ export class StreamGuard {
   constructor(options: StreamGuardOptions) {
     this.#options = options;
     const { link, clock, log, checkMs: everyMs } = options;
-    this.#confirmed = { work: new ConfirmedPlaces(clock), events: new ConfirmedPlaces(clock) };
     link.onDown(() => {
       this.#isSure = false;
       this.#failedLooks = 0;
@@ -122,11 +122,19 @@ export class StreamGuard {
   }
 
   /** Records the position of a confirmed publish. */
-  sawPlace(stream: StreamName, place: ConfirmedPlace): void {
-    const confirmed = this.#confirmed[stream];
+  sawPlace(stream: string, place: ConfirmedPlace): void {
+    const confirmed = this.#confirmedOf(stream);
     const wasInDoubt = confirmed.isInDoubt;
     confirmed.confirmed(place);
     if (confirmed.isInDoubt && !wasInDoubt) this.#looks.streams.now();
+  }
+
+  #confirmedOf(stream: string): ConfirmedPlaces {
+    const known = this.#confirmed.get(stream);
+    if (known !== undefined) return known;
+    const confirmed = new ConfirmedPlaces(this.#options.clock);
+    this.#confirmed.set(stream, confirmed);
+    return confirmed;
   }
 
   /** Checks now, because something suggests that streams or buckets are lost. */
@@ -168,17 +176,17 @@ export class StreamGuard {
     const before = this.#streams;
     const beganMs = clock.monotonicMs();
     const suspicions = this.#suspicions;
-    const { work, events } = this.#confirmed;
     // Snapshots from before the check. What is confirmed while it runs is verified by the next check.
-    const toFind = { work: work.toFind(), events: events.toFind() };
-    const floor = {
-      work: Math.max(work.last, before?.lastPlaces.work ?? 0),
-      events: Math.max(events.last, before?.lastPlaces.events ?? 0),
-    };
+    const toFind = [...this.#confirmed].map(([stream, confirmed]) => ({ stream, ...confirmed.toFind() }));
+    const floors = [
+      ...(before?.lastPlaces ?? []),
+      ...[...this.#confirmed].map(([stream, confirmed]) => [stream, confirmed.last] as const),
+    ];
     const found = await topology.ensureStreams();
     const isReplaced = found.created !== before?.created;
-    const { lastPlaces: last } = found;
-    const countsBack = last.work < floor.work || last.events < floor.events || work.isInDoubt || events.isInDoubt;
+    const countsBack =
+      floors.some(([stream, floor]) => (found.lastPlaces.get(stream) ?? 0) < floor) ||
+      [...this.#confirmed.values()].some(({ isInDoubt }) => isInDoubt);
     const isOther = before?.serverId !== link.serverId;
     const isSurelyLess = isReplaced || countsBack || isOther;
     // Looking messages up costs calls, so it is skipped if there is doubt already.
@@ -192,7 +200,7 @@ export class StreamGuard {
     // Set before the listeners run: they publish what was lost, and that must come before anything new.
     this.#isSure = suspicions === this.#suspicions;
     if (isLess) this.#tellDoubt();
-    else for (const { found: wasFound } of Object.values(toFind)) wasFound();
+    else for (const { found: wasFound } of toFind) wasFound();
     this.#noteStreams(found, beganMs, suspicions === this.#suspicions);
     if (!isReplaced) return;
     for (const listener of [...this.#listeners]) listener(found.created);
@@ -203,11 +211,11 @@ export class StreamGuard {
    * expired.
    */
   async #holdsAll(
-    toFind: Readonly<Record<StreamName, { readonly places: readonly ConfirmedPlace[] }>>,
+    toFind: readonly { readonly stream: string; readonly places: readonly ConfirmedPlace[] }[],
   ): Promise<boolean> {
     const { topology } = this.#options;
-    const looks = (['work', 'events'] as const).flatMap((stream) =>
-      toFind[stream].places.map(async ({ place, isMine }) => {
+    const looks = toFind.flatMap(({ stream, places }) =>
+      places.map(async ({ place, isMine }) => {
         const id = await topology.messageIdAt(stream, place);
         return id === undefined || isMine(id);
       }),
@@ -217,7 +225,7 @@ export class StreamGuard {
 
   #tellDoubt(): void {
     this.#options.log.info({}, 'JetStream may have lost what it confirmed last; it is sent again');
-    for (const confirmed of Object.values(this.#confirmed)) confirmed.forget();
+    for (const confirmed of this.#confirmed.values()) confirmed.forget();
     for (const listener of [...this.#doubters]) listener();
   }
 

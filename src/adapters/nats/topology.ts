@@ -31,14 +31,12 @@ export interface Difference {
   readonly found: string;
 }
 
-export type StreamName = 'work' | 'events';
-
-/** Identifies WORK and EVENTS. */
+/** Identifies WORK and all EVENTS streams. */
 export interface StreamIdentity {
   /** Creation times. They change exactly if a stream was recreated. */
   readonly created: string;
-  /** The position of the last message that each stream ever accepted. */
-  readonly lastPlaces: Readonly<Record<StreamName, number>>;
+  /** The position of the last message that each stream ever accepted, by the name of the stream. */
+  readonly lastPlaces: ReadonlyMap<string, number>;
 }
 
 /** Identifies all buckets, always in the same order. */
@@ -75,9 +73,9 @@ export class Topology {
 
   async ensureStreams(): Promise<StreamIdentity> {
     const { work, events } = this.#desired;
-    const infos = await Promise.all([this.#ensureStream(work), this.#ensureStream(events)]);
-    const [workLast, eventsLast] = infos.map(({ state }) => state.last_seq);
-    return { created: createdOf(infos), lastPlaces: { work: workLast ?? 0, events: eventsLast ?? 0 } };
+    const infos = await Promise.all([work, ...events].map((desired) => this.#ensureStream(desired)));
+    const lastPlaces = new Map(infos.map(({ config, state }) => [config.name, state.last_seq]));
+    return { created: createdOf(infos), lastPlaces };
   }
 
   async ensureBuckets(): Promise<BucketIdentity> {
@@ -86,17 +84,16 @@ export class Topology {
   }
 
   /** The id of the message at a position. Undefined if the message is gone or this login may not read it. */
-  async messageIdAt(stream: StreamName, place: number): Promise<string | undefined> {
-    const { names, log } = this.#options;
-    const name = stream === 'work' ? names.workStream : names.eventsStream;
+  async messageIdAt(stream: string, place: number): Promise<string | undefined> {
+    const { log } = this.#options;
     try {
-      const message = await (await this.manager()).streams.getMessage(name, { seq: place });
+      const message = await (await this.manager()).streams.getMessage(stream, { seq: place });
       return message?.header.get('Nats-Msg-Id');
     } catch (error) {
       if (!isForbidden(error)) throw brokerError(error);
-      if (!this.#forbidden.has(name))
-        log.warn({ stream: name }, 'no permission to read messages of this stream, so a loss may go unnoticed');
-      this.#forbidden.add(name);
+      if (!this.#forbidden.has(stream))
+        log.warn({ stream }, 'no permission to read messages of this stream, so a loss may go unnoticed');
+      this.#forbidden.add(stream);
       return undefined;
     }
   }

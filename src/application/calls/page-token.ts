@@ -77,16 +77,30 @@ export interface QueuePosition {
   readonly mark: string;
 }
 
-/** An older gateway takes the mark for a part of the log's identity, and therefore reports a gap. */
-export function queueResumeToken(queueNo: number, { log, position, mark }: QueuePosition): string {
-  return encode('w1', [queueNo, position, mark === '' ? log : `${log}#${mark}`].join('.'));
+/** A queue has fewer logs than this. */
+const logsMax = 32;
+
+/**
+ * A position for each log of the queue. An older gateway takes the mark for a part of the log's identity, and therefore
+ * reports a gap.
+ */
+export function queueResumeToken(queueNo: number, positions: readonly QueuePosition[]): string {
+  const logs = positions.map(({ log, position, mark }) => `${position}.${mark === '' ? log : `${log}#${mark}`}`);
+  return encode('w1', `${queueNo}.${logs.join('|')}`);
 }
 
-export function parseQueueResumeToken(token: string, queueNo: number): QueuePosition {
-  const parts = /^([0-9]{1,10})\.([0-9]{1,15})\.([^#]{1,64})(?:#([0-9]{1,40}))?$/.exec(decode('w1', token) ?? '');
-  const [, no, position, log, mark = ''] = parts ?? [];
-  if (log === undefined || Number(no) !== queueNo) throw invalidResumeToken('does not belong to this queue');
-  return { log, position: Number(position), mark };
+export function parseQueueResumeToken(token: string, queueNo: number): readonly QueuePosition[] {
+  const [, no, logs] = /^([0-9]{1,10})\.(.+)$/.exec(decode('w1', token) ?? '') ?? [];
+  const positions = logs?.split('|', logsMax + 1).map(parsePosition) ?? [];
+  const known = positions.filter((position) => position !== undefined);
+  const isWhole = known.length > 0 && known.length === positions.length && known.length <= logsMax;
+  if (!isWhole || Number(no) !== queueNo) throw invalidResumeToken('does not belong to this queue');
+  return known;
+}
+
+function parsePosition(text: string): QueuePosition | undefined {
+  const [, position, log, mark = ''] = /^([0-9]{1,15})\.([^#]{1,64})(?:#([0-9]{1,40}))?$/.exec(text) ?? [];
+  return log === undefined ? undefined : { log, position: Number(position), mark };
 }
 
 function encode(kind: string, text: string): string {

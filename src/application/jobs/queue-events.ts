@@ -3,18 +3,18 @@
  * News only announce that there is something to read, so lost news only cost time. The reader checks regularly whether
  * the events after its position are still kept.
  *
- * When NATS loses power it may lose the end of the log, and then it reuses the positions. So the reader remembers the
- * mark of the event at its position. While the log has the same mark there, it has lost nothing before that position,
- * and everything after it is new.
+ * The events of a queue lie in one log, or in several if the number of logs was changed. A log of an earlier setting is
+ * read to its end before a later one, each time, so that what happened to a job comes in order.
  */
 import type { JobId } from '../../domain/job-id.ts';
 import { eventTypeInto } from './job-events.ts';
 import { type JobFilter, statesOf } from './job-filter.ts';
 import type { QueuePosition } from '../calls/page-token.ts';
-import type { EventLog, EventLogBounds, EventsOfQueue, KeptEvent } from '../ports/event-log.ts';
+import type { EventLogs, EventsOfQueue, KeptEvent } from '../ports/event-log.ts';
 import type { Clock } from '../ports/runtime.ts';
 import type { WakeUp } from '../calls/wake-up.ts';
 import { given } from '../../domain/given.ts';
+import { QueueLog } from './queue-log.ts';
 
 /** Without news the reader checks the log after this time and reports its position. */
 const checkMs = 5_000;
@@ -25,7 +25,7 @@ const checkMs = 5_000;
 const lagFloorMs = 50;
 
 export interface QueueEventsParts {
-  readonly events: EventLog;
+  readonly events: EventLogs;
   readonly clock: Clock;
   readonly wakeUp: WakeUp;
   readonly place: { readonly tenant: string; readonly queue: string };
@@ -33,28 +33,27 @@ export interface QueueEventsParts {
   readonly pageEvents: number;
 }
 
+/** A wanted event, and the positions of all logs after it. */
+export interface QueueChange {
+  readonly event: KeptEvent;
+  readonly positions: readonly QueuePosition[];
+}
+
 export class QueueEvents {
   readonly #parts: QueueEventsParts;
   readonly #wanted: (event: KeptEvent) => boolean;
   readonly #events: EventsOfQueue;
+  readonly #logs: readonly QueueLog[];
   /** The wanted events of the page that was read last: the newest of each job, in the order of the log. */
-  changes: readonly KeptEvent[] = [];
-  #log = '';
-  #position = 0;
-  #mark = '';
-  // The last position that was reported.
-  #saidPosition = -1;
-  #gap = false;
+  changes: readonly QueueChange[] = [];
   #checkedAtMs = 0;
-  /** End of the log, over all queues, at the last check. A read that follows sees at least this much. */
-  #atCheck = { position: 0, mark: '' };
   #disarm: (() => void) | undefined;
   /** News announced something that was not found yet. */
   #expecting = false;
   #lagMs = lagFloorMs;
 
   constructor(parts: QueueEventsParts) {
-    const { place, filter } = parts;
+    const { place, filter, events, pageEvents } = parts;
     this.#parts = parts;
     const states = new Set(statesOf(filter));
     const { handler } = filter;
@@ -65,19 +64,21 @@ export class QueueEvents {
       ...place,
       ...given({ type: states.size === 1 && state !== undefined ? eventTypeInto(state) : undefined }),
     };
+    this.#logs = events.of(place).map((log) => new QueueLog({ log, events: this.#events, pageEvents }));
   }
 
-  /** Position up to which everything was read, wanted or not. */
-  get position(): QueuePosition {
-    return { log: this.#log, position: this.#position, mark: this.#mark };
+  /** Positions of the logs up to which everything was read, wanted or not. */
+  get positions(): readonly QueuePosition[] {
+    return this.#logs.map(({ position }) => position);
   }
 
-  /** Without `from`, the reader starts at the end of the log. */
-  async begin(from: QueuePosition | undefined): Promise<void> {
-    const bounds = await this.#check();
-    this.#log = from?.log ?? bounds.log;
-    this.#goTo(from ?? { position: bounds.last, mark: bounds.lastMark });
-    await this.#lookForGap(bounds);
+  /**
+   * Without `from`, the reader starts at the end of the logs. A log that `from` does not know was added later, and is
+   * read from its start.
+   */
+  async begin(from: readonly QueuePosition[] | undefined): Promise<void> {
+    await Promise.all(this.#logs.map((log, n) => log.begin(from === undefined ? 'end' : (from[n] ?? 'start'))));
+    this.#checkedAtMs = this.#parts.clock.monotonicMs();
   }
 
   /**
@@ -86,26 +87,15 @@ export class QueueEvents {
    */
   async next(): Promise<boolean> {
     this.changes = [];
-    const { clock, events, pageEvents, wakeUp } = this.#parts;
+    const { clock, wakeUp } = this.#parts;
     if (clock.monotonicMs() - this.#checkedAtMs >= checkMs) {
-      await this.#lookForGap(await this.#check());
-      if (this.#gap || this.#position !== this.#saidPosition) return true;
+      await Promise.all(this.#logs.map((log) => log.check()));
+      this.#checkedAtMs = clock.monotonicMs();
+      if (this.#logs.some(({ isToReport }) => isToReport)) return true;
     }
-    const page = await events.read(this.#events, { after: this.#position, max: pageEvents });
-    const last = page.at(-1);
-    if (last !== undefined) {
-      // Compare marks after reading the page. This detects what was lost by then; the next step detects what is lost
-      // later.
-      if (await this.#isOther()) {
-        await this.#lookForGap(await this.#check());
-        return true;
-      }
-      this.#goTo(last);
-      this.changes = newestOfJobs(page.filter(this.#wanted));
-      this.#expecting = false;
-      return false;
-    }
-    if (this.#atCheck.position > this.#position) this.#goTo(this.#atCheck);
+    const found = await this.#readOne();
+    if (found !== 'nothing') return found === 'gap';
+    for (const log of this.#logs) log.skipToCheck();
     if (this.#expecting && this.#lagMs < checkMs) {
       await wakeUp.sleep(this.#lagMs, { deaf: true });
       this.#lagMs *= 2;
@@ -119,16 +109,30 @@ export class QueueEvents {
     return false;
   }
 
-  /** Whether events before the reported position may have been missed. Resets the flag. */
+  /** Whether events before the reported positions may have been missed. Resets the flag. */
   takeGap(): boolean {
-    const gap = this.#gap;
-    this.#gap = false;
-    this.#saidPosition = this.#position;
-    return gap;
+    return this.#logs.map((log) => log.takeGap()).some(Boolean);
   }
 
   close(): void {
     this.#disarm?.();
+  }
+
+  /** Reads a page of the first log that has one. */
+  async #readOne(): Promise<'page' | 'gap' | 'nothing'> {
+    for (const [n, log] of this.#logs.entries()) {
+      const page = await log.read();
+      if (page === undefined) return 'gap';
+      if (page.length === 0) continue;
+      const { positions } = this;
+      this.changes = newestOfJobs(page.filter(this.#wanted)).map((event) => ({
+        event,
+        positions: positions.map((now, m) => (m === n ? { ...now, position: event.position, mark: event.mark } : now)),
+      }));
+      this.#expecting = false;
+      return 'page';
+    }
+    return 'nothing';
   }
 
   #arm(): void {
@@ -140,37 +144,6 @@ export class QueueEvents {
       this.#lagMs = lagFloorMs;
       wakeUp.wake();
     });
-  }
-
-  async #check(): Promise<EventLogBounds> {
-    const bounds = await this.#parts.events.bounds();
-    this.#checkedAtMs = this.#parts.clock.monotonicMs();
-    this.#atCheck = { position: bounds.last, mark: bounds.lastMark };
-    return bounds;
-  }
-
-  async #lookForGap(bounds: EventLogBounds): Promise<void> {
-    const { log, first, last, lastMark } = bounds;
-    if (log !== this.#log || this.#position < first - 1) {
-      this.#gap = true;
-      this.#log = log;
-      this.#goTo({ position: first - 1, mark: '' });
-    } else if (this.#position > last || (this.#position >= first && (await this.#isOther()))) {
-      this.#gap = true;
-      this.#goTo({ position: last, mark: lastMark });
-    }
-  }
-
-  /** The event at the position is not the one that was read there. */
-  async #isOther(): Promise<boolean> {
-    if (this.#mark === '') return false;
-    const mark = await this.#parts.events.markAt(this.#position);
-    return mark !== undefined && mark !== this.#mark;
-  }
-
-  #goTo({ position, mark }: Pick<QueuePosition, 'position' | 'mark'>): void {
-    this.#position = position;
-    this.#mark = mark;
   }
 }
 

@@ -13,8 +13,8 @@ import type { JobId } from '../../domain/job-id.ts';
 import { type CallContext, ensureAwaited } from '../ports/call-context.ts';
 import { checkFilter, type JobFilter, matcherOf } from './job-filter.ts';
 import type { JobReader } from './job-reader.ts';
-import { parseQueueResumeToken, type QueuePosition, queueResumeToken } from '../calls/page-token.ts';
-import type { EventLog, KeptEvent } from '../ports/event-log.ts';
+import { parseQueueResumeToken, queueResumeToken } from '../calls/page-token.ts';
+import type { EventLogs, KeptEvent } from '../ports/event-log.ts';
 import type { Clock } from '../ports/runtime.ts';
 import { type QueueCatalog, queueNamed } from '../queues/queue-catalog.ts';
 import { QueueEvents } from './queue-events.ts';
@@ -27,7 +27,7 @@ const toldMax = 2_000;
 
 export interface WatchJobsParts {
   readonly reader: JobReader;
-  readonly events: EventLog;
+  readonly events: EventLogs;
   readonly catalog: QueueCatalog;
   readonly clock: Clock;
 }
@@ -71,22 +71,20 @@ export function createWatchJobs({ reader, events, catalog, clock }: WatchJobsPar
     const wakeUp = createWakeUp(clock, context.signal);
     const log = new QueueEvents({ events, clock, wakeUp, place: { tenant, queue: name }, filter, pageEvents });
     const told = new Map<JobId, number>();
-    const tokenAt = (place: Pick<QueuePosition, 'position' | 'mark'> = log.position): string =>
-      queueResumeToken(queueNo, { log: log.position.log, position: place.position, mark: place.mark });
     try {
       await log.begin(from);
       for (let news = true; ; news = await log.next()) {
         ensureAwaited(context, clock.nowMs());
-        if (news) yield { gap: log.takeGap(), resumeToken: tokenAt() };
-        const changes = log.changes.filter(({ jobId, seq }) => (told.get(jobId) ?? 0) < seq);
+        if (news) yield { gap: log.takeGap(), resumeToken: queueResumeToken(queueNo, log.positions) };
+        const changes = log.changes.filter(({ event }) => (told.get(event.jobId) ?? 0) < event.seq);
         for (let first = 0; first < changes.length; first += readsAtOnce) {
           const some = changes.slice(first, first + readsAtOnce);
-          const records = await Promise.all(some.map((change) => find(tenant, change)));
+          const records = await Promise.all(some.map(({ event }) => find(tenant, event)));
           for (const [index, change] of some.entries()) {
             const record = records[index];
             if (record === undefined || !isCreatedIn(record, filter) || !matches(record)) continue;
             remember(told, record);
-            yield { record, resumeToken: tokenAt(change), gap: false };
+            yield { record, resumeToken: queueResumeToken(queueNo, change.positions), gap: false };
           }
         }
       }

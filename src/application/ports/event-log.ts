@@ -39,6 +39,7 @@ export interface EventsOfQueue {
   readonly type?: JobEventType;
 }
 
+/** One log of kept events. It holds events of many queues. */
 export interface EventLog {
   /** Rejects with BROKER_UNAVAILABLE, as `read` does. */
   bounds(): Promise<EventLogBounds>;
@@ -49,6 +50,14 @@ export interface EventLog {
    * not received it yet.
    */
   markAt(position: number): Promise<string | undefined>;
+}
+
+export interface EventLogs {
+  /**
+   * The logs that may hold events of the queue. The last one gets them now, the others got them when there were fewer
+   * logs. When logs are added, the list only gets longer at its end.
+   */
+  of(queue: Pick<EventsOfQueue, 'tenant' | 'queue'>): readonly EventLog[];
   /**
    * Calls the listener once, at the next matching event. `read` may return that event a moment later. The returned
    * function unsubscribes.

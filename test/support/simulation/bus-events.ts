@@ -1,6 +1,12 @@
 /** The event log of the modelled bus. Positions only grow, until the log or the end of it is lost. */
 import type { JobEvent } from '../../../src/application/ports/bus.ts';
-import type { EventLog, EventLogBounds, EventsOfQueue, KeptEvent } from '../../../src/application/ports/event-log.ts';
+import type {
+  EventLog,
+  EventLogBounds,
+  EventLogs,
+  EventsOfQueue,
+  KeptEvent,
+} from '../../../src/application/ports/event-log.ts';
 import type { JobState } from '../../../src/domain/job.ts';
 import type { BusLink } from './bus-link.ts';
 import type { BusServer } from './bus-server.ts';
@@ -58,8 +64,8 @@ export class KeptEvents {
   }
 }
 
-/** The log as one process reads it. */
-export class BusEvents implements EventLog {
+/** The one log as one process reads it. */
+export class BusEvents implements EventLogs, EventLog {
   readonly #link: BusLink;
   readonly #server: BusServer;
   readonly #next = new Set<{ readonly events: EventsOfQueue; readonly listener: () => void }>();
@@ -67,6 +73,10 @@ export class BusEvents implements EventLog {
   constructor(link: BusLink, server: BusServer) {
     this.#link = link;
     this.#server = server;
+  }
+
+  of(): readonly EventLog[] {
+    return [this];
   }
 
   bounds(): Promise<EventLogBounds> {

@@ -39,12 +39,18 @@ export const watchMutations: Readonly<Record<string, Mutation>> = {
 function onEvents(change: (events: EventLog) => Partial<EventLog>): Change {
   return (_cluster, ports) => {
     const { events } = ports.bus;
-    const passed: EventLog = {
-      bounds: () => events.bounds(),
-      read: (of, page) => events.read(of, page),
-      markAt: (position) => events.markAt(position),
-      onNext: (of, listener) => events.onNext(of, listener),
+    const changed = (log: EventLog): EventLog => ({
+      bounds: () => log.bounds(),
+      read: (of, page) => log.read(of, page),
+      markAt: (position) => log.markAt(position),
+      ...change(log),
+    });
+    ports.bus = {
+      ...ports.bus,
+      events: {
+        of: (queue) => events.of(queue).map(changed),
+        onNext: (of, listener) => events.onNext(of, listener),
+      },
     };
-    ports.bus = { ...ports.bus, events: { ...passed, ...change(events) } };
   };
 }

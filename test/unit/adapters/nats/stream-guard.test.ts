@@ -5,7 +5,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { marksMax } from '../../../../src/adapters/nats/confirmed-places.ts';
 import { StreamGuard } from '../../../../src/adapters/nats/stream-guard.ts';
-import type { StreamName } from '../../../../src/adapters/nats/topology.ts';
 import { createTestKit, type TestKit } from '../../../../src/kernel/testkit/index.ts';
 import { VitalSigns } from '../../../../src/application/cluster/vital-signs.ts';
 import { TroupeError } from '../../../../src/domain/errors.ts';
@@ -13,9 +12,12 @@ import { silentLog } from '../../../support/stores.ts';
 
 const checkMs = 3_000;
 
+const names = ['work', 'events', 'events1'] as const;
+type StreamName = (typeof names)[number];
+
 class MemoryStreams {
-  readonly messages: Record<StreamName, Map<number, string>> = { work: new Map(), events: new Map() };
-  readonly last: Record<StreamName, number> = { work: 0, events: 0 };
+  readonly messages = new Map<string, Map<number, string>>(names.map((name) => [name, new Map<number, string>()]));
+  readonly last: Record<StreamName, number> = { work: 0, events: 0, events1: 0 };
   readonly bucketPlaces = [5, 5, 5];
   created = 'one';
   areBucketsAway = false;
@@ -26,20 +28,21 @@ class MemoryStreams {
 
   publish(id: string, stream: StreamName = 'events'): number {
     this.last[stream] += 1;
-    this.messages[stream].set(this.last[stream], id);
+    this.messages.get(stream)?.set(this.last[stream], id);
     return this.last[stream];
   }
 
   /** All behind this place is gone with the power of its server; the next one is given out again. */
-  loseBehind(place: number): void {
-    for (const at of [...this.messages.events.keys()]) if (at > place) this.messages.events.delete(at);
-    this.last.events = place;
+  loseBehind(place: number, stream: StreamName = 'events'): void {
+    const messages = this.messages.get(stream);
+    for (const at of [...(messages?.keys() ?? [])]) if (at > place) messages?.delete(at);
+    this.last[stream] = place;
   }
 
-  async ensureStreams(): Promise<{ created: string; lastPlaces: Record<StreamName, number> }> {
+  async ensureStreams(): Promise<{ created: string; lastPlaces: ReadonlyMap<string, number> }> {
     this.onLook();
     if (this.isAway) throw new TroupeError('BROKER_UNAVAILABLE');
-    return { created: this.created, lastPlaces: { ...this.last } };
+    return { created: this.created, lastPlaces: new Map(Object.entries(this.last)) };
   }
 
   async ensureBuckets(): Promise<{ created: string; lastPlaces: readonly number[] }> {
@@ -47,9 +50,9 @@ class MemoryStreams {
     return { created: 'buckets', lastPlaces: [...this.bucketPlaces] };
   }
 
-  async messageIdAt(stream: StreamName, place: number): Promise<string | undefined> {
+  async messageIdAt(stream: string, place: number): Promise<string | undefined> {
     this.reads += 1;
-    return this.messages[stream].get(place);
+    return this.messages.get(stream)?.get(place);
   }
 }
 
@@ -91,6 +94,18 @@ describe('a server of the cluster that is not the one at hand loses what it had 
     await kit.advance(checkMs);
     publish();
     streams.loseBehind(1);
+    await kit.advance(checkMs);
+    expect(doubts).toBe(1);
+  });
+
+  it('is noticed on each of the streams of events by itself', async () => {
+    publish('events');
+    publish('events1');
+    streams.loseBehind(0, 'events1');
+    streams.publish('other', 'events1');
+    await kit.advance(checkMs);
+    expect(doubts).toBe(1);
+    publish('events');
     await kit.advance(checkMs);
     expect(doubts).toBe(1);
   });
@@ -143,9 +158,9 @@ describe('a server of the cluster that is not the one at hand loses what it had 
 describe('no loss', () => {
   it('is what was acknowledged, or is too old to be kept', async () => {
     publish('work');
-    streams.messages.work.clear();
+    streams.messages.get('work')?.clear();
     publish();
-    streams.messages.events.clear();
+    streams.messages.get('events')?.clear();
     othersPublish(3);
     await kit.advance(10 * checkMs);
     expect(doubts).toBe(0);

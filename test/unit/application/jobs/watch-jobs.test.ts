@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { CallContext } from '../../../../src/application/ports/call-context.ts';
 import { jobEventOf } from '../../../../src/application/jobs/job-events.ts';
-import type { EventLog, EventsOfQueue, KeptEvent } from '../../../../src/application/ports/event-log.ts';
+import type { EventLog, EventLogs, EventsOfQueue, KeptEvent } from '../../../../src/application/ports/event-log.ts';
 import type { QueueCatalog } from '../../../../src/application/queues/queue-catalog.ts';
 import { createWatchJobs, type JobsUpdate, type WatchJobsQuery } from '../../../../src/application/jobs/watch-jobs.ts';
 import { TroupeError } from '../../../../src/domain/errors.ts';
@@ -23,17 +23,25 @@ afterEach(() => {
   for (const controller of controllers.splice(0)) controller.abort();
 });
 
+interface MemoryLog {
+  id: string;
+  first: number;
+  events: KeptEvent[];
+}
+
 function setUp() {
   const clock = createManualClock();
   const jobs = new Map<JobId, JobRecord>();
   /** What a former owner still answers to those who know no better. */
   const former = new Map<JobId, JobRecord>();
-  const log = { id: 'one', first: 1, events: [] as KeptEvent[] };
+  const log: MemoryLog = { id: 'one', first: 1, events: [] };
+  /** Those of earlier settings first. */
+  const logs = [log];
   const listeners = new Map<() => void, EventsOfQueue>();
   let made = 0;
   let marks = 0;
   const counts = { pages: 0, reads: 0, most: 0 };
-  const events: EventLog = {
+  const logOf = (log: MemoryLog): EventLog => ({
     bounds: async () => ({
       log: log.id,
       first: log.first,
@@ -48,6 +56,9 @@ function setUp() {
       counts.most = Math.max(counts.most, Math.min(max, wanted.length));
       return wanted.slice(0, max);
     },
+  });
+  const events: EventLogs = {
+    of: () => logs.map(logOf),
     onNext(wanted, listener) {
       listeners.set(listener, wanted);
       return () => listeners.delete(listener);
@@ -71,13 +82,15 @@ function setUp() {
     },
   });
 
-  function happened(record: JobRecord, options: { readonly told?: boolean } = {}): JobRecord {
+  /** Goes to the newest log, or to the first one if its publisher does not know of others. */
+  function happened(record: JobRecord, options: { readonly told?: boolean; readonly early?: boolean } = {}): JobRecord {
     jobs.set(record.id, record);
     const entry = record.trail.at(-1);
     if (entry === undefined) return record;
     const { state, handler } = jobEventOf(record, entry).data as { state: JobState; handler: string };
     const mark = String((marks += 1));
-    log.events.push({ position: log.events.length + 1, jobId: record.id, seq: record.seq, handler, state, mark });
+    const { events: kept } = (options.early === true ? undefined : logs.at(-1)) ?? log;
+    kept.push({ position: kept.length + 1, jobId: record.id, seq: record.seq, handler, state, mark });
     if (options.told === false) return record;
     for (const [listener, { type }] of [...listeners]) {
       if (type !== undefined && type !== entry.type) continue;
@@ -110,11 +123,14 @@ function setUp() {
     },
     submit: (spec: Parameters<typeof testRecord>[0] = {}) =>
       happened(testRecord(spec, { nowMs: clock.nowMs(), unique: BigInt((made += 1)) })),
-    change(id: JobId, command: JobCommand, options: { readonly told?: boolean } = {}): void {
+    change(id: JobId, command: JobCommand, options: Parameters<typeof happened>[1] = {}): void {
       const record = jobs.get(id);
       const decision = record && decide(record, command, clock.nowMs(), 0.5);
       if (decision?.kind === 'changed') happened(decision.record, options);
     },
+    /** More logs are set up. Watches that begin from now on know of them. */
+    addLog: () => void logs.push({ id: `log ${logs.length}`, first: 1, events: [] }),
+    logs,
     /** The log was lost, or may have been: its first events are published again, behind what is new. */
     repeat(count: number): void {
       for (const event of log.events.slice(0, count)) {
@@ -405,5 +421,78 @@ describe('a watch of a queue', () => {
       }),
       { numRuns: 25 },
     );
+  });
+});
+
+describe('a watch of a queue whose events lie in several logs', () => {
+  it('goes on from a token of one log, and tells what happened to a job in both, in order and without a gap', async () => {
+    const queue = setUp();
+    const seen = queue.follow();
+    await queue.pass(50);
+    const token = seen.at(-1)?.resumeToken ?? '';
+    const [first, second] = [queue.submit(), queue.submit()];
+    queue.addLog();
+    queue.change(first.id, claim);
+    const ids = [first.id, second.id, queue.submit().id];
+    const again = queue.follow({ token });
+    await queue.pass(200);
+    expect(again.filter(({ gap }) => gap)).toEqual([]);
+    expect(again.flatMap(({ record }) => record?.id ?? [])).toEqual(ids);
+    queue.change(first.id, succeed);
+    await queue.pass(200);
+    expect(again.at(-1)?.record).toMatchObject({ id: first.id, state: 'SUCCEEDED' });
+  });
+
+  it('hears at once of what is still published to the log of before', async () => {
+    const queue = setUp();
+    queue.addLog();
+    const seen = queue.follow();
+    await queue.pass(50);
+    const { id } = queue.submit();
+    await queue.pass(200);
+    queue.change(id, claim, { early: true });
+    await queue.pass(200);
+    queue.change(id, succeed);
+    await queue.pass(200);
+    expect(statesOf(seen)).toEqual(['QUEUED', 'RUNNING', 'SUCCEEDED']);
+  });
+
+  it('goes on after any message, from the token of that message', async () => {
+    const queue = setUp();
+    const seen = queue.follow();
+    await queue.pass(50);
+    const token = seen.at(-1)?.resumeToken ?? '';
+    const early = [queue.submit().id, queue.submit().id];
+    queue.addLog();
+    const ids = [...early, queue.submit().id, queue.submit().id];
+    const all = queue.follow({ token });
+    await queue.pass(200);
+    for (const [index, { resumeToken }] of all.entries()) {
+      const again = queue.follow({ token: resumeToken });
+      await queue.pass(200);
+      expect(again.flatMap(({ record }) => record?.id ?? [])).toEqual(ids.slice(index));
+    }
+    expect(all).toHaveLength(1 + ids.length);
+  });
+
+  it('says that there is a gap when one of the logs has lost its end, or an added one keeps its first events no longer', async () => {
+    const queue = setUp();
+    queue.addLog();
+    const seen = queue.follow();
+    await queue.pass(50);
+    queue.submit();
+    await queue.pass(500);
+    queue.logs[1]?.events.splice(-1);
+    await queue.pass(6_000);
+    expect(seen.filter(({ gap }) => gap)).toHaveLength(1);
+    const token = seen.at(-1)?.resumeToken ?? '';
+    queue.addLog();
+    queue.submit();
+    queue.submit();
+    const added = queue.logs[2];
+    if (added !== undefined) added.first = 2;
+    const again = queue.follow({ token });
+    await queue.pass(200);
+    expect([again[0]?.gap, statesOf(again)]).toEqual([true, ['QUEUED']]);
   });
 });

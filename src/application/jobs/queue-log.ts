@@ -1,0 +1,125 @@
+/**
+ * How far one reader has read one log of kept events, and whether it has missed something there.
+ *
+ * When NATS loses power it may lose the end of the log, and then it reuses the positions. So the reader remembers the
+ * mark of the event at its position. While the log has the same mark there, it has lost nothing before that position,
+ * and everything after it is new.
+ */
+import type { QueuePosition } from '../calls/page-token.ts';
+import type { EventLog, EventLogBounds, EventsOfQueue, KeptEvent } from '../ports/event-log.ts';
+
+export interface QueueLogParts {
+  readonly log: EventLog;
+  readonly events: EventsOfQueue;
+  readonly pageEvents: number;
+}
+
+type Place = Pick<QueuePosition, 'position' | 'mark'>;
+
+export class QueueLog {
+  readonly #parts: QueueLogParts;
+  #log = '';
+  #position = 0;
+  #mark = '';
+  // The last position that was reported.
+  #saidPosition = -1;
+  #gap = false;
+  /** End of the log, over all queues, at the last check. A read that follows sees at least this much. */
+  #atCheck: Place = { position: 0, mark: '' };
+
+  constructor(parts: QueueLogParts) {
+    this.#parts = parts;
+  }
+
+  /** Position up to which everything was read, wanted or not. */
+  get position(): QueuePosition {
+    return { log: this.#log, position: this.#position, mark: this.#mark };
+  }
+
+  /** Whether the position has changed, or there is a gap, since the last `takeGap`. */
+  get isToReport(): boolean {
+    return this.#gap || this.#position !== this.#saidPosition;
+  }
+
+  /** Begins at a position, at the end of the log, or with the oldest event that there ever was. */
+  async begin(from: QueuePosition | 'end' | 'start'): Promise<void> {
+    const bounds = await this.#bounds();
+    if (from === 'end') {
+      this.#log = bounds.log;
+      this.#goTo({ position: bounds.last, mark: bounds.lastMark });
+    } else if (from === 'start') {
+      this.#log = bounds.log;
+      this.#goTo({ position: 0, mark: '' });
+    } else {
+      this.#log = from.log;
+      this.#goTo(from);
+    }
+    await this.#lookForGap(bounds);
+  }
+
+  async check(): Promise<void> {
+    await this.#lookForGap(await this.#bounds());
+  }
+
+  /**
+   * Reads the next page. Empty if there is none. Undefined if the event at the position is another one: what follows
+   * is read by the next call, and the caller reports the gap.
+   */
+  async read(): Promise<readonly KeptEvent[] | undefined> {
+    const { log, events, pageEvents } = this.#parts;
+    const page = await log.read(events, { after: this.#position, max: pageEvents });
+    const last = page.at(-1);
+    if (last === undefined) return page;
+    // Compare marks after reading the page. This detects what was lost by then; the next step detects what is lost
+    // later.
+    if (await this.#isOther()) {
+      await this.check();
+      return undefined;
+    }
+    this.#goTo(last);
+    return page;
+  }
+
+  /** The last read found nothing, so everything that was there at the last check is read. */
+  skipToCheck(): void {
+    if (this.#atCheck.position > this.#position) this.#goTo(this.#atCheck);
+  }
+
+  /** Whether events before the reported position may have been missed. Resets the flag. */
+  takeGap(): boolean {
+    const gap = this.#gap;
+    this.#gap = false;
+    this.#saidPosition = this.#position;
+    return gap;
+  }
+
+  async #bounds(): Promise<EventLogBounds> {
+    const bounds = await this.#parts.log.bounds();
+    this.#atCheck = { position: bounds.last, mark: bounds.lastMark };
+    return bounds;
+  }
+
+  async #lookForGap(bounds: EventLogBounds): Promise<void> {
+    const { log, first, last, lastMark } = bounds;
+    if (log !== this.#log || this.#position < first - 1) {
+      this.#gap = true;
+      this.#log = log;
+      this.#goTo({ position: first - 1, mark: '' });
+    } else if (this.#position > last || (this.#position >= first && (await this.#isOther()))) {
+      this.#gap = true;
+      this.#goTo({ position: last, mark: lastMark });
+    }
+  }
+
+  /** The event at the position is not the one that was read there. */
+  async #isOther(): Promise<boolean> {
+    if (this.#mark === '') return false;
+    const mark = await this.#parts.log.markAt(this.#position);
+    return mark !== undefined && mark !== this.#mark;
+  }
+
+  #goTo({ position, mark }: Place): void {
+    this.#position = position;
+    this.#mark = mark;
+  }
+}
