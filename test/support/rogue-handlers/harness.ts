@@ -46,7 +46,8 @@ export interface Harness {
 }
 
 /**
- * A run that waits for a thread is not released, however slow the machine is. Tests of the release set a shorter limit.
+ * A run that waits for a thread is not released, and one that works is not ended, however slow the machine is. Tests of
+ * these set a shorter limit.
  */
 const patientMs = 60_000;
 
@@ -119,7 +120,7 @@ export async function startPool(
         attempt: 1,
         handler,
         input: payloadOf(input),
-        executionTimeoutMs: 30_000,
+        executionTimeoutMs: 2 * patientMs,
         suspect: false,
         ...more,
       };
