@@ -13,7 +13,8 @@ afterAll(async () => {
 });
 
 it('are taken from a loop that never looks up, as often as they are durable, and the last one is kept', async () => {
-  const run = pool.run('test.hurries', { rounds: 1_000, ms: 1_000 });
+  // Long enough for some to be durable meanwhile, also where the node or the cell gets no CPU for a while.
+  const run = pool.run('test.hurries', { rounds: 1_000, ms: 3_000 });
   const { outcome, durationMs } = await run.ended;
   if (outcome.kind !== 'failed') throw new Error(JSON.stringify(outcome));
   expect(outcome.failure.code).toBe('TypeError,TypeError,TypeError,RangeError');

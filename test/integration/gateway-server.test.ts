@@ -317,7 +317,7 @@ describe('starting and stopping', () => {
     const { port, gateway } = await edge.openGateway({ host: 'localhost', tls });
     const trusting = edge.client({ address: `localhost:${port}`, tls: { ca: tls.cert } });
     await expect(trusting.submit('test.echo', 1)).resolves.toMatchObject({ state: 'QUEUED' });
-    const plain = edge.client({ address: `localhost:${port}`, retry: { maxAttempts: 1 }, timeoutMs: 1_000 });
+    const plain = edge.client({ address: `localhost:${port}`, retry: { maxAttempts: 1 }, timeoutMs: 30_000 });
     await expect(plain.submit('test.echo', 1)).rejects.toMatchObject({ code: 'GATEWAY_UNAVAILABLE' });
     await gateway.stop(100);
   });
