@@ -56,9 +56,10 @@ export default defineConfig({
         { testTimeout: 60_000, hookTimeout: 120_000, workers: 2 },
         { globalSetup: ['test/support/cassandra-global.ts'] },
       ),
+      // These start processes by the hundred, some fill their memory: their time, too, only finds a test that hangs.
       project('integration', ['test/integration/**/*.test.ts'], {
-        testTimeout: 60_000,
-        hookTimeout: 60_000,
+        testTimeout: 180_000,
+        hookTimeout: 180_000,
         workers: 2,
       }),
       project('chaos', ['test/chaos/**/*.test.ts'], { testTimeout: 180_000, hookTimeout: 60_000, workers: 3 }),

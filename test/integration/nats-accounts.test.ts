@@ -110,7 +110,7 @@ describe.each([1, 3])('the NATS accounts of infra/, streams of events: %i,', (ev
       startNode('workers', 'savers', checkpointHandlersDir),
       startNode('shards', 'keepers', clusterHandlersDir),
     ]);
-  }, 120_000);
+  });
 
   afterAll(async () => {
     await Promise.all([...nodes.values()].map((node) => node.discard()));
@@ -145,7 +145,7 @@ describe.each([1, 3])('the NATS accounts of infra/, streams of events: %i,', (ev
     expect((await client.log(jobId)).lines.map(({ text }) => text)).toContain('the last one');
     expect(await told).toBe(true);
     stop.abort();
-  }, 60_000);
+  });
 
   it('let a run be cancelled and a job be deleted', async () => {
     const client = gateway();
@@ -154,7 +154,7 @@ describe.each([1, 3])('the NATS accounts of infra/, streams of events: %i,', (ev
     await client.cancel(jobId);
     expect(await client.wait(jobId)).toMatchObject({ state: 'CANCELLED' });
     await client.erasePayloads(jobId);
-  }, 60_000);
+  });
 
   it('let a job save checkpoints, and others wait where only the nodes with their handler look', async () => {
     const client = gateway();
@@ -169,7 +169,7 @@ describe.each([1, 3])('the NATS accounts of infra/, streams of events: %i,', (ev
     await writeFile(gate, '');
     expect(others).toHaveLength(8);
     for (const { jobId } of [first, ...others]) expect(await client.wait(jobId)).toMatchObject({ state: 'SUCCEEDED' });
-  }, 60_000);
+  });
 
   it('let shards be on two nodes', async () => {
     const client = gateway();
@@ -178,7 +178,7 @@ describe.each([1, 3])('the NATS accounts of infra/, streams of events: %i,', (ev
       return [...new Set(shards.map(({ node }) => node))].toSorted().join();
     };
     await waitFor('both own some', async () => (await owners()) === 'keepers,shards', 30_000);
-  }, 60_000);
+  });
 
   it('let limits of a queue be kept by all shards, and a queue be stopped and go on', async () => {
     const client = gateway();
@@ -191,7 +191,7 @@ describe.each([1, 3])('the NATS accounts of infra/, streams of events: %i,', (ev
     for (const id of ids) expect(await client.wait(id)).toMatchObject({ state: 'SUCCEEDED' });
     await client.cluster.quarantineQueue('single', 'a test');
     await client.cluster.resumeQueue('single');
-  }, 60_000);
+  });
 
   it('let the cluster be seen from the gateway', async () => {
     const client = gateway();
