@@ -1,7 +1,7 @@
 /** Cells that are no longer fit are replaced while they work: nothing is lost, and the node has its threads again. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
 import { eventually, startPool, zooDir, type Harness } from '../support/rogue-handlers/harness.ts';
 
@@ -13,8 +13,11 @@ afterEach(async () => {
 
 describe('a thread in native code', () => {
   it('is counted as leaked; its cell is replaced at once, its neighbours end well, then it is ended with the old cell', async () => {
-    zoo = await startPool({ handlerDirs: [zooDir], memoryMb: 96 });
-    const neighbour = zoo.run('sleeps', { ms: 15_000 });
+    const over = join(mkdtempSync(join(tmpdir(), 'troupe-recycling-')), 'over');
+    onTestFinished(() => rmSync(dirname(over), { recursive: true }));
+    // However long the new cell takes to start, the old one waits for its neighbour.
+    zoo = await startPool({ handlerDirs: [zooDir], memoryMb: 96, stuckDrainMaxMs: 120_000 });
+    const neighbour = zoo.run('holds', { until: over });
     const native = zoo.run('native');
     await Promise.all([neighbour.started, native.started]);
     const atMs = performance.now();
@@ -33,6 +36,7 @@ describe('a thread in native code', () => {
         .sort(),
     ).toEqual(['draining', 'up']);
     expect((await zoo.run('noop').ended).outcome.kind).toBe('succeeded');
+    writeFileSync(over, '');
     expect((await neighbour.ended).outcome.kind).toBe('succeeded');
     expect((await native.ended).outcome).toEqual({ kind: 'stopped' });
     await eventually('the old cell is gone', () => zoo.pool.stats().cells.length === 1);
@@ -42,8 +46,8 @@ describe('a thread in native code', () => {
   it('waits for its neighbours only so long; then they are lost uncounted', async () => {
     zoo = await startPool({ handlerDirs: [zooDir], memoryMb: 96, stuckDrainMaxMs: 500 });
     const neighbour = zoo.run('sleeps', { ms: 60_000 });
-    const native = zoo.run('native', {}, { executionTimeoutMs: 300 });
     await neighbour.started;
+    const native = zoo.run('native', {}, { executionTimeoutMs: 300 });
     expect((await native.ended).outcome).toMatchObject({ failure: { reason: 'ATTEMPT_TIMED_OUT' } });
     expect((await neighbour.ended).outcome).toEqual({ kind: 'lost', blame: 'unknown' });
   });
