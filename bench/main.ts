@@ -18,9 +18,11 @@ import { type BenchOptions, readOptions, usage, UsageError } from './options.ts'
 import { findPeer, measurePeer, type Peer, type PeerResults } from './peers/peer.ts';
 import { peerTable } from './report/peer-report.ts';
 import { figureRows, reportTables, type StoreResults } from './report/store-report.ts';
+import { shardProcessesMet, shardProcessesTable } from './report/shard-processes-report.ts';
 import { waitingTable } from './report/waiting-report.ts';
 import { measureWaiting, type WaitingResults } from './workloads/waiting-jobs.ts';
 import { createBenchQueue } from './workloads/session.ts';
+import { measureShardProcesses, modelCommitMs, modelShards, steadyPerSecond } from './workloads/shard-processes.ts';
 import { runWorkloads } from './workloads/workload-results.ts';
 
 const resultsDir = fileURLToPath(new URL('./results/', import.meta.url));
@@ -120,22 +122,42 @@ async function benchWaiting(store: StoreKind, options: BenchOptions, teardown: T
 }
 
 /** Resolves to false if a mark was missed. */
+async function benchShardProcesses({ quick }: BenchOptions, teardown: Teardown): Promise<boolean> {
+  const load = await otherLoad();
+  say('shard processes on a modelled store');
+  const results = await measureShardProcesses(quick, teardown, say);
+  const path = await keep('shard-processes', quick, { results, otherLoad: load });
+  const conditions = `${steadyPerSecond} jobs/s, ${modelShards} shards, ${modelCommitMs} ms a commit`;
+  const busy = `${Math.round(load * 100)} % of the cores were busy before`;
+  console.log(`\n## Shard processes\n\n${conditions}; ${busy}\n\n${shardProcessesTable(results)}\n\n${path}`);
+  return shardProcessesMet(results);
+}
+
+/** Resolves to false if a mark was missed. */
 async function bench(options: BenchOptions, teardowns: Set<Teardown>): Promise<boolean> {
   const peer = await findPeer(options.peer, say);
   const { only } = options;
-  const isRoutine = [...only].some((name) => name !== 'W8');
-  let met = true;
-  for (const store of options.stores) {
+  const inTeardown = async (work: (teardown: Teardown) => Promise<boolean>): Promise<boolean> => {
     const teardown = new Teardown();
     teardowns.add(teardown);
     try {
-      if (isRoutine) met = (await benchRoutine(store, peer, options, teardown)) && met;
-      if (only.has('W8')) await benchWaiting(store, options, teardown);
+      return await work(teardown);
     } finally {
       await teardown.run();
       teardowns.delete(teardown);
     }
+  };
+  const isRoutine = [...only].some((name) => name !== 'W8' && name !== 'W9');
+  let met = true;
+  for (const store of isRoutine || only.has('W8') ? options.stores : []) {
+    const wasMet = await inTeardown(async (teardown) => {
+      const routineMet = !isRoutine || (await benchRoutine(store, peer, options, teardown));
+      if (only.has('W8')) await benchWaiting(store, options, teardown);
+      return routineMet;
+    });
+    met = wasMet && met;
   }
+  if (only.has('W9')) met = (await inTeardown((teardown) => benchShardProcesses(options, teardown))) && met;
   return met;
 }
 

@@ -4,9 +4,9 @@ import type { PublishedEvents } from '../src/domain/job.ts';
 import type { StoreKind } from './harness/system.ts';
 import { type PeerName, peerNames } from './peers/peer.ts';
 
-/** W8 takes long, so it runs only when it is asked for. */
+/** W8 and W9 take long, so they run only when they are asked for. */
 const routine = ['W1', 'W2', 'W3', 'W4', 'W5', 'W6', 'W7'] as const;
-const workloadNames = [...routine, 'W8'] as const;
+const workloadNames = [...routine, 'W8', 'W9'] as const;
 export type WorkloadName = (typeof workloadNames)[number];
 
 export interface BenchOptions {
@@ -28,6 +28,7 @@ export interface BenchOptions {
 export const usage = `npm run bench -- [options]
   --store sqlite|cassandra|both   default both
   --only W1,W3                    default W1 to W7
+                                  W9, shard processes on a modelled store, runs once whatever the store
   --jobs 10000,100000             waiting jobs of W8, each number in a cluster of its own; default 10000
   --peer bullmq                   the same with BullMQ on Redis, side by side; installs them when they are not there
   --events ends                   the jobs publish their end alone; default all

@@ -92,7 +92,7 @@ const ticksPerSecond = 100;
 export async function cpuOf(rootPid: number): Promise<CpuReading> {
   const reading = { ...noCpu };
   for (const { pid, command } of await treeOf(rootPid)) {
-    const seconds = await cpuSeconds(pid);
+    const seconds = await cpuSecondsOf(pid);
     if (pid === rootPid) reading.node += seconds;
     else if (command.includes('nats-server')) reading.nats += seconds;
     else if (command.includes('java')) reading.cassandra += seconds;
@@ -101,7 +101,8 @@ export async function cpuOf(rootPid: number): Promise<CpuReading> {
   return reading;
 }
 
-async function cpuSeconds(pid: number): Promise<number> {
+/** CPU time that a process has used so far. 0 on systems without `/proc`. */
+export async function cpuSecondsOf(pid: number): Promise<number> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
   // The name, in parentheses, may contain any character. User and system time are fields 14 and 15, counted from the
   // start.

@@ -90,7 +90,7 @@ async function start(config: Config, version: string, opened: Opened, options: S
     log.flush();
   });
   opened.push(giveHeapBackWhenIdle());
-  const { store, facts, bus, vitals, asks } = await openGround(config, runtime, identity.nodeId, opened);
+  const { store, facts, bus, vitals, asks } = await openGround(config, runtime, { ...identity, ...options }, opened);
 
   opened.begin('actors');
   const { router, batcher } = createShardLinks(bus, runtime);
@@ -165,10 +165,15 @@ interface Ground extends OpenedStore {
 }
 
 /** Opens the store and the bus, which everything else needs, and tracks whether they work. */
-async function openGround(config: Config, runtime: ProcessRuntime, nodeId: string, opened: Opened): Promise<Ground> {
+async function openGround(
+  config: Config,
+  runtime: ProcessRuntime,
+  { nodeId, openStore: open = openStore }: Pick<StartOptions, 'openStore'> & { readonly nodeId: string },
+  opened: Opened,
+): Promise<Ground> {
   const vitals = new VitalSigns(runtime.clock);
   opened.begin('store');
-  const { store, facts } = await openStore(config, runtime);
+  const { store, facts } = await open(config, runtime);
   opened.push(() => store.close());
   opened.begin('bus');
   const bus = await connectBus(config, runtime, { nodeId, vitals });

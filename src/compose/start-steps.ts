@@ -5,6 +5,7 @@
 
 import type { HandlerNewsListener } from '../application/ports/handler-news.ts';
 import type { HandlerVariables } from '../domain/handler-variables.ts';
+import type { openStore } from './store.ts';
 
 export const startSteps = ['store', 'bus', 'actors', 'workers', 'queues', 'gateway', 'scaler', 'probes'] as const;
 export type StartStep = (typeof startSteps)[number];
@@ -16,6 +17,8 @@ export interface StartOptions {
   readonly handlerVariables?: HandlerVariables;
   /** Receives reloads of handlers and their log lines. */
   readonly onHandlerNews?: HandlerNewsListener;
+  /** For the bench: opens another store than the configuration names. */
+  readonly openStore?: typeof openStore;
   /** For tests: called when each step begins. If it throws, the step fails. */
   readonly onStep?: (step: StartStep) => void;
 }

@@ -7,6 +7,7 @@ import { AckPolicy, jetstream, jetstreamManager, type JetStreamManager } from '@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { NatsBus } from '../../src/adapters/nats/connect-nats.ts';
 import { natsNames } from '../../src/adapters/nats/names.ts';
+import { VitalSigns } from '../../src/application/cluster/vital-signs.ts';
 import type { JobEvent } from '../../src/application/ports/bus.ts';
 import { parseQueueResumeToken, queueResumeToken } from '../../src/application/calls/page-token.ts';
 import { createWakeUp } from '../../src/application/calls/wake-up.ts';
@@ -68,7 +69,7 @@ describe('events in four streams', () => {
   async function kept(root: string, n: number): Promise<{ subject: string; id: string | undefined }[]> {
     const { state } = await jsm.streams.info(streamName(root, n));
     const found = [];
-    for (let seq = state.first_seq; seq <= state.last_seq; seq += 1) {
+    for (let seq = Math.max(1, state.first_seq); seq <= state.last_seq; seq += 1) {
       const message = await jsm.streams.getMessage(streamName(root, n), { seq });
       if (message !== null) found.push({ subject: message.subject, id: message.header.get('ce-id') });
     }
@@ -237,6 +238,30 @@ describe('events in four streams', () => {
     const after = await Promise.all(queues.map(boundsOf));
     expect(after[0]).toEqual(before[0]);
     expect(after[1]?.log).not.toBe(before[1]?.log);
+  });
+
+  it('are in trouble while one of their streams takes none, whatever the others take', async () => {
+    const root = 'sealed';
+    const vitals = new VitalSigns(natsTestClock);
+    const limits = { identityCheckMs: 200 };
+    const bus = await nats.connect({ subjectRoot: root, eventStreams: streams, vitals, limits });
+    const signs = (): readonly string[] => vitals.troubles().map(({ sign }) => sign);
+    const stream = streamName(root, 2);
+    // The client's type of an update lacks `sealed`.
+    const sealed: object = { ...(await jsm.streams.info(stream)).config, sealed: true };
+    await jsm.streams.update(stream, sealed);
+    await expect(bus.publisher.publishEvent(event(queueIn(2)))).rejects.toMatchObject({ code: 'BROKER_UNAVAILABLE' });
+    await eventually(() => bus.health().publishing);
+    await bus.publisher.publishEvent(event(queueIn(1)));
+    expect(signs()).toEqual(['EVENTS']);
+    await jsm.streams.delete(stream);
+    await eventually(() =>
+      bus.publisher.publishEvent(event(queueIn(2))).then(
+        () => true,
+        () => false,
+      ),
+    );
+    expect(signs()).toEqual([]);
   });
 
   it('that were confirmed are there after kill -9 of the server in the middle of publishing, and none in another stream', async () => {
