@@ -1,5 +1,6 @@
 /** The next time at which the shard must act on a job by itself: its delay ends, or a timeout passes. */
 import { assertNever } from './errors.ts';
+import type { JobOutline } from './job-brief.ts';
 import type { JobRecord } from './job.ts';
 import { endsByMs } from './record-life.ts';
 
@@ -15,7 +16,7 @@ export function waitsForDate({ state, trail }: Pick<JobRecord, 'state' | 'trail'
 }
 
 /** Returns the next deadline of a job, or `undefined` if it has none. Running jobs have none: heartbeats watch them. */
-export function nextDeadline(record: JobRecord): Deadline | undefined {
+export function nextDeadline(record: Omit<JobOutline, 'id'>): Deadline | undefined {
   const { queueTimeoutMs } = record.spec;
   const totalAtMs = endsByMs(record);
   switch (record.state) {

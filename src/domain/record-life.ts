@@ -4,6 +4,7 @@
  * The retention counts from creation and bounds both. A job that has not ended by then is ended, as by a total timeout,
  * so no unfinished job ever just disappears. A job that ended late stays readable for a while after its end.
  */
+import type { JobOutline } from './job-brief.ts';
 import { isTerminal, type JobRecord, type JobSpec } from './job.ts';
 
 /** No record is kept longer, so a listing looks no further back. */
@@ -11,7 +12,7 @@ export const retentionMaxMs = 400 * 24 * 3_600_000;
 const keptAfterEndMaxMs = 3_600_000;
 
 /** The latest end of the job: its total timeout or the end of its retention, whichever comes first. */
-export function endsByMs({ createdAtMs, spec }: Pick<JobRecord, 'createdAtMs' | 'spec'>): number {
+export function endsByMs({ createdAtMs, spec }: Pick<JobOutline, 'createdAtMs' | 'spec'>): number {
   return createdAtMs + Math.min(spec.totalTimeoutMs ?? Infinity, spec.retentionMs);
 }
 

@@ -7,6 +7,7 @@ import type { StoreHarness, StoreUnderTest } from '../support/stores.ts';
 import { describeExpiry } from './expiry-contract.ts';
 import { describeFencing } from './fencing-contract.ts';
 import { describeFindJobs } from './find-jobs-contract.ts';
+import { describeRecovery } from './recovery-contract.ts';
 import { describeGroups } from './group-contract.ts';
 import { describeKeys } from './key-contract.ts';
 import { describeListing } from './listing-contract.ts';
@@ -31,6 +32,7 @@ export function describeStoreContract(name: string, make: () => StoreHarness | P
     describeGroups(use);
     describeKeys(use);
     describeFindJobs(use);
+    describeRecovery(use);
     describeListing(use);
     describeExpiry(use);
     describePayloads(use);

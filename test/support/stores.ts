@@ -12,6 +12,7 @@ import { TroupeError } from '../../src/domain/errors.ts';
 import type { JobRecord, JobSpec } from '../../src/domain/job.ts';
 import { bucketMs, jobRank } from '../../src/domain/job-id.ts';
 import { testRecord } from './jobs.ts';
+import { wholeRecords } from './simulation/recovered-pages.ts';
 
 export const realClock: Clock = {
   nowMs: () => Date.now(),
@@ -255,6 +256,6 @@ export function keyEntry(record: JobRecord, more: Partial<IdempotencyEntry> = {}
 
 export async function readAll(store: Store, partition: Partition): Promise<readonly JobRecord[]> {
   const records: JobRecord[] = [];
-  for await (const record of store.jobs.readBucket(partition)) records.push(record);
+  for await (const page of store.jobs.readBucket(partition, () => wholeRecords)) records.push(...page.records);
   return records;
 }

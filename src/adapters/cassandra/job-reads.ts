@@ -14,7 +14,8 @@ import {
   type ListedMinute,
   type ListingSource,
 } from '../../application/storage/job-listing.ts';
-import { findJobsMax, type JobStore, type ListOrder, type Partition } from '../../application/ports/job-store.ts';
+import { recoveredPage } from '../../application/storage/recovered-page.ts';
+import { findJobsMax, type JobStore, type ListOrder, type RecoveredPage } from '../../application/ports/job-store.ts';
 import type { Clock } from '../../application/ports/runtime.ts';
 import type { CqlClient } from './cql-client.ts';
 import { createFlagReads } from './flag-reads.ts';
@@ -88,8 +89,10 @@ export function createJobReads(client: CqlClient, clock: Clock): JobReads {
     return parseRecords(rows).find(isThere);
   };
   return {
-    async *readBucket({ shard, bucket }: Partition): AsyncIterable<JobRecord> {
-      for await (const page of client.pages(readRows, [shard, bucket])) yield* parseRecords(page).filter(isThere);
+    async *readBucket({ shard, bucket }, terms): AsyncIterable<RecoveredPage> {
+      for await (const page of client.pages(readRows, [shard, bucket])) {
+        yield recoveredPage(parseRecords(page).filter(isThere), terms());
+      }
     },
     findJob,
     async findJobs({ shard, bucket }, ids) {

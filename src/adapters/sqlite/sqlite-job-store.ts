@@ -1,7 +1,7 @@
 /** `JobStore` on SQLite. Records are made and read here, and pass through the database as their JSON. */
 import { invariant } from '../../domain/errors.ts';
 import type { JobRecord } from '../../domain/job.ts';
-import { bucketMs, jobIdParts, maxShards } from '../../domain/job-id.ts';
+import { bucketMs, type JobId, jobIdParts, maxShards } from '../../domain/job-id.ts';
 import { goneAtMs, listedUntilMs } from '../../domain/record-life.ts';
 import {
   commitGroupMax,
@@ -10,13 +10,16 @@ import {
   type CommitGroup,
   type JobStore,
   type Partition,
+  type RecoveredPage,
+  type RecoveryTerms,
   type Watermark,
 } from '../../application/ports/job-store.ts';
 import type { Clock } from '../../application/ports/runtime.ts';
 import { flagOf, flagPageRows, flagPages, listEnded } from '../../application/storage/ended-listing.ts';
 import { listJobs } from '../../application/storage/job-listing.ts';
 import { neverMs, type RecordRow } from './database/commit-operation.ts';
-import { bucketPageRows, type ListScope, minutesPageRows, type QueueBucketRow } from './database/job-reads.ts';
+import { type ListScope, minutesPageRows, type QueueBucketRow } from './database/job-reads.ts';
+import { briefsOf } from './database/recovery-read.ts';
 import type { StoreLink } from './link/store-link.ts';
 
 function parseRecord(json: string): JobRecord {
@@ -60,14 +63,18 @@ function createFence(link: StoreLink): ShardFence {
 }
 
 /** Reads a partition page by page, so that commits get their turn. */
-async function* readBucket(link: StoreLink, clock: Clock, { shard, bucket }: Partition): AsyncIterable<JobRecord> {
-  let last: JobRecord | undefined;
-  for (;;) {
-    const page = (await link.read('readBucket', shard, bucket, last?.id, clock.nowMs())).map(parseRecord);
-    yield* page;
-    last = page.at(-1);
-    if (page.length < bucketPageRows) return;
-  }
+async function* readBucket(
+  link: StoreLink,
+  clock: Clock,
+  partition: Partition,
+  terms: () => RecoveryTerms,
+): AsyncIterable<RecoveredPage> {
+  let last: JobId | undefined;
+  do {
+    const rows = await link.read('readForRecovery', partition, last, terms(), clock.nowMs());
+    yield { records: rows.records.map(parseRecord), briefs: briefsOf(rows.briefs), stampedMs: rows.stampedMs };
+    ({ last } = rows);
+  } while (last !== undefined);
 }
 
 /**
@@ -123,7 +130,7 @@ export function createSqliteJobStore(link: StoreLink, clock: Clock): JobStore {
   };
   return {
     ...createFence(link),
-    readBucket: (partition) => readBucket(link, clock, partition),
+    readBucket: ({ shard, bucket }, terms) => readBucket(link, clock, { shard, bucket }, terms),
     async commit(group) {
       const { partition, epoch, commits } = group;
       return link.write('commit', { ...partition, epoch, commits }, rowsOf(group));

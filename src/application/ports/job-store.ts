@@ -7,6 +7,7 @@
  * whole group commit.
  */
 import type { EndedState, FailureReason, JobRecord } from '../../domain/job.ts';
+import type { JobBrief } from '../../domain/job-brief.ts';
 import type { JobId } from '../../domain/job-id.ts';
 
 export interface Partition {
@@ -76,6 +77,25 @@ export type CommitOutcome = 'applied' | 'deposed';
 
 export type OpenBucketOutcome = { readonly kind: 'opened'; readonly commits: number } | { readonly kind: 'deposed' };
 
+/** What a recovery has to know of the jobs of a partition. */
+export interface RecoveryTerms {
+  /** All events that happened before are surely in JetStream. */
+  readonly eventsFromMs: number;
+  /** Briefs suffice for jobs that wait. */
+  readonly isBrief: boolean;
+  /** A later time on a record is not believed. */
+  readonly stampMaxMs: number;
+}
+
+export interface RecoveredPage {
+  /** Jobs that must be known as they are, or that have ended and have events or keys to be written. */
+  readonly records: readonly JobRecord[];
+  /** Jobs that wait, if briefs suffice and all their events are in JetStream. */
+  readonly briefs: readonly JobBrief[];
+  /** The latest believed time that the other jobs of this page and its briefs have. 0: none. */
+  readonly stampedMs: number;
+}
+
 export type ListOrder = 'newest' | 'oldest';
 
 export interface JobListQuery {
@@ -124,7 +144,8 @@ export interface JobStore {
    * paused former owner from adding a partition that the new owner does not see.
    */
   openBucket(partition: Partition, epoch: number): Promise<OpenBucketOutcome>;
-  readBucket(partition: Partition): AsyncIterable<JobRecord>;
+  /** Every job of the partition that has anything left to do, in pages. `terms` is asked for each page. */
+  readBucket(partition: Partition, terms: () => RecoveryTerms): AsyncIterable<RecoveredPage>;
   /** Marks a bucket that holds only terminal jobs whose events are all published. A new owner need not read it. */
   sealBucket(partition: Partition, epoch: number): Promise<void>;
 

@@ -3,6 +3,7 @@
  * detect it. The bugs exist only in the tests; the code under test does not know of them.
  */
 import { jobEventOf } from '../../../src/application/jobs/job-events.ts';
+import type { RecoveredPage } from '../../../src/application/ports/job-store.ts';
 import type { PoolEvent } from '../../../src/application/ports/run-pool.ts';
 import type {
   QuotaItem,
@@ -14,7 +15,6 @@ import type {
   SubmitItem,
 } from '../../../src/application/ports/shard-protocol.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';
-import type { JobRecord } from '../../../src/domain/job.ts';
 import { coldMutations } from './cold-mutations.ts';
 import { eraseMutations } from './erase-mutations.ts';
 import { logMutations } from './log-mutations.ts';
@@ -31,6 +31,7 @@ import {
 } from './mutation.ts';
 import { passOn } from './pool-model.ts';
 import { queueMutations } from './queue-mutations.ts';
+import { changedPages, wholeRecords, withoutRequestKey, withoutUniqueKey } from './recovered-pages.ts';
 import { submitMutations } from './submit-mutations.ts';
 import { watchMutations } from './watch-mutations.ts';
 
@@ -135,14 +136,14 @@ export const mutations: Readonly<Record<string, Mutation>> = {
     within: 300,
     faults: ['cut from bus', 'store weather'],
     change: onStore((jobs, _cluster, { host }) => {
-      const early = new Map<string, readonly JobRecord[]>();
+      const early = new Map<string, readonly RecoveredPage[]>();
       const keyOf = ({ shard, bucket }: { readonly shard: number; readonly bucket: number }): string =>
         `${shard}/${bucket}`;
       return {
         async openBucket(partition, epoch) {
-          const records: JobRecord[] = [];
-          for await (const record of jobs.readBucket(partition)) records.push(record);
-          early.set(keyOf(partition), records);
+          const pages: RecoveredPage[] = [];
+          for await (const page of jobs.readBucket(partition, () => wholeRecords)) pages.push(page);
+          early.set(keyOf(partition), pages);
           // Long enough that the former owner does something meanwhile.
           await new Promise<void>((resolve) => host.clock.setTimer(300, resolve));
           return jobs.openBucket(partition, epoch);
@@ -240,21 +241,14 @@ export const mutations: Readonly<Record<string, Mutation>> = {
     breaks: [4],
     within: 60,
     change: onStore((jobs) => ({
-      async *readBucket(partition) {
-        for await (const { requestKey: _requestKey, ...record } of jobs.readBucket(partition)) yield record;
-      },
+      readBucket: (partition, terms) => changedPages(jobs.readBucket(partition, terms), withoutRequestKey),
     })),
   },
   'a recovery forgets the unique keys of jobs': {
     breaks: [4],
     within: 60,
     change: onStore((jobs) => ({
-      async *readBucket(partition) {
-        for await (const { spec, ...record } of jobs.readBucket(partition)) {
-          const { unique: _unique, ...plain } = spec;
-          yield { ...record, spec: plain };
-        }
-      },
+      readBucket: (partition, terms) => changedPages(jobs.readBucket(partition, terms), withoutUniqueKey),
     })),
   },
   'a job is not moved to a later time': {

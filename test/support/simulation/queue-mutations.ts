@@ -1,6 +1,7 @@
 /** Seeded bugs in the deletion of queues. */
 import type { QueueStore } from '../../../src/application/ports/queue-store.ts';
 import { type Change, type Mutation, onHandler, onStore } from './mutation.ts';
+import { changedPages, withoutPublishedEvents } from './recovered-pages.ts';
 import type { NodePorts } from './sim-node.ts';
 
 export const queueMutations: Readonly<Record<string, Mutation>> = {
@@ -25,12 +26,7 @@ export const queueMutations: Readonly<Record<string, Mutation>> = {
     within: 60,
     load: 'queues',
     change: onStore((jobs) => ({
-      async *readBucket(partition) {
-        for await (const record of jobs.readBucket(partition)) {
-          const { publishedEvents: _published, ...spec } = record.spec;
-          yield { ...record, spec };
-        }
-      },
+      readBucket: (partition, terms) => changedPages(jobs.readBucket(partition, terms), withoutPublishedEvents),
     })),
   },
   'a queue that is known and not found is made again': {

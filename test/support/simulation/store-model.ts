@@ -4,11 +4,13 @@
  * stores.
  */
 import { createHash } from 'node:crypto';
+import { recoveredPage } from '../../../src/application/storage/recovered-page.ts';
 import { listJobs } from '../../../src/application/storage/job-listing.ts';
 import {
   type CommitGroup,
   findJobsMax,
   type JobListPage,
+  type RecoveredPage,
   type JobStore,
   keysPutMax,
   type Partition,
@@ -145,8 +147,10 @@ function createJobs({ data, clock, transport }: ModelStoreParts): JobStore {
       const owner = await transport('look at shard', () => data.shardEpoch(partition.shard));
       return owner > epoch ? { kind: 'deposed' } : { kind: 'opened', commits: raised.commits };
     },
-    async *readBucket(partition: Partition): AsyncIterable<JobRecord> {
-      yield* await transport('read bucket', () => data.rows(partition, clock.nowMs()).map(({ record }) => record));
+    async *readBucket(partition, terms): AsyncIterable<RecoveredPage> {
+      const rows = await transport('read bucket', () => data.rows(partition, clock.nowMs()));
+      const records = rows.map(({ record }) => record);
+      yield recoveredPage(records, terms());
     },
     sealBucket(partition, epoch) {
       const sealed = stamp(epoch);

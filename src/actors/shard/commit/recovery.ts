@@ -7,9 +7,8 @@
  * could still arrive, and its clock may be ahead. If this owner died before saving one of its own, the next owner would
  * trust that watermark and skip what this one has decided.
  */
-import type { ShardGrant, Watermark } from '../../../application/ports/job-store.ts';
+import type { RecoveredPage, RecoveryTerms, ShardGrant, Watermark } from '../../../application/ports/job-store.ts';
 import { TroupeError } from '../../../domain/errors.ts';
-import type { JobRecord } from '../../../domain/job.ts';
 import type { ShardServices } from '../services/shard-services.ts';
 
 const nothingTold: Watermark = { streams: '', dispatchedThroughMs: 0, eventsThroughMs: 0 };
@@ -28,12 +27,14 @@ export async function beginRecovery(
   return grant;
 }
 
-/** Gets what is read, one record after the other, so that nothing is kept but what is needed. */
+/** Gets what is read, page by page, so that nothing is kept but what is needed. */
 export interface RecoveredJobs {
-  /** The partition is fenced. Its records follow. */
+  /** What the next page must have. */
+  terms(): RecoveryTerms;
+  /** The partition is fenced. Its pages follow. */
   partition(bucket: number, commits: number): void;
   /** When it returns a promise, the reader waits for that. */
-  record(record: JobRecord): Promise<void> | undefined;
+  page(page: RecoveredPage): Promise<void> | undefined;
 }
 
 export async function readShard(
@@ -49,8 +50,8 @@ export async function readShard(
       throw new TroupeError('SHARD_UNAVAILABLE', { message: 'another owner took the shard meanwhile' });
     }
     found.partition(bucket, opened.commits);
-    for await (const record of store.readBucket(partition)) {
-      const taken = found.record(record);
+    for await (const page of store.readBucket(partition, () => found.terms())) {
+      const taken = found.page(page);
       if (taken !== undefined) await taken;
     }
   };

@@ -3,7 +3,7 @@
  * the shard serves anybody: nobody knows whether a former owner has stored them.
  */
 import { type IdempotencyEntry, keysPutMax } from '../../../application/ports/job-store.ts';
-import type { JobRecord } from '../../../domain/job.ts';
+import type { JobBrief } from '../../../domain/job-brief.ts';
 import type { DueJobs } from '../deadlines/due-jobs.ts';
 import { requestEntry, type ShardKeys } from '../keys/shard-keys.ts';
 import type { JobTable } from '../table/job-table.ts';
@@ -27,13 +27,16 @@ export class ColdLoad {
     this.#parts = parts;
   }
 
-  /** Returns a promise when so many keys have gathered that the reader must wait. */
-  add(record: JobRecord): Promise<void> | undefined {
+  add(job: JobBrief): void {
     const { table, keys } = this.#parts;
-    const entry = keys.restoredCold(record);
+    const entry = keys.restoredCold(job);
     if (entry !== undefined) this.#unstored.push(entry);
-    const slot = table.addCold(record);
-    if (record.state === 'QUEUED') this.#queues.add(table.cold.shapeOf(slot).index);
+    const slot = table.addCold(job);
+    if (job.state === 'QUEUED') this.#queues.add(table.cold.shapeOf(slot).index);
+  }
+
+  /** Returns a promise when so many keys have gathered that the reader must wait. */
+  storeIfMany(): Promise<void> | undefined {
     return this.#unstored.length >= keysPutMax ? this.#store() : undefined;
   }
 

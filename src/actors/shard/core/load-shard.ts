@@ -1,12 +1,13 @@
 /** Puts the jobs that a recovery finds into the working memory of the shard. Of ended jobs it keeps only what they owe. */
 import type { ShardGrant } from '../../../application/ports/job-store.ts';
 import type { Clock } from '../../../application/ports/runtime.ts';
-import { isTerminal } from '../../../domain/job.ts';
+import { isTerminal, type JobRecord } from '../../../domain/job.ts';
+import { briefOf } from '../../../domain/job-brief.ts';
 import { clockAheadMaxMs, type SteadyTime } from '../../../domain/steady-time.ts';
 import type { PartitionSet } from '../commit/partition-set.ts';
 import type { RecoveredJobs } from '../commit/recovery.ts';
 import type { DueJobs } from '../deadlines/due-jobs.ts';
-import type { Dispatcher } from '../dispatch/dispatcher.ts';
+import { type Dispatcher, eventsMissingFromMs } from '../dispatch/dispatcher.ts';
 import type { ShardKeys } from '../keys/shard-keys.ts';
 import { isColdState, type JobTable } from '../table/job-table.ts';
 import { ColdLoad, type ColdLoadParts } from './cold-load.ts';
@@ -36,23 +37,32 @@ export function loadShard({ watermark }: ShardGrant, parts: LoadedParts): ShardL
   };
   const stampedMs = Math.max(watermark?.dispatchedThroughMs ?? 0, watermark?.eventsThroughMs ?? 0);
   raise(stampedMs);
-  const published = stampedMs <= time.nowMs() ? watermark : undefined;
+  const eventsFromMs = eventsMissingFromMs(stampedMs <= time.nowMs() ? watermark : undefined);
   const cold = new ColdLoad(parts);
+  const add = (record: JobRecord): void => {
+    // New ids must come after all existing ones, also after those of the same ms, because ranks of ids say which job
+    // is later.
+    raise(Math.max(record.updatedAtMs, record.createdAtMs + 1));
+    dispatcher.restoreEvents(record, eventsFromMs);
+    if (table.memory.isTight && isColdState(record.state)) {
+      cold.add(briefOf(record));
+      return;
+    }
+    keys.restored(record);
+    if (isTerminal(record.state)) return;
+    const entry = table.add(record, { durable: true, publishedSeq: record.seq, nowMs: clock.monotonicMs() });
+    due.watch(entry.current);
+  };
   return {
+    terms: () => ({ eventsFromMs, isBrief: table.memory.isTight, stampMaxMs: believedMs }),
     partition(bucket, commits) {
       partitions.adopt(bucket, commits);
     },
-    record(record) {
-      // New ids must come after all existing ones, also after those of the same ms, because ranks of ids say which job
-      // is later.
-      raise(Math.max(record.updatedAtMs, record.createdAtMs + 1));
-      dispatcher.restoreEvents(record, published);
-      if (table.memory.isTight && isColdState(record.state)) return cold.add(record);
-      keys.restored(record);
-      if (isTerminal(record.state)) return undefined;
-      const entry = table.add(record, { durable: true, publishedSeq: record.seq, nowMs: clock.monotonicMs() });
-      due.watch(entry.current);
-      return undefined;
+    page({ records, briefs, stampedMs: latestMs }) {
+      raise(latestMs);
+      for (const record of records) add(record);
+      for (const brief of briefs) cold.add(brief);
+      return cold.storeIfMany();
     },
     settle: () => cold.settle(),
     done() {

@@ -106,9 +106,8 @@ export class Dispatcher {
     return this.#parts.outbox.oldestAtMs(kind);
   }
 
-  /** Adds the events of a recovered record that may not be published yet. */
-  restoreEvents(record: JobRecord, watermark: Watermark | undefined): void {
-    const fromMs = watermark === undefined ? 0 : watermark.eventsThroughMs - watermarkMarginMs;
+  /** Adds the events of a recovered record that may not be published yet. See `eventsMissingFromMs`. */
+  restoreEvents(record: JobRecord, fromMs: number): void {
     for (const entry of record.trail) if (entry.atMs >= fromMs) this.#publish(record, entry);
   }
 
@@ -190,6 +189,11 @@ export class Dispatcher {
     this.#check.stop();
     this.#parts.outbox.stop();
   }
+}
+
+/** JetStream has all events that happened before this. */
+export function eventsMissingFromMs(watermark: Watermark | undefined): number {
+  return watermark === undefined ? 0 : watermark.eventsThroughMs - watermarkMarginMs;
 }
 
 export interface OutboxParts extends Pick<DispatcherParts, 'services' | 'context' | 'table'> {

@@ -5,6 +5,7 @@
  */
 import type { IdempotencyEntry } from '../../../application/ports/job-store.ts';
 import { isTerminal, type JobRecord, type RequestKey } from '../../../domain/job.ts';
+import type { JobOutline } from '../../../domain/job-brief.ts';
 import { bucketOf, jobRank } from '../../../domain/job-id.ts';
 import type { ActorContext } from '../../../kernel/actor.ts';
 import { GivenKeys } from './given-keys.ts';
@@ -84,7 +85,7 @@ export class ShardKeys {
    * The job was found at a recovery, waits, and its record does not stay in memory. Returns the entry that the store
    * must have before the shard serves anybody.
    */
-  restoredCold(record: JobRecord): IdempotencyEntry | undefined {
+  restoredCold(record: JobOutline): IdempotencyEntry | undefined {
     this.unique.hold(record);
     this.windows.hold(record);
     return requestEntry(record);
@@ -136,14 +137,14 @@ export class ShardKeys {
   }
 }
 
-export function requestEntry(record: JobRecord): IdempotencyEntry | undefined {
+export function requestEntry(record: JobOutline): IdempotencyEntry | undefined {
   return record.requestKey && entryOf(record.requestKey, record);
 }
 
 /** A key belongs to the job for the job's retention. */
 export function entryOf(
   { keyHash, contentHash }: RequestKey,
-  { id: jobId, spec, createdAtMs }: JobRecord,
+  { id: jobId, spec, createdAtMs }: JobOutline,
 ): IdempotencyEntry {
   return { keyHash, contentHash, jobId, expiresAtMs: createdAtMs + spec.retentionMs, rank: jobRank(jobId) };
 }

@@ -3,6 +3,7 @@
  * table. A key is free when the end of its holder is durable. Before that, a crash could bring the holder back beside
  * its successor.
  */
+import type { JobOutline } from '../../../domain/job-brief.ts';
 import type { JobRecord } from '../../../domain/job.ts';
 import type { JobId } from '../../../domain/job-id.ts';
 
@@ -15,7 +16,7 @@ interface Waiter {
  * The name includes the tenant, because the same key of another tenant is a different key. Undefined for a job without
  * a key.
  */
-function nameOf({ spec: { tenant, unique } }: Pick<JobRecord, 'spec'>): string | undefined {
+function nameOf({ spec: { tenant, unique } }: Pick<JobOutline, 'spec'>): string | undefined {
   return unique === undefined ? undefined : `${tenant}\0${unique.key}`;
 }
 
@@ -28,7 +29,7 @@ export class UniqueKeys {
   }
 
   /** The job is accepted, or was found at a recovery. */
-  hold(record: JobRecord): void {
+  hold(record: Pick<JobOutline, 'id' | 'spec'>): void {
     const name = nameOf(record);
     if (name !== undefined) this.#holders.set(name, record.id);
   }

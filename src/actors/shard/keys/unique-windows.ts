@@ -9,13 +9,14 @@
 import { uniqueHash } from '../../../application/jobs/job-fingerprint.ts';
 import type { IdempotencyEntry, JobStore } from '../../../application/ports/job-store.ts';
 import type { TroupeError } from '../../../domain/errors.ts';
+import type { BriefSpec, JobOutline } from '../../../domain/job-brief.ts';
 import type { JobRecord, JobSpec } from '../../../domain/job.ts';
 import { idsPerMsMax, type JobId, jobRank } from '../../../domain/job-id.ts';
 import { IdempotencyKeys } from './idempotency-keys.ts';
 import type { KeyLookups } from './key-lookups.ts';
 
 /** The prefix keeps these apart from the hashes of idempotency keys, which contain no dot. */
-const rowName = ({ tenant, unique }: JobSpec): string =>
+const rowName = ({ tenant, unique }: BriefSpec): string =>
   unique === undefined ? '' : `u.${uniqueHash(tenant, unique.key)}`;
 const markName = 'u.any';
 /** Stands in place of a content hash and says that the job was cancelled. */
@@ -86,7 +87,7 @@ export class UniqueWindows {
   }
 
   /** The job was accepted, or was found at a recovery. */
-  hold(record: JobRecord): void {
+  hold(record: JobOutline): void {
     const entry = rowOf(record);
     if (entry !== undefined) this.#take(entry);
   }
@@ -126,7 +127,7 @@ export class UniqueWindows {
   }
 }
 
-function rowOf({ id: jobId, state, spec, createdAtMs }: JobRecord): IdempotencyEntry | undefined {
+function rowOf({ id: jobId, state, spec, createdAtMs }: JobOutline): IdempotencyEntry | undefined {
   const windowMs = spec.unique?.windowMs;
   if (windowMs === undefined) return undefined;
   const contentHash = state === 'CANCELLED' ? givenUp : '';

@@ -4,7 +4,7 @@
  *
  * Invariant: nothing is decided or answered from these bytes. The record of the job is read first.
  */
-import { type JobId, jobIdOf, jobIdParts, uniquePartOf } from '../../../domain/job-id.ts';
+import { type JobId, jobIdOf, type JobIdParts, jobIdParts, uniquePartOf } from '../../../domain/job-id.ts';
 import { type ColdShape, ColdShapes } from './cold-shapes.ts';
 import { ColdTail, TailNumbers } from './cold-tail.ts';
 import { rowOf, SlotColumns } from './slot-columns.ts';
@@ -58,12 +58,13 @@ export class ColdJobs {
   add(job: ColdJob): ColdSlot {
     const parts = jobIdParts(job.id);
     if (parts.shard !== this.#shard || parts.queueNo !== job.shape.queueNo) throw new Error(`${job.id} is not of here`);
-    if (this.find(job.id) !== undefined) throw new Error(`${job.id} is cold already`);
+    const unique = uniquePartOf(job.id);
+    if (this.#findBy(parts, unique) !== undefined) throw new Error(`${job.id} is cold already`);
     const slot = this.#columns.use(coldStates.indexOf(job.state) + 1);
     const chunk = this.#columns.at(slot);
     const row = rowOf(slot);
     chunk.createdAtMs[row] = parts.createdAtMs;
-    chunk.unique[row] = uniquePartOf(job.id);
+    chunk.unique[row] = unique;
     chunk.readyAtMs[row] = job.readyAtMs;
     chunk.place[row] = job.place;
     chunk.inputBytes[row] = job.inputBytes;
@@ -74,9 +75,11 @@ export class ColdJobs {
   }
 
   find(id: JobId): ColdSlot | undefined {
-    const { createdAtMs, shard, queueNo } = jobIdParts(id);
-    if (shard !== this.#shard) return undefined;
-    const unique = uniquePartOf(id);
+    const parts = jobIdParts(id);
+    return parts.shard === this.#shard ? this.#findBy(parts, uniquePartOf(id)) : undefined;
+  }
+
+  #findBy({ createdAtMs, queueNo }: JobIdParts, unique: number): ColdSlot | undefined {
     return this.#byId.find(hashOfId(createdAtMs, unique), (slot) => {
       const chunk = this.#columns.at(slot);
       const row = rowOf(slot);

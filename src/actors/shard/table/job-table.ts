@@ -6,6 +6,7 @@
  * readers use `durable`, so that no crash can take back what somebody saw.
  */
 import { type JobRecord, type JobState, jobStates } from '../../../domain/job.ts';
+import type { JobBrief, JobOutline } from '../../../domain/job-brief.ts';
 import type { JobId } from '../../../domain/job-id.ts';
 import { RateMeter } from '../../../domain/rate-meter.ts';
 import { nextDeadline } from '../../../domain/deadline.ts';
@@ -89,11 +90,11 @@ export class JobTable {
   }
 
   /** Adds a job that was found at a recovery and whose record does not stay in memory. */
-  addCold(record: JobRecord): ColdSlot {
-    this.#count(record);
-    const queueRef = this.queues.refOf(record);
-    this.queues.restoreCold(queueRef, record);
-    return this.#addCold(record, queueRef, 0);
+  addCold(job: JobBrief): ColdSlot {
+    this.#count(job);
+    const queueRef = this.queues.refOfBrief(job);
+    this.queues.restoreCold(queueRef, job);
+    return this.#addCold(job, queueRef, 0);
   }
 
   /** Drops the record of a job that waits. The store must have it, and the job's idempotency key. */
@@ -118,7 +119,7 @@ export class JobTable {
     return entry;
   }
 
-  #addCold(record: JobRecord, { index, tally, inputBytes }: IndexedQueue, place: number): ColdSlot {
+  #addCold(record: JobOutline, { index, tally, inputBytes }: IndexedQueue, place: number): ColdSlot {
     const { id, state, spec, readyAtMs } = record;
     const { queueNo, priority, fairnessKey, concurrencyKey } = spec;
     invariant(isColdState(state), 'only a job that waits may be cold');
@@ -130,7 +131,7 @@ export class JobTable {
     return slot;
   }
 
-  #count(record: JobRecord): void {
+  #count(record: JobOutline): void {
     this.#counts[record.state] += 1;
     this.unfinished.add(record);
   }

@@ -8,7 +8,8 @@
 import { DurationHistogram } from '../../../domain/duration-histogram.ts';
 import { assertNever } from '../../../domain/errors.ts';
 import { type HandlerNeed, needOf, needText } from '../../../domain/handler-need.ts';
-import type { JobRecord, JobState } from '../../../domain/job.ts';
+import type { JobOutline } from '../../../domain/job-brief.ts';
+import type { JobRecord, JobSpec, JobState } from '../../../domain/job.ts';
 import type { JobId } from '../../../domain/job-id.ts';
 import { defaultPriority, priorities } from '../../../domain/priority.ts';
 import { RateMeter } from '../../../domain/rate-meter.ts';
@@ -155,8 +156,8 @@ export class QueueIndex {
     return this.#needs.values();
   }
 
-  tallyOf(record: JobRecord): NeedTally {
-    const need = needOf(record.spec);
+  tallyOf(spec: Pick<JobSpec, 'handler' | 'handlerVersion'>): NeedTally {
+    const need = needOf(spec);
     const text = needText(need);
     const known = this.#needs.get(text);
     if (known !== undefined) return known;
@@ -183,7 +184,7 @@ export class QueueIndex {
   }
 
   /** Counts a job, whether its record is in memory or not. */
-  countOne({ tally, inputBytes }: IndexedQueue, { state, spec }: JobRecord, by: 1 | -1): void {
+  countOne({ tally, inputBytes }: IndexedQueue, { state, spec }: Pick<JobOutline, 'state' | 'spec'>, by: 1 | -1): void {
     const standing = standingOf(state);
     if (standing === undefined) return;
     this.#counts[standing] += by;

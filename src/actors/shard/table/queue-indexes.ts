@@ -2,8 +2,8 @@
  * The queues of a shard, by tenant and name. Only the job table calls `enter`, `restore` and `move`, and so keeps the
  * index of each queue in step.
  */
-import { assertNever } from '../../../domain/errors.ts';
-import type { JobRecord, Payload } from '../../../domain/job.ts';
+import type { JobRecord } from '../../../domain/job.ts';
+import { inputBytes, type JobBrief, type JobOutline } from '../../../domain/job-brief.ts';
 import { type IndexedQueue, type JobEntry, QueueIndex } from './queue-index.ts';
 
 /** How many queues without live jobs are remembered for their meters. Beyond this, the oldest is forgotten. */
@@ -22,10 +22,13 @@ export class QueueIndexes {
     for (const ofTenant of this.#byTenant.values()) yield* ofTenant.values();
   }
 
-  refOf(record: JobRecord): IndexedQueue {
-    const { tenant, queue, input } = record.spec;
-    const index = this.get(tenant, queue) ?? this.#open(tenant, queue);
-    return { index, inputBytes: inputBytes(input), tally: index.tallyOf(record) };
+  refOf({ spec }: Pick<JobRecord, 'spec'>): IndexedQueue {
+    return this.refOfBrief({ spec, inputBytes: inputBytes(spec.input) });
+  }
+
+  refOfBrief({ spec, inputBytes: bytes }: Pick<JobBrief, 'spec' | 'inputBytes'>): IndexedQueue {
+    const index = this.get(spec.tenant, spec.queue) ?? this.#open(spec.tenant, spec.queue);
+    return { index, inputBytes: bytes, tally: index.tallyOf(spec) };
   }
 
   /** Adds a job that was accepted just now. */
@@ -42,7 +45,7 @@ export class QueueIndexes {
   }
 
   /** Adds a job that was found at a recovery and whose record does not stay in memory. */
-  restoreCold(queueRef: IndexedQueue, record: JobRecord): void {
+  restoreCold(queueRef: IndexedQueue, record: JobOutline): void {
     queueRef.index.countOne(queueRef, record, 1);
     this.#idle.delete(queueRef.index);
   }
@@ -78,20 +81,5 @@ export class QueueIndexes {
     if (ofTenant.size === 0) this.#byTenant.set(tenant, ofTenant);
     ofTenant.set(queue, index);
     return index;
-  }
-}
-
-function inputBytes(input: Payload): number {
-  switch (input.kind) {
-    case 'json':
-      return Buffer.byteLength(input.json);
-    case 'bytes':
-      return Buffer.byteLength(input.base64, 'base64');
-    case 'ref':
-      return input.bytes;
-    case 'erased':
-      return 0;
-    default:
-      return assertNever(input);
   }
 }

@@ -37,7 +37,7 @@ function payloadBytes(payload: Payload | undefined): number {
 }
 
 /** What stays of a job while it is cold, besides its slot. */
-export function coldBytes({ unique }: JobSpec): number {
+export function coldBytes({ unique }: Pick<JobSpec, 'unique'>): number {
   if (unique === undefined) return 0;
   return uniqueKeyBytes + textBytes(unique.key) + (unique.windowMs === undefined ? 0 : windowBytes);
 }

@@ -3,6 +3,7 @@
  * running, because a crash would bring it back. The counts change with each job, so no question has to scan the jobs.
  */
 import type { UnfinishedJobs } from '../../../application/ports/shard-protocol.ts';
+import type { JobOutline } from '../../../domain/job-brief.ts';
 import type { JobRecord } from '../../../domain/job.ts';
 import { bucketOf } from '../../../domain/job-id.ts';
 import { standingOf } from './queue-index.ts';
@@ -13,7 +14,7 @@ export class UnfinishedCounts {
   readonly #byBucket = new Map<number, number>();
   readonly #byQueueNo = new Map<number, Counts>();
 
-  add(record: JobRecord): void {
+  add(record: JobOutline): void {
     const bucket = bucketOf(record.id);
     this.#byBucket.set(bucket, (this.#byBucket.get(bucket) ?? 0) + 1);
     this.#count(record, 1);
@@ -41,7 +42,7 @@ export class UnfinishedCounts {
     return { waiting: 0, later: 0, running: 0, ...this.#byQueueNo.get(queueNo) };
   }
 
-  #count({ state, spec: { queueNo } }: JobRecord, by: 1 | -1): void {
+  #count({ state, spec: { queueNo } }: JobOutline, by: 1 | -1): void {
     const counts = this.#byQueueNo.get(queueNo) ?? { waiting: 0, later: 0, running: 0 };
     counts[standingOf(state) ?? 'running'] += by;
     if (counts.waiting + counts.later + counts.running > 0) this.#byQueueNo.set(queueNo, counts);

@@ -7,9 +7,8 @@ import { bucketMs, jobIdParts, type JobId } from '../../../domain/job-id.ts';
 import type { ListOrder, Partition } from '../../../application/ports/job-store.ts';
 import type { IdRange } from '../../../application/storage/job-listing.ts';
 import type { JobFlag } from '../../../application/storage/ended-listing.ts';
+import { createRecoveryRead } from './recovery-read.ts';
 
-/** Rows that are read at a time when a bucket is loaded. That takes some milliseconds; then commits get their turn. */
-export const bucketPageRows = 500;
 /** Partitions of a queue that a listing looks up at a time. */
 export const minutesPageRows = 128;
 
@@ -30,19 +29,10 @@ function recordOf(row: unknown): string {
 }
 
 function createRecordReads(file: DatabaseSync) {
-  const page = file.prepare(
-    `SELECT record FROM jobs
-     WHERE shard = ? AND bucket = ? AND (queue_no, id) > (?, ?) AND expires_at > ? ORDER BY queue_no, id LIMIT ?`,
-  );
   const one = file.prepare(
     'SELECT record FROM jobs WHERE shard = ? AND bucket = ? AND queue_no = ? AND id = ? AND expires_at > ?',
   );
   return {
-    /** The first rows of a partition, or those after a job. Each page continues after the last row of the one before. */
-    readBucket(shard: number, bucket: number, after: JobId | undefined, nowMs: number): readonly string[] {
-      const queueNo = after === undefined ? -1 : jobIdParts(after).queueNo;
-      return page.all(shard, bucket, queueNo, after ?? '', nowMs, bucketPageRows).map(recordOf);
-    },
     findJob(id: JobId, nowMs: number): string | undefined {
       const { shard, createdAtMs, queueNo } = jobIdParts(id);
       const row = one.get(shard, Math.floor(createdAtMs / bucketMs), queueNo, id, nowMs);
@@ -106,5 +96,5 @@ function createListReads(file: DatabaseSync) {
 }
 
 export function createJobReads(file: DatabaseSync) {
-  return { ...createRecordReads(file), ...createListReads(file) };
+  return { ...createRecordReads(file), ...createListReads(file), ...createRecoveryRead(file) };
 }

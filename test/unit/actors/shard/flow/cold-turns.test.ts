@@ -14,7 +14,7 @@ const index = new QueueIndex('default', 'default');
 const createdAtMs = 1_700_000_000_000;
 
 function needs(count: number): NeedTally[] {
-  return Array.from({ length: count }, (_, n) => index.tallyOf(testRecord({ handlerVersion: `>=0.0.${n}` })));
+  return Array.from({ length: count }, (_, n) => index.tallyOf(testSpec({ handlerVersion: `>=0.0.${n}` })));
 }
 
 function blockedOf(tallies: readonly NeedTally[], each: number): { windows: RouteWindows; looks: () => number } {

@@ -13,14 +13,14 @@ import {
   uniquePartOf,
 } from '../../../../../src/domain/job-id.ts';
 import { given } from '../../../../../src/domain/given.ts';
-import { testRecord } from '../../../../support/jobs.ts';
+import { testSpec } from '../../../../support/jobs.ts';
 
 const shard = 4095;
 const tailsCount = 3;
 const names = ['__proto__', '', '1', '+', '-1'];
 
 const indexes = [new QueueIndex('tenant', '__proto__'), new QueueIndex('tenant', 'other')];
-const tallies = indexes.map((index) => index.tallyOf(testRecord()));
+const tallies = indexes.map((index) => index.tallyOf(testSpec()));
 
 /** Parts of ids whose slots lie in one segment of the hash and want the same cell of its smallest tables. */
 function collidingUniques(createdAtMs: number, count: number): number[] {

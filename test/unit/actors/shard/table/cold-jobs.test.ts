@@ -8,10 +8,10 @@ import { AllocatedBytes } from '../../../../../src/actors/shard/table/slot-list.
 import { tailOrder } from '../../../../../src/actors/shard/table/slot-orders.ts';
 import { QueueIndex } from '../../../../../src/actors/shard/table/queue-index.ts';
 import { composeJobId, type JobId } from '../../../../../src/domain/job-id.ts';
-import { testRecord } from '../../../../support/jobs.ts';
+import { testSpec } from '../../../../support/jobs.ts';
 
 const index = new QueueIndex('tenant', 'queue');
-const shape: ColdShape = { index, tally: index.tallyOf(testRecord()), queueNo: 7 };
+const shape: ColdShape = { index, tally: index.tallyOf(testSpec()), queueNo: 7 };
 /** What stays allocated of an arena whose jobs have left: one chunk. */
 const emptyBytesMax = 280_000;
 
