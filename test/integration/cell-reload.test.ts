@@ -165,6 +165,7 @@ it('code reloads beside something that writes all the time, which reloads three 
 
   // As a handler does that writes beside itself, once in each run.
   let saves = 0;
+  // Four reloads, each of which starts a cell.
   await eventually(
     'it is left out',
     () => {
@@ -173,7 +174,6 @@ it('code reloads beside something that writes all the time, which reloads three 
         void writeFile(join(dir, 'state.txt'), `run ${saves}`);
       }
       return news.some(({ kind }) => kind === 'left-out');
-      // Four reloads, of which each starts a cell.
     },
     90_000,
   );

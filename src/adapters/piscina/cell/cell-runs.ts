@@ -7,11 +7,11 @@ import type { RunOutcome, RunRequest } from '../../../application/ports/run-pool
 import type { CellEvent, RunVitals } from '../protocol/cell-frames.ts';
 import { newRun, taskOf, type Run } from './cell-run.ts';
 import type { CellThread } from './cell-thread.ts';
-import { exitMaxMs, type CellThreads } from './cell-threads.ts';
+import type { CellThreads } from './cell-threads.ts';
 import type { HandlerLimits } from './handler-limits.ts';
 import { deadlineExceeded, failed } from '../protocol/run-failure.ts';
 import { processFull, threadDied, unaskedOutcome } from './run-endings.ts';
-import { limitPassed, lookForSigns } from './run-limits.ts';
+import { isStuck, limitPassed, lookForSigns } from './run-limits.ts';
 import { slotPhases } from '../protocol/run-slot.ts';
 import { asksOpenMax, type StreamAnswer, type ThreadAsk } from '../protocol/stream-messages.ts';
 import { strayIn } from './stray-finder.ts';
@@ -310,7 +310,7 @@ export class CellRuns {
     } else if (nowMs - run.stop.atMs >= this.#options.limits.graceMs(request.handler)) {
       this.#threads.terminate(thread);
     }
-    if (thread.terminatedAtMs !== undefined && !run.stuck && nowMs - thread.terminatedAtMs >= exitMaxMs) {
+    if (!run.stuck && isStuck(run, nowMs)) {
       run.stuck = true;
       const outcome = run.leaving ?? run.stop?.outcome ?? { kind: 'lost', blame: 'unknown' };
       this.#options.emit({ kind: 'stuck', runId: request.runId, outcome });

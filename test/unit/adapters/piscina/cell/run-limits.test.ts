@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { RunRequest } from '../../../../../src/application/ports/run-pool.ts';
 import type { JobId } from '../../../../../src/domain/job-id.ts';
 import { newRun, type Run } from '../../../../../src/adapters/piscina/cell/cell-run.ts';
-import { limitPassed, lookForSigns } from '../../../../../src/adapters/piscina/cell/run-limits.ts';
+import { isStuck, limitPassed, lookForSigns } from '../../../../../src/adapters/piscina/cell/run-limits.ts';
 import { createSlotMemory, RunSlot } from '../../../../../src/adapters/piscina/protocol/run-slot.ts';
 import { createThreadContext, RunVoice } from '../../../../../src/adapters/piscina/thread/thread-context.ts';
 import { ThreadStreams } from '../../../../../src/adapters/piscina/thread/thread-streams.ts';
@@ -31,6 +31,17 @@ const reasonOf = (run: Run, nowMs: number): unknown => {
   const outcome = limitPassed(run, nowMs);
   return outcome?.kind === 'failed' ? [outcome.failure.reason, outcome.retryable] : outcome;
 };
+
+describe('a run is stuck', () => {
+  it('a second after its thread was told to end, not counting time in which its process stood still', () => {
+    const { run } = startedRun();
+    expect(isStuck(run, 60_000)).toBe(false);
+    Object.assign(run.thread ?? {}, { terminatedAtMs: 1_000 });
+    expect([isStuck(run, 1_999), isStuck(run, 2_000)]).toEqual([false, true]);
+    lookForSigns(run, 3_500, true);
+    expect([isStuck(run, 4_499), isStuck(run, 4_500)]).toEqual([false, true]);
+  });
+});
 
 describe('a run ends', () => {
   it('by its silence: not a moment early, counted from the last sign', () => {
