@@ -62,7 +62,7 @@ export default defineConfig({
         hookTimeout: 180_000,
         workers: 2,
       }),
-      project('chaos', ['test/chaos/**/*.test.ts'], { testTimeout: 180_000, hookTimeout: 60_000, workers: 3 }),
+      project('chaos', ['test/chaos/**/*.test.ts'], { testTimeout: 400_000, hookTimeout: 180_000, workers: 3 }),
       project('simulation', ['test/simulation/**/*.test.ts'], {
         testTimeout: 300_000,
         hookTimeout: 20_000,
@@ -70,7 +70,7 @@ export default defineConfig({
       }),
       // Too heavy for `npm test`: `npm run test:drills`.
       project('drills', ['test/drills/**/*.test.ts'], { testTimeout: 300_000, hookTimeout: 300_000, workers: 1 }),
-      project('e2e', ['test/e2e/**/*.test.ts'], { testTimeout: 120_000, hookTimeout: 120_000, workers: 2 }),
+      project('e2e', ['test/e2e/**/*.test.ts'], { testTimeout: 240_000, hookTimeout: 240_000, workers: 2 }),
     ],
   },
 });
