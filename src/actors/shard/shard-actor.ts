@@ -33,13 +33,16 @@ async function startShard(
   const beganMs = context.clock.monotonicMs();
   await services.flowRules.prepare();
   const core = new ShardCore(shard, services, context, await beginRecovery(services, shard));
+  // Limiters are made while the shard is loaded, and rules may change after that.
+  const stopListening = listen(core);
   try {
     await core.load();
   } catch (error) {
+    stopListening();
     core.stop();
     throw error;
   }
-  const started = new Shard(core);
+  const started = new Shard(core, stopListening);
   tellTaken(core, Math.round(context.clock.monotonicMs() - beganMs));
   return started;
 }
@@ -53,11 +56,11 @@ class Shard implements Behavior<ShardMessage> {
   readonly #stopListening: () => void;
   #handingOver = false;
 
-  constructor(core: ShardCore) {
+  constructor(core: ShardCore, stopListening: () => void) {
     this.#core = core;
+    this.#stopListening = stopListening;
     this.#silentRuns = new SilentRuns(core);
     this.#stopServing = core.services.server.serveShard(core.shard, handlerOf(core, this.#waiting));
-    this.#stopListening = listen(core);
     this.#tickLater();
   }
 

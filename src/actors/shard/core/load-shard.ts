@@ -11,9 +11,10 @@ import { type Dispatcher, eventsMissingFromMs } from '../dispatch/dispatcher.ts'
 import type { ShardKeys } from '../keys/shard-keys.ts';
 import { isColdState, type JobTable } from '../table/job-table.ts';
 import { ColdLoad, type ColdLoadParts } from './cold-load.ts';
+import { inSlices } from './slices.ts';
 
 export interface LoadedParts extends ColdLoadParts {
-  readonly clock: Pick<Clock, 'monotonicMs'>;
+  readonly clock: Pick<Clock, 'monotonicMs' | 'setTimer'>;
   readonly time: Pick<SteadyTime, 'nowMs' | 'raise'>;
   readonly partitions: Pick<PartitionSet, 'adopt'>;
   readonly dispatcher: Pick<Dispatcher, 'restoreEvents' | 'restoreWork'>;
@@ -26,7 +27,7 @@ export interface LoadedParts extends ColdLoadParts {
 export interface ShardLoad extends RecoveredJobs {
   /** Brings to the store what cold jobs need there. */
   settle(): Promise<void>;
-  done(): void;
+  done(): Promise<void>;
 }
 
 export function loadShard({ watermark }: ShardGrant, parts: LoadedParts): ShardLoad {
@@ -65,11 +66,11 @@ export function loadShard({ watermark }: ShardGrant, parts: LoadedParts): ShardL
       return cold.storeIfMany();
     },
     settle: () => cold.settle(),
-    done() {
+    async done() {
+      await inSlices(clock, table.queues.sort());
+      await inSlices(clock, dispatcher.restoreWork());
       // Nobody could be heard while the shard was read, however long that took.
       for (const entry of table.running()) entry.heardMs = clock.monotonicMs();
-      table.queues.sort();
-      dispatcher.restoreWork();
     },
   };
 }

@@ -137,7 +137,7 @@ export class ShardCore {
   async load(): Promise<void> {
     await readShard(this.services, this.shard, this.epoch, this.#loading);
     await this.#loading.settle();
-    this.#loading.done();
+    await this.#loading.done();
   }
 
   /** Decisions, and keys of ended jobs, that the store does not have yet. */

@@ -4,6 +4,7 @@
  * is the truth. What JetStream may have lost is published again, and a slow check that never ends looks up whether each
  * message is there at all.
  */
+import type { SlicedWork } from '../../../domain/sliced-work.ts';
 import { isPublished, jobEventOf } from '../../../application/jobs/job-events.ts';
 import type { ClaimItem } from '../../../application/ports/shard-protocol.ts';
 import type { Watermark } from '../../../application/ports/job-store.ts';
@@ -112,8 +113,8 @@ export class Dispatcher {
   }
 
   /** Called when all jobs of the recovery are in the table. */
-  restoreWork(): void {
-    this.#parts.limiters.begin();
+  *restoreWork(): SlicedWork {
+    yield* this.#parts.limiters.begin();
     this.#parts.outbox.pump();
   }
 

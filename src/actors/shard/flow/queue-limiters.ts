@@ -1,4 +1,5 @@
 /** The limiters of a shard: one for each queue that has had waiting jobs and still has unfinished ones. */
+import { type SlicedWork, sortedInSlices } from '../../../domain/sliced-work.ts';
 import { homeOfLimit } from '../../../application/queues/limit-home.ts';
 import type { QuotaItem, QuotaResult, HeldBy, LimitUse } from '../../../application/ports/shard-protocol.ts';
 import type { JobRecord } from '../../../domain/job.ts';
@@ -19,6 +20,8 @@ import { given } from '../../../domain/given.ts';
 const askMaxMs = 2_000;
 /** How many jobs are looked at in one message whether they may become cold. It takes a few ms. */
 const coolMax = 500;
+/** Making a limiter, and its first look, cost as much as so many jobs. */
+const limiterJobs = 20;
 /** How long a question takes that is not sent, because the lease is not sure. */
 const unsureMs = 500;
 
@@ -67,18 +70,35 @@ export class QueueLimiters {
    * Called once at a recovery, when the table has all jobs. All windows are filled, because nobody knows which messages
    * of a former owner are still there. If a job gets one too many, its claim is refused.
    */
-  begin(): void {
+  *begin(): SlicedWork {
     const { table } = this.#parts;
-    for (const index of table.queues.all())
-      for (const ofLevel of index.waiting) for (const entry of ofLevel.values()) this.#limiterOf(index).hold(entry);
-    for (const [index, slots] of coldQueues(table.cold))
-      for (const slot of slots) this.#limiterOf(index).holdCold(slot, table.cold);
+    for (const index of table.queues.all()) {
+      for (const entry of index.waiting.flatMap((ofLevel) => [...ofLevel.values()])) {
+        this.#limiterOf(index).hold(entry);
+        yield 1;
+      }
+    }
+    yield* this.#holdCold();
     for (const running of table.running()) this.#limiterOf(running.queueRef.index).restoreRunning(running);
     for (const limiter of this.#limiters.values()) {
       limiter.pump();
       if (limiter.asksHomes) this.#asking.add(limiter);
+      yield limiterJobs;
     }
     this.#armTimer();
+  }
+
+  /** Holds the cold jobs that wait, by queue, in the order in which they became QUEUED. */
+  *#holdCold(): SlicedWork {
+    const { cold } = this.#parts.table;
+    for (const [index, slots] of yield* coldQueues(cold)) {
+      const limiter = this.#limiterOf(index);
+      yield limiterJobs;
+      for (const slot of yield* sortedInSlices(slots, (one, other) => cold.compareReady(one, other))) {
+        limiter.holdCold(slot, cold);
+        yield 1;
+      }
+    }
   }
 
   /** See `QueueLimiter.leavesCold`. */
@@ -312,16 +332,16 @@ export class QueueLimiters {
   }
 }
 
-/** The cold jobs that wait, by queue, in the order in which they became QUEUED. */
-function coldQueues(cold: ColdJobs): ReadonlyMap<QueueIndex, readonly ColdSlot[]> {
+/** The cold jobs that wait, by queue. */
+function* coldQueues(cold: ColdJobs): SlicedWork<ReadonlyMap<QueueIndex, readonly ColdSlot[]>> {
   const byQueue = new Map<QueueIndex, ColdSlot[]>();
   for (const slot of cold.slots()) {
+    yield 1;
     if (cold.stateOf(slot) !== 'QUEUED') continue;
     const { index } = cold.shapeOf(slot);
     const ofQueue = byQueue.get(index) ?? [];
     if (ofQueue.length === 0) byQueue.set(index, ofQueue);
     ofQueue.push(slot);
   }
-  for (const slots of byQueue.values()) slots.sort((one, other) => cold.compareReady(one, other));
   return byQueue;
 }

@@ -5,6 +5,7 @@
  *
  * It uses `current` records, as decisions do. The meters belong to this ownership and start anew after a recovery.
  */
+import { type SlicedWork, sortedInSlices } from '../../../domain/sliced-work.ts';
 import { DurationHistogram } from '../../../domain/duration-histogram.ts';
 import { assertNever } from '../../../domain/errors.ts';
 import { type HandlerNeed, needOf, needText } from '../../../domain/handler-need.ts';
@@ -235,11 +236,15 @@ export class QueueIndex {
   }
 
   /** Sorts the waiting jobs after a recovery, because the store returns records in no particular order. */
-  sort(): void {
+  *sort(): SlicedWork {
     for (const level of this.#waiting) {
-      const inOrder = [...level].sort(([, one], [, other]) => one.current.readyAtMs - other.current.readyAtMs);
+      const byReady = (one: JobEntry, other: JobEntry): number => one.current.readyAtMs - other.current.readyAtMs;
+      const inOrder = yield* sortedInSlices([...level.values()], byReady);
       level.clear();
-      for (const [id, entry] of inOrder) level.set(id, entry);
+      for (const entry of inOrder) {
+        level.set(entry.current.id, entry);
+        yield 1;
+      }
     }
   }
 }

@@ -2,6 +2,7 @@
  * The queues of a shard, by tenant and name. Only the job table calls `enter`, `restore` and `move`, and so keeps the
  * index of each queue in step.
  */
+import type { SlicedWork } from '../../../domain/sliced-work.ts';
 import type { JobRecord } from '../../../domain/job.ts';
 import { inputBytes, type JobBrief, type JobOutline } from '../../../domain/job-brief.ts';
 import { type IndexedQueue, type JobEntry, QueueIndex } from './queue-index.ts';
@@ -60,8 +61,8 @@ export class QueueIndexes {
     if (index.isIdle) this.#idle.add(index);
   }
 
-  sort(): void {
-    for (const index of this.all()) index.sort();
+  *sort(): SlicedWork {
+    for (const index of this.all()) yield* index.sort();
   }
 
   /** Forgets queues that have no live job and whose meters remember nothing. */

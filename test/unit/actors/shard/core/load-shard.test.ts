@@ -1,5 +1,6 @@
 /** A recovery reads a shard record by record. It may take long, and it may fail half way. */
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { sliceJobs } from '../../../../../src/actors/shard/core/slices.ts';
 import { TroupeError } from '../../../../../src/domain/errors.ts';
 import type { JobId } from '../../../../../src/domain/job-id.ts';
 import { testSpec } from '../../../../support/jobs.ts';
@@ -68,4 +69,33 @@ it('a recovery that fails half way leaves nothing counted, and the next one has 
   await expect(shard.call('get', { jobId: jobs[0] as JobId })).rejects.toMatchObject({ code: 'SHARD_UNAVAILABLE' });
   await shard.start();
   for (const jobId of jobs) expect((await shard.call('get', { jobId })).record.state).toBe('QUEUED');
+});
+
+it.each([
+  ['warm', false],
+  ['cold', true],
+])('a recovery of many %s jobs leaves the loop to others each few thousand jobs', async (_what, tight) => {
+  const many = await createShardHarness({ backlogMax: 10_000 });
+  many.setRule('default', { paused: true });
+  await many.start();
+  const count = 3 * sliceJobs;
+  for (let left = count; left > 0; left -= 200) {
+    const items = Array.from({ length: 200 }, () => ({ spec: testSpec() }));
+    await many.kit.outcome(many.sendAll('submit', items), 1_000);
+  }
+  await many.stop();
+  many.memory.tight = tight;
+  const { clock } = many.kit;
+  let pauses = 0;
+  const setTimer = clock.setTimer.bind(clock);
+  clock.setTimer = (delayMs, fire) => {
+    if (delayMs === 0) pauses += 1;
+    return setTimer(delayMs, fire);
+  };
+  await many.start();
+  await many.kit.advance(10);
+  clock.setTimer = setTimer;
+  expect((await many.call('load', {})).waiting).toMatchObject([{ jobs: count }]);
+  expect(pauses).toBeGreaterThanOrEqual(2 * Math.floor(count / sliceJobs) - 1);
+  await many.close();
 });
