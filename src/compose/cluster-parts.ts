@@ -34,6 +34,8 @@ export interface ClusterParts {
   readonly windowLimits?: WindowLimits;
   /** From so many bytes of jobs on, those that are far from their turn become cold. Default: that of production. */
   readonly memoryTightBytes?: number;
+  /** The unfinished jobs of a minute are listed when it had no commit for this long. Default: that of production. */
+  readonly listQuietMs?: number;
   /** The job cache, if this process is a gateway. */
   readonly cache: JobCache | undefined;
   /**

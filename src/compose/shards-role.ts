@@ -16,6 +16,7 @@ import {
 import type { Config } from '../config/index.ts';
 import type { ClusterParts, Wiring } from './cluster-parts.ts';
 import { natsSyncMs } from './nats-sync.ts';
+import { given } from '../domain/given.ts';
 
 export function shardsOf(parts: ClusterParts, wiring: Wiring): ReturnType<typeof shardManagerActor> {
   const { config, runtime, bus, store, router, batcher, node } = parts;
@@ -35,7 +36,7 @@ export function shardsOf(parts: ClusterParts, wiring: Wiring): ReturnType<typeof
     server: router,
     leases: bus.leases,
     membership: bus.membership,
-    limits: shardLimits(config),
+    limits: { ...shardLimits(config), ...given({ listQuietMs: parts.listQuietMs }) },
     metrics: createShardMetrics(runtime.telemetry),
     stopRun: wiring.stopRun,
     onStoreReach: wiring.onStoreReach,

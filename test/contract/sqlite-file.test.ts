@@ -121,7 +121,7 @@ describe('a sqlite file', () => {
     const stores = await Promise.all([harness.open(), harness.open(), harness.open()]);
     expect(stores.map((store) => store.kind)).toEqual(['sqlite', 'sqlite', 'sqlite']);
     const file = new DatabaseSync(harness.path);
-    expect(file.prepare('PRAGMA user_version').get()).toEqual({ user_version: 7 });
+    expect(file.prepare('PRAGMA user_version').get()).toEqual({ user_version: 8 });
     expect(file.prepare('PRAGMA journal_mode').get()).toEqual({ journal_mode: 'wal' });
     file.close();
   });
@@ -134,7 +134,9 @@ describe('a sqlite file', () => {
     await store.jobs.putKeys(1, [entry]);
     await store.close();
     const file = new DatabaseSync(harness.path);
-    file.exec('ALTER TABLE cluster DROP COLUMN objects_marked; UPDATE idempotency_keys SET rank = rank / 1000;');
+    file.exec(
+      'DROP TABLE unfinished_lists; ALTER TABLE cluster DROP COLUMN objects_marked; UPDATE idempotency_keys SET rank = rank / 1000;',
+    );
     file.exec('PRAGMA user_version = 5');
     file.close();
     const { jobs, objectsMark } = await harness.open();

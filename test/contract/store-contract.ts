@@ -13,6 +13,7 @@ import { describeKeys } from './key-contract.ts';
 import { describeListing } from './listing-contract.ts';
 import { describePayloads } from './payload-contract.ts';
 import { describeQueuesAndFacts } from './queue-contract.ts';
+import { describeUnfinishedLists } from './unfinished-list-contract.ts';
 
 export function describeStoreContract(name: string, make: () => StoreHarness | Promise<StoreHarness>): void {
   describe(`${name} store`, () => {
@@ -33,6 +34,7 @@ export function describeStoreContract(name: string, make: () => StoreHarness | P
     describeKeys(use);
     describeFindJobs(use);
     describeRecovery(use);
+    describeUnfinishedLists(use);
     describeListing(use);
     describeExpiry(use);
     describePayloads(use);

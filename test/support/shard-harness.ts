@@ -16,7 +16,7 @@ import {
   routeOfWork,
   type WorkMessage,
 } from '../../src/application/ports/bus.ts';
-import type { JobStore, Watermark } from '../../src/application/ports/job-store.ts';
+import type { JobStore, UnfinishedList, Watermark } from '../../src/application/ports/job-store.ts';
 import type { ShardHandler } from '../../src/application/ports/shard-link.ts';
 import type { Store } from '../../src/application/ports/store.ts';
 import type { QuotaItem, ShardVerb, ShardVerbs } from '../../src/application/ports/shard-protocol.ts';
@@ -72,6 +72,8 @@ export interface ShardHarness {
   onKeyWrite: (() => void) | undefined;
   /** Called with each watermark before it is saved. */
   onWatermark: ((watermark: Watermark) => Promise<void>) | undefined;
+  /** Called before each list of unfinished jobs is written. */
+  onList: ((list: UnfinishedList) => void) | undefined;
   /** Called before each partition is read at a recovery. */
   onRead: (() => Promise<void>) | undefined;
   /** The key hashes of each lookup. */
@@ -175,6 +177,7 @@ export async function createShardHarness(options: ShardHarnessOptions = {}): Pro
     reads: 'up',
     onKeyWrite: undefined,
     onWatermark: undefined,
+    onList: undefined,
     onRead: undefined,
     keyQuestions: [],
     looks: [],
@@ -349,7 +352,7 @@ function faulty(
   jobs: JobStore,
   harness: Pick<
     ShardHarness,
-    'fates' | 'keys' | 'keyQuestions' | 'keyWrites' | 'onKeyWrite' | 'onRead' | 'onWatermark' | 'reads'
+    'fates' | 'keys' | 'keyQuestions' | 'keyWrites' | 'onKeyWrite' | 'onList' | 'onRead' | 'onWatermark' | 'reads'
   >,
   saved: SavedWatermarks,
   clock: TestKit['clock'],
@@ -367,6 +370,12 @@ function faulty(
           const { epoch } = await target.takeShard(shard, owner);
           const present = saved.get(shard);
           return present === undefined ? { epoch } : { epoch, watermark: present.watermark };
+        };
+      }
+      if (name === 'listUnfinished') {
+        return async (...given: Parameters<JobStore['listUnfinished']>) => {
+          harness.onList?.(given[1]);
+          await target.listUnfinished(...given);
         };
       }
       if (name === 'readBucket') {

@@ -19,6 +19,7 @@ import { createOpenBuckets } from './tables/open-buckets.ts';
 import { createPayloadParts } from './tables/payload-parts.ts';
 import { createQueueBuckets, createQueueDays } from './tables/queue-buckets.ts';
 import { createQueues } from './tables/queues.ts';
+import { createUnfinishedLists } from './tables/unfinished-lists.ts';
 import * as migrations from './tables/schema-migrations.ts';
 import { createShardWatermarks } from './tables/shard-watermarks.ts';
 import { createShards } from './tables/shards.ts';
@@ -39,6 +40,7 @@ const versions: readonly (readonly string[])[] = [
   [createJobFlags],
   [createClosedQueues],
   [createJobKeys],
+  [createUnfinishedLists],
 ];
 
 /** The newest version that this code knows. It refuses a keyspace of a later version, because it could damage it. */

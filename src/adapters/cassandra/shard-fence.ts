@@ -14,21 +14,24 @@
  */
 import { randomUUID } from 'node:crypto';
 import { invariant } from '../../domain/errors.ts';
-import type {
-  JobStore,
-  OpenBucketOutcome,
-  Partition,
-  ShardGrant,
-  Watermark,
+import type { JobId } from '../../domain/job-id.ts';
+import {
+  type JobStore,
+  type OpenBucketOutcome,
+  type Partition,
+  type ShardGrant,
+  unfinishedListMax,
+  type Watermark,
 } from '../../application/ports/job-store.ts';
 import type { Clock } from '../../application/ports/runtime.ts';
 import type { CqlClient } from './cql-client.ts';
 import { repeatUndecided } from './undecided.ts';
 import { createPartition, raisePartition, readPartition, type PartitionRow } from './tables/jobs.ts';
 import { deleteBucket, readBuckets, registerBucket } from './tables/open-buckets.ts';
+import { putList, readList } from './tables/unfinished-lists.ts';
 import { putWatermark, readWatermark } from './tables/shard-watermarks.ts';
 import { createShard, raiseShard, readShard } from './tables/shards.ts';
-import { fenceTtlSeconds, longestTtlSeconds, type PartitionExpiries } from './time-to-live.ts';
+import { fenceTtlSeconds, longestTtlSeconds, type PartitionExpiries, ttlSeconds } from './time-to-live.ts';
 import type { WriteTimestamps } from './write-timestamps.ts';
 
 /** Lifetime of a partition without a commit. No owner takes a day until its first commit. */
@@ -36,7 +39,15 @@ const emptyPartitionMs = 24 * 3_600_000;
 
 type ShardFence = Pick<
   JobStore,
-  'takeShard' | 'ownsShard' | 'saveWatermark' | 'openBuckets' | 'openBucket' | 'sealBucket' | 'readCommits'
+  | 'takeShard'
+  | 'ownsShard'
+  | 'saveWatermark'
+  | 'openBuckets'
+  | 'openBucket'
+  | 'listUnfinished'
+  | 'findUnfinished'
+  | 'sealBucket'
+  | 'readCommits'
 >;
 
 export interface ShardFenceParts {
@@ -122,6 +133,16 @@ export function createShardFence(parts: ShardFenceParts): ShardFence {
         buckets.push(...page.map((row) => row.bucket));
       }
       return buckets;
+    },
+    async listUnfinished(partition, { commits, ids }) {
+      invariant(ids.length <= unfinishedListMax, 'a list has at most unfinishedListMax jobs');
+      const nowMs = clock.nowMs();
+      const ttl = ttlSeconds(expiries.raised(partition, nowMs, nowMs), nowMs);
+      await client.rows(putList, [partition.shard, partition.bucket, commits, JSON.stringify(ids), ttl]);
+    },
+    async findUnfinished({ shard, bucket }, commits) {
+      const row = (await client.rows(readList, [shard, bucket])).at(0);
+      return row?.commits === commits ? (JSON.parse(row.ids) as readonly JobId[]) : undefined;
     },
     async sealBucket(partition, epoch) {
       const { shard, bucket } = partition;

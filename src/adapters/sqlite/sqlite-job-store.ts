@@ -12,6 +12,7 @@ import {
   type Partition,
   type RecoveredPage,
   type RecoveryTerms,
+  unfinishedListMax,
   type Watermark,
 } from '../../application/ports/job-store.ts';
 import type { Clock } from '../../application/ports/runtime.ts';
@@ -44,7 +45,15 @@ function rowsOf({ partition: { shard, bucket }, records }: CommitGroup): readonl
 
 type ShardFence = Pick<
   JobStore,
-  'takeShard' | 'ownsShard' | 'saveWatermark' | 'openBuckets' | 'openBucket' | 'sealBucket' | 'readCommits'
+  | 'takeShard'
+  | 'ownsShard'
+  | 'saveWatermark'
+  | 'openBuckets'
+  | 'openBucket'
+  | 'listUnfinished'
+  | 'findUnfinished'
+  | 'sealBucket'
+  | 'readCommits'
 >;
 
 function createFence(link: StoreLink): ShardFence {
@@ -57,6 +66,14 @@ function createFence(link: StoreLink): ShardFence {
     saveWatermark: (shard, epoch, watermark) => link.write('saveWatermark', shard, epoch, JSON.stringify(watermark)),
     openBuckets: (shard) => link.read('openBuckets', shard),
     openBucket: ({ shard, bucket }, epoch) => link.write('openBucket', shard, bucket, epoch),
+    listUnfinished({ shard, bucket }, { commits, ids }) {
+      invariant(ids.length <= unfinishedListMax, 'a list has at most unfinishedListMax jobs');
+      return link.write('listUnfinished', shard, bucket, commits, JSON.stringify(ids));
+    },
+    async findUnfinished({ shard, bucket }, commits) {
+      const ids = await link.read('findUnfinished', shard, bucket, commits);
+      return ids === undefined ? undefined : (JSON.parse(ids) as readonly JobId[]);
+    },
     sealBucket: ({ shard, bucket }, epoch) => link.write('sealBucket', shard, bucket, epoch),
     readCommits: ({ shard, bucket }) => link.read('readCommits', shard, bucket),
   };

@@ -63,6 +63,18 @@ export interface CommitGroup {
 /** Most entries of one `putKeys`. */
 export const keysPutMax = 500;
 
+/**
+ * Most jobs of a list of unfinished jobs. A minute with more of them is read as a whole. Such a list has some 40 KB.
+ */
+export const unfinishedListMax = 1_000;
+
+/** The unfinished jobs of a partition after a number of commits. */
+export interface UnfinishedList {
+  readonly commits: number;
+  /** At most `unfinishedListMax`. */
+  readonly ids: readonly JobId[];
+}
+
 /** Most ids of one `findJobs`. */
 export const findJobsMax = 100;
 
@@ -146,6 +158,14 @@ export interface JobStore {
   openBucket(partition: Partition, epoch: number): Promise<OpenBucketOutcome>;
   /** Every job of the partition that has anything left to do, in pages. `terms` is asked for each page. */
   readBucket(partition: Partition, terms: () => RecoveryTerms): AsyncIterable<RecoveredPage>;
+  /**
+   * Says that these jobs of the partition are unfinished, and that all others have ended and owe nothing: neither events
+   * nor keys. The next commit makes the list void. Nothing has to fence it, because whoever wrote it, it is true while
+   * the partition has that number of commits. Whether it is written does not matter for anything but time.
+   */
+  listUnfinished(partition: Partition, list: UnfinishedList): Promise<void>;
+  /** The jobs of the list that was made after exactly this number of commits, if there is one. */
+  findUnfinished(partition: Partition, commits: number): Promise<readonly JobId[] | undefined>;
   /** Marks a bucket that holds only terminal jobs whose events are all published. A new owner need not read it. */
   sealBucket(partition: Partition, epoch: number): Promise<void>;
 

@@ -3,7 +3,8 @@ import { loadConfig } from '../../../src/config/index.ts';
 import { defaultQueueSettings, defaultTenant } from '../../../src/domain/queue.ts';
 import type { FlowRule } from '../../../src/domain/flow-rule.ts';
 import type { HandlerManifest } from '../../../src/domain/handler-manifest.ts';
-import type { JobRecord } from '../../../src/domain/job.ts';
+import type { Partition } from '../../../src/application/ports/job-store.ts';
+import { isTerminal, type JobRecord } from '../../../src/domain/job.ts';
 import type { JobId } from '../../../src/domain/job-id.ts';
 import { BusServer } from './bus-server.ts';
 import type { Host } from './host.ts';
@@ -290,6 +291,14 @@ export class Cluster {
   }
 
   /** Records for the checks which shards a node took and when, and of which runs it heard. */
+  /** Nothing changes the partition while its new owner reads it. */
+  #checkList(partition: Partition, ids: ReadonlySet<JobId>): void {
+    for (const { record } of this.data.rows(partition, 0)) {
+      if (isTerminal(record.state) || ids.has(record.id)) continue;
+      this.world.violation(1, `${record.id} is ${record.state}, and not in the list of its minute`);
+    }
+  }
+
   #observe(ports: NodePorts): void {
     const { host, store, router, bus } = ports;
     const { records } = this;
@@ -301,6 +310,11 @@ export class Cluster {
           const grant = await store.jobs.takeShard(shard, owner);
           records.tookShard(shard, grant.epoch, host);
           return grant;
+        },
+        findUnfinished: async (partition, commits) => {
+          const ids = await store.jobs.findUnfinished(partition, commits);
+          if (ids !== undefined) this.#checkList(partition, new Set(ids));
+          return ids;
         },
       },
     };

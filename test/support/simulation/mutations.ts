@@ -17,6 +17,7 @@ import type {
 import { TroupeError } from '../../../src/domain/errors.ts';
 import { coldMutations } from './cold-mutations.ts';
 import { eraseMutations } from './erase-mutations.ts';
+import { listMutations } from './list-mutations.ts';
 import { logMutations } from './log-mutations.ts';
 import { messageMutations } from './message-mutations.ts';
 import {
@@ -38,6 +39,7 @@ import { watchMutations } from './watch-mutations.ts';
 export const mutations: Readonly<Record<string, Mutation>> = {
   ...coldMutations,
   ...eraseMutations,
+  ...listMutations,
   ...logMutations,
   ...messageMutations,
   ...queueMutations,

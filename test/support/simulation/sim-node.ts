@@ -154,6 +154,7 @@ export class SimNode {
         windowLimits: windowsOf(ground.window),
         // Where windows are small, as many jobs as possible are cold.
         ...(ground.window === 2 && { memoryTightBytes: 0 }),
+        listQuietMs: 500,
         cache,
         handlersAreTold: false,
         ...(options.works && { pool: this.#ports.pool }),

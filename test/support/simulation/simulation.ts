@@ -11,6 +11,7 @@ import type { NodePorts } from './sim-node.ts';
 import { type FaultKind, Nemesis } from './nemesis.ts';
 import { SimClients } from './sim-clients.ts';
 import { SimDeletes } from './sim-deletes.ts';
+import { SimFarJobs } from './sim-far-jobs.ts';
 import { SimLogs } from './sim-logs.ts';
 import { SimOperators } from './sim-operators.ts';
 import { SimQueues } from './sim-queues.ts';
@@ -93,7 +94,7 @@ export async function simulate(seed: number, options: SimulateOptions = {}): Pro
         })
       : undefined;
   world.note('seed', `${seed}: ${JSON.stringify(scenario)}, faults: ${nemesis.kinds.join(', ')}`);
-  const loads = options.faults === undefined ? rareLoads(cluster, nemesis, options.load) : [];
+  const loads = options.faults === undefined ? rareLoads(cluster, nemesis, scenario, options.load) : [];
   let settledMs = 0;
   try {
     cluster.begin();
@@ -140,10 +141,15 @@ interface Load {
   missing?(): readonly string[];
 }
 
-export type RareLoad = 'deletes' | 'queues' | 'watches' | 'logs';
+export type RareLoad = 'deletes' | 'queues' | 'watches' | 'logs' | 'far jobs';
 
 /** Load of what clients do rarely. Each kind occurs in some of the simulations. */
-function rareLoads(cluster: Cluster, { kinds }: Nemesis, only: RareLoad | undefined): readonly Load[] {
+function rareLoads(
+  cluster: Cluster,
+  { kinds }: Nemesis,
+  { kind }: Scenario,
+  only: RareLoad | undefined,
+): readonly Load[] {
   const { world, witness, records, extras, queues, executions } = cluster;
   const caller = { world, nodes: () => cluster.nodes };
   const crash = kinds.includes('crash') ? (index: number): void => cluster.crash(index, 0) : undefined;
@@ -158,10 +164,12 @@ function rareLoads(cluster: Cluster, { kinds }: Nemesis, only: RareLoad | undefi
     queues: () => new SimQueues({ ...caller, witness, queues, crash, handler: simulatedHandler.name }),
     watches: () => new SimWatches({ ...caller, witness, records }),
     logs: () => new SimLogs({ ...caller, witness, records, executions }),
+    'far jobs': () => new SimFarJobs({ ...caller, witness, handler: simulatedHandler.name }),
   };
   const random = world.randomOf('loads');
   const chosen = Object.entries(makers).filter(([name]) => {
-    const isChosen = random() < loadRate;
+    // Far jobs make a simulation long, so they are in those that are.
+    const isChosen = name === 'far jobs' ? kind === 'long' : random() < loadRate;
     return only === undefined ? isChosen : name === only;
   });
   return chosen.map(([, make]) => make());

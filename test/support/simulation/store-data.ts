@@ -10,6 +10,7 @@ import {
   type CommitOutcome,
   type IdempotencyEntry,
   type Partition,
+  type UnfinishedList,
   type Watermark,
 } from '../../../src/application/ports/job-store.ts';
 import { invariant } from '../../../src/domain/errors.ts';
@@ -48,6 +49,7 @@ export class StoreData {
   readonly #open = new Map<number, Map<number, Registration>>();
   readonly #partitions = new Map<string, StoredPartition>();
   readonly #keys = new Map<string, IdempotencyEntry>();
+  readonly #lists = new Map<string, UnfinishedList>();
   readonly #listeners: CommitListener[] = [];
 
   /** Calls the listener at every applied commit, before the answer is sent. */
@@ -79,6 +81,15 @@ export class StoreData {
     this.#open.set(shard, buckets);
     const present = buckets.get(bucket);
     if (present === undefined || isOlder(present.stamp, stamp)) buckets.set(bucket, { stamp, isOpen });
+  }
+
+  /** A plain write. What arrives last wins, whoever wrote it. */
+  putList(partition: Partition, list: UnfinishedList): void {
+    this.#lists.set(keyOf(partition), list);
+  }
+
+  list(partition: Partition): UnfinishedList | undefined {
+    return this.#lists.get(keyOf(partition));
   }
 
   openBuckets(shard: number): readonly number[] {

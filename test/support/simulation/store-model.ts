@@ -14,6 +14,7 @@ import {
   type JobStore,
   keysPutMax,
   type Partition,
+  unfinishedListMax,
 } from '../../../src/application/ports/job-store.ts';
 import { payloadPartBytes, type StoredPayload } from '../../../src/application/ports/payload-store.ts';
 import { partsFrom, writeParts } from '../../../src/application/storage/payload-parts.ts';
@@ -152,6 +153,17 @@ function createJobs({ data, clock, transport }: ModelStoreParts): JobStore {
       const records = rows.map(({ record }) => record);
       yield recoveredPage(records, terms());
     },
+    listUnfinished(partition, list) {
+      invariant(list.ids.length <= unfinishedListMax, 'a list has at most unfinishedListMax jobs');
+      return transport('list unfinished', () => {
+        data.putList(partition, list);
+      });
+    },
+    findUnfinished: (partition, commits) =>
+      transport('find unfinished', () => {
+        const list = data.list(partition);
+        return list?.commits === commits ? list.ids : undefined;
+      }),
     sealBucket(partition, epoch) {
       const sealed = stamp(epoch);
       return transport('seal bucket', () => {

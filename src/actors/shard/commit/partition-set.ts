@@ -48,6 +48,13 @@ export class PartitionSet {
     return oldest;
   }
 
+  /** Open partitions of which everything decided is durable. */
+  *settled(): Generator<{ readonly bucket: number; readonly commits: number }, void> {
+    for (const [bucket, { backlog, commits }] of this.#writers) {
+      if (backlog === 0 && commits !== undefined) yield { bucket, commits };
+    }
+  }
+
   /** Adopts a partition that was fenced and read at the recovery. */
   adopt(bucket: number, commits: number): void {
     this.#writers.set(bucket, this.#create(bucket, commits));

@@ -64,6 +64,11 @@ export class PartitionWriter {
     return this.#pending.size + (this.#flight?.length ?? 0);
   }
 
+  /** The number of commits of the partition. Undefined if the writer has not opened it. */
+  get commits(): number | undefined {
+    return this.#commits;
+  }
+
   /** Records in the flush under way. */
   get inFlight(): number {
     return this.#flight?.length ?? 0;

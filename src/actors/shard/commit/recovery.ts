@@ -7,8 +7,17 @@
  * could still arrive, and its clock may be ahead. If this owner died before saving one of its own, the next owner would
  * trust that watermark and skip what this one has decided.
  */
-import type { RecoveredPage, RecoveryTerms, ShardGrant, Watermark } from '../../../application/ports/job-store.ts';
+import {
+  findJobsMax,
+  type JobStore,
+  type Partition,
+  type RecoveredPage,
+  type RecoveryTerms,
+  type ShardGrant,
+  type Watermark,
+} from '../../../application/ports/job-store.ts';
 import { TroupeError } from '../../../domain/errors.ts';
+import type { JobId } from '../../../domain/job-id.ts';
 import type { ShardServices } from '../services/shard-services.ts';
 
 const nothingTold: Watermark = { streams: '', dispatchedThroughMs: 0, eventsThroughMs: 0 };
@@ -31,8 +40,8 @@ export async function beginRecovery(
 export interface RecoveredJobs {
   /** What the next page must have. */
   terms(): RecoveryTerms;
-  /** The partition is fenced. Its pages follow. */
-  partition(bucket: number, commits: number): void;
+  /** The partition is fenced. Its pages follow. `isListed`: the store has a list of its jobs that still counts. */
+  partition(bucket: number, commits: number, isListed: boolean): void;
   /** When it returns a promise, the reader waits for that. */
   page(page: RecoveredPage): Promise<void> | undefined;
 }
@@ -49,8 +58,11 @@ export async function readShard(
     if (opened.kind === 'deposed') {
       throw new TroupeError('SHARD_UNAVAILABLE', { message: 'another owner took the shard meanwhile' });
     }
-    found.partition(bucket, opened.commits);
-    for await (const page of store.readBucket(partition, () => found.terms())) {
+    const listed = await store.findUnfinished(partition, opened.commits);
+    found.partition(bucket, opened.commits, listed !== undefined);
+    const pages =
+      listed === undefined ? store.readBucket(partition, () => found.terms()) : listedPages(store, partition, listed);
+    for await (const page of pages) {
       const taken = found.page(page);
       if (taken !== undefined) await taken;
     }
@@ -59,5 +71,17 @@ export async function readShard(
   for (let i = 0; i < buckets.length; i += parallelPartitions) {
     const ended = await Promise.allSettled(buckets.slice(i, i + parallelPartitions).map(read));
     for (const outcome of ended) if (outcome.status === 'rejected') throw outcome.reason;
+  }
+}
+
+/** The jobs of a list. Nothing changes them meanwhile, because the partition is fenced. */
+async function* listedPages(
+  store: Pick<JobStore, 'findJobs'>,
+  partition: Partition,
+  ids: readonly JobId[],
+): AsyncGenerator<RecoveredPage, void> {
+  for (let at = 0; at < ids.length; at += findJobsMax) {
+    const records = await store.findJobs(partition, ids.slice(at, at + findJobsMax));
+    yield { records, briefs: [], stampedMs: 0 };
   }
 }

@@ -5,6 +5,7 @@ import { isTerminal, type JobRecord } from '../../../domain/job.ts';
 import { briefOf } from '../../../domain/job-brief.ts';
 import { clockAheadMaxMs, type SteadyTime } from '../../../domain/steady-time.ts';
 import type { PartitionSet } from '../commit/partition-set.ts';
+import type { UnfinishedLists } from '../commit/unfinished-lists.ts';
 import type { RecoveredJobs } from '../commit/recovery.ts';
 import type { DueJobs } from '../deadlines/due-jobs.ts';
 import { type Dispatcher, eventsMissingFromMs } from '../dispatch/dispatcher.ts';
@@ -17,6 +18,7 @@ export interface LoadedParts extends ColdLoadParts {
   readonly clock: Pick<Clock, 'monotonicMs' | 'setTimer'>;
   readonly time: Pick<SteadyTime, 'nowMs' | 'raise'>;
   readonly partitions: Pick<PartitionSet, 'adopt'>;
+  readonly lists: Pick<UnfinishedLists, 'adopt'>;
   readonly dispatcher: Pick<Dispatcher, 'restoreEvents' | 'restoreWork'>;
   readonly keys: Pick<ShardKeys, 'requests' | 'restored' | 'restoredCold'>;
   readonly table: Pick<JobTable, 'add' | 'addCold' | 'cool' | 'cold' | 'memory' | 'queues' | 'running'>;
@@ -31,7 +33,7 @@ export interface ShardLoad extends RecoveredJobs {
 }
 
 export function loadShard({ watermark }: ShardGrant, parts: LoadedParts): ShardLoad {
-  const { clock, time, partitions, dispatcher, keys, table, due } = parts;
+  const { clock, time, partitions, lists, dispatcher, keys, table, due } = parts;
   const believedMs = time.nowMs() + clockAheadMaxMs;
   const raise = (stampedMs: number): void => {
     if (stampedMs <= believedMs) time.raise(stampedMs);
@@ -56,8 +58,9 @@ export function loadShard({ watermark }: ShardGrant, parts: LoadedParts): ShardL
   };
   return {
     terms: () => ({ eventsFromMs, isBrief: table.memory.isTight, stampMaxMs: believedMs }),
-    partition(bucket, commits) {
+    partition(bucket, commits, isListed) {
       partitions.adopt(bucket, commits);
+      if (isListed) lists.adopt(bucket, commits);
     },
     page({ records, briefs, stampedMs: latestMs }) {
       raise(latestMs);

@@ -28,6 +28,7 @@ import { TrailRoom } from '../dispatch/trail-room.ts';
 import { deposed, OwnershipProof } from '../commit/ownership-proof.ts';
 import { FlushTurns } from '../commit/flush-turns.ts';
 import { PartitionSet } from '../commit/partition-set.ts';
+import { UnfinishedLists } from '../commit/unfinished-lists.ts';
 import { ShardKeys } from '../keys/shard-keys.ts';
 import type { ShardMessage } from '../services/shard-message.ts';
 import { ShardLogs } from './shard-logs.ts';
@@ -59,6 +60,7 @@ export class ShardCore {
   readonly #handOver: HandOver;
   readonly #open = new Set<{ abandon(): void }>();
   readonly #loading: ShardLoad;
+  readonly #lists: UnfinishedLists;
   readonly #ownership: OwnershipProof;
   readonly #time: SteadyTime;
   /** When the last group commit was applied, on the monotonic clock. */
@@ -104,6 +106,7 @@ export class ShardCore {
     this.erasure = new RecordErasure(table, partitions, nowMs);
     this.trailRoom = new TrailRoom(this.dispatcher, this.#partitions, nowMs);
     this.quotaHome = new QuotaHome({ shard, epoch: this.epoch, services, context });
+    this.#lists = new UnfinishedLists({ ...parts, owes: (bucket) => this.#owes(bucket) });
     this.#ownership = new OwnershipProof({ shard, epoch: this.epoch, store: services.store, context });
     this.#due = new DueJobs({
       context,
@@ -125,6 +128,7 @@ export class ShardCore {
       clock: context.clock,
       time,
       partitions,
+      lists: this.#lists,
       dispatcher,
       keys,
       table,
@@ -260,6 +264,7 @@ export class ShardCore {
     this.deadlinesDue();
     this.#ownership.askIfDue();
     this.#partitions.seal(nowMs, (bucket) => this.#isInUse(bucket));
+    this.#lists.tick();
     this.keys.tick(nowMs, this.context.clock.monotonicMs());
     this.table.queues.sweep(nowMs);
     this.claimsOnRecord.expire(this.context.clock.monotonicMs());
@@ -338,11 +343,13 @@ export class ShardCore {
     } else this.coldRoom.durable(entry);
   }
 
-  /**
-   * Whether a bucket may not be sealed: it has unfinished jobs, facts that JetStream does not have, or keys that the
-   * store does not have.
-   */
+  /** Whether a bucket may not be sealed. */
   #isInUse(bucket: number): boolean {
-    return this.table.unfinished.hasBucket(bucket) || this.dispatcher.owes(bucket) || this.keys.isOpen(bucket);
+    return this.table.unfinished.ofBucket(bucket) > 0 || this.#owes(bucket);
+  }
+
+  /** Whether JetStream lacks facts about jobs of the bucket, or the store their keys. */
+  #owes(bucket: number): boolean {
+    return this.dispatcher.owes(bucket) || this.keys.isOpen(bucket);
   }
 }

@@ -50,6 +50,8 @@ export interface ShardLimits {
   readonly mailboxCapacity: number;
   /** A run is lost if its node was not heard of for this long. */
   readonly runLostAfterMs: number;
+  /** The unfinished jobs of a minute are listed when it had no commit for this long. */
+  readonly listQuietMs: number;
 }
 
 const outboxWindowMax = 512;
@@ -79,6 +81,7 @@ export const defaultShardLimits: ShardLimits = {
   unsyncedMax: 50_000,
   mailboxCapacity: 4_096,
   runLostAfterMs: 7_000,
+  listQuietMs: 30_000,
 };
 
 export interface ShardServices {

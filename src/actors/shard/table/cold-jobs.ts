@@ -105,6 +105,10 @@ export class ColdJobs {
     return state;
   }
 
+  createdAtMs(slot: ColdSlot): number {
+    return this.#columns.of(slot).createdAtMs[rowOf(slot)] ?? 0;
+  }
+
   readyAtMs(slot: ColdSlot): number {
     return this.#columns.of(slot).readyAtMs[rowOf(slot)] ?? 0;
   }

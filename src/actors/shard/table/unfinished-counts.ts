@@ -34,8 +34,8 @@ export class UnfinishedCounts {
     this.#count(record, -1);
   }
 
-  hasBucket(bucket: number): boolean {
-    return this.#byBucket.has(bucket);
+  ofBucket(bucket: number): number {
+    return this.#byBucket.get(bucket) ?? 0;
   }
 
   ofQueue(queueNo: number): UnfinishedJobs {

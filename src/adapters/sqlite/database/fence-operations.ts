@@ -1,4 +1,7 @@
-/** Tracks which owner has a shard, which of its partitions are open, and the epoch of each partition. */
+/**
+ * Tracks which owner has a shard, which of its partitions are open, the epoch of each partition, and which of its jobs are
+ * unfinished.
+ */
 import type { DatabaseSync } from 'node:sqlite';
 import { invariant } from '../../../domain/errors.ts';
 import type { OpenBucketOutcome } from '../../../application/ports/job-store.ts';
@@ -27,6 +30,15 @@ export function createFenceOperations(file: DatabaseSync) {
     `DELETE FROM open_buckets WHERE shard = ? AND bucket = ?
        AND EXISTS (SELECT 1 FROM shards WHERE shards.shard = open_buckets.shard AND epoch = ?)`,
   );
+  // Only for an open partition, so that none is left behind when it is sealed.
+  const putList = file.prepare(
+    `INSERT INTO unfinished_lists (shard, bucket, commits, ids) SELECT shard, bucket, commits, ?4 FROM partitions
+       WHERE shard = ?1 AND bucket = ?2 AND commits = ?3
+       AND EXISTS (SELECT 1 FROM open_buckets WHERE shard = ?1 AND bucket = ?2)
+     ON CONFLICT DO UPDATE SET commits = excluded.commits, ids = excluded.ids`,
+  );
+  const deleteList = file.prepare('DELETE FROM unfinished_lists WHERE shard = ? AND bucket = ?');
+  const findList = file.prepare('SELECT ids FROM unfinished_lists WHERE shard = ? AND bucket = ? AND commits = ?');
   const partitionRow = file.prepare('SELECT epoch, commits FROM partitions WHERE shard = ? AND bucket = ?');
   const raise = file.prepare(
     `INSERT INTO partitions (shard, bucket, epoch, commits) VALUES (?, ?, ?, 0)
@@ -57,12 +69,19 @@ export function createFenceOperations(file: DatabaseSync) {
       return { kind: 'opened', commits };
     },
     sealBucket(shard: number, bucket: number, epoch: number): void {
-      seal.run(shard, bucket, epoch);
+      if (seal.run(shard, bucket, epoch).changes > 0) deleteList.run(shard, bucket);
+    },
+    /** `ids`: JSON. */
+    listUnfinished(shard: number, bucket: number, commits: number, ids: string): void {
+      putList.run(shard, bucket, commits, ids);
     },
   };
   const reads = {
     ownsShard: (shard: number, epoch: number): boolean => epochOf(shard) === epoch,
     openBuckets: (shard: number): readonly number[] => listOpen.all(shard).map((row) => Number(row['bucket'])),
+    findUnfinished(shard: number, bucket: number, commits: number): string | undefined {
+      return (findList.get(shard, bucket, commits) as { readonly ids: string } | undefined)?.ids;
+    },
     readCommits(shard: number, bucket: number): PartitionRow {
       const row = partitionRow.get(shard, bucket) as PartitionRow | undefined;
       return { epoch: row?.epoch ?? 0, commits: row?.commits ?? 0 };

@@ -99,7 +99,15 @@ const version6 = `UPDATE idempotency_keys SET rank = rank * 1000;`;
 /** Adds the note that the place of the large payloads has its mark. */
 const version7 = `ALTER TABLE cluster ADD COLUMN objects_marked INTEGER NOT NULL DEFAULT 0;`;
 
-const migrations: readonly string[] = [version1, version2, version3, version4, version5, version6, version7];
+/** Adds the lists of unfinished jobs, so that a recovery need not read what has ended. */
+const version8 = `
+  CREATE TABLE unfinished_lists (
+    shard INTEGER NOT NULL, bucket INTEGER NOT NULL, commits INTEGER NOT NULL, ids TEXT NOT NULL,
+    PRIMARY KEY (shard, bucket)
+  ) WITHOUT ROWID, STRICT;
+`;
+
+const migrations: readonly string[] = [version1, version2, version3, version4, version5, version6, version7, version8];
 
 /** The newest version that this code knows. It refuses a file of a later version, because it could damage it. */
 const schemaVersion = migrations.length;

@@ -39,7 +39,7 @@ describe('the counts of unfinished jobs', () => {
           }
           const present = [...jobs.values()];
           for (const bucket of buckets)
-            expect(counts.hasBucket(bucket)).toBe(present.some(({ id }) => bucketOf(id) === bucket));
+            expect(counts.ofBucket(bucket)).toBe(present.filter(({ id }) => bucketOf(id) === bucket).length);
           for (const queueNo of queueNos) {
             const of = { waiting: 0, later: 0, running: 0 };
             for (const one of present) if (one.spec.queueNo === queueNo) of[standingOf(one.state) ?? 'running'] += 1;

@@ -1,0 +1,142 @@
+/**
+ * Lists the unfinished jobs of minutes in which nothing happens any more, so that the next owner need not read the jobs
+ * that have ended. One job that is due in a week keeps its minute open, and a minute may have thousands of ended jobs.
+ *
+ * A list counts for one number of commits of its partition. The next commit makes it void, and then the minute is read
+ * as a whole. So a list that is missing, late or old costs time and nothing else.
+ *
+ * The jobs of a minute are found by a look at all jobs, some at each tick. A job may become cold or warm meanwhile, and
+ * so be missed. A minute is therefore listed only if as many were found as it has, and if it had no commit meanwhile.
+ */
+import { type JobStore, unfinishedListMax } from '../../../application/ports/job-store.ts';
+import { bucketMs, bucketOf, type JobId } from '../../../domain/job-id.ts';
+import { someAtOnce } from '../../../domain/some-at-once.ts';
+import type { ActorContext } from '../../../kernel/index.ts';
+import type { ShardLimits } from '../services/shard-services.ts';
+import { type ShardMessage, whenAnswered } from '../services/shard-message.ts';
+import type { JobTable } from '../table/job-table.ts';
+import type { PartitionSet } from './partition-set.ts';
+
+/** Jobs that one tick looks at: about a millisecond of work. */
+const jobsPerTick = 5_000;
+/** Minutes that are listed in one look. */
+const minutesMax = 64;
+/** Lists that are written at the same time. */
+const writesAtOnce = 4;
+
+export interface UnfinishedListsParts {
+  readonly shard: number;
+  readonly context: Pick<ActorContext<ShardMessage>, 'clock' | 'log' | 'pipeToSelf'>;
+  readonly services: {
+    readonly store: Pick<JobStore, 'listUnfinished'>;
+    /** How long a minute must have been without a commit. */
+    readonly limits: Pick<ShardLimits, 'listQuietMs'>;
+  };
+  readonly partitions: Pick<PartitionSet, 'settled'>;
+  readonly table: Pick<JobTable, 'cold' | 'entries' | 'size' | 'unfinished'>;
+  /** Whether facts or keys of jobs of the bucket still have to be written. */
+  readonly owes: (bucket: number) => boolean;
+}
+
+interface Minute {
+  readonly commits: number;
+  readonly sinceMs: number;
+  isListed: boolean;
+}
+
+interface Look {
+  readonly jobs: Iterator<{ readonly bucket: number; readonly id: () => JobId }>;
+  /** Jobs that are still to be looked at. Those that have come meanwhile are behind them. */
+  left: number;
+  readonly found: ReadonlyMap<number, { readonly minute: Minute; readonly ids: Set<JobId> }>;
+}
+
+export class UnfinishedLists {
+  readonly #parts: UnfinishedListsParts;
+  /** Minutes without undurable decisions. */
+  #minutes = new Map<number, Minute>();
+  #look: Look | undefined;
+  #isWriting = false;
+
+  constructor(parts: UnfinishedListsParts) {
+    this.#parts = parts;
+  }
+
+  /** The store has the list of this minute already. */
+  adopt(bucket: number, commits: number): void {
+    this.#minutes.set(bucket, { commits, sinceMs: this.#parts.context.clock.monotonicMs(), isListed: true });
+  }
+
+  tick(): void {
+    this.#watch();
+    if (this.#isWriting) return;
+    this.#look ??= this.#begin();
+    if (this.#look === undefined || !this.#advance(this.#look)) return;
+    const { found } = this.#look;
+    this.#look = undefined;
+    this.#write([...found].filter(([bucket, { minute, ids }]) => this.#isExact(bucket, minute, ids)));
+  }
+
+  #watch(): void {
+    const { partitions, context } = this.#parts;
+    const nowMs = context.clock.monotonicMs();
+    const minutes = new Map<number, Minute>();
+    for (const { bucket, commits } of partitions.settled()) {
+      const known = this.#minutes.get(bucket);
+      minutes.set(bucket, known?.commits === commits ? known : { commits, sinceMs: nowMs, isListed: false });
+    }
+    this.#minutes = minutes;
+  }
+
+  #begin(): Look | undefined {
+    const { context, services, table, owes } = this.#parts;
+    const quietSinceMs = context.clock.monotonicMs() - services.limits.listQuietMs;
+    const found = new Map<number, { readonly minute: Minute; readonly ids: Set<JobId> }>();
+    for (const [bucket, minute] of this.#minutes) {
+      if (found.size === minutesMax) break;
+      const jobs = table.unfinished.ofBucket(bucket);
+      if (minute.isListed || minute.sinceMs > quietSinceMs || jobs === 0 || jobs > unfinishedListMax) continue;
+      if (!owes(bucket)) found.set(bucket, { minute, ids: new Set() });
+    }
+    return found.size === 0 ? undefined : { jobs: jobsOf(table), left: table.size, found };
+  }
+
+  /** Returns whether all jobs were looked at. */
+  #advance(look: Look): boolean {
+    const last = look.left - jobsPerTick;
+    for (; look.left > Math.max(0, last); look.left -= 1) {
+      const next = look.jobs.next();
+      if (next.done === true) return true;
+      look.found.get(next.value.bucket)?.ids.add(next.value.id());
+    }
+    return look.left === 0;
+  }
+
+  #isExact(bucket: number, minute: Minute, ids: ReadonlySet<JobId>): boolean {
+    const { table, owes } = this.#parts;
+    return this.#minutes.get(bucket) === minute && ids.size === table.unfinished.ofBucket(bucket) && !owes(bucket);
+  }
+
+  #write(lists: readonly (readonly [number, { readonly minute: Minute; readonly ids: ReadonlySet<JobId> }])[]): void {
+    if (lists.length === 0) return;
+    const { context, services, shard } = this.#parts;
+    this.#isWriting = true;
+    const written = someAtOnce(lists, writesAtOnce, async ([bucket, { minute, ids }]) => {
+      await services.store.listUnfinished({ shard, bucket }, { commits: minute.commits, ids: [...ids] });
+      minute.isListed = true;
+    });
+    whenAnswered(context, 'store', written, (outcome) => {
+      this.#isWriting = false;
+      if (outcome.status === 'fulfilled') return;
+      context.log.debug({ err: outcome.reason as unknown }, 'unfinished jobs not listed; it is tried again');
+    });
+  }
+}
+
+function* jobsOf(table: Pick<JobTable, 'cold' | 'entries'>): Look['jobs'] {
+  const { cold } = table;
+  for (const slot of cold.slots()) {
+    yield { bucket: Math.floor(cold.createdAtMs(slot) / bucketMs), id: () => cold.idOf(slot) };
+  }
+  for (const { current } of table.entries()) yield { bucket: bucketOf(current.id), id: () => current.id };
+}
