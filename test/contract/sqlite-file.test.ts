@@ -89,6 +89,24 @@ describe('a sqlite file', () => {
     expect(most).toBeLessThanOrEqual(readers);
   });
 
+  it('writes no key that is there already, and each that differs', async () => {
+    const store = await harness.open();
+    const entries = recordsIn(partition, 20).map((record) => keyEntry(record));
+    await store.jobs.putKeys(partition.shard, entries);
+    const other = new DatabaseSync(harness.path, { readOnly: true });
+    // It changes with each transaction of another connection that has written something.
+    const version = (): unknown => other.prepare('PRAGMA data_version').get();
+    const before = version();
+    await store.jobs.putKeys(partition.shard, entries);
+    expect(version()).toEqual(before);
+    const changed = entries.slice(0, 1).map((entry) => ({ ...entry, contentHash: 'given-up' }));
+    await store.jobs.putKeys(partition.shard, [...changed, ...entries.slice(1)]);
+    expect(version()).not.toEqual(before);
+    const hashes = changed.map(({ keyHash }) => keyHash);
+    expect([...(await store.jobs.findKeys(partition.shard, hashes)).values()]).toEqual(changed);
+    other.close();
+  });
+
   it('keeps every acknowledged group when its writer is killed in the middle', async () => {
     const { child, acknowledged } = startWriter(1);
     await expect.poll(() => acknowledged.length, { timeout: 15_000, interval: 5 }).toBeGreaterThan(20);

@@ -1,4 +1,7 @@
-/** Stores the keys of jobs. An expired row counts as absent. */
+/**
+ * Stores the keys of jobs. An expired row counts as absent. A recovery puts many keys that are there already: those write
+ * nothing.
+ */
 import type { DatabaseSync } from 'node:sqlite';
 import type { IdempotencyEntry } from '../../../application/ports/job-store.ts';
 
@@ -7,7 +10,8 @@ export function createKeyOperations(file: DatabaseSync) {
     `INSERT INTO idempotency_keys (shard, key_hash, rank, job_id, content_hash, expires_at) VALUES (?, ?, ?, ?, ?, ?)
      ON CONFLICT DO UPDATE SET rank = excluded.rank, job_id = excluded.job_id,
        content_hash = excluded.content_hash, expires_at = excluded.expires_at
-     WHERE excluded.rank >= rank`,
+     WHERE excluded.rank > rank OR (excluded.rank = rank AND (excluded.job_id, excluded.content_hash, excluded.expires_at)
+       IS NOT (job_id, content_hash, expires_at))`,
   );
   const find = file.prepare(
     `SELECT key_hash AS keyHash, job_id AS jobId, content_hash AS contentHash, expires_at AS expiresAtMs, rank
