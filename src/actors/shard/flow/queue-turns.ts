@@ -8,7 +8,7 @@ import type { ColdSlot } from '../table/cold-jobs.ts';
 import type { JobEntry, NeedTally } from '../table/queue-index.ts';
 import type { ColdRoom } from './cold-room.ts';
 import type { ConcurrencyKeys } from './concurrency-keys.ts';
-import type { ColdTurn } from './fair-queue.ts';
+import type { ColdTurn } from './job-line.ts';
 import type { JobStandings } from './job-standings.ts';
 import type { WaitingJob } from './placed-jobs.ts';
 import type { RouteWindows } from './route-windows.ts';

@@ -1,6 +1,7 @@
 /** Jobs that had their turn and wait elsewhere, among them cold ones. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { type ColdTurn, FairQueue } from '../../../../../src/actors/shard/flow/fair-queue.ts';
+import type { ColdTurn } from '../../../../../src/actors/shard/flow/job-line.ts';
+import { FairQueue } from '../../../../../src/actors/shard/flow/fair-queue.ts';
 import { RouteWindows } from '../../../../../src/actors/shard/flow/route-windows.ts';
 import { DispatchWindows } from '../../../../../src/actors/shard/services/dispatch-windows.ts';
 import { ColdJobs, type ColdSlot } from '../../../../../src/actors/shard/table/cold-jobs.ts';
