@@ -16,6 +16,7 @@ import { demoReport } from './demo-report.ts';
 import type { DevOptions } from './dev-options.ts';
 import { HandlerNewsLines } from './handler-news.ts';
 import { nextSteps, relativePath } from './next-steps.ts';
+import { untilReady } from './until-ready.ts';
 import { runSamples } from './run-samples.ts';
 import { sampleJobs } from './samples.ts';
 import { exitCodes } from '../errors/exit-code.ts';
@@ -26,8 +27,6 @@ import { given } from '../../domain/given.ts';
 
 const examplesDir = join(packageRoot, 'examples');
 const sampleDataDir = join(examplesDir, 'data');
-const readyTimeoutMs = 30_000;
-const readyPollMs = 20;
 const abandonMaxMs = 1_500;
 
 export function runDev(options: DevOptions): Promise<number> {
@@ -87,8 +86,9 @@ interface Started {
 async function runNode(options: DevOptions, { troupe, services, stop, say }: Started): Promise<number> {
   let stopHealing = (): void => undefined;
   try {
-    await untilReady(troupe, stop);
-    if (!stop.aborted) banner(say, { troupe, services });
+    const failed = failureOf({ troupe, services });
+    const clock = { monotonicMs: () => performance.now(), setTimer };
+    if ((await untilReady(troupe, { clock, say, stop, failed })) === 'ready') banner(say, { troupe, services });
     // The banner has already reported readiness.
     let wasReady = true;
     troupe.onReadiness(({ ready, reasons }) => {
@@ -98,7 +98,7 @@ async function runNode(options: DevOptions, { troupe, services, stop, say }: Sta
     });
     if (services.nats !== undefined)
       stopHealing = healNats({ ...services.nats, troubles: () => troupe.troubles(), say });
-    return await stay(options, { troupe, services, config: services.config, stop });
+    return await stay(options, { troupe, services, config: services.config, stop, failed });
   } finally {
     if (stop.aborted || troupe.drainAsked.aborted)
       say('stopping: running jobs may finish, the others stay in the store ...');
@@ -112,15 +112,21 @@ interface Running {
   readonly services: BackingServices;
   readonly config: Config;
   readonly stop: AbortSignal;
+  readonly failed: ReturnType<typeof failureOf>;
+}
+
+/** Settles when the process, or a server that it has started, cannot continue. */
+async function failureOf({
+  troupe,
+  services,
+}: Pick<Started, 'troupe' | 'services'>): Promise<{ readonly why: string }> {
+  const process = troupe.failed.then(() => 'this process cannot continue; see the log above');
+  return { why: await Promise.race([process, services.failed]) };
 }
 
 /** Runs until it is stopped or something fails. With samples it runs these first; with `demo` it ends after them. */
 async function stay(options: DevOptions, running: Running): Promise<number> {
-  const { troupe, services, stop } = running;
-  const failed = Promise.race([
-    troupe.failed.then(() => 'this process cannot continue; see the log above'),
-    services.failed,
-  ]).then((why) => ({ why }));
+  const { troupe, stop, failed } = running;
   const stopped = aborted(AbortSignal.any([stop, troupe.drainAsked]));
   if (options.demo || (options.samples && wantsSamples(running))) {
     const ended = await Promise.race([stopped, failed, sampleBatch(options, running)]);
@@ -204,14 +210,4 @@ function banner(
 function withDevDefaults(config: Config): Config {
   if (config.workers.handlerDirs.length > 0 || !existsSync(examplesDir)) return config;
   return { ...config, workers: { ...config.workers, handlerDirs: [examplesDir] } };
-}
-
-async function untilReady(troupe: TroupeProcess, stop: AbortSignal): Promise<void> {
-  const untilMs = performance.now() + readyTimeoutMs;
-  for (;;) {
-    const { ready, reasons } = await troupe.readiness();
-    if (ready || stop.aborted) return;
-    if (performance.now() > untilMs) throw new Error(`not ready after ${readyTimeoutMs} ms: ${reasons.join('; ')}`);
-    await new Promise((resolve) => setTimeout(resolve, readyPollMs));
-  }
 }
