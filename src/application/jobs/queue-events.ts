@@ -53,7 +53,7 @@ export class QueueEvents {
   #lagMs = lagFloorMs;
 
   constructor(parts: QueueEventsParts) {
-    const { place, filter, events, pageEvents } = parts;
+    const { place, filter, events, pageEvents, clock } = parts;
     this.#parts = parts;
     const states = new Set(statesOf(filter));
     const { handler } = filter;
@@ -64,7 +64,7 @@ export class QueueEvents {
       ...place,
       ...given({ type: states.size === 1 && state !== undefined ? eventTypeInto(state) : undefined }),
     };
-    this.#logs = events.of(place).map((log) => new QueueLog({ log, events: this.#events, pageEvents }));
+    this.#logs = events.of(place).map((log) => new QueueLog({ log, events: this.#events, pageEvents, clock }));
   }
 
   /** Positions of the logs up to which everything was read, wanted or not. */
@@ -95,7 +95,6 @@ export class QueueEvents {
     }
     const found = await this.#readOne();
     if (found !== 'nothing') return found === 'gap';
-    for (const log of this.#logs) log.skipToCheck();
     if (this.#expecting && this.#lagMs < checkMs) {
       await wakeUp.sleep(this.#lagMs, { deaf: true });
       this.#lagMs *= 2;

@@ -7,11 +7,19 @@
  */
 import type { QueuePosition } from '../calls/page-token.ts';
 import type { EventLog, EventLogBounds, EventsOfQueue, KeptEvent } from '../ports/event-log.ts';
+import type { Clock } from '../ports/runtime.ts';
+
+/**
+ * Each replica answers reads, and may not have yet what the leader, which knows the end, has confirmed. It catches up
+ * within this time.
+ */
+const replicaLagMaxMs = 30_000;
 
 export interface QueueLogParts {
   readonly log: EventLog;
   readonly events: EventsOfQueue;
   readonly pageEvents: number;
+  readonly clock: Pick<Clock, 'monotonicMs'>;
 }
 
 type Place = Pick<QueuePosition, 'position' | 'mark'>;
@@ -24,8 +32,8 @@ export class QueueLog {
   // The last position that was reported.
   #saidPosition = -1;
   #gap = false;
-  /** End of the log, over all queues, at the last check. A read that follows sees at least this much. */
-  #atCheck: Place = { position: 0, mark: '' };
+  /** An end of the log, over all queues. A read that begins `replicaLagMaxMs` later sees at least this much. */
+  #end: (Place & { readonly seenAtMs: number }) | undefined;
 
   constructor(parts: QueueLogParts) {
     this.#parts = parts;
@@ -66,10 +74,14 @@ export class QueueLog {
    * is read by the next call, and the caller reports the gap.
    */
   async read(): Promise<readonly KeptEvent[] | undefined> {
-    const { log, events, pageEvents } = this.#parts;
+    const { log, events, pageEvents, clock } = this.#parts;
+    const beganMs = clock.monotonicMs();
     const page = await log.read(events, { after: this.#position, max: pageEvents });
     const last = page.at(-1);
-    if (last === undefined) return page;
+    if (last === undefined) {
+      this.#skip(beganMs);
+      return page;
+    }
     // Compare marks after reading the page. This detects what was lost by then; the next step detects what is lost
     // later.
     if (await this.#isOther()) {
@@ -78,11 +90,6 @@ export class QueueLog {
     }
     this.#goTo(last);
     return page;
-  }
-
-  /** The last read found nothing, so everything that was there at the last check is read. */
-  skipToCheck(): void {
-    if (this.#atCheck.position > this.#position) this.#goTo(this.#atCheck);
   }
 
   /** Whether events before the reported position may have been missed. Resets the flag. */
@@ -94,21 +101,35 @@ export class QueueLog {
   }
 
   async #bounds(): Promise<EventLogBounds> {
-    const bounds = await this.#parts.log.bounds();
-    this.#atCheck = { position: bounds.last, mark: bounds.lastMark };
+    const { log, clock } = this.#parts;
+    const bounds = await log.bounds();
+    if (this.#end === undefined || bounds.last < this.#end.position)
+      this.#end = { position: bounds.last, mark: bounds.lastMark, seenAtMs: clock.monotonicMs() };
     return bounds;
+  }
+
+  /** A read found nothing, so up to an old enough end there is nothing for this reader. So its position does not age. */
+  #skip(readAtMs: number): void {
+    const end = this.#end;
+    if (end === undefined || readAtMs - end.seenAtMs < replicaLagMaxMs) return;
+    if (end.position > this.#position) this.#goTo(end);
+    this.#end = undefined;
   }
 
   async #lookForGap(bounds: EventLogBounds): Promise<void> {
     const { log, first, last, lastMark } = bounds;
     if (log !== this.#log || this.#position < first - 1) {
-      this.#gap = true;
       this.#log = log;
-      this.#goTo({ position: first - 1, mark: '' });
+      this.#missSome({ position: first - 1, mark: '' });
     } else if (this.#position > last || (this.#position >= first && (await this.#isOther()))) {
-      this.#gap = true;
-      this.#goTo({ position: last, mark: lastMark });
+      this.#missSome({ position: last, mark: lastMark });
     }
+  }
+
+  #missSome(goOnAt: Place): void {
+    this.#gap = true;
+    this.#end = undefined;
+    this.#goTo(goOnAt);
   }
 
   /** The event at the position is not the one that was read there. */

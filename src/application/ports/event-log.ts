@@ -43,7 +43,10 @@ export interface EventsOfQueue {
 export interface EventLog {
   /** Rejects with BROKER_UNAVAILABLE, as `read` does. */
   bounds(): Promise<EventLogBounds>;
-  /** Events after the position, oldest first. A result shorter than `max` holds all there were. */
+  /**
+   * Events after the position, oldest first. A result shorter than `max` holds all that the server that was asked has
+   * received. It may lack what `bounds` knows of already.
+   */
   read(events: EventsOfQueue, page: { readonly after: number; readonly max: number }): Promise<readonly KeptEvent[]>;
   /**
    * Mark of the event at this position, of any queue. Undefined if there is none, or if the server that was asked has

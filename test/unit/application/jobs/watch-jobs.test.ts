@@ -27,6 +27,8 @@ interface MemoryLog {
   id: string;
   first: number;
   events: KeptEvent[];
+  /** So many of the newest events are not on the replica yet that answers reads. */
+  behind?: number;
 }
 
 function setUp() {
@@ -51,7 +53,7 @@ function setUp() {
     markAt: async (position) => (position < log.first ? undefined : log.events[position - 1]?.mark),
     async read({ type }, { after, max }) {
       counts.pages += 1;
-      const kept = log.events.slice(Math.max(after, log.first - 1));
+      const kept = log.events.slice(Math.max(after, log.first - 1), log.events.length - (log.behind ?? 0));
       const wanted = kept.filter(({ state }) => type === undefined || eventTypes[state] === type);
       counts.most = Math.max(counts.most, Math.min(max, wanted.length));
       return wanted.slice(0, max);
@@ -289,6 +291,32 @@ describe('a watch of a queue', () => {
     const again = queue.follow({ token: seen.at(-1)?.resumeToken ?? '' });
     await queue.pass(100);
     expect(again[0]?.gap).toBe(false);
+  });
+
+  it('says how far it is also while nothing is of the type that it reads', async () => {
+    const queue = setUp();
+    const seen = queue.follow({ filter: { ...all, states: ['SUCCEEDED'] } });
+    await queue.pass(50);
+    for (let n = 0; n < 10; n += 1) queue.submit();
+    await queue.pass(75_000);
+    queue.log.first = queue.log.events.length + 1;
+    const again = queue.follow({ token: seen.at(-1)?.resumeToken ?? '' });
+    await queue.pass(100);
+    expect(again[0]?.gap).toBe(false);
+  });
+
+  it('passes over no event that the replica that it reads from gets later than the leader', async () => {
+    const queue = setUp();
+    const seen = queue.follow();
+    await queue.pass(50);
+    queue.log.behind = 2;
+    const { id } = queue.submit();
+    queue.change(id, claim);
+    await queue.pass(12_000);
+    expect(seen.every(({ gap, record }) => !gap && record === undefined)).toBe(true);
+    queue.log.behind = 0;
+    await queue.pass(6_000);
+    expect(statesOf(seen)).toEqual(['RUNNING']);
   });
 
   it('says that there is a gap: events that are kept no longer, or a log that was lost; then it goes on', async () => {
