@@ -121,6 +121,20 @@ describe('events in four streams', () => {
     }
   });
 
+  it('are sent to live subscribers before the stream can confirm them, alone and in batches', async () => {
+    const bus = await nats.connect({ subjectRoot: 'first', eventStreams: streams, limits: { publishBatchFrom: 4 } });
+    const sent: string[] = [];
+    const callback = (_error: unknown, { subject, headers }: Msg): void =>
+      void sent.push(`${subject.split('.')[1]} ${headers?.get('ce-id')}`);
+    plain.subscribe('first.>', { callback });
+    await plain.flush();
+    const said = Array.from({ length: 9 }, () => event(queueIn(1)));
+    for (const some of [said.slice(0, 1), said.slice(1)])
+      await Promise.all(some.map((one) => bus.publisher.publishEvent(one)));
+    await plain.flush();
+    expect(sent).toEqual(said.flatMap((one) => [`events ${idOf(one)}`, `kept ${idOf(one)}`]));
+  });
+
   it('reach a durable subscriber by the filter that one stream would have', async () => {
     const bus = await nats.connect({ subjectRoot: 'durable', eventStreams: streams });
     const said = event(queueIn(2));

@@ -44,7 +44,10 @@ export interface PublishQueueMessage {
   /** Header lines, each with its line break. */
   readonly headers: string;
   readonly body: string;
-  /** Where subscribers hear the message at once, if not on the subject from which the stream takes it. */
+  /**
+   * Where subscribers hear the message at once, if not on the subject from which the stream takes it. It is sent first,
+   * so the server has it when the stream confirms. Nobody confirms it, and each repeat is heard again, as on one subject.
+   */
   readonly live?: { readonly subject: string; readonly headers: string };
 }
 
@@ -190,6 +193,7 @@ export class PublishQueue {
     const { subject } = message;
     const target = { subject, headers: this.#headersOf(message.headers), timeoutMs: limits.publishTimeoutMs };
     const body = Buffer.from(message.body);
+    this.#tellLive(message, body);
     mux.send(target, body, {
       onReply: (reply) => {
         this.#inFlight -= 1;
@@ -202,7 +206,6 @@ export class PublishQueue {
         this.#pump();
       },
     });
-    this.#tellLive(message, body);
   }
 
   #tellLive({ live }: PublishQueueMessage, body: Buffer): void {
@@ -224,8 +227,8 @@ export class PublishQueue {
       const operation = index + 1 === entries.length ? batchCommit : index === 0 ? batchStart : batchAppend;
       const reply = `${batch}${index + 1}.${operation}.$FI`;
       const body = Buffer.from(message.body);
-      link.connection.publish(message.subject, body, { headers: this.#headersOf(message.headers), reply });
       this.#tellLive(message, body);
+      link.connection.publish(message.subject, body, { headers: this.#headersOf(message.headers), reply });
     }
   }
 
