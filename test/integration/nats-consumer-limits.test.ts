@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { connectNats, type NatsBus } from '../../src/adapters/nats/connect-nats.ts';
+import { connectNats, type ConnectNatsOptions, type NatsBus } from '../../src/adapters/nats/connect-nats.ts';
 import { waitFor } from '../support/cluster.ts';
 import { natsServerPath, natsTestClock, natsTestLog, natsTestTelemetry, testJobId } from '../support/nats.ts';
 
@@ -34,7 +34,11 @@ afterEach(async () => {
 });
 
 /** With a JetStream of its own and these lines of configuration besides. */
-async function connectTo(jetstream: readonly string[], more: readonly string[] = []): Promise<NatsBus> {
+async function connectTo(
+  jetstream: readonly string[],
+  more: readonly string[] = [],
+  options: Pick<ConnectNatsOptions, 'eventStreams'> = {},
+): Promise<NatsBus> {
   const config = join(dir, 'server.conf');
   const store = [`store_dir: ${JSON.stringify(join(dir, 'jetstream'))}`, 'max_file_store: 1TB'];
   const lines = ['host: 127.0.0.1', 'port: -1', `ports_file_dir: ${JSON.stringify(dir)}`, ...more];
@@ -56,6 +60,7 @@ async function connectTo(jetstream: readonly string[], more: readonly string[] =
     clock: natsTestClock,
     log: natsTestLog,
     telemetry: natsTestTelemetry,
+    ...options,
   });
   return bus;
 }
@@ -74,6 +79,20 @@ it('lives with an account that allows fewer, and says so', async () => {
   for (const queue of ['a', 'b']) await work.ensureRoute({ tenant: 'acme', queue });
   await expect(work.ensureRoute({ tenant: 'acme', queue: 'c' })).rejects.toMatchObject({ code: 'BROKER_UNAVAILABLE' });
   expect(differences()).toMatchObject([{ asset: 'TROUPE_WORK', field: 'max_consumers', wanted: '100000' }]);
+});
+
+it('refuses to start with more streams of events than there is disk for, and names the stream and the setting', async () => {
+  const small = ['accounts { A { jetstream { max_store: 14GB }, users: [{ user: u, password: p }] } }'];
+  await expect(connectTo([], [...small, 'no_auth_user: u'], { eventStreams: 32 })).rejects.toMatchObject({
+    code: 'BROKER_UNAVAILABLE',
+    message: expect.stringMatching(
+      / TROUPE_EVENTS_\d+, which nats.eventStreams asks for: .*(storage|limits)/,
+    ) as string,
+  });
+  const connection = await connect({ servers: url });
+  const { streams } = await jetstreamManager(connection);
+  for (const needed of ['TROUPE_WORK', 'TROUPE_EVENTS']) expect((await streams.info(needed)).config.name).toBe(needed);
+  await connection.close();
 });
 
 it('publishes again after its streams were lost, though one queue has no consumer any more', async () => {

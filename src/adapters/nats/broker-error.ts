@@ -75,13 +75,13 @@ export function brokerUnavailable(message: string, cause?: unknown): TroupeError
   return new TroupeError('BROKER_UNAVAILABLE', { message, retryAfterMs: 500, ...given({ cause }) });
 }
 
-/** Translates any error of the client. A `TroupeError` passes unchanged. */
-export function brokerError(error: unknown): TroupeError {
+/** Translates any error of the client. A `TroupeError` passes unchanged. `asked` is what JetStream was asked for. */
+export function brokerError(error: unknown, asked?: string): TroupeError {
   if (error instanceof TroupeError) return error;
   if (error instanceof InvalidArgumentError) return new TroupeError('INTERNAL_ERROR', { cause: error });
   if (error instanceof JetStreamApiError) {
     return new TroupeError('BROKER_UNAVAILABLE', {
-      message: `JetStream refused: ${error.message}`,
+      message: `JetStream refused${asked === undefined ? '' : ` ${asked}`}: ${error.message}`,
       metadata: { natsErrorCode: String(error.code) },
       cause: error,
     });

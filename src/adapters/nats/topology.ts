@@ -73,7 +73,10 @@ export class Topology {
 
   async ensureStreams(): Promise<StreamIdentity> {
     const { work, events } = this.#desired;
-    const infos = await Promise.all([work, ...events].map((desired) => this.#ensureStream(desired)));
+    const ensure = (some: readonly DesiredStream[]): Promise<StreamInfo[]> =>
+      Promise.all(some.map((desired) => this.#ensureStream(desired)));
+    // Further streams of events come last, so that what every cluster needs gets the disk that there is.
+    const infos = [...(await ensure([work, ...events.slice(0, 1)])), ...(await ensure(events.slice(1)))];
     const lastPlaces = new Map(infos.map(({ config, state }) => [config.name, state.last_seq]));
     return { created: createdOf(infos), lastPlaces };
   }
@@ -177,7 +180,8 @@ export class Topology {
       this.#maxAgeMs.set(desired.name, info.config.max_age / 1e6);
       return info;
     } catch (error) {
-      throw brokerError(error);
+      const isFurther = this.#options.names.eventsStreams.indexOf(desired.name) > 0;
+      throw brokerError(error, `${desired.name}${isFurther ? ', which nats.eventStreams asks for' : ''}`);
     }
   }
 
