@@ -196,6 +196,40 @@ describe('events in four streams', () => {
     reader.close();
   });
 
+  it('are followed by a watch when their publishers are set back to fewer streams, and after its gateway was for a while', async () => {
+    const root = 'back';
+    const place = { tenant: 'acme', queue: queueIn(3) };
+    const many = await nats.connect({ subjectRoot: root, eventStreams: streams });
+    const few = await nats.connect({ subjectRoot: root });
+    const publish = ({ publisher }: NatsBus, seq: number) => publisher.publishEvent(event(place.queue, seq));
+    let token: string | undefined;
+    const seen: number[] = [];
+    const readUntil = async (bus: NatsBus, last: number, meanwhile?: () => Promise<void>): Promise<void> => {
+      const reader = readerOf(bus, place);
+      await reader.begin(token === undefined ? undefined : parseQueueResumeToken(token, 7));
+      await meanwhile?.();
+      await eventually(async () => {
+        await reader.next();
+        seen.push(...reader.changes.map(({ event: { seq } }) => seq));
+        return seen.includes(last);
+      });
+      token = queueResumeToken(7, reader.positions);
+      expect(reader.takeGap()).toBe(false);
+      reader.close();
+    };
+    await readUntil(many, 1, async () => {
+      await publish(many, 1);
+      await publish(few, 2);
+    });
+    // The stream of fewer streams is read first.
+    expect(seen).toEqual([2, 1]);
+    await publish(many, 3);
+    await publish(few, 4);
+    await readUntil(few, 4);
+    expect(seen).not.toContain(3);
+    await readUntil(many, 3);
+  });
+
   it('are missed by a process with fewer streams, which says so', async () => {
     const notices: string[] = [];
     const log = { ...natsTestLog, warn: (_fields: object, text: string) => void notices.push(text) };

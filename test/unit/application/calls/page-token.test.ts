@@ -4,8 +4,10 @@ import {
   jobPageToken,
   parseJobPageToken,
   parseQueuePageToken,
+  parseQueueResumeToken,
   parseResumeToken,
   queuePageToken,
+  queueResumeToken,
   resumeToken,
 } from '../../../../src/application/calls/page-token.ts';
 import { composeJobId } from '../../../../src/domain/job-id.ts';
@@ -37,10 +39,34 @@ describe('tokens', () => {
         for (const token of [text, Buffer.from(text).toString('base64url')]) {
           expect(() => parseJobPageToken(token, list)).toThrow('page token');
           expect(() => parseResumeToken(token, id)).toThrow('resume token');
+          expect(() => parseQueueResumeToken(token, 17)).toThrow('resume token');
         }
       }),
     );
     for (const seq of [0, -1, 1.5, Number.NaN])
       expect(() => parseResumeToken(resumeToken(id, seq), id)).toThrow('resume');
+  });
+
+  it('of a queue hold a position for each of up to 32 logs, in 4 KiB, and nothing that is no position', () => {
+    const position = { log: '2026-11-30T08:54:02.123456789Z', position: 999_999_999_999_999, mark: '1'.repeat(23) };
+    const all = Array.from({ length: 32 }, () => position);
+    const token = queueResumeToken(17, all);
+    expect(parseQueueResumeToken(token, 17)).toEqual(all);
+    expect(token.length).toBeLessThan(4_096);
+    expect(() => parseQueueResumeToken(token, 18)).toThrow('resume token');
+    expect(() => parseQueueResumeToken(queueResumeToken(17, [...all, position]), 17)).toThrow('resume token');
+    expect(() => parseQueueResumeToken(queueResumeToken(17, Array(100_000).fill(position)), 17)).toThrow(
+      'resume token',
+    );
+    for (const wrong of [-1, Number.NaN, Infinity, 1e21])
+      expect(() =>
+        parseQueueResumeToken(queueResumeToken(17, [position, { ...position, position: wrong }]), 17),
+      ).toThrow('resume token');
+  });
+
+  it('of a queue are known from before there could be several logs', () => {
+    const old = Buffer.from('w1.17.5.2026-11-30T08:54:02.1Z#20261130').toString('base64url');
+    expect(parseQueueResumeToken(old, 17)).toEqual([{ log: '2026-11-30T08:54:02.1Z', position: 5, mark: '20261130' }]);
+    expect(queueResumeToken(17, parseQueueResumeToken(old, 17))).toBe(old);
   });
 });
