@@ -302,6 +302,7 @@ describe('events in four streams', () => {
     await eventually(() => bus.health().publishing);
     await bus.publisher.publishEvent(event(queueIn(1)));
     expect(signs()).toEqual(['EVENTS']);
+    expect(vitals.troubles()[0]?.reason).toContain(`: ${stream}: `);
     await jsm.streams.delete(stream);
     await eventually(() =>
       bus.publisher.publishEvent(event(queueIn(2))).then(

@@ -43,8 +43,6 @@ export class NatsPublisher implements Publisher {
   readonly #work: PublishQueue;
   /** One for each EVENTS stream, by its number. */
   readonly #events: readonly PublishQueue[];
-  /** Streams whose last publish failed. Another EVENTS stream that takes messages does not make up for one of them. */
-  readonly #failing = { WORK: new Set<string>(), EVENTS: new Set<string>() };
 
   constructor(options: PublisherOptions) {
     this.#options = options;
@@ -53,29 +51,23 @@ export class NatsPublisher implements Publisher {
       help: 'JetStream publishes that were not confirmed.',
     });
     const { guard, vitals, names } = options;
-    const queueOf = (stream: string, sign: Extract<VitalSign, 'WORK' | 'EVENTS'>): PublishQueue => {
-      const failing = this.#failing[sign];
+    const queueOf = (stream: string, sign: Extract<VitalSign, 'WORK' | 'EVENTS'>, part?: string): PublishQueue => {
       const parts: PublishQueueOptions = {
         ...options,
         isSure: () => guard.isSure,
         suspectLoss: () => guard.suspectLoss(),
         saw: (place) => guard.sawPlace(stream, place),
-        confirmed: () => {
-          failing.delete(stream);
-          if (failing.size === 0) vitals.ok(sign);
-        },
+        confirmed: () => vitals.ok(sign, part),
         refused: (error) => {
           failures.add(1, { code: error.code });
           // A full stream or an oversized message says nothing about the health of JetStream.
-          if (error.code !== 'BROKER_UNAVAILABLE') return;
-          failing.add(stream);
-          vitals.failed(sign, error.message);
+          if (error.code === 'BROKER_UNAVAILABLE') vitals.failed(sign, error.message, part);
         },
       };
       return new PublishQueue(parts);
     };
     this.#work = queueOf(names.workStream, 'WORK');
-    this.#events = names.eventsStreams.map((stream) => queueOf(stream, 'EVENTS'));
+    this.#events = names.eventsStreams.map((stream, n) => queueOf(stream, 'EVENTS', n === 0 ? undefined : stream));
     options.guard.onStreamRepair(async () => {
       for (const queue of [this.#work, ...this.#events]) queue.restart();
     });

@@ -3,6 +3,8 @@
  * failure until its next success. The process makes no attempt just to test a sign: it renews leases and checks streams
  * anyway, and repeats a failed write every few seconds. A failure that is not repeated within `staleMs` therefore no
  * longer counts; for example, the shard that failed may have moved to another node.
+ *
+ * A service may have parts, such as several streams of events. The success of one says nothing about another.
  */
 import type { Clock } from '../ports/runtime.ts';
 
@@ -28,20 +30,23 @@ const texts: Readonly<Record<VitalSign, string>> = {
 
 export class VitalSigns {
   readonly #clock: Pick<Clock, 'monotonicMs'>;
-  readonly #troubles = new Map<VitalSign, Trouble & { readonly lastMs: number }>();
+  readonly #troubles = new Map<string, Trouble & { readonly lastMs: number }>();
 
   constructor(clock: Pick<Clock, 'monotonicMs'>) {
     this.#clock = clock;
   }
 
-  ok(sign: VitalSign): void {
-    this.#troubles.delete(sign);
+  ok(sign: VitalSign, part = ''): void {
+    if (this.#troubles.size > 0) this.#troubles.delete(`${sign} ${part}`);
   }
 
-  failed(sign: VitalSign, why: string): void {
+  failed(sign: VitalSign, why: string, part = ''): void {
     const lastMs = this.#clock.monotonicMs();
-    const sinceMs = this.#fresh().find((trouble) => trouble.sign === sign)?.sinceMs ?? lastMs;
-    this.#troubles.set(sign, { sign, reason: `${texts[sign]}: ${why}`, sinceMs, lastMs });
+    const key = `${sign} ${part}`;
+    const before = this.#troubles.get(key);
+    const sinceMs = before !== undefined && lastMs - before.lastMs <= staleMs ? before.sinceMs : lastMs;
+    const reason = `${texts[sign]}: ${part === '' ? '' : `${part}: `}${why}`;
+    this.#troubles.set(key, { sign, reason, sinceMs, lastMs });
   }
 
   troubles(): readonly Trouble[] {

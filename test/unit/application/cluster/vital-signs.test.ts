@@ -31,4 +31,20 @@ describe('VitalSigns', () => {
     signs.failed('WORK', 'not confirmed');
     expect(signs.troubles()).toMatchObject([{ sinceMs: 30_001 }]);
   });
+
+  it('tells each part of a service by itself, and one that is used no more keeps no other in trouble', () => {
+    let nowMs = 0;
+    const signs = new VitalSigns({ monotonicMs: () => nowMs });
+    signs.failed('EVENTS', 'not confirmed', 'X_EVENTS_1');
+    signs.failed('EVENTS', 'sealed', 'X_EVENTS_2');
+    signs.ok('EVENTS');
+    signs.ok('EVENTS', 'X_EVENTS_2');
+    const reason = 'the stream of events takes no messages: X_EVENTS_1: not confirmed';
+    expect(signs.troubles()).toEqual([{ sign: 'EVENTS', reason, sinceMs: 0 }]);
+    nowMs = 30_001;
+    signs.failed('EVENTS', 'not confirmed', 'X_EVENTS_2');
+    expect(signs.troubles()).toMatchObject([{ sinceMs: 30_001 }]);
+    signs.ok('EVENTS', 'X_EVENTS_2');
+    expect(signs.troubles()).toEqual([]);
+  });
 });
