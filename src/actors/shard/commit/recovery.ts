@@ -40,6 +40,8 @@ export async function beginRecovery(
 export interface RecoveredJobs {
   /** What the next page must have. */
   terms(): RecoveryTerms;
+  /** Whether a list of the unfinished jobs of this minute may stand for all its jobs. */
+  mayGoByList(bucket: number): boolean;
   /** The partition is fenced. Its pages follow. `isListed`: the store has a list of its jobs that still counts. */
   partition(bucket: number, commits: number, isListed: boolean): void;
   /** When it returns a promise, the reader waits for that. */
@@ -58,7 +60,7 @@ export async function readShard(
     if (opened.kind === 'deposed') {
       throw new TroupeError('SHARD_UNAVAILABLE', { message: 'another owner took the shard meanwhile' });
     }
-    const listed = await store.findUnfinished(partition, opened.commits);
+    const listed = found.mayGoByList(bucket) ? await store.findUnfinished(partition, opened.commits) : undefined;
     found.partition(bucket, opened.commits, listed !== undefined);
     const pages =
       listed === undefined ? store.readBucket(partition, () => found.terms()) : listedPages(store, partition, listed);

@@ -19,8 +19,9 @@ import type { PartitionSet } from './partition-set.ts';
 
 /** Jobs that one tick looks at: about a millisecond of work. */
 const jobsPerTick = 5_000;
-/** Minutes that are listed in one look. */
+/** Minutes that are listed in one look, and about the most jobs that they have together: a megabyte of ids. */
 const minutesMax = 64;
+const idsMax = 10 * unfinishedListMax;
 /** Lists that are written at the same time. */
 const writesAtOnce = 4;
 
@@ -46,8 +47,6 @@ interface Minute {
 
 interface Look {
   readonly jobs: Iterator<{ readonly bucket: number; readonly id: () => JobId }>;
-  /** Jobs that are still to be looked at. Those that have come meanwhile are behind them. */
-  left: number;
   readonly found: ReadonlyMap<number, { readonly minute: Minute; readonly ids: Set<JobId> }>;
 }
 
@@ -56,6 +55,8 @@ export class UnfinishedLists {
   /** Minutes without undurable decisions. */
   #minutes = new Map<number, Minute>();
   #look: Look | undefined;
+  /** The last minute of the latest look. The next look begins behind it. */
+  #lastBucket = -Infinity;
   #isWriting = false;
 
   constructor(parts: UnfinishedListsParts) {
@@ -89,27 +90,47 @@ export class UnfinishedLists {
   }
 
   #begin(): Look | undefined {
+    const { table } = this.#parts;
+    const found = new Map<number, { readonly minute: Minute; readonly ids: Set<JobId> }>();
+    let jobs = 0;
+    for (const [bucket, minute] of this.#quietInTurn()) {
+      jobs += table.unfinished.ofBucket(bucket);
+      if (found.size === minutesMax || (found.size > 0 && jobs > idsMax)) break;
+      found.set(bucket, { minute, ids: new Set() });
+      this.#lastBucket = bucket;
+    }
+    return found.size === 0 ? undefined : { jobs: jobsOf(table), found };
+  }
+
+  /** All in turn, so that minutes which change during each look do not keep the others from theirs. */
+  #quietInTurn(): readonly (readonly [number, Minute])[] {
+    const quiet = [...this.#quiet()];
+    const next = Math.max(
+      0,
+      quiet.findIndex(([bucket]) => bucket > this.#lastBucket),
+    );
+    return [...quiet.slice(next), ...quiet.slice(0, next)];
+  }
+
+  /** Minutes that may be listed. */
+  *#quiet(): Generator<readonly [number, Minute], void> {
     const { context, services, table, owes } = this.#parts;
     const quietSinceMs = context.clock.monotonicMs() - services.limits.listQuietMs;
-    const found = new Map<number, { readonly minute: Minute; readonly ids: Set<JobId> }>();
     for (const [bucket, minute] of this.#minutes) {
-      if (found.size === minutesMax) break;
+      if (minute.isListed || minute.sinceMs > quietSinceMs) continue;
       const jobs = table.unfinished.ofBucket(bucket);
-      if (minute.isListed || minute.sinceMs > quietSinceMs || jobs === 0 || jobs > unfinishedListMax) continue;
-      if (!owes(bucket)) found.set(bucket, { minute, ids: new Set() });
+      if (jobs > 0 && jobs <= unfinishedListMax && !owes(bucket)) yield [bucket, minute];
     }
-    return found.size === 0 ? undefined : { jobs: jobsOf(table), left: table.size, found };
   }
 
   /** Returns whether all jobs were looked at. */
-  #advance(look: Look): boolean {
-    const last = look.left - jobsPerTick;
-    for (; look.left > Math.max(0, last); look.left -= 1) {
-      const next = look.jobs.next();
+  #advance({ jobs, found }: Look): boolean {
+    for (let left = jobsPerTick; left > 0; left -= 1) {
+      const next = jobs.next();
       if (next.done === true) return true;
-      look.found.get(next.value.bucket)?.ids.add(next.value.id());
+      found.get(next.value.bucket)?.ids.add(next.value.id());
     }
-    return look.left === 0;
+    return false;
   }
 
   #isExact(bucket: number, minute: Minute, ids: ReadonlySet<JobId>): boolean {
@@ -133,10 +154,16 @@ export class UnfinishedLists {
   }
 }
 
-function* jobsOf(table: Pick<JobTable, 'cold' | 'entries'>): Look['jobs'] {
+/** A look ends, however fast jobs come: cold jobs have slots, and warm ones that come meanwhile are left out. */
+function* jobsOf(table: Pick<JobTable, 'cold' | 'entries' | 'size'>): Look['jobs'] {
   const { cold } = table;
   for (const slot of cold.slots()) {
     yield { bucket: Math.floor(cold.createdAtMs(slot) / bucketMs), id: () => cold.idOf(slot) };
   }
-  for (const { current } of table.entries()) yield { bucket: bucketOf(current.id), id: () => current.id };
+  let warm = table.size - cold.size;
+  for (const { current } of table.entries()) {
+    if (warm === 0) return;
+    warm -= 1;
+    yield { bucket: bucketOf(current.id), id: () => current.id };
+  }
 }

@@ -3,6 +3,7 @@ import type { ShardGrant } from '../../../application/ports/job-store.ts';
 import type { Clock } from '../../../application/ports/runtime.ts';
 import { isTerminal, type JobRecord } from '../../../domain/job.ts';
 import { briefOf } from '../../../domain/job-brief.ts';
+import { bucketMs } from '../../../domain/job-id.ts';
 import { clockAheadMaxMs, type SteadyTime } from '../../../domain/steady-time.ts';
 import type { PartitionSet } from '../commit/partition-set.ts';
 import type { UnfinishedLists } from '../commit/unfinished-lists.ts';
@@ -58,6 +59,9 @@ export function loadShard({ watermark }: ShardGrant, parts: LoadedParts): ShardL
   };
   return {
     terms: () => ({ eventsFromMs, isBrief: table.memory.isTight, stampMaxMs: believedMs }),
+    // Ids of new jobs must come after those of ended ones, and these are not in the list. So the minute must be over by
+    // the clock of this owner, too.
+    mayGoByList: (bucket) => (bucket + 1) * bucketMs <= time.nowMs(),
     partition(bucket, commits, isListed) {
       partitions.adopt(bucket, commits);
       if (isListed) lists.adopt(bucket, commits);

@@ -2,14 +2,15 @@
 import { afterEach, expect, it } from 'vitest';
 import { unfinishedListMax } from '../../../../src/application/ports/job-store.ts';
 import type { JobRecord, JobSpec } from '../../../../src/domain/job.ts';
-import { bucketOf, type JobId } from '../../../../src/domain/job-id.ts';
-import { testSpec } from '../../../support/jobs.ts';
+import { bucketMs, bucketOf, type JobId, jobIdParts } from '../../../../src/domain/job-id.ts';
+import { testRecord, testSpec } from '../../../support/jobs.ts';
 import {
   createShardHarness,
   harnessShard,
   type ShardHarness,
   type ShardHarnessOptions,
 } from '../../../support/shard-harness.ts';
+import { PartitionOwner } from '../../../support/stores.ts';
 
 const hourMs = 3_600_000;
 /** Until nothing can be lost in JetStream any more, the minute is quiet, and all jobs were looked at. */
@@ -171,4 +172,18 @@ it('while the store takes no lists the shard works on, and lists the minute once
   shard.onList = undefined;
   await shard.kit.advance(untilListedMs);
   expect(await listOf(waiting)).toEqual([waiting]);
+});
+
+it('an owner whose clock is behind a minute reads it as a whole, so that its jobs get later ids', async () => {
+  shard = await createShardHarness();
+  const bucket = Math.floor(shard.kit.clock.nowMs() / bucketMs) + 10;
+  const submittedAt = (ms: number): JobRecord =>
+    testRecord({ retentionMs: 2 * hourMs }, { shard: harnessShard, nowMs: bucket * bucketMs + ms });
+  const [waiting, over] = [submittedAt(1_000), submittedAt(30_000)];
+  const former = await PartitionOwner.take(shard.store, { shard: harnessShard, bucket });
+  await former.commit([waiting, { ...over, state: 'SUCCEEDED', finishedAtMs: over.updatedAtMs }]);
+  await shard.store.jobs.listUnfinished(former.partition, { commits: former.commits, ids: [waiting.id] });
+
+  expect(await restarted()).toBe(true);
+  expect(jobIdParts(await submitted()).createdAtMs).toBeGreaterThan(over.createdAtMs);
 });
