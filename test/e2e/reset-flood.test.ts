@@ -14,8 +14,8 @@ const atOnce = 50;
 const peakMaxMib = 768;
 /** Records and code that were not there before. What V8 keeps by itself is all that the flood has cost. */
 const keptMaxMib = 64;
-/** What was accepted runs first. */
-const givenBackWithinMs = 120_000;
+/** What was accepted runs first, which takes minutes if other work leaves it little of the cores. */
+const givenBackWithinMs = 400_000;
 const { SubmitJob } = loadContract().jobs;
 
 let cluster: TestCluster;
@@ -78,4 +78,4 @@ it('costs memory for as long as it lasts, and no call of others', async () => {
   expect(peak - before).toBeLessThan(peakMaxMib);
   expect(peak - before).toBeGreaterThan(costsMib);
   await cluster.waitFor('memory is given back', () => residentMib() - before < keptMaxMib, givenBackWithinMs);
-}, 240_000);
+}, 600_000);

@@ -124,8 +124,11 @@ describe('a handler that', () => {
     // Neighbours that went down with it, or succeeded, are counted as well.
     expect(counted).toBeGreaterThanOrEqual(rogue.counted.runs);
     const exits = (await badExits()) - exitsBefore;
-    if (rogue.cell === undefined) expect(exits).toBe(job.losses - losses);
-    else expect(exits).toBeGreaterThanOrEqual(1);
+    if (rogue.cell === undefined) {
+      // A thread that is ended may need longer than it has on a busy machine. Then its cell is replaced.
+      expect(exits).toBeGreaterThanOrEqual(job.losses - losses);
+      expect(exits).toBeLessThanOrEqual(job.losses - losses + job.failures);
+    } else expect(exits).toBeGreaterThanOrEqual(1);
     expect(node.isAlive).toBe(true);
     process.stderr.write(`measured: ${rogue.what}: all threads run jobs ${Math.round(backMs)} ms after its end\n`);
   });
