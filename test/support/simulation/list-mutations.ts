@@ -8,7 +8,7 @@ export const listMutations: Readonly<Record<string, Mutation>> = {
     ...where,
     breaks: [1, 2],
     within: 60,
-    firstTried: 22,
+    firstTried: 47,
     change: onStore((_jobs, { data }) => ({
       findUnfinished: (partition) => Promise.resolve(data.list(partition)?.ids),
     })),

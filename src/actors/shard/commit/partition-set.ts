@@ -19,6 +19,11 @@ export class PartitionSet {
   readonly #services: ShardServices;
   readonly #context: ActorContext<ShardMessage>;
   readonly #writers = new Map<number, PartitionWriter>();
+  /**
+   * The writers that have undurable decisions, and some that had. There may be ten thousand others, and each submit
+   * asks.
+   */
+  readonly #busy = new Map<number, PartitionWriter>();
   #isStopped = false;
 
   constructor(shard: number, epoch: number, services: ShardServices, context: ActorContext<ShardMessage>) {
@@ -31,20 +36,20 @@ export class PartitionSet {
   /** Decisions that the store does not have yet. */
   get undurable(): number {
     let sum = 0;
-    for (const writer of this.#writers.values()) sum += writer.backlog;
+    for (const [, writer] of this.#undurable()) sum += writer.backlog;
     return sum;
   }
 
   /** Why the store accepts no commits of this shard at present. */
   get trouble(): TroupeError | undefined {
-    for (const { trouble } of this.#writers.values()) if (trouble !== undefined) return trouble;
+    for (const [, { trouble }] of this.#undurable()) if (trouble !== undefined) return trouble;
     return undefined;
   }
 
   /** Time of the oldest decision that is not durable. Infinity when all are durable. */
   oldestAtMs(): number {
     let oldest = Infinity;
-    for (const writer of this.#writers.values()) oldest = Math.min(oldest, writer.oldestAtMs());
+    for (const [, writer] of this.#undurable()) oldest = Math.min(oldest, writer.oldestAtMs());
     return oldest;
   }
 
@@ -60,14 +65,13 @@ export class PartitionSet {
     this.#writers.set(bucket, this.#create(bucket, commits));
   }
 
-  /** The writer of the record's partition. */
+  /** The writer of the record's partition. Decisions are added to it at once. */
   of(record: JobRecord): PartitionWriter {
     const bucket = bucketOf(record.id);
-    const present = this.#writers.get(bucket);
-    if (present !== undefined) return present;
-    const made = this.#create(bucket);
-    this.#writers.set(bucket, made);
-    return made;
+    const writer = this.#writers.get(bucket) ?? this.#create(bucket);
+    this.#writers.set(bucket, writer);
+    this.#busy.set(bucket, writer);
+    return writer;
   }
 
   at(bucket: number): PartitionWriter | undefined {
@@ -76,7 +80,7 @@ export class PartitionSet {
 
   /** Starts the flushes that somebody waits for. With `all` it starts the others too. */
   flush(all: boolean): void {
-    for (const [bucket, writer] of this.#writers) {
+    for (const [bucket, writer] of this.#undurable()) {
       if (all || writer.urgent) this.#flushOne(bucket, writer);
     }
   }
@@ -94,6 +98,13 @@ export class PartitionSet {
       this.#services.store.sealBucket(writer.partition, this.#epoch).catch((error: unknown) => {
         this.#context.log.debug({ err: error, bucket }, 'bucket not sealed; the next owner reads it once more');
       });
+    }
+  }
+
+  *#undurable(): Generator<readonly [bucket: number, writer: PartitionWriter], void> {
+    for (const [bucket, writer] of this.#busy) {
+      if (writer.backlog > 0) yield [bucket, writer];
+      else this.#busy.delete(bucket);
     }
   }
 
