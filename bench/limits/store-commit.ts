@@ -44,11 +44,10 @@ class Committer {
   constructor(store: Store, shard: number) {
     this.#store = store;
     this.#shard = shard;
-    // All records stay in one minute, because opening the next partition is not to be measured.
+    // All records are in one minute, as if it had begun now, because opening the next partition is not to be measured.
     const startedAtMs = Date.now();
     this.#bucket = Math.floor(startedAtMs / bucketMs);
-    const endOfBucketMs = (this.#bucket + 1) * bucketMs - 1;
-    const nowMs = (): number => Math.min(Date.now(), endOfBucketMs);
+    const nowMs = (): number => this.#bucket * bucketMs + (Date.now() - startedAtMs);
     this.#nextId = createJobIdGenerator({ shard, nowMs, random: Math.random });
   }
 
