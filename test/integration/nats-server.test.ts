@@ -81,7 +81,7 @@ describe('a nats-server of our own', () => {
 
   test('dies with its parent, even when that is killed; the parent may end by itself, too', async () => {
     for (const signal of ['SIGKILL', undefined] as const) {
-      const parent = startParent(path, storeDir, signal !== undefined);
+      const parent = startParent(path, storeDir, signal === undefined ? '' : waits);
       const pid = await parent.serverPid;
       if (signal !== undefined) {
         expect(isAlive(pid)).toBe(true);
@@ -90,6 +90,13 @@ describe('a nats-server of our own', () => {
       await parent.exited;
       await eventually(() => !isAlive(pid));
     }
+  });
+
+  test('is waited for by a process that has nothing else to do, although it ends late', async () => {
+    const parent = startParent(path, storeDir, `process.kill(server.pid, 'SIGSTOP'); await server.stop();`);
+    const pid = await parent.serverPid;
+    expect(await parent.exited).toBe(0);
+    expect(isAlive(pid)).toBe(false);
   });
 
   test('does not outlive the shell that keeps it', async () => {
@@ -146,20 +153,22 @@ function ps(pid: number, column: 'stat' | 'ppid'): string {
   return spawnSync('ps', ['-o', `${column}=`, '-p', String(pid)], { encoding: 'utf8' }).stdout.trim();
 }
 
-/** A process of its own that starts a server and then waits to be killed, or simply has nothing left to do. */
-function startParent(path: string, storeDir: string, wait: boolean) {
+const waits = 'setInterval(() => {}, 1000);';
+
+/** A process of its own that starts a server, and what it does then. */
+function startParent(path: string, storeDir: string, then: string) {
   const module = new URL('../../src/backing/nats/start-nats-server.ts', import.meta.url).href;
   const script = `
     const { startNatsServer } = await import(${JSON.stringify(module)});
     const log = { debug() {}, info() {}, warn() {}, error() {}, child() { return log; } };
     const server = await startNatsServer({ path: ${JSON.stringify(path)}, storeDir: ${JSON.stringify(storeDir)}, port: 0, log });
     process.stdout.write(server.pid + '\\n');
-    ${wait ? 'setInterval(() => {}, 1000);' : ''}
+    ${then}
   `;
   const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
   const serverPid = new Promise<number>((resolve) => {
     child.stdout.once('data', (chunk: Buffer) => resolve(Number(chunk.toString())));
   });

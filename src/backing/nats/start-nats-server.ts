@@ -197,6 +197,8 @@ async function end(
   exited: Promise<void>,
 ): Promise<void> {
   if (guardianProcess.exitCode !== null || guardianProcess.signalCode !== null) return;
+  // Otherwise this process would end, if it has nothing else to do, in the moment between the last signal and the end.
+  guardianProcess.ref();
   signalProcess(pid, signal);
   const late = setTimeout(() => signalProcess(pid, 'SIGKILL'), stopTimeoutMs);
   await exited;
