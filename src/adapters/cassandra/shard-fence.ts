@@ -19,6 +19,7 @@ import {
   type JobStore,
   type OpenBucketOutcome,
   type Partition,
+  type ShardFence,
   type ShardGrant,
   unfinishedListMax,
   type Watermark,
@@ -36,19 +37,6 @@ import type { WriteTimestamps } from './write-timestamps.ts';
 
 /** Lifetime of a partition without a commit. No owner takes a day until its first commit. */
 const emptyPartitionMs = 24 * 3_600_000;
-
-type ShardFence = Pick<
-  JobStore,
-  | 'takeShard'
-  | 'ownsShard'
-  | 'saveWatermark'
-  | 'openBuckets'
-  | 'openBucket'
-  | 'listUnfinished'
-  | 'findUnfinished'
-  | 'sealBucket'
-  | 'readCommits'
->;
 
 export interface ShardFenceParts {
   readonly client: CqlClient;

@@ -12,6 +12,7 @@ import {
   type Partition,
   type RecoveredPage,
   type RecoveryTerms,
+  type ShardFence,
   unfinishedListMax,
   type Watermark,
 } from '../../application/ports/job-store.ts';
@@ -42,19 +43,6 @@ function rowsOf({ partition: { shard, bucket }, records }: CommitGroup): readonl
     return [parts.queueNo, record.id, expiresAtMs, listedUntilMs(record), JSON.stringify(record), state, reason];
   });
 }
-
-type ShardFence = Pick<
-  JobStore,
-  | 'takeShard'
-  | 'ownsShard'
-  | 'saveWatermark'
-  | 'openBuckets'
-  | 'openBucket'
-  | 'listUnfinished'
-  | 'findUnfinished'
-  | 'sealBucket'
-  | 'readCommits'
->;
 
 function createFence(link: StoreLink): ShardFence {
   return {

@@ -194,3 +194,17 @@ export interface JobStore {
   /** Lists jobs of one queue. The work per page is bounded by the partitions it opens and the rows it looks at. */
   listJobs(query: JobListQuery): Promise<JobListPage>;
 }
+
+/** The part of a store that says who owns a shard, which of its partitions are open, and what is unfinished in them. */
+export type ShardFence = Pick<
+  JobStore,
+  | 'takeShard'
+  | 'ownsShard'
+  | 'saveWatermark'
+  | 'openBuckets'
+  | 'openBucket'
+  | 'listUnfinished'
+  | 'findUnfinished'
+  | 'sealBucket'
+  | 'readCommits'
+>;

@@ -2,9 +2,7 @@
  * Load: queues are created, used and deleted. Some submits arrive at the very moment of the deletion, through gateways
  * that do not know of it. `QueueWatch` checks the result, and every accepted job must end like any other.
  */
-import { emptyJobRequest, type JobRequest } from '../../../src/application/jobs/job-request.ts';
-import { parseJobId } from '../../../src/domain/job-id.ts';
-import type { JobScript } from './executions.ts';
+import { submitShortJob } from './short-job.ts';
 import type { QueueWatch } from './queue-watch.ts';
 import { SimCaller, type SimCallerParts } from './sim-caller.ts';
 import type { Witness } from './witness.ts';
@@ -114,32 +112,7 @@ export class SimQueues {
 
   #submit(queue: string, node = this.#caller.anyNode()): void {
     this.#count += 1;
-    const script: JobScript = {
-      n: this.#count,
-      longMs: 300,
-      failRate: 0,
-      rejectRate: 0,
-      killRate: 0,
-      outputBytes: 0,
-      once: false,
-    };
-    const request: JobRequest = {
-      ...emptyJobRequest,
-      handler: this.#parts.handler,
-      queue,
-      input: { kind: 'json', json: JSON.stringify(script) },
-      executionTimeoutMs: 4_000,
-    };
-    this.#caller
-      .ask((useCases, context) => useCases.submit.one(context, request), node)
-      .then(
-        ({ jobId }) => {
-          const id = parseJobId(jobId);
-          if (id !== undefined) this.#parts.witness.accept(id);
-        },
-        (error: unknown) => {
-          this.#caller.refused(error);
-        },
-      );
+    const { witness, handler } = this.#parts;
+    submitShortJob(this.#caller, witness, { n: this.#count, handler, node, options: { queue } });
   }
 }
