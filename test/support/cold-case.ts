@@ -271,6 +271,9 @@ export class ColdCase extends WorkStream {
       if (uniques.has(name)) throw new Error(`unique key ${name} has two jobs`);
       uniques.set(name, id);
     }
+    const states = new Set(['SCHEDULED', 'RETRYING']);
+    const warmLater = [...table.entries()].filter(({ current }) => states.has(current.state));
+    expect(new Set(table.later())).toEqual(new Set(warmLater));
     if (this.open.size > 0) return;
     const known = Object.fromEntries(Object.entries(table.counts).filter(([, count]) => count > 0));
     expect(known).toEqual(counts);

@@ -17,13 +17,13 @@ import type { ShardKeys } from '../keys/shard-keys.ts';
 import { type ShardMessage, whenAnswered } from '../services/shard-message.ts';
 import type { ShardServices } from '../services/shard-services.ts';
 import type { ColdShape, ColdTail, ColdSlot } from '../table/cold-jobs.ts';
-import { isColdState, type JobTable } from '../table/job-table.ts';
+import { isColdState, isLater, type JobTable } from '../table/job-table.ts';
 import type { JobEntry } from '../table/queue-index.ts';
 import { ColdLoader } from './cold-loader.ts';
 
 /** A job that is due later than this may become cold. Loading it again would not be worth it. */
 const farMs = 10_000;
-/** How many jobs of the table are looked at in one message. It takes a few ms. */
+/** How many jobs are looked at in one message. It takes a few ms. */
 const sweepMax = 500;
 /** How many jobs may be loaded because callers want something of them. Further callers are refused. */
 const askedMax = 1_000;
@@ -36,7 +36,7 @@ export interface ShardColdRoomParts {
   readonly table: JobTable;
   readonly keys: Pick<ShardKeys, 'storeEarly'>;
   readonly due: () => Pick<DueJobs, 'watch' | 'forget' | 'coldCame'>;
-  readonly limiters: () => Pick<QueueLimiters, 'coolBlocked' | 'leavesCold' | 'warmed'>;
+  readonly limiters: () => Pick<QueueLimiters, 'leavesCold' | 'warmed'>;
   readonly nowMs: () => number;
   /** Called after decisions about jobs that were loaded, so that they are written. */
   readonly decided: () => void;
@@ -136,13 +136,13 @@ export class ShardColdRoom implements ColdRoom {
   }
 
   /**
-   * Looks through the jobs that became warm before memory was tight, and those that had their turn and wait outside of
-   * their line. Some in each message.
+   * Looks through the jobs that wait for a date, some in each message: they became warm before memory was tight, or the
+   * store lacked something of them. The limiters look through those that wait for their turn.
    */
   tick(): void {
-    if (!this.isTight || this.#isSweeping) return;
+    if (!this.isTight || this.#isSweeping || this.#parts.table.later().size === 0) return;
     this.#isSweeping = true;
-    this.#sweep(this.#parts.table.entries());
+    this.#sweep(this.#parts.table.later().values());
   }
 
   #sweep(entries: Iterator<JobEntry>): void {
@@ -153,7 +153,6 @@ export class ShardColdRoom implements ColdRoom {
         return;
       }
       if (this.#isFar(next.value.current)) this.cool(next.value);
-      else this.#parts.limiters().coolBlocked(next.value);
     }
     whenAnswered(this.#parts.context, 'store', Promise.resolve(), () => this.#sweep(entries));
   }
@@ -163,8 +162,7 @@ export class ShardColdRoom implements ColdRoom {
   }
 
   #isFar(record: JobRecord): boolean {
-    const isLater = record.state === 'SCHEDULED' || record.state === 'RETRYING';
-    return isLater && (nextDeadline(record)?.atMs ?? Infinity) > this.#parts.nowMs() + farMs;
+    return isLater(record) && (nextDeadline(record)?.atMs ?? Infinity) > this.#parts.nowMs() + farMs;
   }
 
   #mayCool(entry: JobEntry): boolean {

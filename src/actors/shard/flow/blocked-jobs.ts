@@ -3,7 +3,8 @@
  * the line, however often they came here, and only as many as there is room for: those that were given back and had no
  * turn yet count. Otherwise jobs behind them would come into the line before them.
  */
-import type { ColdTail, ColdSlot } from '../table/cold-jobs.ts';
+import type { ColdSlot } from '../table/cold-jobs.ts';
+import type { OutsideJobs } from './outside-jobs.ts';
 import { PlacedJobs, type WaitingJob } from './placed-jobs.ts';
 
 export class BlockedJobs {
@@ -11,8 +12,8 @@ export class BlockedJobs {
   /** Given back, with no turn since. */
   readonly #back = new Set<WaitingJob>();
 
-  constructor(newTail: () => ColdTail) {
-    this.#jobs = new PlacedJobs(newTail);
+  constructor(outside: OutsideJobs) {
+    this.#jobs = new PlacedJobs(outside);
   }
 
   get size(): number {

@@ -8,9 +8,10 @@
  */
 import type { JobRecord } from '../../../domain/job.ts';
 import { MinHeap } from '../table/min-heap.ts';
-import type { ColdTail, ColdSlot } from '../table/cold-jobs.ts';
+import type { ColdSlot } from '../table/cold-jobs.ts';
 import type { QueueIndex } from '../table/queue-index.ts';
 import { BlockedJobs } from './blocked-jobs.ts';
+import type { OutsideJobs } from './outside-jobs.ts';
 import type { WaitingJob } from './placed-jobs.ts';
 import { LocalQuota, type LocalQuotaParts } from './local-quota.ts';
 
@@ -30,7 +31,7 @@ export interface ConcurrencyKeysParts {
   readonly ask: LocalQuotaParts['ask'];
   /** False while no job of the queue may start. Then no blocked job needs quota. */
   readonly isOpen: () => boolean;
-  readonly newTail: () => ColdTail;
+  readonly outside: OutsideJobs;
   /** Called when the key of jobs has room, so that they get their turn again. */
   readonly unblock: (jobs: readonly WaitingJob[]) => void;
   readonly changed: () => void;
@@ -188,7 +189,7 @@ export class ConcurrencyKeys {
     const key: Key = {
       running: 0,
       dispatched: 0,
-      blocked: new BlockedJobs(this.#parts.newTail),
+      blocked: new BlockedJobs(this.#parts.outside),
       dueMs: Infinity,
       quota: new LocalQuota({
         limit: { tenant: index.tenant, queue: index.queue, key: name },

@@ -13,6 +13,7 @@ import type { JobEntry, NeedTally } from '../table/queue-index.ts';
 import type { ColdRoom } from './cold-room.ts';
 import type { ConcurrencyKeys } from './concurrency-keys.ts';
 import type { FairQueue } from './fair-queue.ts';
+import type { OutsideJobs } from './outside-jobs.ts';
 import { isCold, keyOf, tallyOf, type WaitingJob } from './placed-jobs.ts';
 import type { RouteWindows } from './route-windows.ts';
 import { UnservedJobs } from './unserved-jobs.ts';
@@ -21,7 +22,8 @@ export interface JobStandingsParts {
   readonly queue: FairQueue;
   readonly windows: RouteWindows;
   readonly keys: ConcurrencyKeys;
-  readonly cold: Pick<ColdRoom, 'newTail' | 'readyAtMs' | 'shapeOf'>;
+  readonly cold: Pick<ColdRoom, 'readyAtMs' | 'shapeOf'>;
+  readonly outside: OutsideJobs;
 }
 
 export class JobStandings {
@@ -32,7 +34,7 @@ export class JobStandings {
 
   constructor(parts: JobStandingsParts) {
     this.#parts = parts;
-    this.unserved = new UnservedJobs(() => parts.cold.newTail());
+    this.unserved = new UnservedJobs(parts.outside);
   }
 
   get held(): number {

@@ -3,6 +3,7 @@ import type { ColdTail, ColdSlot } from '../table/cold-jobs.ts';
 import { MinHeap } from '../table/min-heap.ts';
 import type { JobEntry, NeedTally } from '../table/queue-index.ts';
 import type { ColdRoom } from './cold-room.ts';
+import type { OutsideJobs } from './outside-jobs.ts';
 
 /** A job that waits, warm or cold. */
 export type WaitingJob = JobEntry | ColdSlot;
@@ -25,14 +26,14 @@ export function keyOf(job: WaitingJob, cold: Pick<ColdRoom, 'shapeOf'>): string 
 const staleMax = 64;
 
 export class PlacedJobs {
-  readonly #newTail: () => ColdTail;
+  readonly #outside: OutsideJobs;
   #cold: ColdTail | undefined;
   readonly #warm = new Set<JobEntry>();
   /** A place counts if its job is still here. */
   readonly #places = new MinHeap<{ readonly entry: JobEntry; readonly place: number }>(({ place }) => place);
 
-  constructor(newTail: () => ColdTail) {
-    this.#newTail = newTail;
+  constructor(outside: OutsideJobs) {
+    this.#outside = outside;
   }
 
   get size(): number {
@@ -51,10 +52,11 @@ export class PlacedJobs {
   add(job: WaitingJob): boolean {
     if (this.has(job)) return false;
     if (isCold(job)) {
-      this.#cold ??= this.#newTail();
+      this.#cold ??= this.#outside.newTail();
       this.#cold.push(job);
     } else {
       this.#warm.add(job);
+      this.#outside.came(job);
       this.#places.push({ entry: job, place: job.place });
     }
     return true;
@@ -65,7 +67,7 @@ export class PlacedJobs {
     if (!this.has(job)) return false;
     if (isCold(job)) this.#cold?.remove(job);
     else {
-      this.#warm.delete(job);
+      this.#remove(job);
       if (this.#places.size > 2 * this.#warm.size + staleMax) this.#places.keep((one) => this.#counts(one));
     }
     return true;
@@ -78,7 +80,7 @@ export class PlacedJobs {
     const coldPlace = this.#cold?.firstPlace ?? Infinity;
     if (first === undefined || coldPlace < first.place) return this.#cold?.take();
     this.#places.pop();
-    this.#warm.delete(first.entry);
+    this.#remove(first.entry);
     return first.entry;
   }
 
@@ -87,6 +89,11 @@ export class PlacedJobs {
     const taken = [...this.#warm, ...(this.#cold?.slots() ?? [])].filter(isMeant);
     for (const job of taken) this.delete(job);
     return taken;
+  }
+
+  #remove(entry: JobEntry): void {
+    this.#warm.delete(entry);
+    this.#outside.left(entry);
   }
 
   #counts({ entry, place }: { readonly entry: JobEntry; readonly place: number }): boolean {

@@ -19,8 +19,9 @@ import type { ColdRoom } from './cold-room.ts';
 import type { WorkSender } from './work-sender.ts';
 import { FairQueue } from './fair-queue.ts';
 import { JobStandings } from './job-standings.ts';
+import { OutsideJobs } from './outside-jobs.ts';
 import { RouteWindows } from './route-windows.ts';
-import type { ColdJobs, ColdTail, ColdSlot } from '../table/cold-jobs.ts';
+import type { ColdJobs, ColdSlot } from '../table/cold-jobs.ts';
 import type { JobEntry, QueueIndex } from '../table/queue-index.ts';
 import { QueueQuota } from './queue-quota.ts';
 import { QueueTurns } from './queue-turns.ts';
@@ -60,6 +61,7 @@ export class QueueLimiter {
   readonly #keys: ConcurrencyKeys;
   readonly #quota: QueueQuota;
   readonly #turns: QueueTurns;
+  readonly #outside: OutsideJobs;
   /** Undefined while the rule is not known yet. Then no job goes. */
   #rule: FlowRule | undefined;
 
@@ -81,12 +83,13 @@ export class QueueLimiter {
     index.oldestColdAtMs = () => Math.min(this.#queue.oldestColdAtMs(), this.#turns.oldestColdAtMs);
     const unblock = (jobs: readonly WaitingJob[]): void => this.#standings.putBack(jobs);
     const { everyNodeHas } = parts;
-    this.windows = new RouteWindows({ windows: parts.windows, everyNodeHas, cold, unblock });
+    const outside = new OutsideJobs(() => cold.newTail());
+    this.#outside = outside;
+    this.windows = new RouteWindows({ windows: parts.windows, everyNodeHas, cold, outside, unblock });
     const isOpen = (): boolean => this.#isOpen;
-    const newTail = (): ColdTail => cold.newTail();
-    this.#keys = new ConcurrencyKeys({ index, ask, monotonicMs, isOpen, newTail, unblock, changed });
+    this.#keys = new ConcurrencyKeys({ index, ask, monotonicMs, isOpen, outside, unblock, changed });
     const { windows } = this;
-    this.#standings = new JobStandings({ queue: this.#queue, windows, keys: this.#keys, cold });
+    this.#standings = new JobStandings({ queue: this.#queue, windows, keys: this.#keys, cold, outside });
     this.#quota = new QueueQuota({ index, windows, monotonicMs, waiting: () => this.#standings.waiting, ask, changed });
     this.#turns = new QueueTurns({
       cold,
@@ -222,18 +225,24 @@ export class QueueLimiter {
     for (const need of index.needs) if (!isServed(need.need)) this.#standings.setUnroutable(need);
     this.pump();
     this.#queue.coolAll();
+    this.#outside.lookAtAll();
     this.#keys.sweep();
     this.#turns.tick();
   }
 
-  /** See `FairQueue.cool`. */
+  /**
+   * Drops the records of jobs that are far from their turn, and of those that had it and wait outside of their line, while
+   * memory is tight. Looks at `most` jobs. Returns how many it may still look at: 0 if jobs may be left.
+   */
   cool(most: number): number {
-    return this.#queue.cool(most);
+    const left = this.#queue.cool(most);
+    if (left <= 0 || !this.#parts.cold.isTight || this.#hasFew) return left;
+    return this.#outside.look(left, (entry) => this.#turns.coolBlocked(entry, this.#cool));
   }
 
-  /** Drops the record of a job that had its turn and waits outside of its line, unless few jobs of the queue wait. */
-  coolBlocked(entry: JobEntry): void {
-    if (this.#parts.index.waitingCount > 2 * this.#batch) this.#turns.coolBlocked(entry, this.#cool);
+  /** Hardly more jobs of the queue wait than a line keeps warm. */
+  get #hasFew(): boolean {
+    return this.#parts.index.waitingCount <= 2 * this.#batch;
   }
 
   /** Whether there are limits with a home, which has to be asked. */

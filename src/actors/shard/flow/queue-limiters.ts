@@ -112,11 +112,6 @@ export class QueueLimiters {
     if (entry.current.state === 'QUEUED') this.#limiterOf(entry.queueRef.index).warmed(entry);
   }
 
-  /** See `QueueLimiter.coolBlocked`. */
-  coolBlocked(entry: JobEntry): void {
-    this.#limiters.get(entry.queueRef.index)?.coolBlocked(entry);
-  }
-
   moved(entry: JobEntry, before: JobRecord): void {
     const limiter = this.#limiters.get(entry.queueRef.index);
     if (limiter === undefined) return;
@@ -178,7 +173,7 @@ export class QueueLimiters {
     this.#cool();
   }
 
-  /** Drops records of jobs that are far from their turn, some in each message of the shard. */
+  /** See `QueueLimiter.cool`. Looks at some jobs in each message of the shard. */
   #cool(): void {
     let left = coolMax;
     for (const limiter of this.#cooling) {

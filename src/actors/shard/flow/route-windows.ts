@@ -12,6 +12,7 @@ import { defaultPriority, priorities, type Priority } from '../../../domain/prio
 import { BlockedJobs } from './blocked-jobs.ts';
 import { isCold, tallyOf, type WaitingJob } from './placed-jobs.ts';
 import type { ColdRoom } from './cold-room.ts';
+import type { OutsideJobs } from './outside-jobs.ts';
 import type { ColdSlot } from '../table/cold-jobs.ts';
 import type { JobEntry, NeedTally } from '../table/queue-index.ts';
 import type { DispatchWindows } from '../services/dispatch-windows.ts';
@@ -43,7 +44,8 @@ export interface RouteWindowsParts {
   readonly windows: DispatchWindows;
   /** Whether every live worker node has the handler, so that its jobs have the shared route. */
   readonly everyNodeHas: (need: HandlerNeed) => boolean;
-  readonly cold: Pick<ColdRoom, 'newTail' | 'shapeOf'>;
+  readonly cold: Pick<ColdRoom, 'shapeOf'>;
+  readonly outside: OutsideJobs;
   /** The blocked jobs get their turn again. */
   readonly unblock: (jobs: readonly WaitingJob[]) => void;
 }
@@ -74,7 +76,7 @@ export class RouteWindows {
   }
 
   #newWindow(): Window {
-    return { sent: 0, isFull: false, blocked: new BlockedJobs(() => this.#parts.cold.newTail()) };
+    return { sent: 0, isFull: false, blocked: new BlockedJobs(this.#parts.outside) };
   }
 
   /** Jobs of all levels that are sent. */

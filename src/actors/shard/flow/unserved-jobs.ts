@@ -8,7 +8,8 @@
  * `unroutable`: a message is out for a job that does not count as running. It was sent while a node had the handler, or
  * it is the probe of its need. When the job's turn comes, the message is still there, so the job needs no other.
  */
-import type { ColdTail, ColdSlot } from '../table/cold-jobs.ts';
+import type { ColdSlot } from '../table/cold-jobs.ts';
+import type { OutsideJobs } from './outside-jobs.ts';
 import { PlacedJobs, type WaitingJob } from './placed-jobs.ts';
 import type { JobEntry, NeedTally } from '../table/queue-index.ts';
 
@@ -25,10 +26,10 @@ export class UnservedJobs {
   #asideCount = 0;
   /** Needs with a message out. */
   #probed = 0;
-  readonly #newTail: () => ColdTail;
+  readonly #outside: OutsideJobs;
 
-  constructor(newTail: () => ColdTail) {
-    this.#newTail = newTail;
+  constructor(outside: OutsideJobs) {
+    this.#outside = outside;
   }
 
   /** How many jobs stand aside. */
@@ -121,7 +122,7 @@ export class UnservedJobs {
   #of(need: NeedTally): OfNeed {
     const present = this.#byNeed.get(need);
     if (present !== undefined) return present;
-    const none: OfNeed = { aside: new PlacedJobs(this.#newTail), unroutable: new Set() };
+    const none: OfNeed = { aside: new PlacedJobs(this.#outside), unroutable: new Set() };
     this.#byNeed.set(need, none);
     return none;
   }

@@ -36,6 +36,7 @@ export class JobTable {
   readonly #live = new Map<JobId, JobEntry>();
   readonly #recent = new Map<JobId, { readonly record: JobRecord; readonly bytes: number }>();
   readonly #running = new Set<JobEntry>();
+  readonly #later = new Set<JobEntry>();
   readonly #counts = Object.fromEntries(jobStates.map((state) => [state, 0])) as Record<JobState, number>;
   readonly cold: ColdJobs;
   readonly memory: ShardMemory;
@@ -77,6 +78,11 @@ export class JobTable {
     return this.#running;
   }
 
+  /** Jobs in SCHEDULED or RETRYING with a record in memory. */
+  later(): ReadonlySet<JobEntry> {
+    return this.#later;
+  }
+
   add(
     record: JobRecord,
     options: { readonly durable: boolean; readonly publishedSeq: number; readonly nowMs: number },
@@ -102,6 +108,7 @@ export class JobTable {
     const { current: record, durable, queueRef, place, bytes } = entry;
     invariant(durable === record, 'only a record that the store has may be dropped');
     this.#live.delete(record.id);
+    this.#later.delete(entry);
     queueRef.index.cooled(record);
     this.memory.jobs(-bytes);
     return this.#addCold(record, queueRef, place);
@@ -116,6 +123,7 @@ export class JobTable {
     entry.place = place;
     entry.keyIs = 'stored';
     entry.queueRef.index.warmed(entry);
+    this.#index(entry);
     return entry;
   }
 
@@ -219,11 +227,18 @@ export class JobTable {
     const { state } = entry.current;
     if (state === 'RUNNING' || state === 'CANCELLING') this.#running.add(entry);
     else this.#running.delete(entry);
+    if (isLater(entry.current)) this.#later.add(entry);
+    else this.#later.delete(entry);
   }
 }
 
 export function isColdState(state: JobState): state is ColdState {
   return state === 'QUEUED' || state === 'SCHEDULED' || state === 'RETRYING';
+}
+
+/** Whether the job waits for a date or its next try. */
+export function isLater({ state }: JobRecord): boolean {
+  return state === 'SCHEDULED' || state === 'RETRYING';
 }
 
 /** Counts for the tree view, such as `jobs.QUEUED`. Counts of 0 are left out. */

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { BlockedJobs } from '../../../../../src/actors/shard/flow/blocked-jobs.ts';
+import { OutsideJobs } from '../../../../../src/actors/shard/flow/outside-jobs.ts';
 import { ColdJobs } from '../../../../../src/actors/shard/table/cold-jobs.ts';
 import type { JobEntry } from '../../../../../src/actors/shard/table/queue-index.ts';
 
@@ -17,7 +18,7 @@ describe('blocked jobs', () => {
   it('come back as the first of those that are blocked, while no more than the room have had no turn', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-        const jobs = new BlockedJobs(() => new ColdJobs(0).newTail());
+        const jobs = new BlockedJobs(new OutsideJobs(() => new ColdJobs(0).newTail()));
         const blocked = new Set<JobEntry>();
         const back = new Set<JobEntry>();
         for (const one of steps) {
@@ -42,7 +43,7 @@ describe('blocked jobs', () => {
   });
 
   it('leave no place behind, however often they come and go', () => {
-    const jobs = new BlockedJobs(() => new ColdJobs(0).newTail());
+    const jobs = new BlockedJobs(new OutsideJobs(() => new ColdJobs(0).newTail()));
     const stays = { place: 0 } as JobEntry;
     jobs.add(stays);
     let looks = 0;

@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ColdTurn } from '../../../../../src/actors/shard/flow/job-line.ts';
 import { FairQueue } from '../../../../../src/actors/shard/flow/fair-queue.ts';
+import { OutsideJobs } from '../../../../../src/actors/shard/flow/outside-jobs.ts';
 import { RouteWindows } from '../../../../../src/actors/shard/flow/route-windows.ts';
 import { DispatchWindows } from '../../../../../src/actors/shard/services/dispatch-windows.ts';
 import { ColdJobs, type ColdSlot } from '../../../../../src/actors/shard/table/cold-jobs.ts';
@@ -24,7 +25,8 @@ function blockedOf(tallies: readonly NeedTally[], each: number): { windows: Rout
   const windows = new RouteWindows({
     windows: new DispatchWindows(),
     everyNodeHas: () => false,
-    cold: { newTail: () => cold.newTail(), shapeOf: (slot) => cold.shapeOf(slot) },
+    cold: { shapeOf: (slot) => cold.shapeOf(slot) },
+    outside: new OutsideJobs(() => cold.newTail()),
     unblock: () => undefined,
   });
   const current = testRecord();
