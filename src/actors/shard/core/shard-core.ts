@@ -289,7 +289,7 @@ export class ShardCore {
     const { jobs, queues } = this.services.metrics;
     for (const [state, count] of Object.entries(this.table.counts))
       jobs.set(count, { shard: String(this.shard), state });
-    queues.tell(this.shard, [...this.table.queues.all()], { nowMs, monotonicMs: this.context.clock.monotonicMs() });
+    queues.tell(this.shard, this.table.queues, { nowMs, monotonicMs: this.context.clock.monotonicMs() });
   }
 
   /** Decides about jobs whose deadlines have come. */

@@ -7,7 +7,8 @@ import type { Gauge, Telemetry } from '../../../application/ports/runtime.ts';
 import { gauges } from '../../../domain/measures.ts';
 
 export const queuesMax = 1_000;
-const toldEveryMs = 1_000;
+/** The wait between two reports, at least. For each queue of each shard it is a ms: a report takes some µs for each. */
+const tellEveryMs = { least: 1_000, each: 1 } as const;
 
 /** What a shard knows of one queue. A `QueueIndex` satisfies this. */
 export interface CountedQueue {
@@ -33,10 +34,10 @@ export class QueueGauges {
   readonly #jobs: Gauge;
   readonly #bytes: Gauge;
   readonly #oldest: Gauge;
-  readonly #byShard = new Map<number, readonly CountedQueue[]>();
+  readonly #byShard = new Map<number, Iterable<CountedQueue>>();
   /** Queues that were reported before. If one is empty now, this has to be reported as well. */
   readonly #sums = new Map<string, Sum>();
-  #toldAtMs = -Infinity;
+  #tellFromMs = -Infinity;
 
   constructor(telemetry: Telemetry) {
     this.#jobs = telemetry.gauge({
@@ -56,24 +57,31 @@ export class QueueGauges {
   /** `loads` are read again at each report, so they may keep changing. */
   tell(
     shard: number,
-    loads: readonly CountedQueue[],
+    loads: Iterable<CountedQueue>,
     now: { readonly nowMs: number; readonly monotonicMs: number },
   ): void {
     this.#byShard.set(shard, loads);
-    if (now.monotonicMs - this.#toldAtMs < toldEveryMs) return;
-    this.#toldAtMs = now.monotonicMs;
-    this.#set(now.nowMs);
+    if (now.monotonicMs < this.#tellFromMs) return;
+    const told = this.#set(now.nowMs);
+    this.#tellFromMs = now.monotonicMs + Math.max(tellEveryMs.least, told * tellEveryMs.each);
   }
 
   forget(shard: number, nowMs: number): void {
     if (this.#byShard.delete(shard)) this.#set(nowMs);
   }
 
-  #set(nowMs: number): void {
+  /** Returns how many loads it has read. */
+  #set(nowMs: number): number {
+    let read = 0;
     for (const sum of this.#sums.values()) {
       Object.assign(sum, { waiting: 0, later: 0, running: 0, openBytes: 0, oldestReadyAtMs: Infinity });
     }
-    for (const loads of this.#byShard.values()) for (const load of loads) this.#add(load);
+    for (const loads of this.#byShard.values()) {
+      for (const load of loads) {
+        this.#add(load);
+        read += 1;
+      }
+    }
     for (const { labels, waiting, later, running, openBytes, oldestReadyAtMs } of this.#sums.values()) {
       this.#jobs.set(waiting, { ...labels, standing: 'waiting' });
       this.#jobs.set(later, { ...labels, standing: 'later' });
@@ -81,6 +89,7 @@ export class QueueGauges {
       this.#bytes.set(openBytes, labels);
       this.#oldest.set(oldestReadyAtMs === Infinity ? 0 : Math.max(0, nowMs - oldestReadyAtMs) / 1_000, labels);
     }
+    return read;
   }
 
   #add(load: CountedQueue): void {

@@ -10,7 +10,7 @@ import { type IndexedQueue, type JobEntry, QueueIndex } from './queue-index.ts';
 /** How many queues without live jobs are remembered for their meters. Beyond this, the oldest is forgotten. */
 export const idleQueuesMax = 1_000;
 
-export class QueueIndexes {
+export class QueueIndexes implements Iterable<QueueIndex> {
   readonly #byTenant = new Map<string, Map<string, QueueIndex>>();
   /** Queues without live jobs, in the order in which they became idle. */
   readonly #idle = new Set<QueueIndex>();
@@ -21,6 +21,10 @@ export class QueueIndexes {
 
   *all(): Generator<QueueIndex, void> {
     for (const ofTenant of this.#byTenant.values()) yield* ofTenant.values();
+  }
+
+  [Symbol.iterator](): Iterator<QueueIndex> {
+    return this.all();
   }
 
   refOf({ spec }: Pick<JobRecord, 'spec'>): IndexedQueue {

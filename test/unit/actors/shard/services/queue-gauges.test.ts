@@ -47,6 +47,17 @@ describe('the gauges of queues', () => {
     expect(await told('troupe_queue_oldest_wait_seconds')).toEqual({ [q]: 0 });
   });
 
+  it('are told less often when there are very many queues', async () => {
+    const { gauges, at, told } = setUp();
+    const many = Array.from({ length: 5_000 }, () => ({ ...load(), openBytes: 0 }));
+    gauges.tell(1, many, at(0));
+    for (const one of many) one.openBytes = 1;
+    gauges.tell(1, many, at(4_999));
+    expect(await told('troupe_queue_open_bytes')).toEqual({ 'tenant="t",queue="q"': 0 });
+    gauges.tell(1, many, at(5_000));
+    expect(await told('troupe_queue_open_bytes')).toEqual({ 'tenant="t",queue="q"': 5_000 });
+  });
+
   it('are of a bounded number of queues', async () => {
     const { gauges, at, told } = setUp();
     const loads = Array.from({ length: queuesMax + 5 }, (_, n) => load({ queue: `q${n}`, waitingCount: 1 }));
