@@ -37,9 +37,10 @@ interface Child<Leaf> {
 
 /** The tree, or one node of it. */
 export class FairOrder<Leaf> {
-  readonly #children = new Map<string, Child<Leaf>>();
+  /** Undefined while it has none: most nodes are leaves, and there may be very many. */
+  #children: Map<string, Child<Leaf>> | undefined;
   /** The children with a leaf that waits. */
-  readonly #waiting = new Set<Child<Leaf>>();
+  #waiting: Set<Child<Leaf>> | undefined;
   /** The tag of the child that was served last. */
   #now = 0;
   #leaf: Leaf | undefined;
@@ -65,6 +66,7 @@ export class FairOrder<Leaf> {
         this.#leafWaits = false;
       };
     }
+    this.#children ??= new Map();
     let child = this.#children.get(first.name);
     if (child === undefined) {
       const { weight, ages = false } = first;
@@ -76,15 +78,15 @@ export class FairOrder<Leaf> {
     const remove = node.add(rest, leaf);
     return () => {
       remove();
-      if (!node.#waits) this.#waiting.delete(added);
-      if (node.#isEmpty && this.#children.get(first.name) === added) this.#children.delete(first.name);
+      if (!node.#waits) this.#waiting?.delete(added);
+      if (node.#isEmpty && this.#children?.get(first.name) === added) this.#children.delete(first.name);
     };
   }
 
   /** Records that the leaf at the path has taken `amount`. */
   served(path: readonly FairShare[], amount: number): void {
     const [first, ...rest] = path;
-    const child = first && this.#children.get(first.name);
+    const child = first && this.#children?.get(first.name);
     if (child === undefined) return;
     if (!this.#isAged(child)) {
       this.#now = Math.max(child.tag, this.#now);
@@ -101,10 +103,11 @@ export class FairOrder<Leaf> {
       this.#leafWaits = this.#leaf !== undefined;
       return;
     }
-    const child = this.#children.get(first.name);
+    const child = this.#children?.get(first.name);
     if (child === undefined) return;
     child.node.waits(rest);
     if (!child.node.#waits) return;
+    this.#waiting ??= new Set();
     this.#waiting.add(child);
     if (child.ages) child.waitsSinceMs ??= this.#ageing?.nowMs();
   }
@@ -116,11 +119,11 @@ export class FairOrder<Leaf> {
       this.#leafWaits = false;
       return;
     }
-    const child = this.#children.get(first.name);
+    const child = this.#children?.get(first.name);
     if (child === undefined) return;
     child.node.rests(rest);
     if (child.ages) child.waitsSinceMs = undefined;
-    if (!child.node.#waits) this.#waiting.delete(child);
+    if (!child.node.#waits) this.#waiting?.delete(child);
   }
 
   /**
@@ -130,6 +133,7 @@ export class FairOrder<Leaf> {
    */
   next(canTake: (leaf: Leaf) => boolean): Leaf | undefined {
     if (this.#leafWaits && this.#leaf !== undefined && canTake(this.#leaf)) return this.#leaf;
+    if (this.#waiting === undefined) return undefined;
     const passed = new Set<Child<Leaf>>();
     while (passed.size < this.#waiting.size) {
       let first: Child<Leaf> | undefined;
@@ -166,10 +170,10 @@ export class FairOrder<Leaf> {
   }
 
   get #waits(): boolean {
-    return this.#leafWaits || this.#waiting.size > 0;
+    return this.#leafWaits || (this.#waiting?.size ?? 0) > 0;
   }
 
   get #isEmpty(): boolean {
-    return this.#children.size === 0 && this.#leaf === undefined;
+    return (this.#children?.size ?? 0) === 0 && this.#leaf === undefined;
   }
 }
