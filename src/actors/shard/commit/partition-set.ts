@@ -1,6 +1,7 @@
 /** The open partitions of a shard. Each has one writer, which is created with the first decision for its minute. */
 import { TroupeError } from '../../../domain/errors.ts';
 import type { JobRecord } from '../../../domain/job.ts';
+import { InRounds } from '../../../domain/in-rounds.ts';
 import { bucketMs, bucketOf } from '../../../domain/job-id.ts';
 import type { ActorContext } from '../../../kernel/index.ts';
 import { PartitionWriter } from './partition-writer.ts';
@@ -10,6 +11,8 @@ import { given } from '../../../domain/given.ts';
 
 /** A partition is sealed only when no clock can be so far behind that it still adds to it. */
 const sealAfterMs = 3 * bucketMs;
+/** Partitions that one tick looks at. There may be ten thousand. */
+const looksMax = 1_000;
 /** The wait between tries while the store is unavailable. */
 const pauseMs = { first: 50, most: 2_000 } as const;
 
@@ -19,6 +22,8 @@ export class PartitionSet {
   readonly #services: ShardServices;
   readonly #context: ActorContext<ShardMessage>;
   readonly #writers = new Map<number, PartitionWriter>();
+  readonly #toSeal = new InRounds(this.#writers);
+  readonly #toTell = new InRounds(this.#writers);
   /**
    * The writers that have undurable decisions, and some that had. There may be ten thousand others, and each submit
    * asks.
@@ -53,11 +58,18 @@ export class PartitionSet {
     return oldest;
   }
 
-  /** Open partitions of which everything decided is durable. */
-  *settled(): Generator<{ readonly bucket: number; readonly commits: number }, void> {
-    for (const [bucket, { backlog, commits }] of this.#writers) {
-      if (backlog === 0 && commits !== undefined) yield { bucket, commits };
+  /** Some of the open partitions of which everything decided is durable, in rounds. */
+  *someSettled(): Generator<{ readonly bucket: number; readonly commits: number }, void> {
+    for (const [bucket] of this.#toTell.next(looksMax)) {
+      const commits = this.settledCommits(bucket);
+      if (commits !== undefined) yield { bucket, commits };
     }
+  }
+
+  /** The number of commits of an open partition of which everything decided is durable. */
+  settledCommits(bucket: number): number | undefined {
+    const writer = this.#writers.get(bucket);
+    return writer?.backlog === 0 ? writer.commits : undefined;
   }
 
   /** Adopts a partition that was fenced and read at the recovery. */
@@ -90,9 +102,9 @@ export class PartitionSet {
     this.#isStopped = true;
   }
 
-  /** Seals partitions that are too old to grow and that are not in use any more. */
+  /** Seals partitions that are too old to grow and that are not in use any more. Looks at some of them, in rounds. */
   seal(nowMs: number, isUsed: (bucket: number) => boolean): void {
-    for (const [bucket, writer] of this.#writers) {
+    for (const [bucket, writer] of this.#toSeal.next(looksMax)) {
       if ((bucket + 1) * bucketMs + sealAfterMs >= nowMs || writer.backlog > 0 || isUsed(bucket)) continue;
       this.#writers.delete(bucket);
       this.#services.store.sealBucket(writer.partition, this.#epoch).catch((error: unknown) => {

@@ -9,6 +9,7 @@
  * so be missed. A minute is therefore listed only if as many were found as it has, and if it had no commit meanwhile.
  */
 import { type JobStore, unfinishedListMax } from '../../../application/ports/job-store.ts';
+import { InRounds } from '../../../domain/in-rounds.ts';
 import { bucketMs, bucketOf, type JobId } from '../../../domain/job-id.ts';
 import { someAtOnce } from '../../../domain/some-at-once.ts';
 import type { ActorContext } from '../../../kernel/index.ts';
@@ -19,6 +20,8 @@ import type { PartitionSet } from './partition-set.ts';
 
 /** Jobs that one tick looks at: about a millisecond of work. */
 const jobsPerTick = 5_000;
+/** Minutes that one tick asks whether they may be listed. There may be ten thousand. */
+const askedMax = 1_000;
 /** Minutes that are listed in one look, and about the most jobs that they have together: a megabyte of ids. */
 const minutesMax = 64;
 const idsMax = 10 * unfinishedListMax;
@@ -33,7 +36,7 @@ export interface UnfinishedListsParts {
     /** How long a minute must have been without a commit. */
     readonly limits: Pick<ShardLimits, 'listQuietMs'>;
   };
-  readonly partitions: Pick<PartitionSet, 'settled'>;
+  readonly partitions: Pick<PartitionSet, 'someSettled' | 'settledCommits'>;
   readonly table: Pick<JobTable, 'cold' | 'entries' | 'size' | 'unfinished'>;
   /** Whether facts or keys of jobs of the bucket still have to be written. */
   readonly owes: (bucket: number) => boolean;
@@ -52,11 +55,11 @@ interface Look {
 
 export class UnfinishedLists {
   readonly #parts: UnfinishedListsParts;
-  /** Minutes without undurable decisions. */
-  #minutes = new Map<number, Minute>();
+  /** Minutes that had no undurable decisions when they were looked at last. */
+  readonly #minutes = new Map<number, Minute>();
+  /** All have their turn, so minutes which change during each look do not keep the others from theirs. */
+  readonly #inTurn = new InRounds(this.#minutes);
   #look: Look | undefined;
-  /** The last minute of the latest look. The next look begins behind it. */
-  #lastBucket = -Infinity;
   #isWriting = false;
 
   constructor(parts: UnfinishedListsParts) {
@@ -80,47 +83,33 @@ export class UnfinishedLists {
 
   #watch(): void {
     const { partitions, context } = this.#parts;
-    const nowMs = context.clock.monotonicMs();
-    const minutes = new Map<number, Minute>();
-    for (const { bucket, commits } of partitions.settled()) {
-      const known = this.#minutes.get(bucket);
-      minutes.set(bucket, known?.commits === commits ? known : { commits, sinceMs: nowMs, isListed: false });
+    const sinceMs = context.clock.monotonicMs();
+    for (const { bucket, commits } of partitions.someSettled()) {
+      if (this.#minutes.get(bucket)?.commits === commits) continue;
+      this.#minutes.set(bucket, { commits, sinceMs, isListed: false });
     }
-    this.#minutes = minutes;
   }
 
   #begin(): Look | undefined {
-    const { table } = this.#parts;
+    const { table, partitions } = this.#parts;
     const found = new Map<number, { readonly minute: Minute; readonly ids: Set<JobId> }>();
     let jobs = 0;
-    for (const [bucket, minute] of this.#quietInTurn()) {
-      jobs += table.unfinished.ofBucket(bucket);
-      if (found.size === minutesMax || (found.size > 0 && jobs > idsMax)) break;
-      found.set(bucket, { minute, ids: new Set() });
-      this.#lastBucket = bucket;
+    for (const [bucket, minute] of this.#inTurn.next(askedMax)) {
+      if (partitions.settledCommits(bucket) !== minute.commits) this.#minutes.delete(bucket);
+      else if (this.#mayList(bucket, minute)) {
+        found.set(bucket, { minute, ids: new Set() });
+        jobs += table.unfinished.ofBucket(bucket);
+        if (found.size === minutesMax || jobs >= idsMax) break;
+      }
     }
     return found.size === 0 ? undefined : { jobs: jobsOf(table), found };
   }
 
-  /** All in turn, so that minutes which change during each look do not keep the others from theirs. */
-  #quietInTurn(): readonly (readonly [number, Minute])[] {
-    const quiet = [...this.#quiet()];
-    const next = Math.max(
-      0,
-      quiet.findIndex(([bucket]) => bucket > this.#lastBucket),
-    );
-    return [...quiet.slice(next), ...quiet.slice(0, next)];
-  }
-
-  /** Minutes that may be listed. */
-  *#quiet(): Generator<readonly [number, Minute], void> {
+  #mayList(bucket: number, minute: Minute): boolean {
     const { context, services, table, owes } = this.#parts;
-    const quietSinceMs = context.clock.monotonicMs() - services.limits.listQuietMs;
-    for (const [bucket, minute] of this.#minutes) {
-      if (minute.isListed || minute.sinceMs > quietSinceMs) continue;
-      const jobs = table.unfinished.ofBucket(bucket);
-      if (jobs > 0 && jobs <= unfinishedListMax && !owes(bucket)) yield [bucket, minute];
-    }
+    if (minute.isListed || context.clock.monotonicMs() - minute.sinceMs < services.limits.listQuietMs) return false;
+    const jobs = table.unfinished.ofBucket(bucket);
+    return jobs > 0 && jobs <= unfinishedListMax && !owes(bucket);
   }
 
   /** Returns whether all jobs were looked at. */
@@ -134,8 +123,9 @@ export class UnfinishedLists {
   }
 
   #isExact(bucket: number, minute: Minute, ids: ReadonlySet<JobId>): boolean {
-    const { table, owes } = this.#parts;
-    return this.#minutes.get(bucket) === minute && ids.size === table.unfinished.ofBucket(bucket) && !owes(bucket);
+    const { table, partitions, owes } = this.#parts;
+    if (partitions.settledCommits(bucket) !== minute.commits || owes(bucket)) return false;
+    return ids.size === table.unfinished.ofBucket(bucket);
   }
 
   #write(lists: readonly (readonly [number, { readonly minute: Minute; readonly ids: ReadonlySet<JobId> }])[]): void {

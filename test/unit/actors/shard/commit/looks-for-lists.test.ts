@@ -51,9 +51,10 @@ beforeEach(() => {
       limits: { listQuietMs: 0 },
     },
     partitions: {
-      *settled() {
+      *someSettled() {
         for (const [bucket, count] of commits) yield { bucket, commits: count };
       },
+      settledCommits: (bucket) => commits.get(bucket),
     },
     table,
     owes: () => false,

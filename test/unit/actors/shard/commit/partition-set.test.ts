@@ -59,3 +59,23 @@ it('a partition whose decisions are durable is asked no more, until it has anoth
     backlogs.mockRestore();
   }
 });
+
+it('one tick looks at some of very many open partitions, and each has its turn', () => {
+  const sealBucket = vi.fn(() => Promise.resolve());
+  const services = { store: { sealBucket }, limits: defaultShardLimits } as unknown as ShardServices;
+  const set = new PartitionSet(0, 1, services, createTestKit() as never);
+  const buckets = Array.from({ length: 2_500 }, (_, no) => firstBucket + no);
+  for (const bucket of buckets) set.adopt(bucket, 1);
+  const inTurn = Array.from({ length: 3 }, () => [...set.someSettled()].map(({ bucket }) => bucket));
+  expect(Math.max(...inTurn.map(({ length }) => length))).toBe(1_000);
+  expect(new Set(inTurn.flat()).size).toBe(buckets.length);
+
+  const isUsed = vi.fn((bucket: number) => bucket === firstBucket);
+  const nowMs = (firstBucket + 10_000) * bucketMs;
+  set.seal(nowMs, isUsed);
+  expect(isUsed).toHaveBeenCalledTimes(1_000);
+  for (let ticks = 0; ticks < 3; ticks += 1) set.seal(nowMs, isUsed);
+  expect(sealBucket).toHaveBeenCalledTimes(buckets.length - 1);
+  expect(set.settledCommits(firstBucket)).toBe(1);
+  expect(set.settledCommits(firstBucket + 1)).toBeUndefined();
+});
