@@ -262,6 +262,7 @@ export async function createShardHarness(options: ShardHarnessOptions = {}): Pro
       everyNodeHas: ({ handler: name, version }) =>
         !harness.rare.has(name) && (version === undefined || harness.spread.has(version)),
       someNodeHas: ({ handler: name }) => !harness.missing.has(name),
+      fleetState: () => JSON.stringify([harness.missing, harness.rare, harness.spread].map((names) => [...names])),
       shardCount: 4,
       flowRules: {
         prepare: () => Promise.resolve(),

@@ -97,10 +97,10 @@ class Shard implements Behavior<ShardMessage> {
         core.limiters.goOn();
         break;
       case 'quota-needs-changed':
-        core.limiters.needsChanged();
+        core.limiters.questions.turnOver();
         break;
       case 'quota-due':
-        core.limiters.askHomes();
+        core.limiters.questions.askDue();
         break;
       case 'usage-due':
         core.quotaHome.hear(message.shard);

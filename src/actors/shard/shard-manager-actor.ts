@@ -22,7 +22,7 @@ import { StoreReach } from './placement/store-reach.ts';
 import { SuggestedShards } from './placement/suggested-shards.ts';
 
 /** Services that the shard manager itself provides to each shard. */
-type FromManager = 'leaseIsSure' | 'write' | 'everyNodeHas' | 'someNodeHas';
+type FromManager = 'leaseIsSure' | 'write' | 'everyNodeHas' | 'someNodeHas' | 'fleetState';
 
 export interface ShardManagerServices extends Omit<ShardServices, FromManager> {
   readonly incarnation: number;
@@ -273,6 +273,7 @@ class ShardManager implements Behavior<ShardManagerMessage> {
       write: this.#reach.write,
       everyNodeHas: (need) => this.#fleet.everyNodeHas(need),
       someNodeHas: (need) => this.#fleet.someNodeHas(need),
+      fleetState: () => this.#fleet.changes,
     };
     held.ref = this.#context.spawn(name, shardActor(shard, services));
     this.#byRef.set(held.ref.path, shard);

@@ -16,13 +16,20 @@ export class HandlerFleet {
   readonly #membership: Pick<Membership, 'nodes'>;
   readonly #known = new Map<string, Reach>();
   readonly #versions = new Map<string, readonly string[]>();
+  #changes = 0;
 
   constructor(membership: Pick<Membership, 'nodes' | 'onChange'>) {
     this.#membership = membership;
     membership.onChange(() => {
+      this.#changes += 1;
       this.#known.clear();
       this.#versions.clear();
     });
+  }
+
+  /** Counts the changes of the membership. While it stays, so do all answers. */
+  get changes(): number {
+    return this.#changes;
   }
 
   /** Whether every worker node can run it. True while no worker node is known. */

@@ -18,3 +18,28 @@ export interface ColdRoom {
    */
   load(slots: readonly ColdSlot[], then: (entries: readonly JobEntry[]) => void): void;
 }
+
+/** The room of one limiter. Jobs that are loaded for their turn are held, as they were before. */
+export function coldRoomOf(
+  cold: ColdRoom,
+  { cool, warmed }: Pick<ColdRoom, 'cool'> & { readonly warmed: (entry: JobEntry) => void },
+): ColdRoom {
+  return {
+    get isTight() {
+      return cold.isTight;
+    },
+    get headShare() {
+      return cold.headShare;
+    },
+    newTail: () => cold.newTail(),
+    shapeOf: (slot) => cold.shapeOf(slot),
+    readyAtMs: (slot) => cold.readyAtMs(slot),
+    cool,
+    load: (slots, then) => {
+      cold.load(slots, (entries) => {
+        for (const entry of entries) warmed(entry);
+        then(entries);
+      });
+    },
+  };
+}

@@ -61,6 +61,10 @@ export class FairQueue {
     this.#order = new FairOrder({ afterMs: priorityAgeingMs, nowMs: parts.monotonicMs });
   }
 
+  get lines(): number {
+    return this.#lines;
+  }
+
   /** An existing line keeps its weight until it is empty. */
   setWeights(weights: Readonly<Record<string, number>>): void {
     this.#weights = weights;

@@ -15,6 +15,10 @@ export class OutsideJobs {
     this.newTail = newTail;
   }
 
+  get isEmpty(): boolean {
+    return this.#warm.size === 0;
+  }
+
   /** A job waits in one place at a time, so it comes once. */
   came(entry: JobEntry): void {
     this.#warm.add(entry);

@@ -22,6 +22,15 @@ export function keyOf(job: WaitingJob, cold: Pick<ColdRoom, 'shapeOf'>): string 
   return isCold(job) ? cold.shapeOf(job).concurrencyKey : job.current.spec.concurrencyKey;
 }
 
+interface Place {
+  readonly entry: JobEntry;
+  readonly place: number;
+}
+
+function placeOf({ place }: Place): number {
+  return place;
+}
+
 /** Stale places in the heap that are kept before it is cleaned. */
 const staleMax = 64;
 
@@ -30,7 +39,7 @@ export class PlacedJobs {
   #cold: ColdTail | undefined;
   readonly #warm = new Set<JobEntry>();
   /** A place counts if its job is still here. */
-  readonly #places = new MinHeap<{ readonly entry: JobEntry; readonly place: number }>(({ place }) => place);
+  readonly #places = new MinHeap<Place>(placeOf);
 
   constructor(outside: OutsideJobs) {
     this.#outside = outside;
@@ -96,7 +105,7 @@ export class PlacedJobs {
     this.#outside.left(entry);
   }
 
-  #counts({ entry, place }: { readonly entry: JobEntry; readonly place: number }): boolean {
+  #counts({ entry, place }: Place): boolean {
     return place === entry.place && this.#warm.has(entry);
   }
 }

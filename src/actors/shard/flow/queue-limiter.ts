@@ -15,7 +15,7 @@ import type { LocalQuotaParts } from './local-quota.ts';
 import { ConcurrencyKeys } from './concurrency-keys.ts';
 import type { DispatchWindows } from '../services/dispatch-windows.ts';
 import { isCold, keyOf, tallyOf, type WaitingJob } from './placed-jobs.ts';
-import type { ColdRoom } from './cold-room.ts';
+import { type ColdRoom, coldRoomOf } from './cold-room.ts';
 import type { WorkSender } from './work-sender.ts';
 import { FairQueue } from './fair-queue.ts';
 import { JobStandings } from './job-standings.ts';
@@ -54,6 +54,7 @@ const batchMin = 2;
 
 export class QueueLimiter {
   readonly #parts: LimiterParts;
+  readonly index: QueueIndex;
   readonly #queue: FairQueue;
   /** The jobs with a WORK message out. */
   readonly windows: RouteWindows;
@@ -64,15 +65,18 @@ export class QueueLimiter {
   readonly #outside: OutsideJobs;
   /** Undefined while the rule is not known yet. Then no job goes. */
   #rule: FlowRule | undefined;
+  /** No cold job became QUEUED before this. Exact at each tick. */
+  #oldestColdMs = Infinity;
 
   constructor(parts: LimiterParts, rule: FlowRule | undefined) {
     this.#parts = parts;
     const { index, ask, monotonicMs, cold } = parts;
+    this.index = index;
     const changed = (): void => this.pump();
     this.#queue = new FairQueue({
       isHeld: ({ standing }) => standing === 'held',
       monotonicMs,
-      cold: this.#coldRoom(),
+      cold: coldRoomOf(cold, { cool: this.#cool, warmed: (entry) => this.#standings.warmed(entry) }),
       batch: () => this.#batch,
       coldTurn: (slot, taken) => this.#turns.cold(slot, taken),
       loaded: () => {
@@ -80,7 +84,7 @@ export class QueueLimiter {
         parts.loaded();
       },
     });
-    index.oldestColdAtMs = () => Math.min(this.#queue.oldestColdAtMs(), this.#turns.oldestColdAtMs);
+    index.oldestColdAtMs = () => this.#oldestColdMs;
     const unblock = (jobs: readonly WaitingJob[]): void => this.#standings.putBack(jobs);
     const { everyNodeHas } = parts;
     const outside = new OutsideJobs(() => cold.newTail());
@@ -136,6 +140,7 @@ export class QueueLimiter {
   holdCold(slot: ColdSlot, cold: Pick<ColdJobs, 'setPlace' | 'shapeOf'>): void {
     this.windows.sees(cold.shapeOf(slot).tally);
     this.#standings.holdCold(slot, cold);
+    this.#isCold(slot);
   }
 
   /** The record of a cold job comes into memory. */
@@ -216,7 +221,8 @@ export class QueueLimiter {
 
   /** Finds out which handlers have come or gone, and dispatches what may go now. */
   tick(): void {
-    const { index, isServed } = this.#parts;
+    const { index } = this;
+    const { isServed } = this.#parts;
     this.windows.refresh(index.needs);
     for (const need of this.#standings.unserved.needs) {
       if (isServed(need.need)) this.#standings.bringBack(need);
@@ -227,7 +233,7 @@ export class QueueLimiter {
     this.#queue.coolAll();
     this.#outside.lookAtAll();
     this.#keys.sweep();
-    this.#turns.tick();
+    this.#oldestColdMs = Math.min(this.#queue.oldestColdAtMs(), this.#standings.oldestColdAtMs());
   }
 
   /**
@@ -237,12 +243,28 @@ export class QueueLimiter {
   cool(most: number): number {
     const left = this.#queue.cool(most);
     if (left <= 0 || !this.#parts.cold.isTight || this.#hasFew) return left;
-    return this.#outside.look(left, (entry) => this.#turns.coolBlocked(entry, this.#cool));
+    return this.#outside.look(left, (entry) => this.#standings.coolBlocked(entry, this.#cool));
   }
 
   /** Hardly more jobs of the queue wait than a line keeps warm. */
   get #hasFew(): boolean {
-    return this.#parts.index.waitingCount <= 2 * this.#batch;
+    return this.index.waitingCount <= 2 * this.#batch;
+  }
+
+  /**
+   * A tick would change nothing, until something happens to a job or the rule. No WORK message is out, and no limit has a
+   * home.
+   */
+  get isAtRest(): boolean {
+    const { held, unserved } = this.#standings;
+    if (this.asksHomes || this.windows.areOut || !unserved.isEmpty || (held > 0 && this.#isOpen)) return false;
+    return !this.#parts.cold.isTight || !this.#mayCool;
+  }
+
+  /** More jobs have their record in memory than should while memory is tight. */
+  get #mayCool(): boolean {
+    if (this.#hasFew) return false;
+    return !this.#outside.isEmpty || this.index.warmCount > 2 * this.#batch * Math.max(1, this.#queue.lines);
   }
 
   /** Whether there are limits with a home, which has to be asked. */
@@ -303,43 +325,24 @@ export class QueueLimiter {
 
   /** No held job became QUEUED before this instant. Infinity if none is held. */
   oldestHeldAtMs(): number {
-    return this.#standings.held === 0 ? Infinity : (this.#parts.index.oldestReadyAtMs ?? Infinity);
+    return this.#standings.held === 0 ? Infinity : (this.index.oldestReadyAtMs ?? Infinity);
   }
 
   get isIdle(): boolean {
-    return (
-      this.#standings.held + this.windows.sent + this.#keys.size === 0 && this.#parts.index.isIdle && this.#quota.isIdle
-    );
-  }
-
-  /** Jobs that are loaded for their turn are held, as they were before. */
-  #coldRoom(): ColdRoom {
-    const { cold } = this.#parts;
-    return {
-      get isTight() {
-        return cold.isTight;
-      },
-      get headShare() {
-        return cold.headShare;
-      },
-      newTail: () => cold.newTail(),
-      shapeOf: (slot) => cold.shapeOf(slot),
-      readyAtMs: (slot) => cold.readyAtMs(slot),
-      cool: this.#cool,
-      load: (slots, then) => {
-        cold.load(slots, (entries) => {
-          for (const entry of entries) this.#standings.warmed(entry);
-          then(entries);
-        });
-      },
-    };
+    return this.#standings.held + this.windows.sent + this.#keys.size === 0 && this.index.isIdle && this.#quota.isIdle;
   }
 
   readonly #cool = (entry: JobEntry): ColdSlot | undefined => {
     const slot = this.#parts.cold.cool(entry);
-    if (slot !== undefined) this.#standings.cooled(entry);
+    if (slot === undefined) return undefined;
+    this.#standings.cooled(entry);
+    this.#isCold(slot);
     return slot;
   };
+
+  #isCold(slot: ColdSlot): void {
+    this.#oldestColdMs = Math.min(this.#oldestColdMs, this.#parts.cold.readyAtMs(slot));
+  }
 
   #applyRule(rule: FlowRule | undefined): void {
     this.#rule = rule;
@@ -368,8 +371,8 @@ export class QueueLimiter {
   }
 
   get #windowSize(): number {
-    const { windows, index, nowMs } = this.#parts;
-    return windows.sizeFor(index.starts.perSecond(nowMs()));
+    const { windows, nowMs } = this.#parts;
+    return windows.sizeFor(this.index.starts.perSecond(nowMs()));
   }
 
   #mayStart({ current, standing, message }: JobEntry): boolean {

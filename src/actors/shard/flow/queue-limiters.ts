@@ -1,36 +1,41 @@
 /** The limiters of a shard: one for each queue that has had waiting jobs and still has unfinished ones. */
 import { type SlicedWork, sortedInSlices } from '../../../domain/sliced-work.ts';
 import { homeOfLimit } from '../../../application/queues/limit-home.ts';
-import type { QuotaItem, QuotaResult, HeldBy, LimitUse } from '../../../application/ports/shard-protocol.ts';
+import type { HeldBy, LimitUse } from '../../../application/ports/shard-protocol.ts';
 import type { JobRecord } from '../../../domain/job.ts';
 import type { ActorContext } from '../../../kernel/index.ts';
 import type { JobTable } from '../table/job-table.ts';
 import type { ColdRoom } from './cold-room.ts';
+import { AwakeLimiters } from './awake-limiters.ts';
+import { LimitQuestions } from './limit-questions.ts';
 import { isCold, type WaitingJob } from './placed-jobs.ts';
 import type { WorkSender } from './work-sender.ts';
 import { QueueLimiter } from './queue-limiter.ts';
 import type { Priority } from '../../../domain/priority.ts';
 import type { ColdJobs, ColdSlot } from '../table/cold-jobs.ts';
 import type { JobEntry, QueueIndex } from '../table/queue-index.ts';
-import { type ShardMessage, whenAnswered } from '../services/shard-message.ts';
+import type { ShardMessage } from '../services/shard-message.ts';
 import type { ShardServices } from '../services/shard-services.ts';
 import { given } from '../../../domain/given.ts';
 
-/** How long to wait for an answer of a limit's home. */
-const askMaxMs = 2_000;
 /** How many jobs are looked at in one message whether they may become cold. It takes a few ms. */
 const coolMax = 500;
 /** Making a limiter, and its first look, cost as much as so many jobs. */
 const limiterJobs = 20;
-/** How long a question takes that is not sent, because the lease is not sure. */
-const unsureMs = 500;
 
 export interface QueueLimitersParts {
   readonly shard: number;
   readonly epoch: number;
   readonly services: Pick<
     ShardServices,
-    'dispatchWindows' | 'everyNodeHas' | 'flowRules' | 'leaseIsSure' | 'peers' | 'shardCount' | 'someNodeHas'
+    | 'dispatchWindows'
+    | 'everyNodeHas'
+    | 'fleetState'
+    | 'flowRules'
+    | 'leaseIsSure'
+    | 'peers'
+    | 'shardCount'
+    | 'someNodeHas'
   >;
   readonly context: ActorContext<ShardMessage>;
   readonly table: JobTable;
@@ -42,28 +47,32 @@ export interface QueueLimitersParts {
 export class QueueLimiters {
   readonly #parts: QueueLimitersParts;
   readonly #limiters = new Map<QueueIndex, QueueLimiter>();
-  /** Those with limits that have a home. The others are never asked when they have to ask it. */
-  readonly #asking = new Set<QueueLimiter>();
+  readonly #awake: AwakeLimiters;
+  readonly questions: LimitQuestions;
   /** Queues whose rule has changed and was not applied yet, at most one entry each. */
   readonly #rulesToRead = new Map<string, { readonly tenant: string; readonly queue: string }>();
   /** Those that have turns left, see `QueueLimiter.pump`. */
   readonly #goingOn = new Set<QueueLimiter>();
   /** Those with jobs that may become cold and were not looked at since the last tick. */
   readonly #cooling = new Set<QueueLimiter>();
-  #armedMs = Infinity;
-  #armAsked = false;
-  /** Counts the questions to homes of limits. The number orders them. */
-  #asked = 0;
+  /** A message is on its way that goes on with all of that. */
+  #goesOn = false;
 
   constructor(parts: QueueLimitersParts) {
     this.#parts = parts;
+    this.questions = new LimitQuestions(parts);
+    this.#awake = new AwakeLimiters({
+      all: this.#limiters,
+      fleetState: () => parts.services.fleetState(),
+      isTight: () => parts.cold.isTight,
+    });
   }
 
   /** The job waits, and the store knows it. The caller sends what was added to the outbox. */
   ready(entry: JobEntry): void {
     const limiter = this.#limiterOf(entry.queueRef.index);
     limiter.ready(entry);
-    this.#asks(limiter);
+    this.#changed(limiter);
   }
 
   /**
@@ -82,10 +91,11 @@ export class QueueLimiters {
     for (const running of table.running()) this.#limiterOf(running.queueRef.index).restoreRunning(running);
     for (const limiter of this.#limiters.values()) {
       limiter.pump();
-      if (limiter.asksHomes) this.#asking.add(limiter);
+      this.#awake.wake(limiter);
+      this.questions.note(limiter);
       yield limiterJobs;
     }
-    this.#armTimer();
+    this.questions.arm();
   }
 
   /** Holds the cold jobs that wait, by queue, in the order in which they became QUEUED. */
@@ -104,26 +114,32 @@ export class QueueLimiters {
   /** See `QueueLimiter.leavesCold`. */
   leavesCold(slot: ColdSlot): void {
     const { cold } = this.#parts.table;
-    if (cold.stateOf(slot) === 'QUEUED') this.#limiters.get(cold.shapeOf(slot).index)?.leavesCold(slot);
+    const limiter = cold.stateOf(slot) === 'QUEUED' ? this.#limiters.get(cold.shapeOf(slot).index) : undefined;
+    if (limiter === undefined) return;
+    limiter.leavesCold(slot);
+    this.#awake.wake(limiter);
   }
 
   /** See `QueueLimiter.warmed`. */
   warmed(entry: JobEntry): void {
-    if (entry.current.state === 'QUEUED') this.#limiterOf(entry.queueRef.index).warmed(entry);
+    if (entry.current.state !== 'QUEUED') return;
+    const limiter = this.#limiterOf(entry.queueRef.index);
+    limiter.warmed(entry);
+    this.#awake.wake(limiter);
   }
 
   moved(entry: JobEntry, before: JobRecord): void {
     const limiter = this.#limiters.get(entry.queueRef.index);
     if (limiter === undefined) return;
     limiter.moved(entry, before);
-    this.#asks(limiter);
+    this.#changed(limiter);
   }
 
   /** See `QueueLimiter.claim`. */
   claim(entry: JobEntry, isLatestMessage: boolean): 'start' | 'later' | 'drop' {
     const limiter = this.#limiterOf(entry.queueRef.index);
     const answer = limiter.claim(entry, isLatestMessage);
-    this.#asks(limiter);
+    this.#changed(limiter);
     return answer;
   }
 
@@ -143,34 +159,46 @@ export class QueueLimiters {
     const limiter = this.#limiters.get(index);
     if (limiter === undefined) return;
     limiter.setRule(this.#parts.services.flowRules.ruleOf(tenant, queue));
-    this.#asks(limiter);
-    this.#armTimer();
+    this.#changed(limiter);
+    this.questions.arm();
   }
 
   /** The next turns of the limiters that have more than one message of the shard may take. */
   goOn(): void {
+    this.#goesOn = false;
+    this.#look();
     this.#cool();
     const limiters = [...this.#goingOn];
     this.#goingOn.clear();
     for (const limiter of limiters) {
       limiter.pump();
-      this.#asks(limiter);
+      this.#changed(limiter);
     }
   }
 
   tick(): void {
     this.applyRules();
-    this.#goingOn.clear();
-    for (const [index, limiter] of this.#limiters) {
+    this.#awake.tick();
+    this.#look();
+    this.#cool();
+  }
+
+  /** Looks at some of the limiters that are due. The others have their look in the next messages. */
+  #look(): void {
+    for (const limiter of this.#awake.looks()) {
+      this.#goingOn.delete(limiter);
       limiter.tick();
-      if (limiter.isIdle) this.#limiters.delete(index);
+      const isOver = limiter.isIdle;
+      // A queue may have had another limiter since.
+      if (isOver && this.#limiters.get(limiter.index) === limiter) this.#limiters.delete(limiter.index);
       this.#cooling.add(limiter);
       // A key that nobody used is known anew when jobs come back that stood aside.
-      if (limiter.asksHomes && !limiter.isIdle) this.#asking.add(limiter);
-      else this.#asking.delete(limiter);
+      this.questions.note(limiter, isOver);
+      if (isOver || limiter.isAtRest) this.#awake.rests(limiter);
+      else this.#awake.wake(limiter);
     }
-    this.#armTimer();
-    this.#cool();
+    this.questions.arm();
+    if (this.#awake.areDue) this.#goOnSoon();
   }
 
   /** See `QueueLimiter.cool`. Looks at some jobs in each message of the shard. */
@@ -181,13 +209,12 @@ export class QueueLimiters {
       if (left <= 0) break;
       this.#cooling.delete(limiter);
     }
-    // A full mailbox drops the message. The next tick begins anew.
-    if (this.#cooling.size > 0) this.#parts.context.self.tell({ kind: 'turns-left' });
+    if (this.#cooling.size > 0) this.#goOnSoon();
   }
 
   /** The jobs with a WORK message out, by queue and level. */
   *out(): Generator<{ readonly tenant: string; readonly jobs: ReadonlySet<JobEntry> }, void> {
-    for (const [{ tenant }, limiter] of this.#limiters) for (const jobs of limiter.windows.out) yield { tenant, jobs };
+    for (const { index, windows } of this.#awake) for (const jobs of windows.out) yield { tenant: index.tenant, jobs };
   }
 
   /** No held job became QUEUED before this instant. Infinity if none is held. */
@@ -210,18 +237,15 @@ export class QueueLimiters {
 
   /** For each queue, how many of its jobs wait only for room in their concurrency key. */
   heldByKey(): { readonly tenant: string; readonly queue: string; readonly jobs: number }[] {
-    const held = [...this.#limiters].map(([{ tenant, queue }, limiter]) => ({
-      tenant,
-      queue,
-      jobs: limiter.heldByKey,
-    }));
+    const held = [...this.#awake].map(({ index: { tenant, queue }, heldByKey: jobs }) => ({ tenant, queue, jobs }));
     return held.filter(({ jobs }) => jobs > 0);
   }
 
   /** How much is used of the limits that have their home there. See `QueueLimiter.reportUsage`. */
   reportUsage(home: number, homeEpoch: number): LimitUse[] {
     const uses: LimitUse[] = [];
-    for (const [{ tenant, queue }, limiter] of this.#limiters) {
+    for (const limiter of this.#awake) {
+      const { tenant, queue } = limiter.index;
       const limitOf = (key?: string) => ({ tenant, queue, ...given({ key }) });
       const isOfHome = (key?: string): boolean => homeOfLimit(limitOf(key), this.#parts.services.shardCount) === home;
       for (const { key, using } of limiter.reportUsage(isOfHome, homeEpoch)) {
@@ -249,13 +273,13 @@ export class QueueLimiters {
         cold,
         windows: services.dispatchWindows,
         ask: (question, answered) => {
-          this.#ask(question, answered);
+          this.questions.ask(question, answered);
         },
         goOn: () => {
           this.#goOn(limiter);
         },
         loaded: () => {
-          this.#asks(limiter);
+          this.#changed(limiter);
         },
         isServed: (need) => services.someNodeHas(need),
         everyNodeHas: (need) => services.everyNodeHas(need),
@@ -267,63 +291,20 @@ export class QueueLimiters {
   }
 
   #goOn(limiter: QueueLimiter): void {
-    if (this.#goingOn.size === 0) this.#parts.context.self.tell({ kind: 'turns-left' });
-    // A full mailbox drops the message. The next tick pumps all limiters.
     this.#goingOn.add(limiter);
+    this.#awake.wake(limiter);
+    this.#goOnSoon();
   }
 
-  #ask(question: Omit<QuotaItem, 'holder'>, answered: (answer: QuotaResult | undefined) => void): void {
-    const { shard, epoch, services, context } = this.#parts;
-    // This owner may have a successor. Then its own usage is not the usage of the shard.
-    if (!services.leaseIsSure()) {
-      // Not at once: each key that knows that it has no answer lets the next one of a backlog ask.
-      const over = new Promise<void>((resolve) => context.clock.setTimer(unsureMs, resolve));
-      whenAnswered(context, 'shard', over, () => {
-        answered(undefined);
-        this.#armTimer();
-      });
-      return;
-    }
-    const home = homeOfLimit(question, services.shardCount);
-    const deadlineAtMs = context.clock.nowMs() + askMaxMs;
-    this.#asked += 1;
-    const item = { ...question, holder: shard, order: { epoch, number: this.#asked } };
-    const asked = services.peers.call(home, 'leaseQuota', item, { deadlineAtMs });
-    whenAnswered(context, 'shard', asked, (outcome) => {
-      answered(outcome.status === 'fulfilled' ? outcome.value : undefined);
-      this.#armTimer();
-    });
+  /** A full mailbox drops the message. Then the next tick goes on. */
+  #goOnSoon(): void {
+    if (!this.#goesOn) this.#goesOn = this.#parts.context.self.tell({ kind: 'turns-left' });
   }
 
-  /** Arms the timer once for all decisions of a turn, because arming looks at every key of every limiter. */
-  #asks(limiter: QueueLimiter): void {
-    if (limiter.asksHomes) this.#asking.add(limiter);
-    if (this.#armAsked || !this.#asking.has(limiter)) return;
-    this.#armAsked = true;
-    if (!this.#parts.context.self.tell({ kind: 'quota-needs-changed' })) this.needsChanged();
-  }
-
-  /** Called at the end of a turn in which the limiters' needs of quota may have changed. */
-  needsChanged(): void {
-    this.#armAsked = false;
-    this.#armTimer();
-  }
-
-  /** One timer serves all questions. */
-  #armTimer(): void {
-    let dueMs = Infinity;
-    for (const limiter of this.#asking) dueMs = Math.min(dueMs, limiter.askDueMs());
-    const nowMs = this.#parts.context.clock.monotonicMs();
-    if (dueMs === Infinity || (dueMs >= this.#armedMs && this.#armedMs > nowMs)) return;
-    this.#armedMs = dueMs;
-    this.#parts.context.setTimer('limiters', Math.max(0, dueMs - nowMs), { kind: 'quota-due' });
-  }
-
-  /** Sends the questions that are due to the homes of the limits. */
-  askHomes(): void {
-    this.#armedMs = Infinity;
-    for (const limiter of this.#asking) limiter.ask();
-    this.#armTimer();
+  /** Something has happened to the limiter. */
+  #changed(limiter: QueueLimiter): void {
+    this.#awake.wake(limiter);
+    this.questions.changed(limiter);
   }
 }
 

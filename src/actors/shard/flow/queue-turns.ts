@@ -14,7 +14,7 @@ import type { WaitingJob } from './placed-jobs.ts';
 import type { RouteWindows } from './route-windows.ts';
 
 export interface QueueTurnsParts {
-  readonly cold: Pick<ColdRoom, 'readyAtMs' | 'shapeOf'>;
+  readonly cold: Pick<ColdRoom, 'shapeOf'>;
   readonly windows: Pick<RouteWindows, 'block' | 'isMixed' | 'mayFill'>;
   readonly keys: Pick<ConcurrencyKeys, 'block' | 'roomOf' | 'unanswered'>;
   readonly standings: JobStandings;
@@ -44,25 +44,9 @@ export class QueueTurns {
   readonly #parts: QueueTurnsParts;
   /** Turns of cold jobs since this was set to 0. */
   coldTurns = 0;
-  #oldestColdMs = Infinity;
 
   constructor(parts: QueueTurnsParts) {
     this.#parts = parts;
-  }
-
-  /** No cold job that waits outside of the lines became QUEUED before this. Exact at each tick. */
-  get oldestColdAtMs(): number {
-    return this.#oldestColdMs;
-  }
-
-  tick(): void {
-    this.#oldestColdMs = this.#parts.standings.oldestColdAtMs();
-  }
-
-  /** Drops the record of a job that had its turn and waits elsewhere. */
-  coolBlocked(entry: JobEntry, cool: ColdRoom['cool']): void {
-    const slot = this.#parts.standings.coolBlocked(entry, cool);
-    if (slot !== undefined) this.#cameCold(slot);
   }
 
   warm(entry: JobEntry, size: number): Turn {
@@ -92,17 +76,10 @@ export class QueueTurns {
     const { tally: need, concurrencyKey: key } = cold.shapeOf(slot);
     const isServed = this.#parts.isServed(need.need);
     standings.hasTurn(slot);
-    if (this.#waits(slot, { need, isServed, key, size, taken })) {
-      this.#cameCold(slot);
-      return 'moved';
-    }
+    if (this.#waits(slot, { need, isServed, key, size, taken })) return 'moved';
     if (key !== undefined) taken.set(key, (taken.get(key) ?? 0) + 1);
     if (!isServed) taken.set(need, 1);
     return 'may load';
-  }
-
-  #cameCold(slot: ColdSlot): void {
-    this.#oldestColdMs = Math.min(this.#oldestColdMs, this.#parts.cold.readyAtMs(slot));
   }
 
   /** Whether the job has to wait. Then it waits elsewhere, or in its line behind others of its need. */

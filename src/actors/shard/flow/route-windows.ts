@@ -52,7 +52,8 @@ export interface RouteWindowsParts {
 
 export class RouteWindows {
   readonly #parts: RouteWindowsParts;
-  readonly #levels: readonly Level[];
+  /** Those that were in use. Most queues have jobs of one level, and a shard may have very many queues. */
+  readonly #levels = new Map<Priority, Level>();
   /** The windows in which jobs count. A job keeps its window while it is sent, whatever nodes come or go. */
   readonly #windows = new Map<JobEntry, Window>();
   /** Jobs that are blocked, and those that got their turn again and have not had it. */
@@ -68,11 +69,6 @@ export class RouteWindows {
 
   constructor(parts: RouteWindowsParts) {
     this.#parts = parts;
-    this.#levels = priorities.map(() => ({
-      out: new Set<JobEntry>(),
-      shared: this.#newWindow(),
-      ofHandlers: new Map<string, Window>(),
-    }));
   }
 
   #newWindow(): Window {
@@ -86,7 +82,12 @@ export class RouteWindows {
 
   /** The jobs of each level with a message out, in the order in which the messages were sent. */
   get out(): readonly ReadonlySet<JobEntry>[] {
-    return this.#levels.map(({ out }) => out);
+    return priorities.flatMap((priority) => this.#levels.get(priority)?.out ?? []);
+  }
+
+  get areOut(): boolean {
+    for (const { out } of this.#levels.values()) if (out.size > 0) return true;
+    return false;
   }
 
   /** The jobs that are sent, of each level in the order of their messages. */
@@ -107,7 +108,7 @@ export class RouteWindows {
     const moved = new Set<NeedTally>();
     for (const need of needs) if (before.get(need) === !this.sees(need)) moved.add(need);
     if (moved.size > 0) this.#moveBlocked(moved);
-    for (const { ofHandlers } of this.#levels) {
+    for (const { ofHandlers } of this.#levels.values()) {
       for (const [need, { sent, blocked }] of ofHandlers) if (sent === 0 && blocked.isEmpty) ofHandlers.delete(need);
     }
   }
@@ -138,7 +139,8 @@ export class RouteWindows {
 
   /** Whether the next of the jobs of this level may be sent that wait for room in the shared route. */
   mayFillLevel(priority: Priority, size: number): boolean {
-    return mayFill(this.#level(priority).shared, size);
+    const level = this.#levels.get(priority);
+    return level === undefined || mayFill(level.shared, size);
   }
 
   /** Whether the job may be sent, which has waited for room in its route. */
@@ -229,7 +231,7 @@ export class RouteWindows {
 
   /** The shard ends. */
   stop(): void {
-    for (const { shared, ofHandlers } of this.#levels)
+    for (const { shared, ofHandlers } of this.#levels.values())
       for (const { sent } of [shared, ...ofHandlers.values()]) if (sent > 0) this.#parts.windows.closed();
   }
 
@@ -263,8 +265,10 @@ export class RouteWindows {
   }
 
   #level(priority: Priority): Level {
-    const level = this.#levels[priority];
-    if (level === undefined) throw new Error(`no such level: ${priority}`);
+    const known = this.#levels.get(priority);
+    if (known !== undefined) return known;
+    const level: Level = { out: new Set(), shared: this.#newWindow(), ofHandlers: new Map() };
+    this.#levels.set(priority, level);
     return level;
   }
 }

@@ -37,6 +37,10 @@ export class UnservedJobs {
     return this.#asideCount;
   }
 
+  get isEmpty(): boolean {
+    return this.#byNeed.size === 0;
+  }
+
   get needs(): readonly NeedTally[] {
     return [...this.#byNeed.keys()];
   }

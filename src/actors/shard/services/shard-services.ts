@@ -97,6 +97,8 @@ export interface ShardServices {
   readonly everyNodeHas: (need: HandlerNeed) => boolean;
   /** Whether at least one live node has the handler. */
   readonly someNodeHas: (need: HandlerNeed) => boolean;
+  /** Has another value when the answers of these two may have changed. */
+  readonly fleetState: () => unknown;
   /** Shards of the whole cluster. */
   readonly shardCount: number;
   /** Limits, pauses and weights that hold the jobs of a queue back. */

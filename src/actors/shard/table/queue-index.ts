@@ -83,13 +83,16 @@ export interface NeedTally {
   waiting: number;
 }
 
+/** Of all levels that never had a job with its record in memory. There may be very many queues. It stays empty. */
+const noJobs = new Map<JobId, JobEntry>();
+
 export class QueueIndex {
   readonly tenant: string;
   readonly queue: string;
-  readonly #waiting: readonly Map<JobId, JobEntry>[] = priorities.map(() => new Map<JobId, JobEntry>());
+  readonly #waiting: Map<JobId, JobEntry>[] = priorities.map(() => noJobs);
   /** QUEUED jobs by level, warm and cold. */
   readonly #waitingCounts: number[] = priorities.map(() => 0);
-  /** When the oldest of the cold jobs became QUEUED. Infinity if there is none. The limiter of the queue sets it. */
+  /** No cold job became QUEUED before this. The limiter of the queue sets it. */
   oldestColdAtMs: () => number = () => Infinity;
   readonly #counts: Record<Standing, number> = { waiting: 0, later: 0, running: 0 };
   /** Rates of jobs that became QUEUED, of attempts that started and of jobs that ended. */
@@ -118,6 +121,11 @@ export class QueueIndex {
     return this.#waitingCounts;
   }
 
+  /** How many QUEUED jobs have their record in memory. */
+  get warmCount(): number {
+    return this.#waiting.reduce((sum, { size }) => sum + size, 0);
+  }
+
   /** No waiting job was loaded, so each level of `waiting` has the order in which its jobs became QUEUED. */
   get isInOrder(): boolean {
     return this.#isInOrder;
@@ -144,7 +152,7 @@ export class QueueIndex {
 
   /** Since when the oldest QUEUED job waits. For a job that its node released, since when it waits again. */
   get oldestReadyAtMs(): number | undefined {
-    let oldest = this.oldestColdAtMs();
+    let oldest = this.warmCount === this.waitingCount ? Infinity : this.oldestColdAtMs();
     for (const level of this.#waiting) {
       const first = level.values().next();
       if (first.done !== true) oldest = Math.min(oldest, first.value.current.readyAtMs);
@@ -204,7 +212,10 @@ export class QueueIndex {
   }
 
   #enter(entry: JobEntry, { id, state, spec }: JobRecord): void {
-    if (state === 'QUEUED') this.#waiting[spec.priority ?? defaultPriority]?.set(id, entry);
+    if (state !== 'QUEUED') return;
+    const level = spec.priority ?? defaultPriority;
+    if (this.#waiting[level] === noJobs) this.#waiting[level] = new Map();
+    this.#waiting[level]?.set(id, entry);
   }
 
   /** The record of the job is no longer in memory. */
