@@ -60,6 +60,7 @@ const apart = [
   { proto: 'troupe/v1/jobs.proto', file: 'jobs-messages.ts', service: 'Jobs' },
   { proto: 'troupe/v1/cluster.proto', file: 'cluster-messages.ts', service: 'Cluster' },
   { proto: 'troupe/v1/queues.proto', file: 'queue-messages.ts', service: 'Queues' },
+  { proto: 'troupe/v1/access.proto', file: 'access-messages.ts', service: 'Access' },
 ] as const;
 
 /** File contents by name. */
@@ -69,6 +70,8 @@ export function contractTypes(): Readonly<Record<string, string>> {
   const enums: protobuf.Enum[] = [];
   const visit = (node: protobuf.ReflectionObject): void => {
     const { fullName } = node;
+    // What options of methods are made of is in no message.
+    if (node.filename?.endsWith('method_access.proto') === true) return;
     if (node instanceof protobuf.Enum && fullName.startsWith('.troupe.')) enums.push(node);
     if (node instanceof protobuf.Type && (fullName.startsWith('.troupe.') || borrowed.has(fullName))) types.push(node);
     if (node instanceof protobuf.Namespace) node.nestedArray.forEach(visit);

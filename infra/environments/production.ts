@@ -34,6 +34,17 @@ export default defineEnvironment({
     backup: { bucket: 'example-troupe-backups', region: 'eu-central-1', secret: 'medusa-bucket' },
   },
   gateway: {
+    access: {
+      kind: 'issuers',
+      issuers: [
+        {
+          name: 'corp',
+          issuer: 'https://id.example.com',
+          audience: 'troupe',
+          groupRoles: { 'troupe-users': ['submitter'], 'troupe-admins': ['tenant-admin', 'cluster-operator'] },
+        },
+      ],
+    },
     replicas: { min: 3, max: 20 },
     rollout: { kind: 'canary' },
     zoneSpread: 'require',

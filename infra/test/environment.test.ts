@@ -24,7 +24,11 @@ describe('an environment', () => {
 
   it.each([
     ['an unknown key', { ...production, gatway: {} }, 'gatway: no such key'],
-    ['an unknown key deeper down', { ...production, gateway: { replica: 1 } }, 'gateway.replica: no such key'],
+    [
+      'an unknown key deeper down',
+      { ...production, gateway: { access: { kind: 'none' }, replica: 1 } },
+      'gateway.replica: no such key',
+    ],
     ['a missing reference', { ...production, secrets: undefined }, 'secrets: '],
     [
       'a quota below zero',
@@ -39,7 +43,7 @@ describe('an environment', () => {
     ],
     [
       'least above most',
-      { ...production, gateway: { replicas: { min: 3, max: 2 } } },
+      { ...production, gateway: { access: { kind: 'none' }, replicas: { min: 3, max: 2 } } },
       'gateway.replicas.min: is at most `max`',
     ],
     [

@@ -8,6 +8,7 @@ import { allPods } from './support/objects.ts';
 import staging from '../environments/staging.ts';
 
 const base = kubernetesInput(staging);
+const open = { kind: 'none' };
 const image = { repository: 'registry.example.com/troupe', tag: '2.0.0' };
 const blueGreen = { kind: 'blue-green', blue: image, green: image, serving: ['blue'] };
 
@@ -25,7 +26,18 @@ const withClass = (changes: object): object => ({ workers: [{ ...base.workers[0]
 
 describe('the workloads of an environment are refused, by the path, for', () => {
   it.each([
-    ['a canary without a route', { gateway: { rollout: { kind: 'canary' } } }, 'gateway.rollout: a canary moves'],
+    [
+      'a canary without a route',
+      { gateway: { access: open, rollout: { kind: 'canary' } } },
+      'gateway.rollout: a canary moves',
+    ],
+    ['a gateway that does not say who may call it', { gateway: {} }, 'gateway.access: says who may call'],
+    ['no issuer', { gateway: { access: { kind: 'issuers', issuers: [] } } }, 'gateway.access.issuers: '],
+    [
+      'a route that opens the cluster to everyone',
+      { gateway: { access: open, route: { gateway: 'g', gatewayNamespace: 'n', hostname: 'jobs.example.com' } } },
+      'gateway.route: would open the cluster',
+    ],
     ['more nodes than shards', { shards: { replicas: 9, count: 8 } }, 'shards.replicas: is at most `count`'],
     [
       'an address that is none',

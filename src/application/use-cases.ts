@@ -15,7 +15,6 @@ import { createJobReader } from './jobs/job-reader.ts';
 import { createLateCheck } from './jobs/late-check.ts';
 import { createListJobs, type ListJobs } from './jobs/list-jobs.ts';
 import { createManageQueues, type ManageQueues } from './queues/manage-queues.ts';
-import type { Authorizer } from './ports/authorizer.ts';
 import type { LiveFeed, WorkSource } from './ports/bus.ts';
 import type { EventLogs } from './ports/event-log.ts';
 import type { InputValidator } from './ports/input-validator.ts';
@@ -86,7 +85,6 @@ export interface UseCaseParts {
     readonly nodes: NodeClient;
     readonly membership: Pick<Membership, 'nodes'>;
     readonly quarantines: QueueQuarantines;
-    readonly authorizer: Authorizer;
   };
   /** Hard limit of an input that is handed over whole, in bytes. */
   readonly payloadMaxBytes: number;
@@ -105,7 +103,7 @@ export function createUseCases(parts: UseCaseParts): UseCases {
   const reader = createJobReader({ batcher, store: store.jobs, cache, shardCount });
   const shards = createShardChoice({ shardCount, localShards: parts.localShards, clock, random: parts.random });
   const { fleet, random } = parts;
-  const { nodes, membership, quarantines, authorizer } = parts.cluster;
+  const { nodes, membership, quarantines } = parts.cluster;
   const queueStats = createQueueStatsReader({ batcher, shardCount, clock });
   const room = createQueueRoom({ stats: queueStats, clock, random });
   const lateCheck = createLateCheck({ stats: queueStats, clock, random });
@@ -154,7 +152,7 @@ export function createUseCases(parts: UseCaseParts): UseCases {
     }),
     seeCluster,
     watchTree: createWatchTree({ see: seeCluster, clock }),
-    steerCluster: createSteerCluster({ asker, authorizer, quarantines, queueViews, reader, clock }),
+    steerCluster: createSteerCluster({ asker, quarantines, queueViews, reader, clock }),
     workerDemand: createWorkerDemand({
       membership,
       catalog,

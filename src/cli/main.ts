@@ -20,6 +20,7 @@ import { addDevCommand } from './commands/dev-command.ts';
 import { addCancelCommand, addRedriveCommand, addRetryCommand } from './commands/bulk-commands.ts';
 import { addFollowCommand } from './commands/follow-command.ts';
 import { addGetCommand, addListCommand, addRescheduleCommand, addWatchCommand } from './commands/job-commands.ts';
+import { addWhoAmICommand } from './commands/access-commands.ts';
 import { addDrainCommand, addProfileCommand, addQuarantineCommands } from './commands/operator-commands.ts';
 import { addEraseCommand, addLinkCommand, addOutputCommand } from './commands/payload-commands.ts';
 import { addBackingCommand } from './commands/backing-command.ts';
@@ -43,8 +44,8 @@ function buildProgram(context: CommandContext): Command {
     .option('--address <host:port>', `gateway to call (default: TROUPE_ADDRESS, else ${defaultAddress})`)
     .option('--tls', 'use TLS with the certificate authorities of this system')
     .option('--ca <file>', 'use TLS with the certificate authority in this PEM file')
-    .option('--token <text>', 'operator token (default: TROUPE_TOKEN; prefer --token-file)')
-    .option('--token-file <file>', 'file with the operator token')
+    .option('--token <text>', 'token of an issuer, or the operator token (default: TROUPE_TOKEN; prefer --token-file)')
+    .option('--token-file <file>', 'file with that token')
     .option('--json', 'print one JSON document per line')
     .addHelpText('after', exitCodeHelp)
     .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: (text) => terminal.err(text) })
@@ -78,6 +79,7 @@ function buildProgram(context: CommandContext): Command {
   addDrainCommand(program, context);
   addQuarantineCommands(program, context);
   addProfileCommand(program, context);
+  addWhoAmICommand(program, context);
   return program;
 }
 

@@ -1,7 +1,4 @@
-/**
- * Calls for operators. Calls that change something need the operator's token, unless the gateway listens on loopback
- * only.
- */
+/** Calls about the cluster. Those that change something need the permission `cluster.operate`. */
 import type { CallParts } from './call-parts.ts';
 import { incompleteAnswer } from './client-error.ts';
 import { toOptionalTime } from '../contract/time.ts';
@@ -20,9 +17,9 @@ import type { QueueInfo } from './job-types.ts';
 import { withRetries } from './retry.ts';
 
 /**
- * Calls for operators. Calls that change something (`drainNode`, `quarantineQueue`, `resumeQueue`) and `profileRun`
- * need the operator's token, unless the gateway listens on loopback only. Without the right token they reject with
- * UNAUTHENTICATED, and with PERMISSION_DENIED if the gateway has no token configured.
+ * Calls about the cluster. They need the permission `cluster.read`, and those that change something (`drainNode`,
+ * `quarantineQueue`, `resumeQueue`) and `profileRun` need `cluster.operate`. Without it they reject with
+ * PERMISSION_MISSING, and with NO_CREDENTIALS if the call has no token.
  */
 export interface ClusterClient {
   /** Lists all nodes by id. */

@@ -16,9 +16,10 @@ import type { Init, MethodCodec } from '../contract/codec.ts';
 import type { StatusCodec } from '../contract/error-details.ts';
 import { ensureWanted, onAbort } from './abort.ts';
 import { type Answer, answerOf, answerReader } from './answers.ts';
-import { errorOfCall, notConnected, notSayable, unreadable } from './client-error.ts';
+import { errorOfCall, notConnected, notSayable, type TroupeClientError, unreadable } from './client-error.ts';
 import { deadlineAfter } from './deadline.ts';
 import { checkAddress, hostPortOf, isLoopbackHost } from './target.ts';
+import { renewable, tokenFrom, type TokenSource } from './token-source.ts';
 import { uploadCall } from './upload-call.ts';
 
 /** How to reach a gateway. */
@@ -35,8 +36,11 @@ export interface ConnectionOptions {
    * connection is plain text.
    */
   readonly tls?: { readonly ca?: Buffer };
-  /** A token, sent as `authorization: Bearer` with every call. Default: none. */
-  readonly token?: string;
+  /**
+   * A token, sent as `authorization: Bearer` with every call. If it expires, give a function that returns a fresh one:
+   * calls and streams then go on with it. Default: none.
+   */
+  readonly token?: string | TokenSource;
   /** The largest answer to accept, in bytes. Default: 34 MiB, which holds two payloads of the default limit. */
   readonly maxReceiveBytes?: number;
   /** Timeout in ms of a call without its own, at most 24 days. Default: 15,000. */
@@ -91,6 +95,7 @@ export function openConnection(options: ConnectionOptions, codec: StatusCodec): 
   const client = openChannel(options);
   const channel = client.getChannel();
   const streams = new Set<ClientReadableStream<unknown>>();
+  const failed = failureReader(options, codec);
 
   async function unary<Request, Response>(
     method: MethodCodec<Request, Response>,
@@ -103,17 +108,19 @@ export function openConnection(options: ConnectionOptions, codec: StatusCodec): 
     const deadline = deadlineAfter(settings.timeoutMs ?? options.timeoutMs ?? defaultTimeoutMs);
     if (channel.getConnectivityState(true) !== connectivityState.READY)
       await connected(channel, options.address, deadline, signal);
+    const made = metadataOf(settings, options);
+    const metadata = made instanceof Promise ? await made : made;
     const answer = await new Promise<Answer<Response>>((resolve, reject) => {
       const call = client.makeUnaryRequest(
         method.path,
         method.requestSerialize,
         answerReader(method),
         request,
-        metadataOf(settings, options.token),
+        metadata,
         { deadline },
         (error, response) => {
           stopListening();
-          if (error) reject(errorOfCall(codec, error));
+          if (error) reject(failed(error));
           // Without an error there is an answer.
           else resolve(response as Answer<Response>);
         },
@@ -123,7 +130,26 @@ export function openConnection(options: ConnectionOptions, codec: StatusCodec): 
     return answerOf(answer);
   }
 
-  async function* stream<Request, Response>(
+  return {
+    unary,
+    upload: createUpload(client, options, failed),
+    stream: createStream(client, { options, failed, streams }),
+    close() {
+      for (const call of streams) call.cancel();
+      client.close();
+    },
+  };
+}
+
+interface StreamParts {
+  readonly options: ConnectionOptions;
+  readonly failed: (error: ServiceError) => TroupeClientError;
+  /** Those that are open. */
+  readonly streams: Set<ClientReadableStream<unknown>>;
+}
+
+function createStream(client: Client, { options, failed, streams }: StreamParts): Connection['stream'] {
+  return async function* stream<Request, Response>(
     method: MethodCodec<Request, Response>,
     request: Init<Request>,
     settings: CallSettings = {},
@@ -131,13 +157,14 @@ export function openConnection(options: ConnectionOptions, codec: StatusCodec): 
     const { signal, timeoutMs } = settings;
     ensureSayable(method, request);
     const untilMs = deadlineAfter(timeoutMs ?? options.timeoutMs ?? defaultTimeoutMs);
-    await connected(channel, options.address, untilMs, signal);
+    await connected(client.getChannel(), options.address, untilMs, signal);
+    const metadata = await metadataOf(settings, options);
     const call: ClientReadableStream<Answer<Response>> = client.makeServerStreamRequest(
       method.path,
       method.requestSerialize,
       answerReader(method),
       request,
-      metadataOf(settings, options.token),
+      metadata,
       timeoutMs === undefined ? {} : { deadline: deadlineAfter(timeoutMs) },
     );
     const stopListening = onAbort(signal, () => call.cancel());
@@ -147,31 +174,32 @@ export function openConnection(options: ConnectionOptions, codec: StatusCodec): 
     try {
       for await (const message of call) yield answerOf(message as Answer<Response>);
     } catch (error) {
-      throw isServiceError(error) ? errorOfCall(codec, error) : error;
+      throw isServiceError(error) ? failed(error) : error;
     } finally {
       stopListening();
       streams.delete(call);
       call.cancel();
     }
-  }
-
-  function close(): void {
-    for (const call of streams) call.cancel();
-    client.close();
-  }
-
-  return { unary, upload: createUpload(client, options, codec), stream, close };
+  };
 }
 
-function createUpload(client: Client, options: ConnectionOptions, codec: StatusCodec): Connection['upload'] {
+function failureReader({ token }: ConnectionOptions, codec: StatusCodec): (error: ServiceError) => TroupeClientError {
+  return (error) => renewable(errorOfCall(codec, error), typeof token === 'function');
+}
+
+function createUpload(
+  client: Client,
+  options: ConnectionOptions,
+  failed: (error: ServiceError) => TroupeClientError,
+): Connection['upload'] {
   return async (method, messages, settings) => {
     const { signal } = settings;
     const deadline = deadlineAfter(settings.timeoutMs);
     await connected(client.getChannel(), options.address, deadline, signal);
-    const metadata = metadataOf(settings, options.token);
+    const metadata = await metadataOf(settings, options);
     const upload = uploadCall(client, { method, messages, metadata, deadline, signal });
     const answer = await upload.catch((error: unknown) => {
-      throw isServiceError(error) ? errorOfCall(codec, error) : unreadable(error);
+      throw isServiceError(error) ? failed(error) : unreadable(error);
     });
     return answerOf(answer);
   };
@@ -233,7 +261,13 @@ function channelCredentials({ tls }: ConnectionOptions): ChannelCredentials {
   return tls ? credentials.createSsl(tls.ca) : credentials.createInsecure();
 }
 
-function metadataOf({ traceparent }: CallSettings, token: string | undefined): Metadata {
+/** A promise only if there is a source of tokens: a wait for nothing would cost every submit. */
+function metadataOf(settings: CallSettings, { token }: ConnectionOptions): Metadata | Promise<Metadata> {
+  if (typeof token !== 'function') return metadataWith(settings, token);
+  return tokenFrom(token).then((given) => metadataWith(settings, given));
+}
+
+function metadataWith({ traceparent }: CallSettings, token: string | undefined): Metadata {
   const metadata = new Metadata();
   if (token !== undefined) metadata.set('authorization', `Bearer ${token}`);
   if (traceparent !== undefined) metadata.set('traceparent', traceparent);

@@ -13,6 +13,7 @@ import { randomUUID } from 'node:crypto';
 import { type Init, loadContract } from '../contract/codec.ts';
 import { createStatusCodec, type StatusCodec } from '../contract/error-details.ts';
 import type * as wire from '../contract/messages.ts';
+import { type AccessClient, createAccessClient } from './access-client.ts';
 import { type ClusterClient, createClusterClient } from './cluster-client.ts';
 import { clientErrorOf, errorOfStatus, incompleteAnswer, type TroupeClientError } from './client-error.ts';
 import { type CallSettings, type ConnectionOptions, openConnection } from './connection.ts';
@@ -47,6 +48,8 @@ export { JsonText } from './json-text.ts';
 export type { ClientErrorCode } from './client-error.ts';
 export type { ClusterClient } from './cluster-client.ts';
 export type * from './cluster-types.ts';
+export type { AccessClient, CallerInfo } from './access-client.ts';
+export type { TokenSource } from './token-source.ts';
 export type { CallSettings } from './connection.ts';
 export type { DownloadOptions } from './download.ts';
 export type * from './flow.ts';
@@ -113,6 +116,8 @@ export interface TroupeClient extends JobCalls, BulkClient, LinksClient {
   readonly queues: QueuesClient;
   /** The cluster, for operators. */
   readonly cluster: ClusterClient;
+  /** Who the caller is, and what it may do. */
+  readonly access: AccessClient;
   /** Closes the connection. Open streams end with CALL_CANCELLED. Other calls in progress still get their answers. */
   close(): void;
 }
@@ -159,6 +164,7 @@ export function connect(options: ClientOptions): TroupeClient {
     ...withClientErrors(all),
     queues: withClientErrors(queues),
     cluster: withClientErrors(createClusterClient(parts)),
+    access: withClientErrors(createAccessClient(parts)),
     close: () => connection.close(),
   };
 }

@@ -85,9 +85,12 @@ export function fromJob(job: wire.Job, parseJson: (text: string) => unknown): Jo
     input: input.value,
     inputGone: input.gone,
     inputLargeBytes: input.largeBytes,
+    inputWithheldBytes: input.withheldBytes,
     output: output.value,
     outputGone: output.gone,
     outputLargeBytes: output.largeBytes,
+    outputWithheldBytes: output.withheldBytes,
+    withheld: job.withheld,
     payloadsExpireAt: job.payloadsExpireTime ? dateOf(job.payloadsExpireTime) : undefined,
     payloadsErasedAt: job.payloadsEraseTime ? dateOf(job.payloadsEraseTime) : undefined,
     failure: failure ? fromFailure(failure) : undefined,
@@ -101,6 +104,7 @@ interface ReadPayload {
   readonly value?: unknown;
   readonly gone?: GoneReason | 'unknown';
   readonly largeBytes?: number;
+  readonly withheldBytes?: number;
 }
 
 function payloadOf(payload: wire.Payload | null, parseJson: (text: string) => unknown): ReadPayload {
@@ -113,6 +117,8 @@ function payloadOf(payload: wire.Payload | null, parseJson: (text: string) => un
       return { gone: wordOf(payloadGoneCodes, payload.gone ?? 0) ?? 'unknown' };
     case 'largeBytes':
       return { largeBytes: numberOf(payload.largeBytes ?? 0) };
+    case 'withheldBytes':
+      return { withheldBytes: numberOf(payload.withheldBytes ?? 0) };
     case undefined:
       return payload === null ? {} : { value: null };
   }

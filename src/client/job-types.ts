@@ -192,6 +192,15 @@ export interface JobInfo {
   readonly inputLargeBytes?: number;
   /** Size of an output that is too large for an answer (16 MiB). `download` returns it. Returned where `output` would be. */
   readonly outputLargeBytes?: number;
+  /** Size of an input that the caller may not see, for lack of `payloads.read`. Only `get` returns the size. */
+  readonly inputWithheldBytes?: number;
+  /** Size of an output that the caller may not see. Returned where `output` would be. */
+  readonly outputWithheldBytes?: number;
+  /**
+   * True if the caller lacks `payloads.read`. Then payloads are withheld, and the texts that the handler wrote are empty:
+   * messages and stacks of failures, and progress notes.
+   */
+  readonly withheld: boolean;
   /** Why the input is gone. Only `get` returns it. */
   readonly inputGone?: GoneReason | 'unknown';
   /** Why the output is gone, if there was one. Returned where `output` would be. */

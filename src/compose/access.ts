@@ -56,6 +56,11 @@ export function operatorToken(gateway: Config['gateway']): string | undefined {
   throw new ConfigError([{ path: 'gateway.operatorTokenPath', source: gateway.operatorTokenPath ?? '', message }]);
 }
 
+/** Reports a file that cannot be read, with its key. Its content is read when it is needed. */
+export function checkFile(key: string, path: string | undefined): void {
+  readNamed(key, path);
+}
+
 /** Reads a file that a key of the configuration names. A failure is an error of the configuration. */
 function readNamed(key: string, path: string | undefined): string | undefined {
   if (path === undefined) return undefined;

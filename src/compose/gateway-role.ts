@@ -11,11 +11,10 @@ import { createUseCases, type UseCases } from '../application/use-cases.ts';
 import type { Config } from '../config/index.ts';
 import { createHttpEdge, type HttpEdge, type Readiness } from '../gateway/http-edge.ts';
 import { createInputValidator } from '../gateway/input-validator.ts';
-import { createOperatorAuthorizer } from '../gateway/operator-authorizer.ts';
 import type { GrpcListener, ServerTls } from '../gateway/grpc-listener.ts';
 import { createScaler } from '../gateway/scaler-server.ts';
 import { createGateway, type Gateway } from '../gateway/server.ts';
-import { operatorToken } from './access.ts';
+import { gatewayAuthenticator } from './gateway-access.ts';
 import { streamedMaxBytes } from './object-store.ts';
 import type { ProcessRuntime } from './runtime.ts';
 
@@ -64,12 +63,12 @@ export function createGatewayRole(parts: GatewayParts): GatewayRole {
       nodes: parts.nodes,
       membership: bus.membership,
       quarantines: bus.quarantines,
-      authorizer: createOperatorAuthorizer({ operatorToken: operatorToken(config.gateway), host: config.gateway.host }),
     },
   });
   const { host, port, tls, insecure, reflection, payloadMaxBytes } = config.gateway;
   const { jobsInFlightMax, bytesInFlightMax, sendBytesMax, watchesMax } = config.gateway;
   const gateway = createGateway({
+    authenticator: gatewayAuthenticator(config.gateway, parts.runtime),
     useCases,
     host,
     port,

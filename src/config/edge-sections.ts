@@ -1,5 +1,6 @@
 /** The edge of a process: gRPC and HTTP. */
 import { z } from 'zod';
+import { authKeys } from './auth-keys.ts';
 import { key, path, port, wholeNumber } from './schema-key.ts';
 
 export const operatorTokenPattern = /^[\x21-\x7e]{16,512}$/;
@@ -28,12 +29,13 @@ export const gatewaySection = z.strictObject({
     .prefault({}),
   insecure: key(z.boolean().default(false), {
     meaning: 'Allows an address other than loopback without TLS.',
-    consequence: 'Everyone who reaches the port can submit, read and cancel jobs.',
+    consequence: 'Whoever is on the way can read and change calls, and take their tokens.',
   }),
+  ...authKeys,
   operatorToken: key(z.string().regex(operatorTokenPattern, 'must be 16 to 512 visible ASCII characters').optional(), {
-    meaning: 'The token of operators: it allows to drain nodes, stop and resume queues, and profile running jobs.',
+    meaning: 'A token that allows everything in the tenant `default` and in the cluster.',
     consequence:
-      'Without it those calls are open on loopback and refused on any other address. Prefer a file: `operatorTokenPath`.',
+      'For the day on which no issuer answers. With it, callers without a token can no longer steer the cluster. Prefer a file: `operatorTokenPath`.',
     defaultNote: 'none',
   }),
   operatorTokenPath: key(path.optional(), {

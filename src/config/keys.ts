@@ -4,7 +4,7 @@ import { configSchema } from './schema.ts';
 import type { KeyNotes } from './schema-key.ts';
 
 /** How the text of a variable or flag is converted to a value. */
-export type KeyShape = 'text' | 'number' | 'boolean' | 'list' | 'map';
+export type KeyShape = 'text' | 'number' | 'boolean' | 'list' | 'map' | 'document';
 
 export interface ConfigKey {
   /** For example `store.cassandra.contactPoints`. */
@@ -44,8 +44,8 @@ function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
 function shapeOf(schema: z.core.$ZodType): KeyShape {
   if (schema instanceof z.ZodNumber || schema instanceof z.ZodUnion) return 'number';
   if (schema instanceof z.ZodBoolean) return 'boolean';
-  if (schema instanceof z.ZodArray) return 'list';
-  if (schema instanceof z.ZodRecord) return 'map';
+  if (schema instanceof z.ZodArray) return unwrap(schema.element) instanceof z.ZodObject ? 'document' : 'list';
+  if (schema instanceof z.ZodRecord) return unwrap(schema.valueType) instanceof z.ZodArray ? 'document' : 'map';
   return 'text';
 }
 
@@ -56,6 +56,7 @@ function allowedBy(schema: z.core.$ZodType): string {
   if (schema instanceof z.ZodUnion) return schema.options.map(allowedBy).join(', ');
   if (schema instanceof z.ZodLiteral) return [...schema.values].join(', ');
   if (schema instanceof z.ZodArray) return `list of ${allowedBy(schema.element)}`;
+  if (schema instanceof z.ZodObject) return `maps of ${Object.keys(schema.shape).join(', ')}`;
   if (schema instanceof z.ZodRecord) return `map of text to ${allowedBy(schema.valueType)}`;
   return 'text';
 }

@@ -91,8 +91,19 @@ function fromText(text: string, shape: KeyShape): unknown {
           return [name.trim(), fromText(value, 'number')];
         }),
       );
+    case 'document':
+      return fromDocument(text);
     case 'text':
       return text;
+  }
+}
+
+/** The text of a list or map with structure, in YAML or JSON. */
+function fromDocument(text: string): unknown {
+  try {
+    return parseYaml(text, { logLevel: 'error' });
+  } catch {
+    return text;
   }
 }
 

@@ -16,7 +16,8 @@ values, default and effect. The rules between keys are at the [end](#rules-betwe
 The first of these sources that sets a key decides:
 
 1. a flag of the command (\`--port 50052\`; any key: \`--set gateway.port=50052\`),
-2. the environment (\`TROUPE_GATEWAY_PORT=50052\`; lists as \`a,b\`, maps as \`a=1,b=2\`),
+2. the environment (\`TROUPE_GATEWAY_PORT=50052\`; lists as \`a,b\`, maps as \`a=1,b=2\`, lists
+   of maps as JSON),
 3. the file that \`--config\` or \`TROUPE_CONFIG\` names, otherwise \`troupe.config.yaml\`, \`troupe.config.yml\` or
    \`troupe.config.json\` in the working directory,
 4. a preset of the command:
@@ -42,6 +43,8 @@ nats:
 gateway:
   host: 0.0.0.0
   tls: { certPath: /etc/troupe/tls.crt, keyPath: /etc/troupe/tls.key }
+  issuers:
+    - { name: corp, issuer: 'https://id.example.com', audience: troupe, groupRoles: { job-users: [submitter] } }
 \`\`\`
 `;
 }

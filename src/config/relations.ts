@@ -1,4 +1,5 @@
 /** Rules between keys. Each relation names the keys that it concerns. */
+import { rolesWith } from '../domain/access/role.ts';
 import type { Config } from './schema.ts';
 
 export interface Relation {
@@ -71,7 +72,39 @@ function listenRelation(
   };
 }
 
+/** Nobody opens a gateway to a network by forgetting something. */
+const authRelation: Relation = {
+  keys: ['gateway.auth', 'gateway.host', 'gateway.issuers'],
+  rule: '`gateway.host` is loopback, or `gateway.issuers` has an issuer, or `gateway.auth` is `none`; not the last two',
+  check: ({ gateway: { auth, host, issuers }, roles }) => {
+    if (auth === 'none') return requires(issuers.length === 0, 'must not be none while gateway.issuers has issuers');
+    return requires(
+      issuers.length > 0 || loopback.test(host) || !roles.includes('gateway'),
+      `needs gateway.issuers, because others can reach ${host}: add an issuer, or set gateway.auth to none (--no-auth) ` +
+        'if everyone who reaches the port may work with all jobs',
+    );
+  },
+};
+
+/** A role that nobody defined gives nothing, silently. */
+const rolesRelation: Relation = {
+  keys: ['gateway.issuers', 'gateway.roles'],
+  rule: '`gateway.issuers` names built-in roles and those of `gateway.roles` only',
+  check: ({ gateway: { issuers, roles } }) => {
+    const known = rolesWith(roles);
+    const unknown = issuers.flatMap((issuer) =>
+      [...issuer.roles, ...Object.values(issuer.groupRoles).flat()].filter((name) => !known.has(name)),
+    );
+    return requires(
+      unknown.length === 0,
+      `names roles that do not exist: ${unknown.join(', ')} (there are ${[...known.keys()].join(', ')})`,
+    );
+  },
+};
+
 export const relations: readonly Relation[] = [
+  authRelation,
+  rolesRelation,
   {
     keys: ['objects.kind', 'objects.files.path', 'store.kind'],
     rule: '`objects.kind: files` with the store `cassandra` needs `objects.files.path`',

@@ -52,6 +52,7 @@ export interface Contract {
   readonly jobs: ServiceCodec<wire.JobsMethods>;
   readonly queues: ServiceCodec<wire.QueuesMethods>;
   readonly cluster: ServiceCodec<wire.ClusterMethods>;
+  readonly access: ServiceCodec<wire.AccessMethods>;
   message<T>(fullName: string): MessageCodec<T>;
 }
 
@@ -61,6 +62,7 @@ export function loadContract(): Contract {
     jobs: serviceCodec(root, 'troupe.v1.Jobs'),
     queues: serviceCodec(root, 'troupe.v1.Queues'),
     cluster: serviceCodec(root, 'troupe.v1.Cluster'),
+    access: serviceCodec(root, 'troupe.v1.Access'),
     message: (fullName) => messageCodec(root.lookupType(fullName)),
   };
 }

@@ -88,3 +88,5 @@ export const actorStateCodes = {
   silent: 8,
   suspended: 9,
 } as const;
+
+export const principalKindCodes = { subject: 1, operator: 2, anyone: 3 } as const;

@@ -5,4 +5,5 @@
 export type * from './jobs-messages.ts';
 export type * from './cluster-messages.ts';
 export type * from './queue-messages.ts';
+export type * from './access-messages.ts';
 export type * from './shared-messages.ts';

@@ -10,10 +10,22 @@ export const protoFiles = [
   'troupe/v1/jobs.proto',
   'troupe/v1/queues.proto',
   'troupe/v1/cluster.proto',
+  'troupe/v1/access.proto',
   'google/rpc/error_details.proto',
 ] as const;
 
+/** All that our files use of descriptor.proto: they extend the options of a method. */
+protobuf.common('descriptor', { MethodOptions: { fields: {}, extensions: [[1_000, 536_870_911]] } });
+
+let loaded: protobuf.Root | undefined;
+
+/** Reads the files once in a process. */
 export function loadContractRoot(): protobuf.Root {
+  loaded ??= readContract();
+  return loaded;
+}
+
+function readContract(): protobuf.Root {
   const root = new protobuf.Root();
   // protobufjs has google/protobuf built in; all other files are under protoDir.
   root.resolvePath = (_origin, target) => (target.startsWith('google/protobuf/') ? target : protoDir + target);

@@ -8,7 +8,8 @@ export interface Payload {
   readonly data?: Uint8Array;
   readonly gone?: number;
   readonly largeBytes?: Int64;
-  readonly kind?: 'json' | 'data' | 'gone' | 'largeBytes';
+  readonly withheldBytes?: Int64;
+  readonly kind?: 'json' | 'data' | 'gone' | 'largeBytes' | 'withheldBytes';
 }
 
 export interface RetryPolicy {
@@ -143,6 +144,7 @@ export interface Job {
   readonly payloadsEraseTime: Timestamp | null;
   readonly payloadsExpireTime: Timestamp | null;
   readonly checkpoint: JobCheckpoint | null;
+  readonly withheld: boolean;
 }
 
 export interface JobWaiting {

@@ -2,32 +2,32 @@
  * What every call has in common: caller, deadline, request id, metrics, log line, and errors as statuses. It is one
  * wrapper and not a chain of interceptors, because every call pays for it.
  */
-import { randomUUID } from 'node:crypto';
 import {
   type handleBidiStreamingCall,
   type handleClientStreamingCall,
   type handleServerStreamingCall,
   type handleUnaryCall,
-  Metadata,
   status as grpc,
 } from '@grpc/grpc-js';
 import type { CallContext } from '../application/ports/call-context.ts';
 import type { Clock, Counter, Histogram, Logger, Telemetry } from '../application/ports/runtime.ts';
 import type { Init } from '../contract/codec.ts';
 import type { ExternalScalerMethods } from '../contract/external-scaler.ts';
-import type { ClusterMethods, JobsMethods, QueuesMethods } from '../contract/messages.ts';
+import type { AccessMethods, ClusterMethods, JobsMethods, QueuesMethods } from '../contract/messages.ts';
 import type { ReflectionMethods } from '../contract/reflection.ts';
 import { TroupeError } from '../domain/errors.ts';
-import { defaultTenant } from '../domain/queue.ts';
+import type { Gatekeeper } from './access/gatekeeper.ts';
 import { arriving } from './arriving-messages.ts';
+import { contextOf, factsOf, trailers } from './call-facts.ts';
+import { createHold, type HeldContext } from './held-calls.ts';
 import { readable } from './readable-requests.ts';
 import { pump, type PumpParts } from './pump.ts';
 import type { SendBudget } from './send-budget.ts';
 import type { GrpcFailure, StatusMapper } from './status-mapper.ts';
 import { counters, histograms } from '../domain/measures.ts';
-import { given } from '../domain/given.ts';
 
-interface Methods extends JobsMethods, QueuesMethods, ClusterMethods, ExternalScalerMethods, ReflectionMethods {}
+interface Methods
+  extends JobsMethods, QueuesMethods, ClusterMethods, AccessMethods, ExternalScalerMethods, ReflectionMethods {}
 type Method = keyof Methods;
 type Request<M extends Method> = Methods[M][0];
 type Response<M extends Method> = Methods[M][1];
@@ -71,6 +71,7 @@ export interface CallScope {
 }
 
 export interface CallScopeParts {
+  readonly gatekeeper: Gatekeeper;
   readonly budget: SendBudget;
   readonly mapper: StatusMapper;
   readonly clock: Clock;
@@ -78,18 +79,8 @@ export interface CallScopeParts {
   readonly telemetry: Telemetry;
 }
 
-interface IncomingCall {
-  readonly metadata: Metadata;
-  getDeadline(): Date | number;
-}
-
-const requestIdPattern = /^[\x21-\x7e]{1,128}$/;
-/** As in RFC 6750. None of our tokens is longer. */
-const bearerPattern = /^bearer +[\x21-\x7e]{1,512}$/i;
-const traceparentPattern = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
-
 export function createCallScope(parts: CallScopeParts): CallScope {
-  const { clock, telemetry, budget } = parts;
+  const { clock, telemetry, budget, gatekeeper } = parts;
   const streams = new Set<AbortController>();
   /** For each unary call in progress, the function that fails it. */
   const calls = new Set<(error: unknown) => void>();
@@ -99,20 +90,24 @@ export function createCallScope(parts: CallScopeParts): CallScope {
 
   const unary: CallScope['unary'] = (method, handle) => (call, callback) => {
     const startedAtMs = clock.monotonicMs();
-    const context = contextOf(call, clock);
+    const facts = factsOf(call, clock);
     const fail = (error: unknown): void => {
       // A call is settled once: `cutCalls` may have failed it already.
       if (!calls.delete(fail)) return;
       durations.observe((clock.monotonicMs() - startedAtMs) / 1_000, { method });
-      callback(failureOf(method, error, context.requestId));
+      callback(failureOf(method, error, facts.requestId));
     };
     calls.add(fail);
-    const answer = async () => handle(readable(call.request), context);
+    const answer = async () => {
+      const admitted = gatekeeper.admit(method, call.metadata);
+      const principal = admitted instanceof Promise ? await admitted : admitted;
+      return handle(readable(call.request), contextOf(facts, principal));
+    };
     answer().then((response) => {
       if (!calls.delete(fail)) return;
       durations.observe((clock.monotonicMs() - startedAtMs) / 1_000, { method });
       requests.add(1, { method, code: 'OK' });
-      callback(null, response, trailers(context));
+      callback(null, response, trailers(facts));
     }, fail);
   };
 
@@ -124,7 +119,7 @@ export function createCallScope(parts: CallScopeParts): CallScope {
       return answer;
     });
 
-  const hold = createHold({ streams, clock }, requests, failureOf);
+  const hold = createHold({ streams, clock, gatekeeper }, requests, failureOf);
   const pumping = ({ signal }: HeldContext): PumpParts => ({ budget, clock, signal });
 
   const stream: CallScope['stream'] = (method, handle) => (call) => {
@@ -162,41 +157,6 @@ export function createCallScope(parts: CallScopeParts): CallScope {
   return { unary, read, upload, stream, duplex, endStreams, cutCalls };
 }
 
-type HeldContext = CallContext & { readonly signal: AbortSignal };
-
-interface Settling<T> {
-  readonly done: (value: T, last: Metadata) => void;
-  readonly failed: (failure: GrpcFailure) => void;
-}
-
-/** Runs a call until it is done, its client leaves, or the gateway stops. */
-function createHold(
-  { streams, clock }: { readonly streams: Set<AbortController>; readonly clock: Clock },
-  requests: Counter,
-  failureOf: ReturnType<typeof createFailures>,
-): <T>(
-  call: IncomingCall & NodeJS.EventEmitter,
-  method: string,
-  run: (context: HeldContext) => Promise<T>,
-  settle: Settling<T>,
-) => void {
-  return (call, method, run, settle) => {
-    const controller = new AbortController();
-    streams.add(controller);
-    call.once('cancelled', () => controller.abort(new TroupeError('CALL_CANCELLED')));
-    const context = { ...contextOf(call, clock), signal: controller.signal };
-    run(context)
-      .then(
-        (value) => {
-          requests.add(1, { method, code: 'OK' });
-          settle.done(value, trailers(context));
-        },
-        (error: unknown) => settle.failed(failureOf(method, error, context.requestId)),
-      )
-      .finally(() => streams.delete(controller));
-  };
-}
-
 /** Counts and logs a failed call, and creates its status. */
 function createFailures(
   { mapper, log }: CallScopeParts,
@@ -224,32 +184,4 @@ function instruments(telemetry: Telemetry): { readonly requests: Counter; readon
       help: 'Duration of unary calls inside the gateway.',
     }),
   };
-}
-
-/**
- * Reads the context of a call. The tenant is always the default one, because there are no tokens yet that name another.
- */
-function contextOf(call: IncomingCall, clock: Clock): CallContext {
-  const deadline = call.getDeadline();
-  // gRPC deadlines use the wall clock.
-  const deadlineAtMs = (typeof deadline === 'number' ? deadline : deadline.getTime()) - clock.wallMs() + clock.nowMs();
-  const traceparent = headerOf(call.metadata, 'traceparent', traceparentPattern);
-  const bearerToken = headerOf(call.metadata, 'authorization', bearerPattern)?.replace(/^bearer +/i, '');
-  return {
-    tenant: defaultTenant,
-    requestId: headerOf(call.metadata, 'x-request-id', requestIdPattern) ?? randomUUID(),
-    ...given({ deadlineAtMs: Number.isFinite(deadlineAtMs) ? deadlineAtMs : undefined, traceparent, bearerToken }),
-  };
-}
-
-/** Returns undefined for a header that does not match its pattern. */
-function headerOf(metadata: Metadata, name: string, pattern: RegExp): string | undefined {
-  const value = metadata.get(name)[0];
-  return typeof value === 'string' && pattern.test(value) ? value : undefined;
-}
-
-function trailers(context: CallContext): Metadata {
-  const metadata = new Metadata();
-  metadata.set('x-request-id', context.requestId);
-  return metadata;
 }

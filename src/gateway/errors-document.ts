@@ -29,9 +29,13 @@ const advice = {
   NODE_NOT_FOUND: 'Check the name with `Cluster.ListNodes`. A node that has ended is gone.',
   NODE_SILENT: 'Repeat the call; nothing was done. A node that stays silent is removed from the cluster within 10 s.',
   ACTOR_NOT_FOUND: 'Check the path with `Cluster.GetTree`. Actors come and go.',
-  UNAUTHENTICATED: 'Send `authorization: Bearer <token>` with the token that `gateway.operatorToken` holds.',
-  PERMISSION_DENIED:
-    'Configure `gateway.operatorToken` (or `gateway.operatorTokenPath`), or call a gateway on loopback.',
+  NO_CREDENTIALS: 'Send `authorization: Bearer TOKEN` with a token of an issuer that the gateway trusts.',
+  AMBIGUOUS_CREDENTIALS: 'Send one credential only.',
+  TOKEN_INVALID:
+    'Get another token. What is wrong with this one, the gateway says in its log alone (event `token.refused`).',
+  TOKEN_EXPIRED: 'Get a new token and repeat the call. A stream continues from its last resume token.',
+  ISSUER_UNAVAILABLE: 'Repeat the call with the same token; nothing was done.',
+  PERMISSION_MISSING: 'Ask for a role that has the permission in `permission`. `Access.WhoAmI` shows what you have.',
   INVALID_PAGE_TOKEN: 'Start the list again from its first page.',
   INVALID_RESUME_TOKEN: 'Start the watch again without a token.',
   BACKLOG_FULL: 'Wait as long as RetryInfo says, or add workers.',

@@ -14,7 +14,13 @@ import type { RequestBudget } from './request-budget.ts';
 import type { SendBudget } from './send-budget.ts';
 import { UnreadAnswers } from './unread-answers.ts';
 
-type TakeStream = (interceptors: readonly unknown[], stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
+type TakeStream = (
+  interceptors: readonly unknown[],
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  /** The flags, and the headers as names and values in turn. */
+  ...more: readonly [flags: number, rawHeaders: readonly string[]]
+) => void;
 
 interface Insides {
   _streamHandler: TakeStream;
@@ -37,13 +43,14 @@ export function guardStreams(server: Server, { send, requests, inPieces }: Strea
   const resets = new ResetWatch();
   const unread = new UnreadAnswers(() => performance.now());
   const take = insides._streamHandler;
-  insides._streamHandler = (interceptors, stream, headers) => {
+  insides._streamHandler = (interceptors, stream, headers, ...more) => {
     shortenTimeout(headers);
+    keepCredentials(headers, more[1]);
     countBytes(stream, send, unread);
     requests.watch(stream, headers, inPieces.has(String(headers[':path'])) ? 'pieces' : 'whole');
     endAnswered(stream);
     resets.watch(stream);
-    take.call(server, interceptors, stream, headers);
+    take.call(server, interceptors, stream, headers, ...more);
   };
 }
 
@@ -52,6 +59,20 @@ function insidesOf(server: Server): Insides {
   if (typeof insides._streamHandler !== 'function' || typeof insides.commonServerOptions !== 'object')
     throw new Error('this version of grpc-js accepts streams differently: adapt http2-streams.ts to it');
   return insides as Insides;
+}
+
+/**
+ * Node drops all values but the first. A proxy before the gateway may have looked at another one, so the call must be
+ * refused as ambiguous, and for that the values must be seen.
+ */
+function keepCredentials(headers: IncomingHttpHeaders, rawHeaders: readonly string[]): void {
+  let all: string | undefined;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    if (rawHeaders[index] !== 'authorization') continue;
+    const value = rawHeaders[index + 1] ?? '';
+    all = all === undefined ? value : `${all}, ${value}`;
+  }
+  if (all !== undefined) headers.authorization = all;
 }
 
 /**

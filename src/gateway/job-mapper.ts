@@ -26,6 +26,7 @@ import type { Init, Whole } from '../contract/codec.ts';
 import type * as wire from '../contract/messages.ts';
 import { durationMs, timestampMs, toOptionalTime, toTime } from '../contract/time.ts';
 import { wordOf } from '../contract/word-of.ts';
+import { holds, type Principal } from '../domain/access/principal.ts';
 import { payloadsExpireAtMs, payloadsKeptMs } from '../domain/payload-life.ts';
 import { TroupeError } from '../domain/errors.ts';
 import { defaultPriority } from '../domain/priority.ts';
@@ -167,6 +168,10 @@ function fromPayload(payload: wire.Payload | null, field: string): RequestPayloa
     ];
     throw new TroupeError('INVALID_JOB_SPEC', { violations });
   }
+  if (payload?.kind === 'withheldBytes') {
+    const description = 'must be absent: the input was withheld from you, state another one or retry the job';
+    throw new TroupeError('INVALID_JOB_SPEC', { violations: [{ field: `${field}.withheld_bytes`, description }] });
+  }
   if (payload?.kind === 'largeBytes') {
     const description = 'must be absent: send the input itself, or retry the job';
     throw new TroupeError('INVALID_JOB_SPEC', { violations: [{ field: `${field}.large_bytes`, description }] });
@@ -175,9 +180,17 @@ function fromPayload(payload: wire.Payload | null, field: string): RequestPayloa
   return payload?.kind === 'json' ? { kind: 'json', json: payload.json ?? '' } : undefined;
 }
 
-/** Maps a job. It contains the payloads that the view has opened. The history is included on request. */
-export function toJob(view: FullJob, options: { readonly history: boolean } = { history: false }): Init<wire.Job> {
+/**
+ * Maps a job for a reader. It contains the payloads that the view has opened, and what the handler wrote if the reader
+ * may see it. The history is included on request.
+ */
+export function toJob(
+  view: FullJob,
+  reader: Pick<Principal, 'permissions'>,
+  options: { readonly history: boolean } = { history: false },
+): Init<wire.Job> {
   const { record, progress } = view;
+  const texts = holds(reader, 'payloads.read');
   return {
     id: record.id,
     spec: { ...toSpec(record.spec), input: toPayload(view.input) },
@@ -194,17 +207,18 @@ export function toJob(view: FullJob, options: { readonly history: boolean } = { 
     endTime: toOptionalTime(record.finishedAtMs),
     expireTime: toTime(expiresAtMs(record)),
     run: toRun(record),
-    progress,
+    progress: progress && (texts ? progress : { fraction: progress.fraction }),
     checkpoint: record.checkpoint && toCheckpoint(record.checkpoint),
     output: toPayload(view.output),
-    failure: record.failure && toFailure(record.failure),
+    failure: record.failure && toFailure(record.failure, texts),
     cancelReason: record.cancelReason,
     retryOf: record.spec.retryOf,
     payloadsEraseTime: toOptionalTime(record.payloadsErasedAtMs),
     payloadsExpireTime: toOptionalTime(payloadsExpireAtMs(record)),
     waiting: view.waiting && toWaiting(view.waiting),
     history: options.history ? record.trail.slice(-trailMax).map(toEvent) : undefined,
-    attempts: options.history ? attemptsOf(record).map(toAttempt) : undefined,
+    attempts: options.history ? attemptsOf(record).map((attempt) => toAttempt(attempt, texts)) : undefined,
+    withheld: !texts,
   };
 }
 
@@ -266,6 +280,8 @@ function toPayload(payload: OpenedPayload | undefined): Init<wire.Payload> | und
       return { largeBytes: payload.bytes };
     case 'gone':
       return { gone: payloadGoneCodes[payload.why] };
+    case 'withheld':
+      return { withheldBytes: payload.bytes };
   }
 }
 
@@ -277,8 +293,10 @@ function toCheckpoint({ attempt, atMs, bytes }: Checkpoint): Init<wire.JobCheckp
   return { attempt, time: toTime(atMs), sizeBytes: bytes };
 }
 
-function toFailure(failure: Failure): Init<wire.JobFailure> {
+/** Without `texts` only what is in words of the contract, and the handler's code. */
+function toFailure(failure: Failure, texts: boolean): Init<wire.JobFailure> {
   const { reason, message, code, stack, causes = [] } = failure;
+  if (!texts) return { reason: failureReasonCodes[reason], code };
   return { reason: failureReasonCodes[reason], message, code, stack, causes: [...causes] };
 }
 
@@ -293,7 +311,7 @@ function toEvent(entry: TrailEntry): Init<wire.JobEvent> {
   };
 }
 
-function toAttempt(attempt: Attempt): Init<wire.JobAttempt> {
+function toAttempt(attempt: Attempt, texts: boolean): Init<wire.JobAttempt> {
   return {
     number: attempt.number,
     node: attempt.node,
@@ -301,7 +319,7 @@ function toAttempt(attempt: Attempt): Init<wire.JobAttempt> {
     endTime: toOptionalTime(attempt.endedAtMs),
     outcome: attempt.outcome && attemptOutcomeCodes[attempt.outcome],
     reason: attempt.reason && failureReasonCodes[attempt.reason],
-    message: attempt.message,
+    message: texts ? attempt.message : undefined,
     code: attempt.code,
   };
 }

@@ -8,6 +8,7 @@ import type { WorkerDemand } from '../application/scaling/worker-demand.ts';
 import { loadContract } from '../contract/codec.ts';
 import { createStatusCodec } from '../contract/error-details.ts';
 import { loadExternalScaler } from '../contract/external-scaler.ts';
+import type { Gatekeeper } from './access/gatekeeper.ts';
 import { createCallScope } from './call-scope.ts';
 import { connectionOptions, createListener, type GrpcListener, type ListenerOptions } from './grpc-listener.ts';
 import { RequestBudget } from './request-budget.ts';
@@ -31,11 +32,23 @@ const callsMax = 512;
 /** Bytes of unfinished requests. */
 const maxBytes = 32 * messageMaxBytes;
 
+/** KEDA has no credential but the certificate that its listener may demand. What it may see is the demand, and nothing else. */
+const listenerGuards: Gatekeeper = {
+  admit: () => ({
+    kind: 'anyone',
+    id: 'scaler',
+    tenant: undefined,
+    roles: [],
+    permissions: new Set(),
+    expiresAtMs: undefined,
+  }),
+};
+
 export function createScaler(options: ScalerOptions): GrpcListener {
   const { demand, telemetry, clock, log, streamsMax = 256 } = options;
   const mapper = createStatusMapper(createStatusCodec(loadContract()));
   const budget = createSendBudget(sendMaxBytes, telemetry);
-  const scope = createCallScope({ mapper, clock, log, telemetry, budget });
+  const scope = createCallScope({ gatekeeper: listenerGuards, mapper, clock, log, telemetry, budget });
   const server = new Server({
     ...connectionOptions,
     'grpc.max_receive_message_length': messageMaxBytes,

@@ -9,6 +9,10 @@ import { loadContract } from '../contract/codec.ts';
 import { loadDescriptors } from '../contract/descriptors.ts';
 import { createStatusCodec } from '../contract/error-details.ts';
 import { loadReflection } from '../contract/reflection.ts';
+import { loadMethodAccess } from '../contract/method-access.ts';
+import { accessService } from './access-service.ts';
+import type { Authenticator } from './access/authenticator.ts';
+import { createGatekeeper } from './access/gatekeeper.ts';
 import { createAdmission } from './admission.ts';
 import { clusterService } from './cluster-service.ts';
 import { type CallScope, createCallScope } from './call-scope.ts';
@@ -37,6 +41,7 @@ interface GatewayLimits {
 }
 
 export interface GatewayOptions extends ListenerOptions {
+  readonly authenticator: Authenticator;
   readonly useCases: UseCases;
   readonly limits: GatewayLimits;
   /** Serve reflection to generic clients. */
@@ -61,7 +66,7 @@ export function createGateway(options: GatewayOptions): Gateway {
 
   function setServing(serving: boolean): void {
     const status = serving && !isStopped ? 'SERVING' : 'NOT_SERVING';
-    for (const service of ['', 'troupe.v1.Jobs', 'troupe.v1.Queues', 'troupe.v1.Cluster'])
+    for (const service of ['', 'troupe.v1.Jobs', 'troupe.v1.Queues', 'troupe.v1.Cluster', 'troupe.v1.Access'])
       health.setStatus(service, status);
   }
 
@@ -95,7 +100,8 @@ function buildServer(options: GatewayOptions): BuiltServer {
   const messageMaxBytes = limits.payloadMaxBytes + envelopeMaxBytes;
   const maxBytes = limits.maxBytesInFlight ?? Math.max(4 * limits.payloadMaxBytes, 64 * 1_048_576);
   const requests = new RequestBudget({ maxBytes, messageMaxBytes, telemetry, nowMs: () => performance.now() });
-  const scope = createCallScope({ mapper, clock, log, telemetry, budget });
+  const gatekeeper = createGatekeeper(options.authenticator, loadMethodAccess());
+  const scope = createCallScope({ gatekeeper, mapper, clock, log, telemetry, budget });
   const admission = createAdmission({
     telemetry,
     clock,
@@ -118,6 +124,7 @@ function buildServer(options: GatewayOptions): BuiltServer {
   server.addService(tolerant(contract.jobs), jobsService(parts));
   server.addService(tolerant(contract.queues), queuesService(parts));
   server.addService(tolerant(contract.cluster), clusterService(parts));
+  server.addService(tolerant(contract.access), accessService(parts));
   const health = new HealthImplementation();
   health.addToServer(server);
   if (options.reflection) {

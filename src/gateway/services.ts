@@ -41,24 +41,26 @@ export function jobsService(parts: ServiceParts): UntypedServiceImplementation {
     }),
 
     GetJob: scope.read('GetJob', async (request, context) => ({
-      job: toJob(await useCases.getJob(context, request.jobId, { explain: request.explain }), { history: true }),
+      job: toJob(await useCases.getJob(context, request.jobId, { explain: request.explain }), context.principal, {
+        history: true,
+      }),
     })),
 
     ListJobs: scope.read('ListJobs', async (request, context) => {
       const { records, nextPageToken } = await useCases.listJobs(context, fromListRequest(request));
-      return { jobs: records.map((record) => toJob({ record })), nextPageToken };
+      return { jobs: records.map((record) => toJob({ record }, context.principal)), nextPageToken };
     }),
 
     CancelJob: scope.unary('CancelJob', async (request, context) => ({
-      job: toJob(await useCases.cancelJob(context, request.jobId, request.reason)),
+      job: toJob(await useCases.cancelJob(context, request.jobId, request.reason), context.principal),
     })),
 
     EraseJobPayloads: scope.unary('EraseJobPayloads', async (request, context) => ({
-      job: toJob(await useCases.eraseJobPayloads(context, request.jobId)),
+      job: toJob(await useCases.eraseJobPayloads(context, request.jobId), context.principal),
     })),
 
     RescheduleJob: scope.unary('RescheduleJob', async (request, context) => ({
-      job: toJob(await useCases.rescheduleJob(context, request.jobId, fromWhen(request))),
+      job: toJob(await useCases.rescheduleJob(context, request.jobId, fromWhen(request)), context.principal),
     })),
 
     RetryJob: scope.unary('RetryJob', async (request, context) => {
@@ -74,7 +76,7 @@ export function jobsService(parts: ServiceParts): UntypedServiceImplementation {
     WatchJob: scope.stream('WatchJob', (request, context) =>
       admission.watch(
         () => useCases.watchJob(context, request.jobId, { token: request.resumeToken, logs: request.includeLogs }),
-        ({ job, resumeToken, log }) => ({ job: toJob(job), resumeToken, log: log && toLog(log) }),
+        ({ job, resumeToken, log }) => ({ job: toJob(job, context.principal), resumeToken, log: log && toLog(log) }),
       ),
     ),
 
@@ -84,7 +86,7 @@ export function jobsService(parts: ServiceParts): UntypedServiceImplementation {
           const { queue, filter, resumeToken: token } = request;
           return useCases.watchJobs(context, { queue, filter: fromFilter(filter), token });
         },
-        ({ record, ...update }) => ({ ...update, job: record && toJob({ record }) }),
+        ({ record, ...update }) => ({ ...update, job: record && toJob({ record }, context.principal) }),
       ),
     ),
 

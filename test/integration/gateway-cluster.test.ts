@@ -6,9 +6,9 @@ import { actorless } from '../../src/application/ports/node-protocol.ts';
 import { actorStateCodes, jobStateCodes, nodeStateCodes, shardStateCodes } from '../../src/contract/codes.ts';
 import type * as wire from '../../src/contract/messages.ts';
 import { toTime } from '../../src/contract/time.ts';
-import { createOperatorAuthorizer } from '../../src/gateway/operator-authorizer.ts';
+import { createAuthenticator } from '../../src/gateway/access/authenticator.ts';
 import { recordedTerminal } from '../support/recorded-terminal.ts';
-import { type Edge, openEdge, until } from './gateway-edge.ts';
+import { type Edge, openEdge, openToAll, until } from './gateway-edge.ts';
 
 let edge: Edge;
 let client: TroupeClient;
@@ -23,7 +23,7 @@ afterAll(async () => {
 beforeEach(() => {
   edge.nodes.clear();
   edge.quarantines.marks.clear();
-  edge.authorizer = createOperatorAuthorizer({ operatorToken: undefined, host: '127.0.0.1' });
+  edge.authenticator = openToAll;
 });
 
 function nodeOf(id: string): wire.Node {
@@ -239,16 +239,24 @@ describe('who may steer', () => {
   it('nobody, where others can reach a gateway that has no token: it says what to configure', async () => {
     join('n1', { drain: () => nodeOf('n1') });
     expect((await client.cluster.drainNode('n1')).id).toBe('n1');
-    edge.authorizer = createOperatorAuthorizer({ operatorToken: undefined, host: '0.0.0.0' });
+    edge.authenticator = createAuthenticator({
+      operatorToken: undefined,
+      tokens: undefined,
+      withoutCredential: 'work',
+    });
     const refused = client.cluster.drainNode('n1').catch((error: unknown) => error);
-    expect(await refused).toMatchObject({ code: 'PERMISSION_DENIED', status: 'PERMISSION_DENIED', retryable: false });
+    expect(await refused).toMatchObject({ code: 'PERMISSION_MISSING', status: 'PERMISSION_DENIED', retryable: false });
     expect(String(await refused)).toContain('gateway.operatorToken');
   });
 
   it('who has the token, in the header that all tools know', async () => {
     join('n1', { drain: () => nodeOf('n1') });
-    edge.authorizer = createOperatorAuthorizer({ operatorToken: 'open-sesame-open', host: '0.0.0.0' });
-    await expect(client.cluster.drainNode('n1')).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+    edge.authenticator = createAuthenticator({
+      operatorToken: 'open-sesame-open',
+      tokens: undefined,
+      withoutCredential: 'work',
+    });
+    await expect(client.cluster.drainNode('n1')).rejects.toMatchObject({ code: 'NO_CREDENTIALS' });
     const operator = edge.client({ token: 'open-sesame-open' });
     expect((await operator.cluster.drainNode('n1')).state).toBe('live');
   });

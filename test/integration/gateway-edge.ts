@@ -10,7 +10,6 @@ import { createPrometheusTelemetry, type PrometheusTelemetry } from '../../src/a
 import { openSqliteStore } from '../../src/adapters/sqlite/sqlite-store.ts';
 import { createShardBatcher } from '../../src/application/protocol/shard-batcher.ts';
 import type { NodeVerb, NodeVerbs } from '../../src/application/ports/node-protocol.ts';
-import type { Authorizer } from '../../src/application/ports/authorizer.ts';
 import type { LiveFeed } from '../../src/application/ports/bus.ts';
 import type { EventLog, EventLogs, KeptEvent } from '../../src/application/ports/event-log.ts';
 import type { NodeInfo } from '../../src/application/ports/membership.ts';
@@ -38,13 +37,20 @@ import { eraseJob } from '../../src/domain/payload-life.ts';
 import { acceptJob, decide, type JobCommand } from '../../src/domain/transitions.ts';
 import { createInputValidator } from '../../src/gateway/input-validator.ts';
 import { createJobCache } from '../../src/gateway/job-cache.ts';
-import { createOperatorAuthorizer } from '../../src/gateway/operator-authorizer.ts';
+import { type Authenticator, createAuthenticator } from '../../src/gateway/access/authenticator.ts';
 import { createGateway, type Gateway, type GatewayOptions } from '../../src/gateway/server.ts';
 import { memoryQuarantines } from '../support/queue-marks.ts';
 import { realClock, silentLog } from '../support/stores.ts';
 
 export const shardCount = 4;
 export const payloadMaxBytes = 64 * 1_024;
+
+/** Everyone may do everything, as on loopback. */
+export const openToAll = createAuthenticator({
+  operatorToken: undefined,
+  tokens: undefined,
+  withoutCredential: 'everything',
+});
 
 type NodeAnswers = { readonly [V in NodeVerb]?: (question: NodeVerbs[V]['ask']) => NodeVerbs[V]['answer'] };
 
@@ -63,7 +69,8 @@ export interface Edge {
   /** Members of the cluster by id; a verb that has no answer meets silence. */
   readonly nodes: Map<string, { readonly info: NodeInfo; readonly answers: NodeAnswers }>;
   readonly quarantines: ReturnType<typeof memoryQuarantines>;
-  authorizer: Authorizer;
+  /** Who may call. At first everyone may do everything. */
+  authenticator: Authenticator;
   /** While set, batches wait for it. */
   hold: Promise<void> | undefined;
   watchers(): number;
@@ -319,7 +326,6 @@ export async function openEdge({
       },
       membership: { nodes: () => [...nodes.values()].map(({ info }) => info) },
       quarantines,
-      authorizer: { demand: (role, caller) => edge.authorizer.demand(role, caller) },
     },
     payloadMaxBytes,
     ...limits,
@@ -327,6 +333,13 @@ export async function openEdge({
 
   async function openGateway(options: Partial<GatewayOptions> = {}) {
     const gateway = createGateway({
+      authenticator: {
+        get looksAtCredentials() {
+          return edge.authenticator.looksAtCredentials;
+        },
+        authenticate: (bearer) => edge.authenticator.authenticate(bearer),
+        refusal: (principal, permission) => edge.authenticator.refusal(principal, permission),
+      },
       useCases,
       host: '127.0.0.1',
       port: 0,
@@ -356,7 +369,7 @@ export async function openEdge({
     hold: undefined,
     nodes,
     quarantines,
-    authorizer: createOperatorAuthorizer({ operatorToken: undefined, host: '127.0.0.1' }),
+    authenticator: openToAll,
     followers: () => next.size,
     watchers: () => [...listeners.values()].reduce((sum, ofJob) => sum + ofJob.size, 0),
     async apply(id, order) {

@@ -38,7 +38,7 @@ const kubernetesParts = z.strictObject({
   data: dataSchema,
   /** If absent, large payloads lie in Cassandra, and streams have the limit of any payload. */
   objects: objectsSchema.optional(),
-  gateway: gatewaySchema.prefault({}),
+  gateway: gatewaySchema,
   shards: shardsSchema.prefault({}),
   workers: workersSchema,
   network: networkSchema.prefault({}),

@@ -1,6 +1,7 @@
 /** The workloads of Troupe on Kubernetes: gateways, shard nodes and worker classes. */
 import { z } from 'zod';
 import { handlerVariablesMax, problemOfHandlerVariable } from '../../../src/contract/handler-variables.ts';
+import { gatewayAccess } from './gateway-access.ts';
 import { peer } from './network.ts';
 import { dnsLabel, image, labels, mebibytes, milliCores, port, seconds, wholeCores } from './primitives.ts';
 import { leastPodMemoryMb } from './worker-memory.ts';
@@ -48,6 +49,7 @@ const gatewayRollout = z.discriminatedUnion('kind', [
 
 export const gatewaySchema = z
   .strictObject({
+    access: gatewayAccess,
     replicas: replicaRange.default({ min: 2, max: 10 }),
     cpuMilli: milliCores.default(1_000),
     memoryMb: mebibytes.min(256).default(1_024),
@@ -75,6 +77,10 @@ export const gatewaySchema = z
   .refine(({ rollout, route }) => rollout.kind !== 'canary' || route !== undefined, {
     message: 'a canary moves traffic on a route: add `route`',
     path: ['rollout'],
+  })
+  .refine(({ access, route }) => access.kind !== 'none' || route === undefined, {
+    message: 'would open the cluster to everyone who reaches the route: add `access` with issuers',
+    path: ['route'],
   });
 
 /** Troupe's default number of shards on Cassandra. */

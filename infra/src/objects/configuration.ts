@@ -5,6 +5,7 @@
 import { stringify } from 'yaml';
 import type { KubernetesEnvironment } from '../config/environment.ts';
 import { natsSyncIntervalMs } from '../config/messaging.ts';
+import type { GatewayAccess } from '../config/gateway-access.ts';
 import type { GatewayConfig, WorkerClassConfig } from '../config/workloads.ts';
 import { cellRssMaxMb } from '../config/worker-memory.ts';
 import { type Component, type KubernetesObject, metadata } from './kubernetes-object.ts';
@@ -95,7 +96,13 @@ export function gatewaySettings(environment: KubernetesEnvironment, graceMs: num
   return {
     roles: ['gateway'],
     ...nodeSettings(environment, 'gateway', graceMs),
-    gateway: { host: anyAddress, port: ports.grpc, ...secured, operatorTokenPath: mounted('operator/token') },
+    gateway: {
+      host: anyAddress,
+      port: ports.grpc,
+      ...secured,
+      ...accessSettings(environment.gateway.access),
+      operatorTokenPath: mounted('operator/token'),
+    },
     ...(scaled && { scaler: { enabled: true, host: anyAddress, port: ports.scaler, ...secured } }),
   };
 }
@@ -106,6 +113,17 @@ function listenSettings(tls: GatewayConfig['tls']): Settings {
       return { tls: { certPath: mounted('gateway/tls.crt'), keyPath: mounted('gateway/tls.key') } };
     case 'mesh':
       return { insecure: true };
+  }
+}
+
+function accessSettings(access: GatewayAccess): Settings {
+  switch (access.kind) {
+    case 'issuers': {
+      const { issuers, roles } = access;
+      return { issuers, ...(Object.keys(roles).length > 0 && { roles }) };
+    }
+    case 'none':
+      return { auth: 'none' };
   }
 }
 

@@ -152,7 +152,7 @@ function migrate({ image }: DockerConfig): Container {
   };
 }
 
-/** The gateway uses no TLS, so it is published on loopback only. */
+/** The gateway uses no TLS and asks for no credential, so it is published on loopback only. */
 function gateway({ image, objects, ports: published }: DockerConfig): Container {
   return {
     ...served,
@@ -164,6 +164,7 @@ function gateway({ image, objects, ports: published }: DockerConfig): Container 
       TROUPE_GATEWAY_HOST: '0.0.0.0',
       TROUPE_GATEWAY_PORT: String(ports.grpc),
       TROUPE_GATEWAY_INSECURE: 'true',
+      TROUPE_GATEWAY_AUTH: 'none',
       TROUPE_GATEWAY_REFLECTION: 'true',
       ...objectsVariables(objects),
     },

@@ -11,6 +11,7 @@ import type {
 } from 'kubernetes-types/networking/v1.d.ts';
 import type { KubernetesEnvironment } from '../config/environment.ts';
 import type { NetworkConfig, Peer } from '../config/network.ts';
+import type { GatewayAccess } from '../config/gateway-access.ts';
 import type { ObjectsConfig } from '../config/objects.ts';
 import type { WorkerClassConfig } from '../config/workloads.ts';
 import { answersKeda } from './gateway.ts';
@@ -27,7 +28,7 @@ import { cassandraContactPoints, natsServers, ports } from './names.ts';
 type Workload = Extract<Component, 'gateway' | 'shards' | 'workers' | 'migrate'>;
 
 export function networkObjects(environment: KubernetesEnvironment): readonly KubernetesObject[] {
-  const { network, objects } = environment;
+  const { network, objects, gateway } = environment;
   const policy = (component: Component, name: string, spec: NetworkPolicySpec): KubernetesObject => ({
     apiVersion: 'networking.k8s.io/v1',
     kind: 'NetworkPolicy',
@@ -58,6 +59,7 @@ export function networkObjects(environment: KubernetesEnvironment): readonly Kub
     ...(environment.aws === undefined || objects?.credentials !== 'role'
       ? []
       : nodes.map((component) => egress(component, 'pod-identity', podIdentityRule))),
+    ...(gateway.access.kind === 'none' ? [] : [egress('gateway', 'issuers', issuersRule(gateway.access))]),
     ingress('gateway', 'clients-to-gateway', { from: clients(environment), ports: [tcp(ports.grpc)] }),
     ...(answersKeda(environment)
       ? [
@@ -131,6 +133,13 @@ function objectsRule({ endpoint = 'https://aws', to }: ObjectsConfig): NetworkPo
   const { port, protocol } = new URL(endpoint);
   const number = port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port);
   return { ports: [tcp(number)], ...(to && { to: to.map(peerOf) }) };
+}
+
+/** The keys of issuers come by HTTPS. As with the bucket, without peers the ports are open to any address. */
+function issuersRule({ issuers, to }: Extract<GatewayAccess, { kind: 'issuers' }>): NetworkPolicyEgressRule {
+  const numbers = issuers.flatMap(({ issuer, keysUrl }) => [issuer, keysUrl ?? issuer]).map((url) => new URL(url).port);
+  const distinct = new Set(numbers.map((number) => Number(number || 443)));
+  return { ports: [...distinct].map(tcp), ...(to && { to: to.map(peerOf) }) };
 }
 
 /** The agent on each machine of EKS that gives pods the credentials of their role. */

@@ -34,6 +34,7 @@ export function kubeEnvironment(kubeconfigPath: string, changes: Partial<Kuberne
       replication: { dc1: 3 },
     },
     gateway: {
+      access: { kind: 'issuers', issuers: [{ name: 'corp', issuer: 'https://id.example.com', audience: 'troupe' }] },
       replicas: { min: 3, max: 6 },
       route: { gateway: 'public', gatewayNamespace: 'gateways', hostname: 'jobs.example.com' },
     },

@@ -93,6 +93,7 @@ describe('the policies', () => {
       'shards-to-cassandra',
       'workers-to-cassandra',
       'migrate-to-cassandra',
+      'gateway-to-issuers',
       'clients-to-gateway',
       'keda-to-gateway',
       'prometheus-to-gateway',

@@ -11,8 +11,15 @@ const base = kubernetesInput(staging);
 const [general] = base.workers;
 const image = { repository: 'registry.example.com/troupe', tag: '2.0.0' };
 
+const access = {
+  kind: 'issuers',
+  issuers: [{ name: 'corp', issuer: 'https://id.example.com', audience: 'troupe' }],
+};
+
 function objectsWith(workers: object, gateway: object = {}): readonly KubernetesObject[] {
-  return appObjects(kubernetesEnvironment({ ...base, gateway, workers: [{ ...general, ...workers }] }));
+  return appObjects(
+    kubernetesEnvironment({ ...base, gateway: { access, ...gateway }, workers: [{ ...general, ...workers }] }),
+  );
 }
 
 const scalers = (objects: readonly KubernetesObject[]) => [

@@ -36,17 +36,33 @@ const placement = fc.record(
 );
 
 const route = { gateway: 'public', gatewayNamespace: 'gateways', hostname: 'jobs.example.com' };
+const open = { kind: 'none' as const };
+const issuers = {
+  kind: 'issuers' as const,
+  issuers: [
+    {
+      name: 'corp',
+      issuer: 'https://id.example.com:8443/realm',
+      audience: 'troupe',
+      tenantClaim: ['org', 'name'],
+      groupRoles: { 'troupe-users': ['submitter', 'reader'] },
+    },
+  ],
+  roles: { reader: ['jobs.read', 'payloads.read'] },
+};
 const gateway = fc
   .record({
     replicas: range,
     cpuMilli: fc.integer({ min: 10, max: 8_000 }),
     drainSeconds,
     tls: fc.constantFrom('certificate' as const, 'mesh' as const),
+    access: fc.constantFrom(open, issuers),
     routed: fc.constantFrom('none' as const, 'rolling' as const, 'canary' as const),
     placement,
   })
-  .map(({ routed, placement, ...rest }) => ({
+  .map(({ routed, placement, access, ...rest }) => ({
     ...rest,
+    access: routed === 'none' ? access : issuers,
     ...placement,
     ...(routed !== 'none' && { route, rollout: { kind: routed } }),
   }));

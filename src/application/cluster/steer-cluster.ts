@@ -7,7 +7,6 @@ import { FieldChecks } from '../calls/field-checks.ts';
 import type { Range } from '../../domain/setting-ranges.ts';
 import type { JobReader } from '../jobs/job-reader.ts';
 import type { QueueView, QueueViews } from '../queues/queue-views.ts';
-import type { Authorizer } from '../ports/authorizer.ts';
 import type { QueueQuarantines } from '../ports/queue-quarantines.ts';
 import { profileMaxMs, profileMinMs } from '../ports/run-pool.ts';
 import type { Clock } from '../ports/runtime.ts';
@@ -37,7 +36,6 @@ export interface SteerCluster {
 
 export interface SteerClusterParts {
   readonly asker: NodesAsker;
-  readonly authorizer: Authorizer;
   readonly quarantines: QueueQuarantines;
   readonly queueViews: QueueViews;
   readonly reader: JobReader;
@@ -45,17 +43,11 @@ export interface SteerClusterParts {
 }
 
 export function createSteerCluster(parts: SteerClusterParts): SteerCluster {
-  const { asker, authorizer, quarantines, queueViews, clock } = parts;
-
-  /** Every verb here is for operators, so each begins with this check. */
-  function admit(context: CallContext): void {
-    ensureAwaited(context, clock.nowMs());
-    authorizer.demand('operator', context);
-  }
+  const { asker, quarantines, queueViews, clock } = parts;
 
   return {
     async drain(context, nodeId) {
-      admit(context);
+      ensureAwaited(context, clock.nowMs());
       check((checks) => {
         checks.pattern('node', nodeId, namePattern);
       });
@@ -65,7 +57,7 @@ export function createSteerCluster(parts: SteerClusterParts): SteerCluster {
     },
 
     async quarantine(context, { queue, reason }) {
-      admit(context);
+      ensureAwaited(context, clock.nowMs());
       check((checks) => {
         checks.pattern('queue', queue, namePattern);
         if (reason === '') checks.add('reason', 'is required');
@@ -78,7 +70,7 @@ export function createSteerCluster(parts: SteerClusterParts): SteerCluster {
     },
 
     async resume(context, queue) {
-      admit(context);
+      ensureAwaited(context, clock.nowMs());
       check((checks) => {
         checks.pattern('queue', queue, namePattern);
       });
@@ -88,7 +80,7 @@ export function createSteerCluster(parts: SteerClusterParts): SteerCluster {
     },
 
     async *profile(context, { jobId, durationMs = profileDefaultMs }) {
-      admit(context);
+      ensureAwaited(context, clock.nowMs());
       check((checks) => {
         checks.range('duration', durationMs, profileRange);
       });

@@ -58,8 +58,8 @@ function sharedReads(parts: { readonly see: Pick<SeeCluster, 'tree'>; readonly c
     const known = shared.get(key);
     if (known !== undefined) return known;
     // Leave the caller's deadline out: it must not cut short an answer that others wait for.
-    const { tenant, requestId } = context;
-    const tree = see.tree({ tenant, requestId }, { node, path });
+    const { tenant, principal, requestId } = context;
+    const tree = see.tree({ tenant, principal, requestId }, { node, path });
     if (shared.size < sharedMax) {
       shared.set(key, tree);
       clock.setTimer(sharedMs, () => shared.delete(key));

@@ -1,6 +1,7 @@
 /** Reads a job with its payloads, from the record or from the payload store. */
 import { type GoneReason, payloadsExpireAtMs, payloadsStoredUntilMs } from '../../domain/payload-life.ts';
 import type { JobRecord, Payload } from '../../domain/job.ts';
+import { holds, type Principal } from '../../domain/access/principal.ts';
 import { type CallContext, ensureAwaited } from '../ports/call-context.ts';
 import type { ExplainJob, JobWaiting } from './explain-job.ts';
 import type { JobReader } from './job-reader.ts';
@@ -19,7 +20,12 @@ interface GonePayload {
   readonly why: GoneReason;
 }
 
-export type OpenedPayload = RequestPayload | GonePayload | { readonly kind: 'large'; readonly bytes: number };
+export type OpenedPayload =
+  | RequestPayload
+  | GonePayload
+  | { readonly kind: 'large'; readonly bytes: number }
+  /** The caller lacks the permission `payloads.read`. */
+  | { readonly kind: 'withheld'; readonly bytes: number };
 
 export interface FullJob extends JobView {
   readonly input?: OpenedPayload;
@@ -48,26 +54,54 @@ export function createGetJob(parts: GetJobParts): GetJob {
     const view = await parts.reader.read(context.tenant, jobId);
     const { record } = view;
     const { payloads } = parts;
+    const { principal } = context;
     const nowMs = parts.clock.nowMs();
     const [input, output, waiting] = await Promise.all([
-      openInput(payloads, record, nowMs),
-      openOutput(payloads, record, nowMs),
+      openInput(payloads, { principal, record, nowMs }),
+      openOutput(payloads, { principal, record, nowMs }),
       options?.explain === true ? parts.explain(record) : undefined,
     ]);
     return { ...view, input, ...given({ output, waiting }) };
   };
 }
 
-function openInput(payloads: PayloadStore, record: JobRecord, nowMs: number): Promise<OpenedPayload> {
-  return openPayload(payloads, { record, payload: record.spec.input, nowMs });
+interface Showing {
+  readonly principal: Principal;
+  readonly record: JobRecord;
+  readonly nowMs: number;
 }
 
-export async function openOutput(
+function openInput(payloads: PayloadStore, showing: Showing): Promise<OpenedPayload> {
+  return openFor(payloads, showing, showing.record.spec.input);
+}
+
+export async function openOutput(payloads: PayloadStore, showing: Showing): Promise<OpenedPayload | undefined> {
+  const { output } = showing.record;
+  return output && openFor(payloads, showing, output);
+}
+
+/** What may not be shown is not loaded either. */
+async function openFor(
   payloads: PayloadStore,
-  record: JobRecord,
-  nowMs: number,
-): Promise<OpenedPayload | undefined> {
-  return record.output && openPayload(payloads, { record, payload: record.output, nowMs });
+  { principal, record, nowMs }: Showing,
+  payload: Payload,
+): Promise<OpenedPayload> {
+  if (holds(principal, 'payloads.read')) return openPayload(payloads, { record, payload, nowMs });
+  const why = payload.kind === 'erased' ? 'erased' : goneSince(record, nowMs);
+  return why === undefined ? { kind: 'withheld', bytes: sizeOf(payload) } : { kind: 'gone', why };
+}
+
+function sizeOf(payload: Payload): number {
+  switch (payload.kind) {
+    case 'json':
+      return Buffer.byteLength(payload.json);
+    case 'bytes':
+      return Buffer.byteLength(payload.base64, 'base64');
+    case 'ref':
+      return payload.bytes;
+    case 'erased':
+      return 0;
+  }
 }
 
 /** Decides by the record alone. Undefined while the payloads should exist. */

@@ -5,8 +5,9 @@
  * reordered announcements only cost time, and a poll finds what none of them announced. The watch is bounded: a slow
  * reader skips views, and nothing queues up for it. Views never go back (by `seq`).
  */
+import type { Principal } from '../../domain/access/principal.ts';
 import { isTerminal, type JobRecord } from '../../domain/job.ts';
-import { type CallContext, ensureAwaited } from '../ports/call-context.ts';
+import { type CallContext, ensureAwaited, ensureHolds } from '../ports/call-context.ts';
 import { type FullJob, openOutput } from './get-job.ts';
 import type { JobReader } from './job-reader.ts';
 import { parseResumeToken, resumeToken } from '../calls/page-token.ts';
@@ -60,6 +61,7 @@ export function createWatchJob(parts: WatchJobParts): WatchJob {
 
   return async function* watchJob(context, jobId, { token, logs }) {
     ensureAwaited(context, clock.nowMs());
+    if (logs) ensureHolds(context, 'logs.read');
     const first = await reader.read(context.tenant, jobId);
     const { id, spec } = first.record;
     const from = token === '' ? undefined : parseResumeToken(token, id);
@@ -70,7 +72,7 @@ export function createWatchJob(parts: WatchJobParts): WatchJob {
     let readAtMs = clock.monotonicMs();
     let quietUntilMs = readAtMs;
     const progress = new WatchedProgress();
-    const told = { progress, cursor };
+    const told = { principal: context.principal, progress, cursor };
     const wakeUp = createWakeUp(clock, context.signal);
     const unsubscribe = feed.watchJob({ jobId: id, tenant: spec.tenant, queue: spec.queue }, (change) => {
       if (change.kind === 'event') toldSeq = Math.max(toldSeq, change.seq);
@@ -130,6 +132,7 @@ export function createWatchJob(parts: WatchJobParts): WatchJob {
 
 /** What accompanies a view. */
 interface Told {
+  readonly principal: Principal;
   readonly progress: WatchedProgress;
   readonly cursor: LogCursor | undefined;
   readonly log?: LogPage | undefined;
@@ -138,9 +141,10 @@ interface Told {
 async function toUpdate(
   { payloads, clock }: WatchJobParts,
   record: JobRecord,
-  { progress, cursor, log }: Told,
+  { principal, progress, cursor, log }: Told,
 ): Promise<WatchUpdate> {
-  const output = isTerminal(record.state) ? await openOutput(payloads, record, clock.nowMs()) : undefined;
+  const showing = { principal, record, nowMs: clock.nowMs() };
+  const output = isTerminal(record.state) ? await openOutput(payloads, showing) : undefined;
   const known = progress.of(record);
   progress.told(record);
   return {

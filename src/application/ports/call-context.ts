@@ -1,8 +1,13 @@
 /** The caller of a call, and how long it waits for the answer. */
+import type { Permission } from '../../domain/access/permission.ts';
+import { holds, type Principal } from '../../domain/access/principal.ts';
 import { TroupeError } from '../../domain/errors.ts';
 
 export interface CallContext {
+  /** Whose jobs and queues the call is about. It follows from the credential. */
   readonly tenant: string;
+  /** Who makes the call. The gateway has already checked the permission that the method names. */
+  readonly principal: Principal;
   readonly requestId: string;
   /** Epoch ms. Default: no deadline. */
   readonly deadlineAtMs?: number;
@@ -10,8 +15,6 @@ export interface CallContext {
   readonly signal?: AbortSignal;
   /** W3C traceparent. */
   readonly traceparent?: string;
-  /** The caller's credential. Never logged. */
-  readonly bearerToken?: string;
 }
 
 /** Refuses a call that nobody waits for any more, before anything is stored. */
@@ -24,4 +27,9 @@ export function ensureAwaited(context: CallContext, nowMs: number): void {
   if (context.deadlineAtMs !== undefined && context.deadlineAtMs <= nowMs) {
     throw new TroupeError('CALL_DEADLINE_EXCEEDED', { metadata: { outcome: 'none' } });
   }
+}
+
+/** Refuses a call that asks for more than its method does, such as a watch with logs. */
+export function ensureHolds({ principal }: CallContext, permission: Permission): void {
+  if (!holds(principal, permission)) throw new TroupeError('PERMISSION_MISSING', { metadata: { permission } });
 }

@@ -70,6 +70,7 @@ function exitCodeOfErrorCode(code: ClientErrorCode): number {
     case 'BROKER_UNAVAILABLE':
     case 'OUTCOME_UNKNOWN':
     case 'SHUTTING_DOWN':
+    case 'ISSUER_UNAVAILABLE':
     case 'CALL_DEADLINE_EXCEEDED':
     case 'GATEWAY_UNAVAILABLE':
       return exitCodes.unreachable;
@@ -95,8 +96,11 @@ function exitCodeOfErrorCode(code: ClientErrorCode): number {
     case 'WOULD_BE_LATE':
     case 'OVERLOADED':
     case 'PROFILE_BUSY':
-    case 'UNAUTHENTICATED':
-    case 'PERMISSION_DENIED':
+    case 'NO_CREDENTIALS':
+    case 'AMBIGUOUS_CREDENTIALS':
+    case 'TOKEN_INVALID':
+    case 'TOKEN_EXPIRED':
+    case 'PERMISSION_MISSING':
       return exitCodes.refused;
     case 'CALL_CANCELLED':
       return exitCodes.interrupted;

@@ -12,7 +12,13 @@ const hints: ReadonlyMap<ClientErrorCode, string> = new Map([
   ['QUEUE_NOT_FOUND', '`troupe queues list` shows the queues, `troupe queues create NAME` creates one'],
   ['NODE_NOT_FOUND', '`troupe nodes` shows the nodes'],
   ['ACTOR_NOT_FOUND', '`troupe ps` shows the paths'],
-  ['UNAUTHENTICATED', 'pass it with --token-file FILE, --token TEXT or TROUPE_TOKEN'],
+  ['NO_CREDENTIALS', 'pass a token with --token-file FILE, --token TEXT or TROUPE_TOKEN'],
+  ['TOKEN_INVALID', 'pass another token with --token-file FILE, --token TEXT or TROUPE_TOKEN'],
+  [
+    'TOKEN_EXPIRED',
+    'get a new token from its issuer, and pass it with --token-file FILE, --token TEXT or TROUPE_TOKEN',
+  ],
+  ['PERMISSION_MISSING', '`troupe whoami` shows your roles and permissions'],
   ['QUEUE_NOT_EMPTY', '`troupe list --queue NAME` shows the jobs; `troupe queues purge NAME` cancels those that wait'],
   ['QUEUE_VERSION_CONFLICT', '`troupe queues get NAME` shows its present settings and version'],
 ]);

@@ -18,6 +18,8 @@ export interface ProcessFlags {
   readonly nodeId?: string;
   readonly nats?: string;
   readonly insecure?: boolean;
+  /** False with `--no-auth`. */
+  readonly auth?: boolean;
   readonly logLevel?: string;
   readonly set?: readonly string[];
 }
@@ -51,7 +53,8 @@ export function addProcessFlags(command: Command): Command {
     .option('--roles <list>', 'roles of this process (default: gateway,shards,workers)')
     .option('--node-id <name>', 'name of this process in the cluster')
     .option('--nats <servers>', 'NATS servers: host:port,host:port')
-    .option('--insecure', 'allow an address other than loopback without TLS');
+    .option('--insecure', 'allow an address other than loopback without TLS')
+    .option('--no-auth', 'let everyone who reaches the gateway work with all jobs and queues');
 }
 
 /** For example `--set gateway.port=0` becomes `['gateway.port', '0']`. */
@@ -75,6 +78,7 @@ function flagValues(flags: ProcessFlags): Readonly<Record<string, unknown>> {
     nodeId: flags.nodeId,
     'nats.servers': flags.nats,
     'gateway.insecure': flags.insecure,
+    'gateway.auth': flags.auth === false ? 'none' : undefined,
     'log.level': flags.logLevel,
   };
   return { ...Object.fromEntries((flags.set ?? []).map(splitSetting)), ...given(named) };

@@ -2,6 +2,7 @@
  * A client that calls periodically, through a gateway that is up and within its process, so that its pauses and its
  * death have an effect.
  */
+import { mayEverything } from '../callers.ts';
 import type { CallContext } from '../../../src/application/ports/call-context.ts';
 import type { Random } from '../../../src/application/ports/runtime.ts';
 import type { UseCases } from '../../../src/application/use-cases.ts';
@@ -53,7 +54,10 @@ export class SimCaller {
     return new Promise((resolve, reject) => {
       node.host.run(() => {
         const deadlineAtMs = node.host.clock.nowMs() + waitMs;
-        act(node.useCases, { tenant: 'default', requestId: this.#who, deadlineAtMs }).then(resolve, reject);
+        act(node.useCases, { tenant: 'default', principal: mayEverything, requestId: this.#who, deadlineAtMs }).then(
+          resolve,
+          reject,
+        );
       });
     });
   }

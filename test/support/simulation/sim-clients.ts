@@ -2,6 +2,7 @@
  * The load: clients that submit, read, cancel and watch jobs through the gateways of nodes that are up. A submit with a
  * key is repeated through another gateway until it is answered, as clients should do.
  */
+import { mayEverything } from '../callers.ts';
 import {
   type AcceptedJob,
   emptyJobRequest,
@@ -246,10 +247,12 @@ export class SimClients {
   #ask<T>(node: SimNode, act: (useCases: UseCases, context: CallContext) => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       node.host.run(() => {
-        act(node.useCases, { tenant, requestId: 'simulated', deadlineAtMs: node.host.clock.nowMs() + 12_000 }).then(
-          resolve,
-          reject,
-        );
+        act(node.useCases, {
+          tenant,
+          principal: mayEverything,
+          requestId: 'simulated',
+          deadlineAtMs: node.host.clock.nowMs() + 12_000,
+        }).then(resolve, reject);
       });
     });
   }

@@ -264,7 +264,6 @@ export class SimNode {
         nodes: createNodeClient({ bus, ownId: this.nodeId, admin, clock }),
         membership,
         quarantines,
-        authorizer: { demand: () => undefined },
       },
     });
   }

@@ -2,6 +2,7 @@
  * More load, of what clients do rarely: reschedule a job, submit with a unique key, stream an input, and submit failed
  * jobs again. `Witness`, `RecordWatch`, `StartTimes` and `SubmitWatch` check the results.
  */
+import { mayEverything } from '../callers.ts';
 import { createHash } from 'node:crypto';
 import type { CallContext } from '../../../src/application/ports/call-context.ts';
 import {
@@ -198,7 +199,10 @@ export class SimOperators {
     return new Promise((resolve, reject) => {
       node.host.run(() => {
         const deadlineAtMs = node.host.clock.nowMs() + 12_000;
-        act(node.useCases, { tenant: 'default', requestId: 'operator', deadlineAtMs }).then(resolve, reject);
+        act(node.useCases, { tenant: 'default', principal: mayEverything, requestId: 'operator', deadlineAtMs }).then(
+          resolve,
+          reject,
+        );
       });
     });
   }

@@ -135,7 +135,8 @@ describe('loadConfig', () => {
     ['workers: {memoryMb: 2048, cellRssMaxMb: 1024}', 'workers.cellRssMaxMb'],
     ['gateway: {tls: {certPath: a.pem}}', 'gateway.tls.certPath'],
     ['gateway: {operatorToken: 0123456789abcdef, operatorTokenPath: f}', 'gateway.operatorToken'],
-    ['gateway: {host: 0.0.0.0}', 'gateway.host'],
+    ['gateway: {host: 0.0.0.0, auth: none}', 'gateway.host'],
+    ['gateway: {host: 0.0.0.0, insecure: true}', 'gateway.auth'],
     ['scaler: {host: 0.0.0.0}', 'scaler.host'],
     ['scaler: {tls: {certPath: a.pem}}', 'scaler.tls.certPath'],
     ['scaler: {tls: {clientCaPath: a.pem}}', 'scaler.tls.clientCaPath'],
@@ -153,8 +154,10 @@ describe('loadConfig', () => {
   });
 
   it('takes another address than loopback with TLS, or when told to', () => {
-    expect(problemsOf({ flags: { 'gateway.host': '0.0.0.0', 'gateway.insecure': true } })).toEqual([]);
-    const tls = 'gateway: {host: 0.0.0.0, tls: {certPath: a.pem, keyPath: b.pem}}';
+    expect(
+      problemsOf({ flags: { 'gateway.host': '0.0.0.0', 'gateway.insecure': true, 'gateway.auth': 'none' } }),
+    ).toEqual([]);
+    const tls = 'gateway: {host: 0.0.0.0, auth: none, tls: {certPath: a.pem, keyPath: b.pem}}';
     expect(problemsOf({ fileText: tls })).toEqual([]);
   });
 

@@ -1,4 +1,5 @@
 /** A job option arrives as the client stated it: over the wire in a submit, and over the wire again in what GetJob shows. */
+import { mayEverything } from '../../support/callers.ts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { emptyJobRequest, type JobRequest, noRetryOptions } from '../../../src/application/jobs/job-request.ts';
@@ -94,7 +95,10 @@ function infoOf(request: JobRequest): JobInfo {
   });
   const input = { kind: 'json', json: '{"rows":[1]}' } as const;
   const { encode, decode } = contract.message<Job>('troupe.v1.Job');
-  return fromJob(decode(encode(toJob({ record: testRecord({ ...spec, input }, { nowMs }), input }))), JSON.parse);
+  return fromJob(
+    decode(encode(toJob({ record: testRecord({ ...spec, input }, { nowMs }), input }, mayEverything))),
+    JSON.parse,
+  );
 }
 
 describe('a job option', () => {

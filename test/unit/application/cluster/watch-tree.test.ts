@@ -1,4 +1,5 @@
 /** A watch of the tree in virtual time: how often it asks, and for whom. */
+import { mayEverything } from '../../../support/callers.ts';
 import { expect, test } from 'vitest';
 import { createVirtualClock } from '../../../../src/kernel/testkit/index.ts';
 import { createWatchTree } from '../../../../src/application/cluster/watch-tree.ts';
@@ -30,7 +31,7 @@ function watching() {
 
 test('a reader that does not read costs nothing: nobody is asked for it, and it gets the present when it comes back', async () => {
   const { watch, advance, asked } = watching();
-  const reader = watch({ tenant: 't', requestId: 'r' }, query);
+  const reader = watch({ tenant: 't', principal: mayEverything, requestId: 'r' }, query);
   await reader.next();
   await advance(60_000);
   expect(asked()).toBe(1);
@@ -43,7 +44,7 @@ test('a reader that does not read costs nothing: nobody is asked for it, and it 
 test('it asks once in its interval, and ends at once when the caller has gone', async () => {
   const { watch, advance, asked } = watching();
   const gone = new AbortController();
-  const reader = watch({ tenant: 't', requestId: 'r', signal: gone.signal }, query);
+  const reader = watch({ tenant: 't', principal: mayEverything, requestId: 'r', signal: gone.signal }, query);
   await reader.next();
   const second = reader.next();
   await advance(999);
@@ -60,7 +61,7 @@ test('it asks once in its interval, and ends at once when the caller has gone', 
 
 test('watches of the same thing share what was asked within 200 ms, others do not', async () => {
   const { watch, advance, asked } = watching();
-  const caller = { tenant: 't', requestId: 'r' };
+  const caller = { tenant: 't', principal: mayEverything, requestId: 'r' };
   await Promise.all([watch(caller, query).next(), watch(caller, query).next()]);
   expect(asked()).toBe(1);
   await watch(caller, { ...query, path: '/node' }).next();

@@ -1,4 +1,5 @@
 /** Something done to every job that a filter finds: bounded, paced, continued where it was cut off. */
+import { mayEverything } from '../../../support/callers.ts';
 import { describe, expect, it } from 'vitest';
 import { type BulkStep, forEachJob } from '../../../../src/application/jobs/bulk-jobs.ts';
 import { createRedriveJobs } from '../../../../src/application/jobs/redrive-jobs.ts';
@@ -9,7 +10,7 @@ import { clockAheadMaxMs } from '../../../../src/domain/steady-time.ts';
 import { testRecord } from '../../../support/jobs.ts';
 import { createManualClock } from '../manual-clock.ts';
 
-const context = { tenant: 'default', requestId: 'r' };
+const context = { tenant: 'default', principal: mayEverything, requestId: 'r' };
 const anything = { states: [], handler: '', labels: {} };
 
 /** Pages of 100, and what they were asked with. */

@@ -1,4 +1,5 @@
 // What a reader is given of payloads: what lies inline, what lies in the store, and why there is nothing any more.
+import { mayEverything } from '../../../support/callers.ts';
 import { describe, expect, it } from 'vitest';
 import { answeredMaxBytes, createGetJob } from '../../../../src/application/jobs/get-job.ts';
 import type { PayloadStore } from '../../../../src/application/ports/payload-store.ts';
@@ -28,7 +29,7 @@ async function opened(record: JobRecord, nowMs: number, payloads: ReadonlyMap<st
     payloads: { ...noPayloads, getPayload: async (id) => payloads.get(id) },
     clock,
   });
-  const { input, output } = await getJob({ tenant: 'default', requestId: 'r' }, record.id);
+  const { input, output } = await getJob({ tenant: 'default', principal: mayEverything, requestId: 'r' }, record.id);
   return [input, output];
 }
 
@@ -55,7 +56,7 @@ describe('a payload that is too large for an answer', () => {
       },
       clock: { ...createManualClock(), nowMs: () => nowMs },
     });
-    const { input, output } = await getJob({ tenant: 'default', requestId: 'r' }, record.id);
+    const { input, output } = await getJob({ tenant: 'default', principal: mayEverything, requestId: 'r' }, record.id);
     return [input, output];
   }
 
@@ -82,7 +83,7 @@ describe('a payload that is damaged', () => {
         explain: async () => undefined,
         payloads: { ...noPayloads, ...failing },
         clock: { ...createManualClock(), nowMs: () => record.createdAtMs },
-      })({ tenant: 'default', requestId: 'r' }, record.id);
+      })({ tenant: 'default', principal: mayEverything, requestId: 'r' }, record.id);
     const gone = { kind: 'gone', why: 'missing' };
     expect(await read({ getPayload: damaged, openPayload: damaged })).toMatchObject({
       record,

@@ -1,4 +1,5 @@
 /** What is asked of the submit when an ended job is submitted again. */
+import { mayEverything } from '../../../support/callers.ts';
 import { describe, expect, it } from 'vitest';
 import { answeredMaxBytes } from '../../../../src/application/jobs/get-job.ts';
 import type { InputPiece, StreamedRequest } from '../../../../src/application/jobs/streamed-input.ts';
@@ -13,7 +14,7 @@ import { testRecord } from '../../../support/jobs.ts';
 import { createManualClock } from '../manual-clock.ts';
 
 const dayMs = 24 * 3_600_000;
-const context = { tenant: 'default', requestId: 'r' };
+const context = { tenant: 'default', principal: mayEverything, requestId: 'r' };
 
 async function requestedAgain(spec: Partial<JobSpec>): Promise<JobRequest> {
   const clock = createManualClock();

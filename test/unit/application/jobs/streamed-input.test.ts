@@ -1,4 +1,5 @@
 /** An input that comes piece by piece: the parts that are stored, and everything that must not become a payload. */
+import { mayEverything } from '../../../support/callers.ts';
 import { createHash, randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -96,7 +97,7 @@ describe('a streamed input', () => {
     const clock = createManualClock();
     const fromMs = clock.nowMs();
     const maxMs = uploadMaxMs(3);
-    const context = { tenant: 't', requestId: 'r' };
+    const context = { tenant: 't', principal: mayEverything, requestId: 'r' };
     const gone = new AbortController();
     async function* leaves(): AsyncGenerator<InputPiece, void> {
       yield chunk(new Uint8Array(1));

@@ -1,4 +1,5 @@
 /** What was accepted once is accepted again: by RetryJob and RedriveJobs, and from what GetJob shows of it. */
+import { mayEverything } from '../../../support/callers.ts';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { emptyJobRequest, type JobRequest } from '../../../../src/application/jobs/job-request.ts';
@@ -121,7 +122,7 @@ function acceptedOnce(asked: JobRequest, cluster: Cluster): JobRecord | undefine
 /** As a client sends it that puts what it was shown into a request. */
 function cloneOf(record: JobRecord): JobRequest {
   const { SubmitJob } = contract.jobs;
-  const shown = toJob({ record, input: { kind: 'json', json: 'null' } });
+  const shown = toJob({ record, input: { kind: 'json', json: 'null' } }, mayEverything);
   return fromSubmitRequest(SubmitJob.requestDeserialize(SubmitJob.requestSerialize({ job: shown.spec })));
 }
 

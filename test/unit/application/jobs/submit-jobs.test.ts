@@ -1,4 +1,5 @@
 /** What a submit sends and stores, and where. */
+import { mayEverything } from '../../../support/callers.ts';
 import { describe, expect, it } from 'vitest';
 import type { CallContext } from '../../../../src/application/ports/call-context.ts';
 import { fingerprint } from '../../../../src/application/jobs/job-fingerprint.ts';
@@ -18,7 +19,7 @@ import { testRecord } from '../../../support/jobs.ts';
 import { silentLog } from '../../../support/stores.ts';
 import { createManualClock } from '../manual-clock.ts';
 
-const context: CallContext = { tenant: 'default', requestId: 'r' };
+const context: CallContext = { tenant: 'default', principal: mayEverything, requestId: 'r' };
 const echo: JobRequest = { ...emptyJobRequest, handler: 'test.echo' };
 
 interface Options {

@@ -1,4 +1,5 @@
 /** Watching in virtual time: what is told when, whatever becomes of the news. */
+import { mayEverything } from '../../../support/callers.ts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { CallContext } from '../../../../src/application/ports/call-context.ts';
@@ -58,7 +59,12 @@ function setUp(signal?: AbortSignal) {
       deletePayload: async () => undefined,
     },
   });
-  const context: CallContext = { tenant: 'default', requestId: 'r', ...(signal && { signal }) };
+  const context: CallContext = {
+    tenant: 'default',
+    principal: mayEverything,
+    requestId: 'r',
+    ...(signal && { signal }),
+  };
   const seen: WatchUpdate[] = [];
   let ended = false;
   function start(token = '', logs = false): Promise<void> {

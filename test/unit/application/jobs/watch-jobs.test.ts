@@ -1,4 +1,5 @@
 /** Following a queue in virtual time: what is told, from where it goes on, and what a slow reader costs. */
+import { mayEverything } from '../../../support/callers.ts';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { CallContext } from '../../../../src/application/ports/call-context.ts';
@@ -112,7 +113,12 @@ function setUp() {
     query: (more: Partial<WatchJobsQuery> = {}) => {
       const controller = new AbortController();
       controllers.push(controller);
-      const context: CallContext = { tenant: 'default', requestId: 'r', signal: controller.signal };
+      const context: CallContext = {
+        tenant: 'default',
+        principal: mayEverything,
+        requestId: 'r',
+        signal: controller.signal,
+      };
       return watchJobs(context, { queue: 'images', filter: all, token: '', ...more });
     },
     /** All updates from now on, as fast as they come. */

@@ -48,6 +48,8 @@ describe('devConfig', () => {
     expect(() => devConfig({ set: ['no.such=1'] }, terminal)).toThrow(ConfigError);
     expect(() => devConfig({ set: ['shards.count'] }, terminal)).toThrow(UsageError);
     expect(() => devConfig({ host: '0.0.0.0' }, terminal)).toThrow(/--insecure/);
+    expect(() => devConfig({ host: '0.0.0.0', insecure: true }, terminal)).toThrow(/--no-auth/);
+    expect(devConfig({ host: '0.0.0.0', insecure: true, auth: false }, terminal).gateway.auth).toBe('none');
   });
 
   it('lets a flag win over --set, whichever comes first', () => {

@@ -34,6 +34,7 @@ function job(parts: Partial<JobInfo> = {}): JobInfo {
     failures: 0,
     losses: 0,
     oomRetries: 0,
+    withheld: false,
     createdAt: at,
     updatedAt: at,
     readyAt: at,

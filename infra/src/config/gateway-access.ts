@@ -1,0 +1,47 @@
+/** Who may call the gateways: callers with tokens of issuers, or everyone who reaches them. */
+import { z } from 'zod';
+import { peer } from './network.ts';
+
+const name = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'is 1 to 64 of A-Z a-z 0-9 _ -');
+const claim = z.union([z.string().min(1), z.array(z.string().min(1)).min(1).max(8)]);
+const httpsUrl = z.url({ protocol: /^https$/, error: 'is a URL that begins with https://' });
+
+/** As in `gateway.issuers` of the configuration (docs/operating/access.md), but for files. */
+const issuer = z.strictObject({
+  name,
+  issuer: httpsUrl,
+  audience: z.string().min(1),
+  keysUrl: httpsUrl.optional(),
+  algorithms: z
+    .array(z.enum(['RS256', 'PS256', 'ES256', 'EdDSA']))
+    .min(1)
+    .optional(),
+  tenant: name.optional(),
+  tenantClaim: claim.optional(),
+  groupsClaim: claim.optional(),
+  roles: z.array(name).optional(),
+  groupRoles: z.record(z.string(), z.array(name)).optional(),
+});
+
+/** There is no default: whoever opens a cluster to everyone says so. */
+export const gatewayAccess = z.discriminatedUnion(
+  'kind',
+  [
+    z.strictObject({
+      kind: z.literal('issuers'),
+      issuers: z.array(issuer).min(1).max(16),
+      /** Roles of your own: lists of permissions. */
+      roles: z.record(name, z.array(z.string()).min(1)).default({}),
+      /** Where the keys of the issuers are fetched. Default: port 443 of any address. */
+      to: z.array(peer).min(1).optional(),
+    }),
+    /** Everyone who reaches a gateway can do everything with jobs and queues. */
+    z.strictObject({ kind: z.literal('none') }),
+  ],
+  {
+    error:
+      "says who may call: { kind: 'issuers', issuers: […] }, or { kind: 'none' } for everyone who reaches a gateway",
+  },
+);
+
+export type GatewayAccess = z.infer<typeof gatewayAccess>;

@@ -1,0 +1,103 @@
+/** Verifies tokens (JWT) of the configured issuers. What is wrong with a token goes to the log, and not to the caller. */
+import { createHash } from 'node:crypto';
+import { decodeJwt, errors, jwtVerify, type JWTPayload, type ProtectedHeaderParameters } from 'jose';
+import type { Clock, Logger } from '../../application/ports/runtime.ts';
+import type { TokenVerifier } from '../../application/ports/token-verifier.ts';
+import type { Principal } from '../../domain/access/principal.ts';
+import type { Roles } from '../../domain/access/role.ts';
+import { principalOfClaims, type VerifiedClaims } from '../../domain/access/token-claims.ts';
+import { TroupeError } from '../../domain/errors.ts';
+import type { FetchDocument } from './fetch-document.ts';
+import { IssuerKeys } from './issuer-keys.ts';
+import type { IssuerSettings } from './issuer-settings.ts';
+import { VerifiedTokens } from './verified-tokens.ts';
+
+export interface TokenVerifierParts {
+  readonly issuers: readonly IssuerSettings[];
+  readonly roles: Roles;
+  readonly fetchDocument: FetchDocument;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Difference between the clocks of an issuer and of this machine that does no harm. */
+const toleranceS = 30;
+/** A token that lives longer could not be taken back for too long. */
+const lifetimeMaxS = 24 * 3_600;
+/** Ids of subjects are at most this long in OpenID Connect. */
+const subjectMax = 255;
+/** Access tokens (RFC 9068) and ID tokens. A token of another type was made for another purpose. */
+const types: ReadonlySet<string> = new Set(['jwt', 'at+jwt', 'application/at+jwt']);
+
+interface KnownIssuer {
+  readonly settings: IssuerSettings;
+  readonly keys: IssuerKeys;
+}
+
+export function createTokenVerifier(parts: TokenVerifierParts): TokenVerifier {
+  const { roles, clock, log } = parts;
+  const issuers = new Map<string, KnownIssuer>(
+    parts.issuers.map((settings) => [settings.issuer, { settings, keys: new IssuerKeys({ ...parts, settings }) }]),
+  );
+  const known = new VerifiedTokens(clock);
+
+  async function verifyAnew(token: string, digest: string): Promise<Principal> {
+    try {
+      const { settings, keys } = issuerOf(issuers, token);
+      const claims = await check(token, settings, keys, clock);
+      const principal = principalOfClaims(claims, settings.mapping, roles);
+      known.put(digest, principal);
+      return principal;
+    } catch (error) {
+      if (error instanceof TroupeError) throw error;
+      const reason = error instanceof Error ? error.message : String(error);
+      const isLate = error instanceof errors.JWTExpired;
+      log.info({ event: 'token.refused', reason }, 'a token was refused');
+      throw new TroupeError(isLate ? 'TOKEN_EXPIRED' : 'TOKEN_INVALID');
+    }
+  }
+
+  return {
+    verify(token) {
+      const digest = createHash('sha256').update(token).digest('base64');
+      return known.get(digest) ?? verifyAnew(token, digest);
+    },
+  };
+}
+
+/** Reads the issuer before anything is verified, only to know whose keys decide. */
+function issuerOf(issuers: ReadonlyMap<string, KnownIssuer>, token: string): KnownIssuer {
+  const { iss } = decodeJwt(token);
+  const issuer = typeof iss === 'string' ? issuers.get(iss) : undefined;
+  if (issuer === undefined) throw new Error('its issuer is not configured');
+  return issuer;
+}
+
+async function check(token: string, settings: IssuerSettings, keys: IssuerKeys, clock: Clock): Promise<VerifiedClaims> {
+  const nowMs = clock.wallMs();
+  const { payload, protectedHeader } = await jwtVerify(token, (header, input) => keys.key(header, input), {
+    issuer: settings.issuer,
+    audience: settings.audience,
+    algorithms: [...settings.algorithms],
+    clockTolerance: toleranceS,
+    currentDate: new Date(nowMs),
+    requiredClaims: ['exp', 'sub'],
+  });
+  checkHeader(protectedHeader);
+  return checkClaims(payload, nowMs);
+}
+
+function checkHeader({ crit, typ }: ProtectedHeaderParameters & { readonly typ?: string }): void {
+  if (crit !== undefined) throw new Error('its header names extensions (crit)');
+  if (typ !== undefined && !types.has(typ.toLowerCase())) throw new Error('its type is for another purpose (typ)');
+}
+
+function checkClaims(payload: JWTPayload, nowMs: number): VerifiedClaims {
+  // jose has checked that `exp` is a number. What the others are, it does not say.
+  const { sub, exp = 0, iat }: Readonly<Record<string, unknown>> & JWTPayload = payload;
+  if (typeof sub !== 'string' || sub === '' || sub.length > subjectMax)
+    throw new Error('its subject is no text, empty or too long (sub)');
+  const issuedAtS = Math.min(typeof iat === 'number' ? iat : Infinity, nowMs / 1_000);
+  if (exp - issuedAtS > lifetimeMaxS + toleranceS) throw new Error('it lives for more than 24 hours (exp)');
+  return { subject: sub, expiresAtMs: exp * 1_000, claims: payload };
+}

@@ -1,0 +1,85 @@
+/** Keys of the gateway about its callers: who they are, and what they may do. */
+import { z } from 'zod';
+import { isPermission } from '../domain/access/permission.ts';
+import { builtInRoles } from '../domain/access/role.ts';
+import { namePattern } from '../domain/queue.ts';
+import { key, path, token } from './schema-key.ts';
+
+const tokenAlgorithms = ['RS256', 'PS256', 'ES256', 'EdDSA'] as const;
+
+const issuersMax = 16;
+
+/** One name, or a list of names that lead to a claim, one for each level. */
+const claimPath = z
+  .union([z.string().min(1), z.array(z.string().min(1)).min(1).max(8)])
+  .transform((names) => (typeof names === 'string' ? [names] : names));
+
+const roleNames = z.array(token).max(64);
+
+/** An address whose answers nobody on the way can forge: HTTPS, or this machine. */
+const keysUrl = z.string().refine(isSafeUrl, 'must be a URL that begins with https://, or with http:// on loopback');
+
+const issuer = z.strictObject({
+  name: token,
+  issuer: z.string().min(1).max(1_024),
+  audience: z.string().min(1).max(1_024),
+  keysUrl: keysUrl.optional(),
+  caPath: path.optional(),
+  bearerPath: path.optional(),
+  algorithms: z
+    .array(z.enum(tokenAlgorithms))
+    .min(1)
+    .default([...tokenAlgorithms]),
+  tenant: z.string().regex(namePattern, 'must be 1 to 64 of A-Z a-z 0-9 _ -').optional(),
+  tenantClaim: claimPath.default(['tenant']),
+  groupsClaim: claimPath.default(['groups']),
+  roles: roleNames.default([]),
+  groupRoles: z.record(z.string(), roleNames).default({}),
+});
+
+const permission = z.string().refine(isPermission, 'is not a permission: docs/reference/access.md lists them');
+
+export const authKeys = {
+  auth: key(z.enum(['required', 'none']).default('required'), {
+    meaning: 'Whether callers must show a credential. On loopback none is needed as long as no issuer is configured.',
+    consequence:
+      'With `none`, everyone who reaches the port can do everything with jobs and queues of the tenant `default`, and see the cluster.',
+  }),
+  issuers: key(
+    z
+      .array(issuer)
+      .max(issuersMax)
+      .refine((all) => new Set(all.map(({ name }) => name)).size === all.length, 'must have different names')
+      .refine((all) => new Set(all.map(({ issuer: iss }) => iss)).size === all.length, 'must have different issuers')
+      .refine((all) => all.every(({ issuer: iss, keysUrl: url }) => url !== undefined || isSafeUrl(iss)), {
+        error: 'must have keysUrl, unless the issuer is an https:// URL that says where its keys are',
+      })
+      .default([]),
+    {
+      meaning: 'Issuers of the tokens (JWT) that callers send. docs/operating/access.md describes each part.',
+      consequence: 'With at least one, every call needs a token. At most 16.',
+      defaultNote: 'none',
+    },
+  ),
+  roles: key(
+    z
+      .record(token, z.array(permission).min(1))
+      .refine((all) => !Object.keys(all).some((name) => Object.hasOwn(builtInRoles, name)), {
+        error: `must not redefine a built-in role (${Object.keys(builtInRoles).join(', ')})`,
+      })
+      .default({}),
+    {
+      meaning: 'Roles of your own: names with lists of permissions.',
+      consequence: 'Issuers can give them like the built-in ones.',
+      defaultNote: 'none',
+    },
+  ),
+};
+
+function isSafeUrl(text: string): boolean {
+  const url = URL.parse(text);
+  if (url === null) return false;
+  return (
+    url.protocol === 'https:' || (url.protocol === 'http:' && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname))
+  );
+}

@@ -1,0 +1,28 @@
+/** What a caller can be allowed to do. The options of the contract's methods name these permissions. */
+
+export const permissions = {
+  'jobs.submit': 'submit jobs',
+  'jobs.read': 'see jobs, without their payloads and without the texts that handlers write',
+  'jobs.manage': 'cancel, retry, redrive and reschedule jobs',
+  'jobs.delete': 'erase the payloads of ended jobs',
+  'payloads.read': 'read inputs, outputs, failure texts and progress notes',
+  'logs.read': 'read the logs of jobs',
+  'queues.read': 'see queues, their settings and figures',
+  'queues.manage': 'create, change and delete queues',
+  'cluster.read': 'see nodes, shards, actors and dead letters',
+  'cluster.operate': 'drain nodes, stop and resume queues, and profile running jobs',
+} as const satisfies Readonly<Record<string, string>>;
+
+export type Permission = keyof typeof permissions;
+
+/** Whose things a method is about: see AccessScope of the contract. */
+export type AccessScope = 'tenant' | 'cluster' | 'caller';
+
+export function isPermission(text: string): text is Permission {
+  return Object.hasOwn(permissions, text);
+}
+
+/** Permissions about the cluster, which belongs to no tenant. */
+export function isClusterPermission(permission: Permission): boolean {
+  return permission.startsWith('cluster.');
+}

@@ -1,0 +1,26 @@
+/** Who makes a call. It follows from the credential alone, never from what a request says. */
+import type { Permission } from './permission.ts';
+
+/**
+ * - subject: a person or service, known by a token of an issuer.
+ * - operator: the holder of the operator token.
+ * - anyone: whoever reaches a gateway that asks for no credential.
+ */
+type PrincipalKind = 'subject' | 'operator' | 'anyone';
+
+export interface Principal {
+  readonly kind: PrincipalKind;
+  /** Stable, and safe to log: `jwt:corp:4711`, `operator`, `anyone`. */
+  readonly id: string;
+  /** Undefined: the credential names none, so the principal can only make calls about the cluster. */
+  readonly tenant: string | undefined;
+  /** Names of its roles, sorted. */
+  readonly roles: readonly string[];
+  readonly permissions: ReadonlySet<Permission>;
+  /** Epoch ms by this machine's clock. Undefined if the credential does not expire. */
+  readonly expiresAtMs: number | undefined;
+}
+
+export function holds({ permissions }: Pick<Principal, 'permissions'>, permission: Permission): boolean {
+  return permissions.has(permission);
+}

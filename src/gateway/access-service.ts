@@ -1,0 +1,29 @@
+/** The methods of Access: what the gateway knows about the caller. */
+import type { UntypedServiceImplementation } from '@grpc/grpc-js';
+import { principalKindCodes } from '../contract/codes.ts';
+import { toOptionalTime } from '../contract/time.ts';
+import { isPermission } from '../domain/access/permission.ts';
+import { TroupeError } from '../domain/errors.ts';
+import type { ServiceParts } from './service-parts.ts';
+
+export function accessService({ scope }: Pick<ServiceParts, 'scope'>): UntypedServiceImplementation {
+  return {
+    WhoAmI: scope.read('WhoAmI', (_request, { principal }) =>
+      Promise.resolve({
+        principal: principal.id,
+        kind: principalKindCodes[principal.kind],
+        tenant: principal.tenant,
+        roles: [...principal.roles],
+        permissions: [...principal.permissions].sort(),
+        expireTime: toOptionalTime(principal.expiresAtMs),
+      }),
+    ),
+
+    TestPermission: scope.read('TestPermission', ({ permission }, { principal }) => {
+      if (isPermission(permission)) return Promise.resolve({ allowed: principal.permissions.has(permission) });
+      const description =
+        permission === '' ? 'is required' : 'is not a permission: docs/reference/access.md lists them';
+      throw new TroupeError('INVALID_ARGUMENT', { violations: [{ field: 'permission', description }] });
+    }),
+  };
+}

@@ -1,0 +1,87 @@
+/** Finds out who makes a call: from its one credential, or from its absence where none is needed. */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { TokenVerifier } from '../../application/ports/token-verifier.ts';
+import type { Permission } from '../../domain/access/permission.ts';
+import type { Principal } from '../../domain/access/principal.ts';
+import { type builtInRoles, permissionsOf, rolesWith } from '../../domain/access/role.ts';
+import { TroupeError } from '../../domain/errors.ts';
+import { defaultTenant } from '../../domain/queue.ts';
+
+export interface AuthenticatorOptions {
+  /** Whoever sends this token may do everything, in the default tenant and in the cluster. Undefined: there is none. */
+  readonly operatorToken: string | undefined;
+  /** Undefined: no issuer is configured. */
+  readonly tokens: TokenVerifier | undefined;
+  /**
+   * What callers without a credential may do. `work`: all that concerns jobs and queues, and see the cluster.
+   * `everything`: steer the cluster, too. `nothing`: they are refused.
+   */
+  readonly withoutCredential: 'nothing' | 'work' | 'everything';
+}
+
+export interface Authenticator {
+  /** False: every caller is the same principal, and credentials are not looked at, because nothing could check them. */
+  readonly looksAtCredentials: boolean;
+  /** Throws or rejects with NO_CREDENTIALS, TOKEN_INVALID, TOKEN_EXPIRED or ISSUER_UNAVAILABLE. */
+  authenticate(bearer: string | undefined): Principal | Promise<Principal>;
+  /** The refusal of a call for which this principal lacks the permission. It says how to get it, if the caller can. */
+  refusal(principal: Principal, permission: Permission): TroupeError;
+}
+
+export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
+  const { operatorToken, tokens } = options;
+  const wanted = operatorToken === undefined ? undefined : digest(operatorToken);
+  const anyone = anyoneWith(options.withoutCredential);
+  const looksAtCredentials = wanted !== undefined || tokens !== undefined;
+
+  return {
+    looksAtCredentials,
+    authenticate(bearer) {
+      if (bearer === undefined) {
+        if (anyone !== undefined) return anyone;
+        throw new TroupeError('NO_CREDENTIALS');
+      }
+      // Digests have equal length, so the time of the comparison reveals nothing, not even the token's length.
+      if (wanted !== undefined && timingSafeEqual(digest(bearer), wanted)) return operator;
+      if (tokens === undefined) throw new TroupeError('TOKEN_INVALID');
+      return tokens.verify(bearer);
+    },
+    refusal(principal, permission) {
+      const metadata = { permission };
+      if (principal.kind !== 'anyone') return new TroupeError('PERMISSION_MISSING', { metadata });
+      if (looksAtCredentials) {
+        const message = `this call needs the permission ${permission}: send "authorization: Bearer TOKEN"`;
+        return new TroupeError('NO_CREDENTIALS', { message, metadata });
+      }
+      const message =
+        `this call needs the permission ${permission}, which nobody has here: configure gateway.operatorTokenPath or ` +
+        'gateway.issuers, or call a gateway that listens on loopback';
+      return new TroupeError('PERMISSION_MISSING', { message, metadata });
+    },
+  };
+}
+
+const everything = ['cluster-operator', 'tenant-admin'] as const satisfies readonly (keyof typeof builtInRoles)[];
+const work = ['cluster-viewer', 'tenant-admin'] as const satisfies readonly (keyof typeof builtInRoles)[];
+
+function inDefaultTenant(kind: 'operator' | 'anyone', roles: readonly string[]): Principal {
+  const permissions = permissionsOf(rolesWith({}), roles);
+  return { kind, id: kind, tenant: defaultTenant, roles, permissions, expiresAtMs: undefined };
+}
+
+const operator = inDefaultTenant('operator', everything);
+
+function anyoneWith(allowed: AuthenticatorOptions['withoutCredential']): Principal | undefined {
+  switch (allowed) {
+    case 'nothing':
+      return undefined;
+    case 'work':
+      return inDefaultTenant('anyone', work);
+    case 'everything':
+      return inDefaultTenant('anyone', everything);
+  }
+}
+
+function digest(token: string): Buffer {
+  return createHash('sha256').update(token).digest();
+}

@@ -1,0 +1,49 @@
+/**
+ * The one place that decides whether a call may be made. No method can skip it, because the wrapper of all calls asks it
+ * first, and a method that the contract gives no access option keeps the server from starting.
+ */
+import type { Metadata } from '@grpc/grpc-js';
+import type { MethodAccess } from '../../contract/method-access.ts';
+import type { Principal } from '../../domain/access/principal.ts';
+import { invariant, TroupeError } from '../../domain/errors.ts';
+import type { Authenticator } from './authenticator.ts';
+import { bearerOf } from './bearer.ts';
+
+export interface Gatekeeper {
+  /**
+   * Returns who makes the call, as a promise only if that takes an issuer or a signature. Throws or rejects with a
+   * TroupeError if the call may not be made.
+   */
+  admit(method: string, metadata: Metadata): Principal | Promise<Principal>;
+}
+
+/** Methods that are no part of our contract, and tell everyone the same public things. */
+const openMethods: ReadonlyMap<string, MethodAccess> = new Map([['ServerReflectionInfo', { scope: 'caller' }]]);
+
+export function createGatekeeper(
+  authenticator: Authenticator,
+  accessOfMethods: ReadonlyMap<string, MethodAccess>,
+): Gatekeeper {
+  return {
+    admit(method, metadata) {
+      const access = accessOfMethods.get(method) ?? openMethods.get(method);
+      invariant(access !== undefined, `the method ${method} says what it needs`);
+      const bearer = authenticator.looksAtCredentials ? bearerOf(metadata) : undefined;
+      const principal = authenticator.authenticate(bearer);
+      return principal instanceof Promise
+        ? principal.then((known) => allowed(authenticator, known, access))
+        : allowed(authenticator, principal, access);
+    },
+  };
+}
+
+function allowed(authenticator: Authenticator, principal: Principal, access: MethodAccess): Principal {
+  if (access.scope === 'caller') return principal;
+  const { scope, permission } = access;
+  if (!principal.permissions.has(permission)) throw authenticator.refusal(principal, permission);
+  if (scope === 'tenant' && principal.tenant === undefined) {
+    const message = 'this call is about the jobs and queues of a tenant, and the credential names no tenant';
+    throw new TroupeError('PERMISSION_MISSING', { message, metadata: { permission } });
+  }
+  return principal;
+}

@@ -1,0 +1,96 @@
+/** Who may call: what the configuration takes, and what it refuses, by the path of the key. */
+import { describe, expect, it } from 'vitest';
+import { ConfigError, type ConfigSources, loadConfig } from '../../../src/config/index.ts';
+
+const corp = { name: 'corp', issuer: 'https://id.example.com', audience: 'troupe' };
+
+function problemsOf(sources: ConfigSources): readonly string[] {
+  try {
+    loadConfig(sources);
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems.map(({ path, message }) => `${path}: ${message}`);
+    throw error;
+  }
+}
+
+const fileWith = (gateway: object): ConfigSources => ({ fileText: JSON.stringify({ gateway }) });
+
+describe('issuers', () => {
+  it('have defaults for all but their names', () => {
+    expect(loadConfig(fileWith({ issuers: [corp] })).gateway.issuers).toEqual([
+      {
+        ...corp,
+        algorithms: ['RS256', 'PS256', 'ES256', 'EdDSA'],
+        tenantClaim: ['tenant'],
+        groupsClaim: ['groups'],
+        roles: [],
+        groupRoles: {},
+      },
+    ]);
+  });
+
+  it('may come from a variable, as JSON, and in depth', () => {
+    const issuers = [
+      { ...corp, tenantClaim: ['kubernetes.io', 'namespace'], groupRoles: { ops: ['cluster-operator'] } },
+    ];
+    const { gateway } = loadConfig({ env: { TROUPE_GATEWAY_ISSUERS: JSON.stringify(issuers) } });
+    expect(gateway.issuers).toMatchObject(issuers);
+  });
+
+  it('open a gateway to others without another word', () => {
+    expect(problemsOf(fileWith({ host: '0.0.0.0', insecure: true, issuers: [corp] }))).toEqual([]);
+  });
+
+  it.each([
+    [{ issuers: [{ ...corp, name: '' }] }, 'gateway.issuers.0.name'],
+    [{ issuers: [{ ...corp, audience: '' }] }, 'gateway.issuers.0.audience'],
+    [{ issuers: [{ ...corp, algorithms: ['HS256'] }] }, 'gateway.issuers.0.algorithms.0'],
+    [{ issuers: [{ ...corp, algorithms: ['none'] }] }, 'gateway.issuers.0.algorithms.0'],
+    [{ issuers: [{ ...corp, algorithms: [] }] }, 'gateway.issuers.0.algorithms'],
+    [{ issuers: [{ ...corp, keysUrl: 'http://id.example.com/keys' }] }, 'gateway.issuers.0.keysUrl'],
+    [{ issuers: [{ ...corp, keysUrl: 'file:///etc/passwd' }] }, 'gateway.issuers.0.keysUrl'],
+    [{ issuers: [{ ...corp, tenant: 'a.b' }] }, 'gateway.issuers.0.tenant'],
+    [{ issuers: [{ ...corp, tenantClaim: [] }] }, 'gateway.issuers.0.tenantClaim'],
+    [{ issuers: [{ ...corp, secret: 'x' }] }, 'gateway.issuers.0.secret'],
+    [{ issuers: [{ ...corp, issuer: 'corp' }] }, 'gateway.issuers'],
+    [{ issuers: [{ ...corp, issuer: 'http://id.example.com' }] }, 'gateway.issuers'],
+    [{ issuers: [corp, { ...corp, issuer: 'https://other.example.com' }] }, 'gateway.issuers'],
+    [{ issuers: [corp, { ...corp, name: 'other' }] }, 'gateway.issuers'],
+    [{ issuers: [corp], auth: 'none' }, 'gateway.auth'],
+    [{ issuers: [{ ...corp, roles: ['boss'] }] }, 'gateway.issuers'],
+    [{ issuers: [{ ...corp, groupRoles: { ops: ['toString'] } }] }, 'gateway.issuers'],
+    [{ roles: { viewer: ['jobs.read'] } }, 'gateway.roles'],
+    [{ roles: { boss: ['jobs.*'] } }, 'gateway.roles.boss.0'],
+    [{ roles: { boss: [] } }, 'gateway.roles.boss'],
+    [{ auth: 'maybe' }, 'gateway.auth'],
+  ])('are refused: %j', (gateway, path) => {
+    const problems = problemsOf(fileWith(gateway));
+    expect(problems.map((problem) => problem.split(': ')[0])).toEqual([path]);
+  });
+
+  it('may be on loopback without TLS, and give roles of the configuration', () => {
+    const gateway = {
+      issuers: [{ ...corp, issuer: 'http://127.0.0.1:9000', groupRoles: { auditors: ['auditor'] } }],
+      roles: { auditor: ['jobs.read', 'logs.read'] },
+    };
+    expect(problemsOf(fileWith(gateway))).toEqual([]);
+  });
+
+  it('that a variable holds as broken JSON are refused with the name of the variable', () => {
+    const [problem] = problemsOf({ env: { TROUPE_GATEWAY_ISSUERS: '[{' } });
+    expect(problem).toMatch(/^gateway\.issuers: /);
+  });
+});
+
+describe('a gateway that others can reach', () => {
+  it('does not start without issuers unless that is intended, whatever its TLS', () => {
+    const tls = { certPath: 'a.pem', keyPath: 'b.pem' };
+    for (const more of [{ insecure: true }, { tls }]) {
+      expect(problemsOf(fileWith({ host: '10.0.0.1', ...more }))).toEqual([
+        expect.stringMatching(/^gateway\.auth: needs gateway\.issuers.*--no-auth/),
+      ]);
+      expect(problemsOf(fileWith({ host: '10.0.0.1', auth: 'none', ...more }))).toEqual([]);
+    }
+  });
+});

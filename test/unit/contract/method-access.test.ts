@@ -1,0 +1,53 @@
+import protobuf from 'protobufjs';
+import { describe, expect, it } from 'vitest';
+import { loadMethodAccess } from '../../../src/contract/method-access.ts';
+import { loadContractRoot } from '../../../src/contract/root.ts';
+
+/** A contract whose method DrainNode has these options, and whose other services have no methods. */
+function rootWith(options: Readonly<Record<string, unknown>> | undefined): protobuf.Root {
+  const method = { requestType: 'M', responseType: 'M', ...(options && { options }) };
+  const service = (methods: object) => ({ methods });
+  return protobuf.Root.fromJSON({
+    nested: {
+      troupe: {
+        nested: {
+          v1: {
+            nested: {
+              M: { fields: {} },
+              Jobs: service({}),
+              Queues: service({}),
+              Access: service({}),
+              Cluster: service({ DrainNode: method }),
+            },
+          },
+        },
+      },
+    },
+  } as protobuf.INamespace);
+}
+
+const permission = '(troupe.v1.access).permission';
+const scope = '(troupe.v1.access).scope';
+
+describe('what methods need', () => {
+  it('is said by every method of every service', () => {
+    const access = loadMethodAccess();
+    const services = ['Jobs', 'Queues', 'Cluster', 'Access'];
+    const methods = services.flatMap((name) => loadContractRoot().lookupService(`troupe.v1.${name}`).methodsArray);
+    expect([...access.keys()].sort()).toEqual(methods.map(({ name }) => name).sort());
+    expect(access.get('SubmitJob')).toEqual({ scope: 'tenant', permission: 'jobs.submit' });
+    expect(access.get('DrainNode')).toEqual({ scope: 'cluster', permission: 'cluster.operate' });
+  });
+
+  it.each([
+    ['no option', undefined],
+    ['no permission', { [scope]: 'ACCESS_SCOPE_CLUSTER' }],
+    ['a permission that does not exist', { [permission]: 'jobs.destroy', [scope]: 'ACCESS_SCOPE_TENANT' }],
+    ['a permission named like a property', { [permission]: 'toString', [scope]: 'ACCESS_SCOPE_TENANT' }],
+    ['no scope', { [permission]: 'cluster.operate' }],
+    ['the scope of another permission', { [permission]: 'cluster.operate', [scope]: 'ACCESS_SCOPE_TENANT' }],
+    ['a permission for the caller itself', { [permission]: 'jobs.read', [scope]: 'ACCESS_SCOPE_CALLER' }],
+  ])('keeps a server from starting: %s', (_, options) => {
+    expect(() => loadMethodAccess(rootWith(options))).toThrow(/DrainNode/);
+  });
+});
