@@ -74,6 +74,8 @@ export interface ShardHarness {
   onWatermark: ((watermark: Watermark) => Promise<void>) | undefined;
   /** Called before each list of unfinished jobs is written. */
   onList: ((list: UnfinishedList) => void) | undefined;
+  /** Called before each group commit. */
+  onCommit: (() => Promise<void>) | undefined;
   /** Called before each partition is read at a recovery. */
   onRead: (() => Promise<void>) | undefined;
   /** The key hashes of each lookup. */
@@ -179,6 +181,7 @@ export async function createShardHarness(options: ShardHarnessOptions = {}): Pro
     onWatermark: undefined,
     onList: undefined,
     onRead: undefined,
+    onCommit: undefined,
     keyQuestions: [],
     looks: [],
     onLook: undefined,
@@ -353,7 +356,16 @@ function faulty(
   jobs: JobStore,
   harness: Pick<
     ShardHarness,
-    'fates' | 'keys' | 'keyQuestions' | 'keyWrites' | 'onKeyWrite' | 'onList' | 'onRead' | 'onWatermark' | 'reads'
+    | 'fates'
+    | 'keys'
+    | 'keyQuestions'
+    | 'keyWrites'
+    | 'onCommit'
+    | 'onKeyWrite'
+    | 'onList'
+    | 'onRead'
+    | 'onWatermark'
+    | 'reads'
   >,
   saved: SavedWatermarks,
   clock: TestKit['clock'],
@@ -412,6 +424,7 @@ function faulty(
         return typeof member === 'function' ? (member.bind(target) as unknown) : member;
       }
       return async (group: Parameters<JobStore['commit']>[0]) => {
+        await harness.onCommit?.();
         const fate = harness.fates.shift() ?? 'ok';
         if (fate === 'unavailable') throw new TroupeError('STORE_UNAVAILABLE');
         if (fate === 'lost-and-unknown') throw new TroupeError('OUTCOME_UNKNOWN');

@@ -1,5 +1,5 @@
 /** Collects the results of one batch and answers when the last item has its result. Each slot is set once. */
-import { TroupeError } from '../../../domain/errors.ts';
+import type { TroupeError } from '../../../domain/errors.ts';
 import type { ItemResult } from '../../../application/ports/shard-protocol.ts';
 
 /** Receives the result of one item. */
@@ -31,12 +31,10 @@ export class BatchReply<T> {
     };
   }
 
-  /** The shard stops. Items without a result may or may not have been carried out. */
-  abandon(): void {
-    const unknown = new TroupeError('OUTCOME_UNKNOWN', {
-      message: 'the owner of the shard stopped before the answer was known',
-    }).toWire();
-    for (let slot = 0; slot < this.#results.length; slot += 1) this.#set(slot, { error: unknown });
+  /** Fails all items that have no result. */
+  giveUp(error: TroupeError): void {
+    const result = { error: error.toWire() };
+    for (let slot = 0; slot < this.#results.length; slot += 1) this.#set(slot, result);
   }
 
   #set(slot: number, result: ItemResult<T>): void {

@@ -3,7 +3,6 @@
  * table → group → (durable) → answers, events, dispatch. The verbs that callers use are in `shard-verbs.ts`.
  */
 import type { ShardGrant } from '../../../application/ports/job-store.ts';
-import type { ItemResult } from '../../../application/ports/shard-protocol.ts';
 import type { TroupeError } from '../../../domain/errors.ts';
 import { isTerminal, type JobRecord } from '../../../domain/job.ts';
 import { createJobIdGenerator, type JobId } from '../../../domain/job-id.ts';
@@ -11,7 +10,7 @@ import { SteadyTime } from '../../../domain/steady-time.ts';
 import { decide, type Decision, type JobCommand } from '../../../domain/transitions.ts';
 import type { ActorContext } from '../../../kernel/actor.ts';
 import { QuotaHome } from '../flow/quota-home.ts';
-import { BatchReply } from './batch-reply.ts';
+import { OpenReplies } from './open-replies.ts';
 import { ClaimsOnRecord } from './claims-on-record.ts';
 import { HandOver } from './hand-over.ts';
 import { loadShard, type ShardLoad } from './load-shard.ts';
@@ -52,13 +51,13 @@ export class ShardCore {
   readonly trailRoom: TrailRoom;
   readonly erasure: RecordErasure;
   readonly logs = new ShardLogs();
+  readonly replies: OpenReplies;
   readonly claimsOnRecord = new ClaimsOnRecord();
   readonly nextId: (queueNo: number) => JobId;
   readonly #partitions: PartitionSet;
   readonly #due: DueJobs;
   readonly #flushes: FlushTurns;
   readonly #handOver: HandOver;
-  readonly #open = new Set<{ abandon(): void }>();
   readonly #loading: ShardLoad;
   readonly #lists: UnfinishedLists;
   readonly #ownership: OwnershipProof;
@@ -74,6 +73,7 @@ export class ShardCore {
     this.#time = new SteadyTime(context.clock, context.clock.nowMs());
     this.#partitions = new PartitionSet(shard, this.epoch, services, context);
     this.#flushes = new FlushTurns(context, this.#partitions);
+    this.replies = new OpenReplies(() => context.clock.monotonicMs());
     const { recentMax } = services.limits;
     this.table = new JobTable({ shard, recentMax, memory: services.memory.open(shard) });
     const nowMs = (): number => this.nowMs();
@@ -160,16 +160,6 @@ export class ShardCore {
    */
   wallMs(): number {
     return Math.min(this.#time.nowMs(), this.context.clock.wallMs());
-  }
-
-  /** Collects the results of one batch. When the shard stops, the items that are still open are answered as unknown. */
-  openReply<T>(size: number, answer: (results: readonly ItemResult<T>[]) => void): BatchReply<T> {
-    const reply = new BatchReply<T>(size, (results) => {
-      this.#open.delete(reply);
-      answer(results);
-    });
-    if (size > 0) this.#open.add(reply);
-    return reply;
   }
 
   /** Why the store accepts no commits of this shard at present. Decisions already made are retried until it does. */
@@ -272,6 +262,7 @@ export class ShardCore {
     this.dispatcher.tick(nowMs);
     this.coldRoom.tick();
     this.trailRoom.tick();
+    this.replies.tick(this.storeTrouble);
     this.#tellMeasures(nowMs);
     this.context.describe({
       epoch: this.epoch,
@@ -322,8 +313,7 @@ export class ShardCore {
     const { jobs, queues } = this.services.metrics;
     for (const state of Object.keys(this.table.counts)) jobs.set(0, { shard: String(this.shard), state });
     queues.forget(this.shard, this.nowMs());
-    for (const reply of this.#open) reply.abandon();
-    this.#open.clear();
+    this.replies.close();
   }
 
   #durable(record: JobRecord): void {

@@ -8,13 +8,15 @@ import { TroupeError } from '../../../domain/errors.ts';
 import { isTerminal } from '../../../domain/job.ts';
 import { notEnded } from '../../../domain/payload-life.ts';
 import type { Slot } from '../core/batch-reply.ts';
-import { refuse, withRecord } from './job-lookup.ts';
+import { refuse, storeRefusal, withRecord } from './job-lookup.ts';
 import type { ShardCore } from '../core/shard-core.ts';
 
 export function erase(core: ShardCore, { jobId }: EraseItem, slot: Slot<JobView>): void {
   if (core.undurable >= core.services.limits.undurableMax) {
     throw new TroupeError('OVERLOADED', { retryAfterMs: 500, metadata: { shard: String(core.shard) } });
   }
+  const refusal = storeRefusal(core);
+  if (refusal !== undefined) throw refusal;
   const entry = core.table.get(jobId);
   if (entry !== undefined && !isTerminal(entry.current.state)) {
     refuse(core, slot, notEnded(entry.current));

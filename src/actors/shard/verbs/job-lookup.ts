@@ -2,6 +2,7 @@
 import { TroupeError } from '../../../domain/errors.ts';
 import { isTerminal, type JobRecord } from '../../../domain/job.ts';
 import type { Slot } from '../core/batch-reply.ts';
+import { storeRetryMs } from '../core/open-replies.ts';
 import type { ShardCore } from '../core/shard-core.ts';
 import { whenAnswered } from '../services/shard-message.ts';
 
@@ -16,6 +17,17 @@ export function notFound(jobId: string): TroupeError {
 export function ownershipDoubt({ services }: ShardCore): TroupeError | undefined {
   if (services.leaseIsSure()) return undefined;
   return new TroupeError('SHARD_UNAVAILABLE', { message: 'the owner is not sure of its lease at the moment' });
+}
+
+/**
+ * Why nothing may be decided for a caller, who would have to wait for its commit. Undefined unless the store is known to
+ * take no commits.
+ */
+export function storeRefusal({ storeTrouble, shard }: ShardCore): TroupeError | undefined {
+  if (storeTrouble === undefined) return undefined;
+  const { message } = storeTrouble;
+  const metadata = { shard: String(shard) };
+  return new TroupeError('STORE_UNAVAILABLE', { message, retryAfterMs: storeRetryMs, metadata });
 }
 
 /**

@@ -23,7 +23,7 @@ import type {
   ShardVerb,
   ShardVerbs,
 } from '../../../application/ports/shard-protocol.ts';
-import { TroupeError } from '../../../domain/errors.ts';
+import { type ErrorCode, TroupeError } from '../../../domain/errors.ts';
 import { isTerminal, type JobRecord, type JobState } from '../../../domain/job.ts';
 import type { QueueClosing } from '../../../domain/queue.ts';
 import { isStartedOnce } from '../../../domain/retry-policy.ts';
@@ -31,7 +31,7 @@ import type { Slot } from '../core/batch-reply.ts';
 import { closeQueue } from './close-verb.ts';
 import { erase } from './erase-verb.ts';
 import { grantOf } from '../core/grant.ts';
-import { isLoadedFirst, notFound, ownershipDoubt, refuse, sayStale, withRecord } from './job-lookup.ts';
+import { isLoadedFirst, notFound, ownershipDoubt, refuse, sayStale, storeRefusal, withRecord } from './job-lookup.ts';
 import { load } from './load-verb.ts';
 import { place, queueStats } from './queue-verbs.ts';
 import { keepLog, readAttemptLog } from './log-verbs.ts';
@@ -70,6 +70,18 @@ const handlers: { readonly [V in ShardVerb]: VerbHandler<V> } = {
   limitUse,
 };
 
+/**
+ * What a caller is told when the store keeps it waiting. A gateway then reads a job from the store. Nodes wait as long as
+ * it takes, because their attempts go on meanwhile.
+ */
+const lateCodes: { readonly [V in ShardVerb]?: ErrorCode } = {
+  submit: 'OUTCOME_UNKNOWN',
+  cancel: 'OUTCOME_UNKNOWN',
+  erase: 'OUTCOME_UNKNOWN',
+  reschedule: 'OUTCOME_UNKNOWN',
+  get: 'SHARD_UNAVAILABLE',
+};
+
 export function performBatch<V extends ShardVerb>(
   core: ShardCore,
   verb: V,
@@ -77,7 +89,7 @@ export function performBatch<V extends ShardVerb>(
   answer: (results: readonly ItemResult<ShardVerbs[V]['result']>[]) => void,
 ): void {
   const handle: VerbHandler<V> = handlers[verb];
-  const reply = core.openReply(items.length, answer);
+  const reply = core.replies.open(items.length, answer, lateCodes[verb]);
   items.forEach((item, index) => {
     const slot = reply.slot(index);
     try {
@@ -207,6 +219,8 @@ function cancel(core: ShardCore, item: CancelItem, slot: Slot<JobView>): void {
     refuse(core, slot, stateForbids(entry.current, ['SCHEDULED', 'QUEUED', 'RETRYING']));
     return;
   }
+  const refusal = storeRefusal(core);
+  if (refusal !== undefined) throw refusal;
   core.decide(entry, { kind: 'cancel', reason: item.reason });
   core.whenDurable(entry, (record) => {
     // The record that became durable may be a later one, in which the run has already ended.
@@ -234,6 +248,8 @@ function reschedule(core: ShardCore, item: RescheduleItem, slot: Slot<JobView>):
       retryAfterMs: 1_000,
     });
   }
+  const refusal = storeRefusal(core);
+  if (refusal !== undefined) throw refusal;
   const decision = core.decide(entry, { kind: 'reschedule', readyAtMs: runAtMs, wallMs: core.wallMs() });
   const isRefused = decision.kind === 'refused' && decision.refusal !== 'unchanged';
   core.whenDurable(entry, (record) => {
@@ -252,6 +268,9 @@ function get(core: ShardCore, { jobId }: GetItem, slot: Slot<JobView>): void {
   };
   if (entry === undefined && core.table.cold.find(jobId) !== undefined) withRecord(core, jobId, slot, answer);
   else if (entry === undefined) answer(core.table.recent(jobId));
+  // A commit of the job may be under way, and nobody knows for how long. The store can be read.
+  else if (entry.durable !== entry.current && core.storeTrouble !== undefined)
+    slot.fail(new TroupeError('SHARD_UNAVAILABLE', { message: core.storeTrouble.message }));
   else core.whenReadable(entry, answer);
 }
 

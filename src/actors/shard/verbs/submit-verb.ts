@@ -10,12 +10,9 @@ import { type JobId, jobIdParts } from '../../../domain/job-id.ts';
 import { retryAfterMs } from '../../../domain/retry-after.ts';
 import { acceptJob } from '../../../domain/transitions.ts';
 import type { Slot } from '../core/batch-reply.ts';
-import { withHolder } from './job-lookup.ts';
+import { storeRefusal, withHolder } from './job-lookup.ts';
 import type { ShardCore } from '../core/shard-core.ts';
 import { meetFormer, meetHolder } from './unique-conflict.ts';
-
-/** About the interval at which writes are retried while the store is in trouble. */
-const storeRetryMs = 2_000;
 
 /** One submit that is being processed. */
 interface Submission {
@@ -42,11 +39,8 @@ function refusalOf(core: ShardCore): TroupeError | undefined {
   const { limits } = core.services;
   const { dispatcher } = core;
   const shard = String(core.shard);
-  const { storeTrouble } = core;
-  if (storeTrouble !== undefined) {
-    const { message } = storeTrouble;
-    return new TroupeError('STORE_UNAVAILABLE', { message, retryAfterMs: storeRetryMs, metadata: { shard } });
-  }
+  const refusal = storeRefusal(core);
+  if (refusal !== undefined) return refusal;
   if (core.table.size >= limits.backlogMax) {
     const metadata = { shard, backlogMax: String(limits.backlogMax) };
     const excess = core.table.size - limits.backlogMax + roomAgain(limits.backlogMax);

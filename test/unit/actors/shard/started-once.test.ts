@@ -63,10 +63,13 @@ describe('the claim of a job with max_losses 0', () => {
   });
 
   it('that was cancelled before the store took it ends the job', async () => {
-    shard.fates.push(...new Array<'unavailable'>(9).fill('unavailable'));
+    const answered = Promise.withResolvers<undefined>();
+    shard.onCommit = () => answered.promise;
     expect((await shard.kit.outcome(shard.send('claim', claim()), 5_000)).kind).toBe('later');
     const cancelled = shard.send('cancel', { jobId, reason: 'no' });
-    await shard.kit.advance(20_000);
+    await shard.kit.advance(1_000);
+    answered.resolve(undefined);
+    await shard.kit.advance(1_000);
     await cancelled;
     expect((await shard.call('get', { jobId })).record).toMatchObject({ state: 'CANCELLED', attempt: 1 });
   });
