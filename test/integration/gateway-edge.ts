@@ -12,6 +12,7 @@ import { createShardBatcher } from '../../src/application/protocol/shard-batcher
 import type { NodeVerb, NodeVerbs } from '../../src/application/ports/node-protocol.ts';
 import type { LiveFeed } from '../../src/application/ports/bus.ts';
 import type { EventLog, EventLogs, KeptEvent } from '../../src/application/ports/event-log.ts';
+import { given } from '../../src/domain/given.ts';
 import type { NodeInfo } from '../../src/application/ports/membership.ts';
 import type { ShardClient } from '../../src/application/ports/shard-link.ts';
 import type { PayloadStore } from '../../src/application/ports/payload-store.ts';
@@ -280,7 +281,10 @@ export async function openEdge({
   const log: EventLog = {
     bounds: async () => ({ log: 'one', first: 1, last: kept.length, lastMark: kept.at(-1)?.mark ?? '' }),
     markAt: async (position) => kept[position - 1]?.mark,
-    read: async (_events, { after, max }) => kept.slice(after, after + max),
+    async read(_events, { after, max }) {
+      const events = kept.slice(after, after + max);
+      return { events, ...given({ end: events.at(-1) }) };
+    },
   };
   const events: EventLogs = {
     of: () => [log],

@@ -46,18 +46,18 @@ describe('event log', () => {
 
     const seen = [];
     for (let after = 0; ;) {
-      const page = await logOf(bus).read(thumbs, { after, max: 10 });
-      seen.push(...page);
-      if (page.length < 10) break;
-      after = page.at(-1)?.position ?? 0;
+      const { events, end } = await logOf(bus).read(thumbs, { after, max: 10 });
+      seen.push(...events);
+      if (end === undefined) break;
+      after = end.position;
     }
     const wanted = mine.map(({ jobId, seq, data }, n) => {
       const mark = expect.stringMatching(/^\d{14,}$/) as string;
       return { position: 2 * n + 1, jobId, seq, handler: 'test.echo', state: data['state'], mark };
     });
     expect(seen).toEqual(wanted);
-    expect(await logOf(bus).read(thumbs, { after: 49, max: 10 })).toEqual([]);
-    const ends = await logOf(bus).read({ ...thumbs, type: 'succeeded' }, { after: 0, max: 100 });
+    expect(await logOf(bus).read(thumbs, { after: 49, max: 10 })).toEqual({ events: [] });
+    const { events: ends } = await logOf(bus).read({ ...thumbs, type: 'succeeded' }, { after: 0, max: 100 });
     expect(ends).toEqual(wanted.filter(({ state }) => state === 'SUCCEEDED'));
     await bus.close();
   });
@@ -67,7 +67,7 @@ describe('event log', () => {
     expect((await logOf(bus).bounds()).lastMark).toBe('');
     expect(await logOf(bus).markAt(1)).toBeUndefined();
     await publish(bus, [happened('thumbs', 1), happened('thumbs', 1)]);
-    const marks = (await logOf(bus).read(thumbs, { after: 0, max: 10 })).map(({ mark }) => mark);
+    const marks = (await logOf(bus).read(thumbs, { after: 0, max: 10 })).events.map(({ mark }) => mark);
     expect(new Set(marks).size).toBe(2);
     expect([await logOf(bus).markAt(1), await logOf(bus).markAt(2)]).toEqual(marks);
     expect((await logOf(bus).bounds()).lastMark).toBe(marks[1]);
@@ -119,7 +119,11 @@ describe('event log', () => {
     await plain.flush();
     const event = happened('thumbs', 1);
     await publish(bus, [event]);
-    expect(await logOf(bus).read(thumbs, { after: 0, max: 10 })).toMatchObject([{ jobId: event.jobId }]);
+    const own = { jobId: event.jobId, position: 3 };
+    expect(await logOf(bus).read(thumbs, { after: 0, max: 10 })).toMatchObject({ events: [own], end: { position: 3 } });
+    const strange = await logOf(bus).read(thumbs, { after: 0, max: 2 });
+    expect(strange).toMatchObject({ events: [], end: { position: 2 } });
+    expect(strange.end?.mark).toBe(await logOf(bus).markAt(2));
     await bus.close();
   });
 

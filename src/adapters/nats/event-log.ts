@@ -1,19 +1,25 @@
 /**
  * Reads each EVENTS stream as a log, at each reader's own pace. Events are fetched with direct gets in batches, which
- * leave no consumer behind on the server. One live message signals that more events are available.
+ * leave no consumer behind on the server. One live message signals that more events are available. It also names the
+ * stream, so a process with fewer streams than the publishers have learns of the others and reads those, too.
  */
 import type { StoredMsg } from '@nats-io/jetstream';
 import type {
   EventLog,
   EventLogBounds,
   EventLogs,
+  EventPage,
+  EventPlace,
   EventsOfQueue,
   KeptEvent,
 } from '../../application/ports/event-log.ts';
 import type { Clock, Logger } from '../../application/ports/runtime.ts';
 import { jobStates } from '../../domain/job.ts';
+import { given } from '../../domain/given.ts';
 import { parseJobId } from '../../domain/job-id.ts';
 import { apiCodeOf, apiCodes, brokerError, brokerUnavailable, isNoMessage } from './broker-error.ts';
+import { EventStreams, eventStreamsMax } from './event-streams.ts';
+import { FurtherEventLog } from './further-event-log.ts';
 import type { NatsLimits } from './limits.ts';
 import type { NatsLink } from './link.ts';
 import { expectedStream, type NatsNames } from './names.ts';
@@ -23,6 +29,7 @@ import type { Topology } from './topology.ts';
 /** The size limit of one page. An event has a few hundred bytes. */
 const pageMaxBytes = 1_048_576;
 const anyType = '*';
+const eventStreamNumbers = Array.from({ length: eventStreamsMax }, (_, n) => n);
 
 export interface NatsEventLogParts {
   readonly link: NatsLink;
@@ -36,16 +43,18 @@ export interface NatsEventLogParts {
 
 export class NatsEventLogs implements EventLogs {
   readonly #parts: NatsEventLogParts;
-  readonly #logs: readonly NatsEventLog[];
-  #hasWarned = false;
+  readonly #logs: EventLog[];
+  /** Of all streams that this process knows of. */
+  #homes: EventStreams;
 
   constructor(parts: NatsEventLogParts) {
     this.#parts = parts;
     this.#logs = parts.names.eventsStreams.map((stream) => new NatsEventLog(parts, stream));
+    this.#homes = new EventStreams(this.#logs.length);
   }
 
   of({ tenant, queue }: Pick<EventsOfQueue, 'tenant' | 'queue'>): readonly EventLog[] {
-    return this.#parts.names.eventHomes(tenant, queue).flatMap((n) => this.#logs[n] ?? []);
+    return this.#homes.homes(tenant, queue).flatMap((n) => this.#logs[n] ?? []);
   }
 
   /** Live subscribers hear an event on the same subject, whichever stream keeps it. */
@@ -55,19 +64,23 @@ export class NatsEventLogs implements EventLogs {
       max: 1,
       callback: (error, message) => {
         if (error !== null) return;
-        this.#warnOfUnknown(message.headers?.get(expectedStream));
+        this.#learnOf(message.headers?.get(expectedStream) ?? '');
         listener();
       },
     });
     return () => subscription.unsubscribe();
   }
 
-  /** Another process has more streams. What it keeps there is not read here. */
-  #warnOfUnknown(stream: string | undefined): void {
+  /** Another process may have more streams. */
+  #learnOf(stream: string): void {
     const { names, log } = this.#parts;
-    if (stream === undefined || stream === '' || this.#hasWarned || names.eventsStreams.includes(stream)) return;
-    this.#hasWarned = true;
-    log.warn({ stream }, 'events go to a stream that this process does not read: its nats.eventStreams is too small');
+    const isKnown = (n: number): boolean => n < this.#logs.length;
+    const number = eventStreamNumbers.find((n) => names.eventsStream(n) === stream);
+    if (number === undefined || isKnown(number)) return;
+    for (let n = this.#logs.length; n <= number; n += 1)
+      this.#logs.push(new FurtherEventLog(new NatsEventLog(this.#parts, names.eventsStream(n)), this.#parts));
+    this.#homes = new EventStreams(this.#logs.length);
+    log.warn({ stream }, 'events go to more streams than nats.eventStreams says; this process reads those, too');
   }
 }
 
@@ -106,11 +119,12 @@ class NatsEventLog implements EventLog {
   async read(
     { tenant, queue, type }: EventsOfQueue,
     { after, max }: { readonly after: number; readonly max: number },
-  ): Promise<KeptEvent[]> {
+  ): Promise<EventPage> {
     const { topology, names, limits, clock } = this.#parts;
     const { direct } = await topology.manager();
-    const page = Promise.withResolvers<KeptEvent[]>();
+    const page = Promise.withResolvers<EventPage>();
     const events: KeptEvent[] = [];
+    let end: EventPlace | undefined;
     const query = {
       seq: after + 1,
       batch: max,
@@ -119,8 +133,10 @@ class NatsEventLog implements EventLog {
     };
     // With a callback, the client ends its subscription at the end of the batch. Its iterator does not.
     const callback = (done: { readonly err?: Error } | null, message: StoredMsg): void => {
-      if (done === null) events.push(...eventOf(message));
-      else if (done.err === undefined || isNoMessage(done.err)) page.resolve(events);
+      if (done === null) {
+        end = { position: message.seq, mark: markOf(message.timestamp) };
+        events.push(...eventOf(message, end));
+      } else if (done.err === undefined || isNoMessage(done.err)) page.resolve({ events, ...given({ end }) });
       else page.reject(brokerUnavailable('the kept events cannot be read', done.err));
     };
     const cancelTimer = clock.setTimer(limits.apiTimeoutMs, () => {
@@ -144,13 +160,13 @@ function markOf(timestamp: string): string {
 }
 
 /** Returns no event for a message that is not ours: others may publish to the stream. */
-function eventOf({ seq: position, header, data, timestamp }: StoredMsg): KeptEvent[] {
+function eventOf({ header, data }: StoredMsg, place: EventPlace): KeptEvent[] {
   const jobId = parseJobId(header.get('ce-subject'));
   const seq = Number(header.get('ce-sequence'));
   const { handler, state: said } = factsOf(data);
   const state = jobStates.find((known) => known === said);
   if (jobId === undefined || !(seq > 0) || state === undefined || typeof handler !== 'string') return [];
-  return [{ position, jobId, seq, handler, state, mark: markOf(timestamp) }];
+  return [{ ...place, jobId, seq, handler, state }];
 }
 
 function factsOf(data: Uint8Array): { readonly handler?: unknown; readonly state?: unknown } {

@@ -21,13 +21,15 @@ export interface NatsNames {
   readonly workStream: string;
   /** The first one takes the events from the subjects of the subscribers, each other one from subjects of its own. */
   readonly eventsStreams: readonly string[];
+  /** The name of the EVENTS stream with this number, whether this process publishes to it or not. */
+  eventsStream(stream: number): string;
   readonly nodesBucket: string;
   readonly leasesBucket: string;
   readonly configBucket: string;
   readonly workSubjects: string;
   readonly eventSubjects: string;
   workSubject(route: WorkRoute): string;
-  /** Numbers of the EVENTS streams that may hold events of the queue. The last one is where they go now. */
+  /** Numbers of the EVENTS streams to which this process publishes, or did. The last one is where they go now. */
   eventHomes(tenant: string, queue: string): readonly number[];
   /** The subject of live subscribers. EVENTS stream 0 takes events from here, and stores them without the job id. */
   eventSubject(tenant: string, queue: string, event: string, jobId: string): string;
@@ -48,10 +50,12 @@ export function natsNames(root: string, eventStreams = 1): NatsNames {
   invariant(eventStreams >= 1 && eventStreams <= eventStreamsMax, `there are 1 to ${eventStreamsMax} EVENTS streams`);
   const upper = root.toUpperCase();
   const streams = new EventStreams(eventStreams);
+  const eventsStream = (n: number): string => `${upper}_EVENTS${n === 0 ? '' : `_${n}`}`;
   return {
     root,
     workStream: `${upper}_WORK`,
-    eventsStreams: Array.from({ length: eventStreams }, (_, n) => `${upper}_EVENTS${n === 0 ? '' : `_${n}`}`),
+    eventsStreams: Array.from({ length: eventStreams }, (_, n) => eventsStream(n)),
+    eventsStream,
     nodesBucket: `${root}_nodes`,
     leasesBucket: `${root}_leases`,
     configBucket: `${root}_config`,

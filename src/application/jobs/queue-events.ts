@@ -43,7 +43,9 @@ export class QueueEvents {
   readonly #parts: QueueEventsParts;
   readonly #wanted: (event: KeptEvent) => boolean;
   readonly #events: EventsOfQueue;
-  readonly #logs: readonly QueueLog[];
+  readonly #logs: QueueLog[];
+  /** Where the reader was told to begin. */
+  #from: readonly QueuePosition[] = [];
   /** The wanted events of the page that was read last: the newest of each job, in the order of the log. */
   changes: readonly QueueChange[] = [];
   #checkedAtMs = 0;
@@ -77,6 +79,7 @@ export class QueueEvents {
    * read from its start.
    */
   async begin(from: readonly QueuePosition[] | undefined): Promise<void> {
+    this.#from = from ?? [];
     await Promise.all(this.#logs.map((log, n) => log.begin(from === undefined ? 'end' : (from[n] ?? 'start'))));
     this.#checkedAtMs = this.#parts.clock.monotonicMs();
   }
@@ -90,6 +93,7 @@ export class QueueEvents {
     const { clock, wakeUp } = this.#parts;
     if (clock.monotonicMs() - this.#checkedAtMs >= checkMs) {
       await Promise.all(this.#logs.map((log) => log.check()));
+      await this.#addLogs();
       this.#checkedAtMs = clock.monotonicMs();
       if (this.#logs.some(({ isToReport }) => isToReport)) return true;
     }
@@ -117,12 +121,22 @@ export class QueueEvents {
     this.#disarm?.();
   }
 
+  /** Events of the queue may go to a log of which nobody knew here when the reader began. */
+  async #addLogs(): Promise<void> {
+    const { events, place, pageEvents, clock } = this.#parts;
+    for (const log of events.of(place).slice(this.#logs.length)) {
+      const added = new QueueLog({ log, events: this.#events, pageEvents, clock });
+      await added.begin(this.#from[this.#logs.length] ?? 'start');
+      this.#logs.push(added);
+    }
+  }
+
   /** Reads a page of the first log that has one. */
   async #readOne(): Promise<'page' | 'gap' | 'nothing'> {
     for (const [n, log] of this.#logs.entries()) {
       const page = await log.read();
-      if (page === undefined) return 'gap';
-      if (page.length === 0) continue;
+      if (page === 'gap') return 'gap';
+      if (page === 'nothing') continue;
       const { positions } = this;
       this.changes = newestOfJobs(page.filter(this.#wanted)).map((event) => ({
         event,

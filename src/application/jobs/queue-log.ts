@@ -6,7 +6,7 @@
  * and everything after it is new.
  */
 import type { QueuePosition } from '../calls/page-token.ts';
-import type { EventLog, EventLogBounds, EventsOfQueue, KeptEvent } from '../ports/event-log.ts';
+import type { EventLog, EventLogBounds, EventPlace, EventsOfQueue, KeptEvent } from '../ports/event-log.ts';
 import type { Clock } from '../ports/runtime.ts';
 
 /**
@@ -22,8 +22,6 @@ export interface QueueLogParts {
   readonly clock: Pick<Clock, 'monotonicMs'>;
 }
 
-type Place = Pick<QueuePosition, 'position' | 'mark'>;
-
 export class QueueLog {
   readonly #parts: QueueLogParts;
   #log = '';
@@ -33,7 +31,7 @@ export class QueueLog {
   #saidPosition = -1;
   #gap = false;
   /** An end of the log, over all queues. A read that begins `replicaLagMaxMs` later sees at least this much. */
-  #end: (Place & { readonly seenAtMs: number }) | undefined;
+  #end: (EventPlace & { readonly seenAtMs: number }) | undefined;
 
   constructor(parts: QueueLogParts) {
     this.#parts = parts;
@@ -70,26 +68,25 @@ export class QueueLog {
   }
 
   /**
-   * Reads the next page. Empty if there is none. Undefined if the event at the position is another one: what follows
-   * is read by the next call, and the caller reports the gap.
+   * Reads the next page. A gap: the event at the position is another one. What follows is read by the next call, and the
+   * caller reports the gap.
    */
-  async read(): Promise<readonly KeptEvent[] | undefined> {
+  async read(): Promise<readonly KeptEvent[] | 'nothing' | 'gap'> {
     const { log, events, pageEvents, clock } = this.#parts;
     const beganMs = clock.monotonicMs();
     const page = await log.read(events, { after: this.#position, max: pageEvents });
-    const last = page.at(-1);
-    if (last === undefined) {
+    if (page.end === undefined) {
       this.#skip(beganMs);
-      return page;
+      return 'nothing';
     }
     // Compare marks after reading the page. This detects what was lost by then; the next step detects what is lost
     // later.
     if (await this.#isOther()) {
       await this.check();
-      return undefined;
+      return 'gap';
     }
-    this.#goTo(last);
-    return page;
+    this.#goTo(page.end);
+    return page.events;
   }
 
   /** Whether events before the reported position may have been missed. Resets the flag. */
@@ -126,7 +123,7 @@ export class QueueLog {
     }
   }
 
-  #missSome(goOnAt: Place): void {
+  #missSome(goOnAt: EventPlace): void {
     this.#gap = true;
     this.#end = undefined;
     this.#goTo(goOnAt);
@@ -139,7 +136,7 @@ export class QueueLog {
     return mark !== undefined && mark !== this.#mark;
   }
 
-  #goTo({ position, mark }: Place): void {
+  #goTo({ position, mark }: EventPlace): void {
     this.#position = position;
     this.#mark = mark;
   }

@@ -39,15 +39,21 @@ export interface EventsOfQueue {
   readonly type?: JobEventType;
 }
 
+export type EventPlace = Pick<KeptEvent, 'position' | 'mark'>;
+
+export interface EventPage {
+  /** Oldest first. May be empty although more follow: others may publish to the log what is no event of ours. */
+  readonly events: readonly KeptEvent[];
+  /** Where the page ends. Undefined if the server that was asked has received nothing after the position. */
+  readonly end?: EventPlace;
+}
+
 /** One log of kept events. It holds events of many queues. */
 export interface EventLog {
   /** Rejects with BROKER_UNAVAILABLE, as `read` does. */
   bounds(): Promise<EventLogBounds>;
-  /**
-   * Events after the position, oldest first. A result shorter than `max` holds all that the server that was asked has
-   * received. It may lack what `bounds` knows of already.
-   */
-  read(events: EventsOfQueue, page: { readonly after: number; readonly max: number }): Promise<readonly KeptEvent[]>;
+  /** The next page after the position. It may lack what `bounds` knows of already. */
+  read(events: EventsOfQueue, page: { readonly after: number; readonly max: number }): Promise<EventPage>;
   /**
    * Mark of the event at this position, of any queue. Undefined if there is none, or if the server that was asked has
    * not received it yet.

@@ -4,9 +4,11 @@ import type {
   EventLog,
   EventLogBounds,
   EventLogs,
+  EventPage,
   EventsOfQueue,
   KeptEvent,
 } from '../../../src/application/ports/event-log.ts';
+import { given } from '../../../src/domain/given.ts';
 import type { JobState } from '../../../src/domain/job.ts';
 import type { BusLink } from './bus-link.ts';
 import type { BusServer } from './bus-server.ts';
@@ -83,8 +85,12 @@ export class BusEvents implements EventLogs, EventLog {
     return this.#link.call(() => this.#server.keptEvents.bounds, { timeoutMs: readTimeoutMs });
   }
 
-  read(events: EventsOfQueue, page: { readonly after: number; readonly max: number }): Promise<readonly KeptEvent[]> {
-    return this.#link.call(() => this.#server.keptEvents.read(events, page), { timeoutMs: readTimeoutMs });
+  read(of: EventsOfQueue, page: { readonly after: number; readonly max: number }): Promise<EventPage> {
+    const read = (): EventPage => {
+      const events = this.#server.keptEvents.read(of, page);
+      return { events, ...given({ end: events.at(-1) }) };
+    };
+    return this.#link.call(read, { timeoutMs: readTimeoutMs });
   }
 
   markAt(position: number): Promise<string | undefined> {

@@ -8,6 +8,7 @@ import type { EventLog, EventLogs, EventsOfQueue, KeptEvent } from '../../../../
 import type { QueueCatalog } from '../../../../src/application/queues/queue-catalog.ts';
 import { createWatchJobs, type JobsUpdate, type WatchJobsQuery } from '../../../../src/application/jobs/watch-jobs.ts';
 import { TroupeError } from '../../../../src/domain/errors.ts';
+import { given } from '../../../../src/domain/given.ts';
 import { isTerminal, type JobRecord, type JobState } from '../../../../src/domain/job.ts';
 import type { JobId } from '../../../../src/domain/job-id.ts';
 import { decide, type JobCommand } from '../../../../src/domain/transitions.ts';
@@ -55,9 +56,9 @@ function setUp() {
     async read({ type }, { after, max }) {
       counts.pages += 1;
       const kept = log.events.slice(Math.max(after, log.first - 1), log.events.length - (log.behind ?? 0));
-      const wanted = kept.filter(({ state }) => type === undefined || eventTypes[state] === type);
-      counts.most = Math.max(counts.most, Math.min(max, wanted.length));
-      return wanted.slice(0, max);
+      const wanted = kept.filter(({ state }) => type === undefined || eventTypes[state] === type).slice(0, max);
+      counts.most = Math.max(counts.most, wanted.length);
+      return { events: wanted, ...given({ end: wanted.at(-1) }) };
     },
   });
   const events: EventLogs = {
