@@ -54,6 +54,17 @@ export function describeUnfinishedLists(use: () => StoreUnderTest): void {
       expect(await second.jobs.findUnfinished(partition, next.commits)).toBeUndefined();
     });
 
+    it('that is ahead of its partition, as after a restore, is gone before the partition has come so far', async () => {
+      const { first, second } = use();
+      const owner = await owned();
+      const { partition } = owner;
+      await owner.commit(recordsIn(partition, 1));
+      await first.jobs.listUnfinished(partition, { commits: 3, ids: idsOf(recordsIn(partition, 2)) });
+      expect(await second.jobs.findUnfinished(partition, owner.commits)).toBeUndefined();
+      for (const _ of [2, 3]) await owner.commit(recordsIn(partition, 1));
+      expect(await second.jobs.findUnfinished(partition, owner.commits)).toBeUndefined();
+    });
+
     it('may be as long as the bound, and no longer', async () => {
       const { first, second } = use();
       const owner = await owned();

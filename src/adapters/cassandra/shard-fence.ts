@@ -29,7 +29,7 @@ import type { CqlClient } from './cql-client.ts';
 import { repeatUndecided } from './undecided.ts';
 import { createPartition, raisePartition, readPartition, type PartitionRow } from './tables/jobs.ts';
 import { deleteBucket, readBuckets, registerBucket } from './tables/open-buckets.ts';
-import { putList, readList } from './tables/unfinished-lists.ts';
+import { deleteList, putList, readList } from './tables/unfinished-lists.ts';
 import { putWatermark, readWatermark } from './tables/shard-watermarks.ts';
 import { createShard, raiseShard, readShard } from './tables/shards.ts';
 import { fenceTtlSeconds, longestTtlSeconds, type PartitionExpiries, ttlSeconds } from './time-to-live.ts';
@@ -130,6 +130,7 @@ export function createShardFence(parts: ShardFenceParts): ShardFence {
     },
     async findUnfinished({ shard, bucket }, commits) {
       const row = (await client.rows(readList, [shard, bucket])).at(0);
+      if (row !== undefined && row.commits > commits) await client.rows(deleteList, [shard, bucket]);
       return row?.commits === commits ? (JSON.parse(row.ids) as readonly JobId[]) : undefined;
     },
     async sealBucket(partition, epoch) {

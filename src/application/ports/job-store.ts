@@ -164,7 +164,10 @@ export interface JobStore {
    * the partition has that number of commits. Whether it is written does not matter for anything but time.
    */
   listUnfinished(partition: Partition, list: UnfinishedList): Promise<void>;
-  /** The jobs of the list that was made after exactly this number of commits, if there is one. */
+  /**
+   * The jobs of the list that was made after exactly this number of commits, if there is one. A list of more commits is
+   * of a later state than the store was restored to. It is removed, or it would count once the partition has as many.
+   */
   findUnfinished(partition: Partition, commits: number): Promise<readonly JobId[] | undefined>;
   /** Marks a bucket that holds only terminal jobs whose events are all published. A new owner need not read it. */
   sealBucket(partition: Partition, epoch: number): Promise<void>;

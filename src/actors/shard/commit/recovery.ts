@@ -60,7 +60,9 @@ export async function readShard(
     if (opened.kind === 'deposed') {
       throw new TroupeError('SHARD_UNAVAILABLE', { message: 'another owner took the shard meanwhile' });
     }
-    const listed = found.mayGoByList(bucket) ? await store.findUnfinished(partition, opened.commits) : undefined;
+    // Asked for every minute, because a list that is ahead must go before this owner commits anything.
+    const unfinished = await store.findUnfinished(partition, opened.commits);
+    const listed = found.mayGoByList(bucket) ? unfinished : undefined;
     found.partition(bucket, opened.commits, listed !== undefined);
     const pages =
       listed === undefined ? store.readBucket(partition, () => found.terms()) : listedPages(store, partition, listed);

@@ -20,6 +20,13 @@ export const putList: CqlStatement = {
   mode: 'write',
 };
 
+/** LOCAL_QUORUM, idempotent. A late one may remove a newer list, which costs the next owner a whole read. */
+export const deleteList: CqlStatement = {
+  name: 'delete_list',
+  cql: `DELETE FROM unfinished_lists WHERE shard = ? AND bucket = ?`,
+  mode: 'write',
+};
+
 export interface ListRow {
   readonly commits: number;
   /** JSON. */
