@@ -122,6 +122,23 @@ describe('a sqlite file', () => {
     expect(rows.size).toBe(commits * 10);
   });
 
+  it('has no list that counts but that of the last commit, wherever between the two its writer was killed', async () => {
+    for (const shard of [1, 2, 3, 4, 5]) {
+      const { child, acknowledged } = startWriter(shard);
+      await expect.poll(() => acknowledged.length, { timeout: 15_000, interval: 1 }).toBeGreaterThan(10 * shard);
+      child.kill('SIGKILL');
+      await once(child, 'close');
+      const store = await harness.open();
+      const owner = await PartitionOwner.take(store, { ...partition, shard });
+      const before = new Set(acknowledged.slice(0, owner.commits - 1).flat());
+      const rows = (await readAll(store, owner.partition)).map(({ id }) => id);
+      const last = rows.filter((id) => !before.has(id));
+      expect(last).toHaveLength(10);
+      const listed = await store.jobs.findUnfinished(owner.partition, owner.commits);
+      expect(new Set(listed ?? last)).toEqual(new Set(last));
+    }
+  });
+
   it('serves several processes that write at once', async () => {
     const writers = [1, 2, 3].map(startWriter);
     const enough = () => Math.min(...writers.map((writer) => writer.acknowledged.length));

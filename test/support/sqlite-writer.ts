@@ -1,6 +1,6 @@
 /**
- * A separate process for tests: `node sqlite-writer.ts <file> <shard> <bucket>` commits groups of ten until it is
- * killed.
+ * A separate process for tests: `node sqlite-writer.ts <file> <shard> <bucket>` commits groups of ten, and a list of the
+ * jobs of each group after it, until it is killed.
  */
 import { openSqliteStore } from '../../src/adapters/sqlite/sqlite-store.ts';
 import { PartitionOwner, recordsIn, storeRuntime } from './stores.ts';
@@ -13,7 +13,10 @@ const owner = await PartitionOwner.take(store, partition);
 for (let n = 0; n < 50_000; n += 1) {
   const records = recordsIn(partition, 10);
   await owner.commit(records);
-  process.stdout.write(`${JSON.stringify(records.map((record) => record.id))}\n`);
+  const ids = records.map(({ id }) => id);
+  // The next commit does not wait for the list.
+  void store.jobs.listUnfinished(partition, { commits: owner.commits, ids });
+  process.stdout.write(`${JSON.stringify(ids)}\n`);
   await new Promise((resolve) => setImmediate(resolve));
 }
 await store.close();
