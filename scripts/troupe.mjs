@@ -42,22 +42,34 @@ function runOn(node) {
 
 /** Read by glibc when a process starts: few arenas, and thresholds that do not grow. The Dockerfile has the same. */
 const allocatorEnv = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '131072', MALLOC_TRIM_THRESHOLD_: '131072' };
+/**
+ * Read by V8 when a process starts: the room for new objects, in MiB. While V8 copies what is still in use out of it,
+ * nothing else happens, and without a limit it grows until that takes some 20 ms. What it costs and gives is in
+ * docs/reference/performance.md.
+ */
+const newSpaceOption = '--max-semi-space-size=4';
 
 /**
- * What stays begins anew with them, as the same process (pid, files and arguments): without, memory that a peak of large
- * answers took is never given back. Where the user has settings of their own, or Node cannot do it, all stays as it is.
+ * What stays begins anew with them, as the same process (pid, files and arguments): without the first, memory that a peak
+ * of large answers took is never given back. Settings of the user stay, and where Node cannot do it, all stays as it is.
  */
-function beginAnewWithAllocator() {
+function beginAnewWithMemorySettings() {
   const stays = ['dev', 'serve'].includes(process.argv[2]);
-  const isSet = Object.keys(allocatorEnv).some((name) => process.env[name] !== undefined);
-  if (!stays || isSet || process.platform !== 'linux' || !process.execve || process.channel) return;
-  const args = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
-  process.execve(process.execPath, args, { ...process.env, ...allocatorEnv });
+  if (!stays || process.platform !== 'linux' || !process.execve || process.channel) return;
+  const hasAllocator = Object.keys(allocatorEnv).some((name) => process.env[name] !== undefined);
+  const options = [...process.execArgv, process.env.NODE_OPTIONS ?? ''];
+  const hasNewSpace = options.some((option) => /semi[-_]space/.test(option));
+  if (hasAllocator && hasNewSpace) return;
+  const args = [...(hasNewSpace ? [] : [newSpaceOption]), ...process.execArgv, ...process.argv.slice(1)];
+  process.execve(process.execPath, [process.execPath, ...args], {
+    ...(hasAllocator ? {} : allocatorEnv),
+    ...process.env,
+  });
 }
 
 if (isNewEnough) {
   silenceExperimentalWarnings();
-  beginAnewWithAllocator();
+  beginAnewWithMemorySettings();
   keepCompiledCode();
   const isCheckout = existsSync(source) && !root.split(/[\\/]/).includes('node_modules');
   const { runProcess } = await import(isCheckout ? source : built);

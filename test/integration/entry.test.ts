@@ -18,8 +18,10 @@ import { promisify } from 'node:util';
 import { beforeEach, describe, expect, it } from 'vitest';
 
 const entry = fileURLToPath(new URL('../../scripts/troupe.mjs', import.meta.url));
-/** Runs whenever a process begins with Node: its pid, its setting, its arguments. */
-const witness = 'console.error("began", process.pid, process.env.MALLOC_ARENA_MAX, process.argv.slice(2).join(" "))';
+/** Runs whenever a process begins with Node: its pid, its settings, its arguments. */
+const witness =
+  'console.error("began", process.pid, process.env.MALLOC_ARENA_MAX, process.execArgv.join(","), process.argv.slice(2).join(" "))';
+const newSpace = '--max-semi-space-size=4';
 const canBegin = process.platform === 'linux';
 
 async function beginnings(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<readonly string[][]> {
@@ -40,15 +42,34 @@ async function beginnings(args: readonly string[], env: NodeJS.ProcessEnv = {}):
 
 it.each(['dev', 'serve'])('troupe %s begins anew, once', async (command) => {
   const began = await beginnings([command, '--help']);
-  expect(began.map(([, setting]) => setting)).toEqual(canBegin ? ['undefined', '2'] : ['undefined']);
+  const both = [
+    ['undefined', ''],
+    ['2', newSpace],
+  ];
+  expect(began.map((words) => words.slice(1, 3))).toEqual(canBegin ? both : both.slice(0, 1));
   expect(new Set(began.map(([pid]) => pid)).size).toBe(1);
-  expect(began.at(-1)?.slice(2)).toEqual([command, '--help']);
+  expect(began.at(-1)?.slice(3)).toEqual([command, '--help']);
 });
 
-it('leaves alone what is over soon, and who has settings already', async () => {
+it('leaves alone what is over soon', async () => {
   expect(await beginnings(['submit', '--help'])).toHaveLength(1);
-  const [only, ...more] = await beginnings(['serve', '--help'], { MALLOC_ARENA_MAX: '8' });
-  expect([only?.[1], more]).toEqual(['8', []]);
+});
+
+it.runIf(canBegin)('keeps the settings of the user', async () => {
+  const ofAllocator = await beginnings(['serve', '--help'], { MALLOC_ARENA_MAX: '8' });
+  expect(ofAllocator.map((words) => words.slice(1, 3))).toEqual([
+    ['8', ''],
+    ['8', newSpace],
+  ]);
+  const heap = '--max-semi-space-size=32';
+  const witnessed = `--import=data:text/javascript,${encodeURIComponent(witness)}`;
+  const ofHeap = await beginnings(['serve', '--help'], { NODE_OPTIONS: `${witnessed} ${heap}` });
+  expect(ofHeap.map((words) => words.slice(1, 3))).toEqual([
+    ['undefined', ''],
+    ['2', ''],
+  ]);
+  const ofBoth = await beginnings(['serve', '--help'], { NODE_OPTIONS: `${witnessed} ${heap}`, MALLOC_ARENA_MAX: '8' });
+  expect(ofBoth).toHaveLength(1);
 });
 
 describe('compiled code', () => {
