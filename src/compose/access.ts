@@ -7,7 +7,7 @@ import type { CassandraAccess } from '../adapters/cassandra/cql-client.ts';
 import type { S3Access } from '../adapters/s3/s3-payload-store.ts';
 import type { NatsTls } from '../adapters/nats/link.ts';
 import type { NatsLogin } from '../adapters/nats/login.ts';
-import { type Config, ConfigError, operatorTokenPattern } from '../config/index.ts';
+import { type Config, ConfigError } from '../config/index.ts';
 import { given } from '../domain/given.ts';
 
 export function natsAccess(nats: Config['nats']): { readonly login?: NatsLogin; readonly tls?: NatsTls } {
@@ -47,13 +47,6 @@ export function s3Access({ s3 }: Config['objects']): S3Access {
   const credentials =
     accessKeyId !== undefined && secret !== undefined ? { accessKeyId, secretAccessKey: secret } : undefined;
   return { bucket, prefix, region, pathStyle, ...given({ endpoint, linkEndpoint, credentials }) };
-}
-
-export function operatorToken(gateway: Config['gateway']): string | undefined {
-  const token = gateway.operatorToken ?? readNamed('gateway.operatorTokenPath', gateway.operatorTokenPath)?.trimEnd();
-  if (token === undefined || operatorTokenPattern.test(token)) return token;
-  const message = 'must hold a token of 16 to 512 visible ASCII characters';
-  throw new ConfigError([{ path: 'gateway.operatorTokenPath', source: gateway.operatorTokenPath ?? '', message }]);
 }
 
 /** Reports a file that cannot be read, with its key. Its content is read when it is needed. */

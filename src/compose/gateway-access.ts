@@ -7,12 +7,17 @@ import type { Config } from '../config/index.ts';
 import { rolesWith } from '../domain/access/role.ts';
 import { type Authenticator, createAuthenticator } from '../gateway/access/authenticator.ts';
 import { isLoopback } from '../gateway/listen-error.ts';
-import { checkFile, operatorToken } from './access.ts';
+import { checkFile } from './access.ts';
+import type { CredentialFiles } from './credential-files.ts';
 import type { ProcessRuntime } from './runtime.ts';
 
-export function gatewayAuthenticator(gateway: Config['gateway'], { clock, log }: ProcessRuntime): Authenticator {
+export function gatewayAuthenticator(
+  gateway: Config['gateway'],
+  files: CredentialFiles,
+  { clock, log }: Pick<ProcessRuntime, 'clock' | 'log'>,
+): Authenticator {
   const { issuers, host } = gateway;
-  const token = operatorToken(gateway);
+  const token = files.operatorToken(gateway);
   const withoutCredential =
     issuers.length > 0 ? 'nothing' : isLoopback(host) && token === undefined ? 'everything' : 'work';
   sayWhoMayCall(gateway, withoutCredential, log);

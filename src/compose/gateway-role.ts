@@ -1,5 +1,4 @@
 /** The edge of a process: gRPC for clients, HTTP for probes and metrics. */
-import { readFileSync } from 'node:fs';
 import type { NatsBus } from '../adapters/nats/connect-nats.ts';
 import type { JobCache } from '../application/ports/job-cache.ts';
 import type { NodeClient } from '../application/ports/node-link.ts';
@@ -11,9 +10,11 @@ import { createUseCases, type UseCases } from '../application/use-cases.ts';
 import type { Config } from '../config/index.ts';
 import { createHttpEdge, type HttpEdge, type Readiness } from '../gateway/http-edge.ts';
 import { createInputValidator } from '../gateway/input-validator.ts';
-import type { GrpcListener, ServerTls } from '../gateway/grpc-listener.ts';
+import type { GrpcListener } from '../gateway/grpc-listener.ts';
 import { createScaler } from '../gateway/scaler-server.ts';
 import { createGateway, type Gateway } from '../gateway/server.ts';
+import { given } from '../domain/given.ts';
+import { createCredentialFiles, type CredentialFiles } from './credential-files.ts';
 import { gatewayAuthenticator } from './gateway-access.ts';
 import { streamedMaxBytes } from './object-store.ts';
 import type { ProcessRuntime } from './runtime.ts';
@@ -36,6 +37,8 @@ export interface GatewayRole {
   /** Undefined unless the scaler is enabled. */
   readonly scaler: GrpcListener | undefined;
   readonly useCases: UseCases;
+  /** Follows the files of its credentials no more. */
+  close(): void;
 }
 
 /** Creates the edge without starting it. `process.ts` starts it last and stops it first. */
@@ -67,8 +70,9 @@ export function createGatewayRole(parts: GatewayParts): GatewayRole {
   });
   const { host, port, tls, insecure, reflection, payloadMaxBytes } = config.gateway;
   const { jobsInFlightMax, bytesInFlightMax, sendBytesMax, watchesMax } = config.gateway;
+  const files = createCredentialFiles(parts.runtime);
   const gateway = createGateway({
-    authenticator: gatewayAuthenticator(config.gateway, parts.runtime),
+    authenticator: gatewayAuthenticator(config.gateway, files, parts.runtime),
     useCases,
     host,
     port,
@@ -80,18 +84,19 @@ export function createGatewayRole(parts: GatewayParts): GatewayRole {
       maxWatches: watchesMax,
     },
     reflection,
-    ...serverTls(tls),
+    ...given({ tls: files.serverTls('gateway', tls) }),
     insecure,
     log: log.child({ component: 'gateway' }),
     telemetry,
     clock,
     random,
   });
-  return { gateway, scaler: config.scaler.enabled ? scalerOf(parts, useCases) : undefined, useCases };
+  const scaler = config.scaler.enabled ? scalerOf(parts, useCases, files) : undefined;
+  return { gateway, scaler, useCases, close: () => files.close() };
 }
 
 /** The scaler has its own listener, because KEDA sends no token. Network rules or TLS must protect its port. */
-function scalerOf({ config, runtime }: GatewayParts, { workerDemand }: UseCases): GrpcListener {
+function scalerOf({ config, runtime }: GatewayParts, { workerDemand }: UseCases, files: CredentialFiles): GrpcListener {
   const { host, port, tls, insecure } = config.scaler;
   const { clock, log, telemetry } = runtime;
   return createScaler({
@@ -99,18 +104,11 @@ function scalerOf({ config, runtime }: GatewayParts, { workerDemand }: UseCases)
     host,
     port,
     insecure,
-    ...serverTls(tls),
+    ...given({ tls: files.serverTls('scaler', tls) }),
     log: log.child({ component: 'scaler' }),
     telemetry,
     clock,
   });
-}
-
-/** Reads the certificates once, at the start. Without both paths the listener has no TLS. */
-function serverTls({ certPath, keyPath, clientCaPath }: Config['scaler']['tls']): { readonly tls?: ServerTls } {
-  if (certPath === undefined || keyPath === undefined) return {};
-  const clientCa = clientCaPath === undefined ? {} : { clientCa: readFileSync(clientCaPath) };
-  return { tls: { cert: readFileSync(certPath), key: readFileSync(keyPath), ...clientCa } };
 }
 
 export function createProbes(config: Config, runtime: ProcessRuntime, readiness: () => Promise<Readiness>): HttpEdge {

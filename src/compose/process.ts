@@ -206,6 +206,7 @@ async function startEdge(
   opened: Opened,
 ): Promise<Pick<TroupeProcess, 'gatewayPort' | 'scalerPort'>> {
   opened.begin('gateway');
+  opened.push(() => edge?.close());
   opened.push(() => edge?.gateway.stop(0));
   const gatewayPort = (await edge?.gateway.start())?.port;
   opened.begin('scaler');

@@ -19,7 +19,8 @@ export const gatewaySection = z.strictObject({
     .strictObject({
       certPath: key(path.optional(), {
         meaning: 'PEM file with the certificate chain of the server.',
-        consequence: 'Together with `keyPath` it turns TLS on.',
+        consequence:
+          'Together with `keyPath` it turns TLS on. Both are read again when they change, within 10 s; connections go on.',
       }),
       keyPath: key(path.optional(), {
         meaning: 'PEM file with the private key of the server.',
@@ -40,7 +41,7 @@ export const gatewaySection = z.strictObject({
   }),
   operatorTokenPath: key(path.optional(), {
     meaning: 'File with that token. White space at its end is ignored.',
-    consequence: 'Read when the process starts. Use it instead of `operatorToken`.',
+    consequence: 'Read again when it changes, within 10 s. Use it instead of `operatorToken`.',
     defaultNote: 'none',
   }),
   reflection: key(z.boolean().default(false), {

@@ -8,13 +8,7 @@ import { type Server, ServerCredentials } from '@grpc/grpc-js';
 import type { Clock, Logger } from '../application/ports/runtime.ts';
 import type { CallScope } from './call-scope.ts';
 import { ensureListenable, isLoopback, listenError, ListenError } from './listen-error.ts';
-
-export interface ServerTls {
-  readonly cert: Buffer;
-  readonly key: Buffer;
-  /** Callers must present a certificate of these authorities. Undefined: callers need no certificate. */
-  readonly clientCa?: Buffer;
-}
+import { secureCredentials, type ServerTls } from './server-tls.ts';
 
 export interface ListenerOptions {
   readonly host: string;
@@ -107,10 +101,7 @@ function targetOf(host: string, port: number): string {
 }
 
 function credentialsOf({ tls, insecure, host, port }: ListenerOptions): ServerCredentials {
-  if (tls) {
-    const pair = { cert_chain: tls.cert, private_key: tls.key };
-    return ServerCredentials.createSsl(tls.clientCa ?? null, [pair], tls.clientCa !== undefined);
-  }
+  if (tls) return secureCredentials(tls);
   if (!insecure && !isLoopback(host)) throw new ListenError('INSECURE_ADDRESS', { host, port });
   return ServerCredentials.createInsecure();
 }

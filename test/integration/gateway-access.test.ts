@@ -50,7 +50,7 @@ beforeAll(async () => {
   issuer = await startIssuer();
   edge = await openEdge();
   edge.authenticator = createAuthenticator({
-    operatorToken,
+    operatorToken: () => operatorToken,
     tokens: createTokenVerifier({
       issuers: [
         {

@@ -252,7 +252,7 @@ describe('who may steer', () => {
   it('who has the token, in the header that all tools know', async () => {
     join('n1', { drain: () => nodeOf('n1') });
     edge.authenticator = createAuthenticator({
-      operatorToken: 'open-sesame-open',
+      operatorToken: () => 'open-sesame-open',
       tokens: undefined,
       withoutCredential: 'work',
     });

@@ -21,6 +21,7 @@ import { loadSync } from '@grpc/proto-loader';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { protoDir, protoFiles } from '../../src/contract/root.ts';
 import { createHttpEdge } from '../../src/gateway/http-edge.ts';
+import { fixedTls } from '../support/fixed-tls.ts';
 import { type Edge, openEdge, payloadMaxBytes, until } from './gateway-edge.ts';
 
 /** What any gRPC user has: the .proto files and a stock loader. */
@@ -314,7 +315,7 @@ describe('starting and stopping', () => {
     expect(made.status).toBe(0);
     const tls = { cert: readFileSync(cert), key: readFileSync(key) };
     rmSync(folder, { recursive: true });
-    const { port, gateway } = await edge.openGateway({ host: 'localhost', tls });
+    const { port, gateway } = await edge.openGateway({ host: 'localhost', tls: fixedTls(tls) });
     const trusting = edge.client({ address: `localhost:${port}`, tls: { ca: tls.cert } });
     await expect(trusting.submit('test.echo', 1)).resolves.toMatchObject({ state: 'QUEUED' });
     const plain = edge.client({ address: `localhost:${port}`, retry: { maxAttempts: 1 }, timeoutMs: 30_000 });

@@ -15,6 +15,7 @@ import { noStats } from '../../src/domain/queue-stats.ts';
 import type { GrpcListener } from '../../src/gateway/grpc-listener.ts';
 import { ListenError } from '../../src/gateway/listen-error.ts';
 import { createScaler, type ScalerOptions } from '../../src/gateway/scaler-server.ts';
+import { fixedTls } from '../support/fixed-tls.ts';
 import { makeCertificates } from '../support/certificates.ts';
 import { Keda } from '../support/keda.ts';
 import { memoryQuarantines } from '../support/queue-marks.ts';
@@ -245,7 +246,7 @@ describe('who may ask the scaler', () => {
       key: readFileSync(own.keyPath),
       clientCa: readFileSync(callers.caPath),
     };
-    const { port } = await scaler({ host: '0.0.0.0', tls }).start();
+    const { port } = await scaler({ host: '0.0.0.0', tls: fixedTls(tls) }).start();
     const address = `127.0.0.1:${port}`;
     const known = credentials.createSsl(
       readFileSync(own.caPath),

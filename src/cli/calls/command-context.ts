@@ -62,6 +62,15 @@ function readFlagFile(flag: string, path: string): Buffer {
   }
 }
 
+/** The file is read again for each call, since a command may outlive its token. */
+function tokenOfFile(path: string | undefined): (() => string) | undefined {
+  if (path === undefined) return undefined;
+  const read = (): string => readFlagFile('token-file', path).toString('utf8').trim();
+  // A wrong path is reported before anything is sent.
+  read();
+  return read;
+}
+
 function open(options: ClientOptions): TroupeClient {
   try {
     return connect(options);
@@ -112,8 +121,7 @@ export async function withSession<T>(
   const flags: GlobalFlags = command.optsWithGlobals();
   const address = flags.address ?? context.environmentAddress ?? defaultAddress;
   const ca = flags.ca === undefined ? undefined : readFlagFile('ca', flags.ca);
-  const tokenOfFile = flags.tokenFile && readFlagFile('token-file', flags.tokenFile).toString('utf8').trim();
-  const token = flags.token ?? tokenOfFile ?? context.environmentToken;
+  const token = flags.token ?? tokenOfFile(flags.tokenFile) ?? context.environmentToken;
   const useTls = flags.tls === true || ca !== undefined;
   // Submits get an idempotency key, so that a repeated one creates no second job. People watch a command less closely
   // than a program watches its calls.

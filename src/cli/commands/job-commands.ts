@@ -47,6 +47,8 @@ export function addGetCommand(program: Command, context: CommandContext): void {
 
 function saveOutput(path: string, job: JobInfo): void {
   if (job.outputGone !== undefined) throw new UsageError(`the output of job ${job.id} is gone: ${job.outputGone}`);
+  if (job.outputWithheldBytes !== undefined)
+    throw new UsageError(`the output of job ${job.id} is withheld from you: it takes the permission payloads.read`);
   if (job.outputLargeBytes !== undefined)
     throw new UsageError(`the output of job ${job.id} is too large for this: use troupe output ${job.id} --to FILE`);
   if (job.output === undefined)

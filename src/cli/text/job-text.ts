@@ -143,6 +143,7 @@ export function jobText(job: JobInfo, nowMs: number): string {
 
 function outputLine(job: JobInfo): string | undefined {
   if (job.outputGone !== undefined) return `gone: ${job.outputGone}`;
+  if (job.outputWithheldBytes !== undefined) return `withheld: ${job.outputWithheldBytes} bytes (needs payloads.read)`;
   return largeOutputText(job) ?? outputText(job.output);
 }
 

@@ -8,8 +8,10 @@ import { TroupeError } from '../../domain/errors.ts';
 import { defaultTenant } from '../../domain/queue.ts';
 
 export interface AuthenticatorOptions {
-  /** Whoever sends this token may do everything, in the default tenant and in the cluster. Undefined: there is none. */
-  readonly operatorToken: string | undefined;
+  /**
+   * Whoever sends the present token may do everything, in the default tenant and in the cluster. Undefined: there is none.
+   */
+  readonly operatorToken: (() => string) | undefined;
   /** Undefined: no issuer is configured. */
   readonly tokens: TokenVerifier | undefined;
   /**
@@ -30,9 +32,9 @@ export interface Authenticator {
 
 export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
   const { operatorToken, tokens } = options;
-  const wanted = operatorToken === undefined ? undefined : digest(operatorToken);
+  const isOperator = operatorToken === undefined ? () => false : createComparison(operatorToken);
   const anyone = anyoneWith(options.withoutCredential);
-  const looksAtCredentials = wanted !== undefined || tokens !== undefined;
+  const looksAtCredentials = operatorToken !== undefined || tokens !== undefined;
 
   return {
     looksAtCredentials,
@@ -41,8 +43,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
         if (anyone !== undefined) return anyone;
         throw new TroupeError('NO_CREDENTIALS');
       }
-      // Digests have equal length, so the time of the comparison reveals nothing, not even the token's length.
-      if (wanted !== undefined && timingSafeEqual(digest(bearer), wanted)) return operator;
+      if (isOperator(bearer)) return operator;
       if (tokens === undefined) throw new TroupeError('TOKEN_INVALID');
       return tokens.verify(bearer);
     },
@@ -80,6 +81,16 @@ function anyoneWith(allowed: AuthenticatorOptions['withoutCredential']): Princip
     case 'everything':
       return inDefaultTenant('anyone', everything);
   }
+}
+
+/** Digests have equal length, so the time of the comparison reveals nothing, not even the token's length. */
+function createComparison(present: () => string): (bearer: string) => boolean {
+  let wanted = { token: present(), digest: digest(present()) };
+  return (bearer) => {
+    const token = present();
+    if (token !== wanted.token) wanted = { token, digest: digest(token) };
+    return timingSafeEqual(digest(bearer), wanted.digest);
+  };
 }
 
 function digest(token: string): Buffer {

@@ -57,6 +57,14 @@ function clientError(code: ErrorCode | 'GATEWAY_UNAVAILABLE', message = 'no'): T
   return new TroupeClientError({ code, message, status: 'X', retryable: false, outcome: 'none' });
 }
 
+describe('a job whose payloads are withheld', () => {
+  it('shows how large its output is, and what it takes to see it', () => {
+    expect(jobText(job({ withheld: true, outputWithheldBytes: 12 }), nowMs)).toMatch(
+      /^output +withheld: 12 bytes \(needs payloads\.read\)$/m,
+    );
+  });
+});
+
 describe('durations', () => {
   it.each([
     ['250ms', 250],

@@ -58,14 +58,14 @@ describe('a gateway without authentication that others can reach', () => {
 
 describe('a gateway with an operator token', () => {
   it('lets its holder do everything, on loopback too, and asks others for it', async () => {
-    const options = { operatorToken, withoutCredential: 'work' } as const;
+    const options = { operatorToken: () => operatorToken, withoutCredential: 'work' } as const;
     expect(await admit(options, 'DrainNode', `Bearer ${operatorToken}`)).toMatchObject({ kind: 'operator' });
     expect(await admit(options, 'SubmitJob')).toMatchObject({ kind: 'anyone' });
     await expect(admit(options, 'DrainNode')).rejects.toMatchObject({ code: 'NO_CREDENTIALS' });
   });
 
   it('refuses another token for every call, and never repeats one', async () => {
-    const options = { operatorToken, withoutCredential: 'work' } as const;
+    const options = { operatorToken: () => operatorToken, withoutCredential: 'work' } as const;
     for (const token of ['x', `${operatorToken}x`, operatorToken.slice(1), operatorToken.toUpperCase()]) {
       for (const method of ['DrainNode', 'SubmitJob', 'WhoAmI']) {
         const error: unknown = await admit(options, method, `Bearer ${token}`).catch((thrown: unknown) => thrown);

@@ -1,0 +1,76 @@
+/** The credentials of the edge that lie in files. They are read again while the process runs, so that they may be rotated. */
+import { createSecureContext } from 'node:tls';
+import { type FollowedFiles, followFiles } from '../adapters/files/followed-files.ts';
+import { type Config, ConfigError, operatorTokenPattern } from '../config/index.ts';
+import type { ServerTls } from '../gateway/server-tls.ts';
+import { checkFile } from './access.ts';
+import type { ProcessRuntime } from './runtime.ts';
+
+export interface CredentialFiles {
+  /** Undefined if none is configured. */
+  operatorToken(gateway: Config['gateway']): (() => string) | undefined;
+  /** Undefined without both paths: then the listener has no TLS. */
+  serverTls(section: 'gateway' | 'scaler', tls: Config['scaler']['tls']): ServerTls | undefined;
+  /** Reads no file any more. */
+  close(): void;
+}
+
+export function createCredentialFiles({ clock, log }: Pick<ProcessRuntime, 'clock' | 'log'>): CredentialFiles {
+  const followed: FollowedFiles<unknown>[] = [];
+  const runtime = { clock, log: log.child({ component: 'access' }) };
+
+  function follow<Name extends string, Value>(
+    key: string,
+    paths: Readonly<Record<Name, string>>,
+    parse: (files: Readonly<Record<Name, Buffer>>) => Value,
+  ): FollowedFiles<Value> {
+    for (const [name, path] of Object.entries<string>(paths))
+      checkFile(name === 'token' ? key : `${key}.${name}Path`, path);
+    try {
+      const files = followFiles({ paths, parse, ...runtime });
+      followed.push(files);
+      return files;
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      throw new ConfigError([{ path: key, source: Object.values<string>(paths).join(', '), message }]);
+    }
+  }
+
+  return {
+    operatorToken({ operatorToken, operatorTokenPath }) {
+      if (operatorToken !== undefined) return () => operatorToken;
+      if (operatorTokenPath === undefined) return undefined;
+      return follow('gateway.operatorTokenPath', { token: operatorTokenPath }, parseToken).current;
+    },
+    serverTls(section, { certPath, keyPath, clientCaPath }) {
+      if (certPath === undefined || keyPath === undefined) return undefined;
+      const key = `${section}.tls`;
+      const pair = { cert: certPath, key: keyPath };
+      const files =
+        clientCaPath === undefined
+          ? follow(key, pair, checkedMaterial)
+          : follow(key, { ...pair, clientCa: clientCaPath }, checkedMaterial);
+      return { asksCallers: clientCaPath !== undefined, follow: (listener) => files.follow(listener) };
+    },
+    close() {
+      for (const files of followed) files.stop();
+    },
+  };
+}
+
+function parseToken({ token }: { readonly token: Buffer }): string {
+  const text = token.toString('utf8').trimEnd();
+  if (operatorTokenPattern.test(text)) return text;
+  throw new Error('must hold a token of 16 to 512 visible ASCII characters');
+}
+
+interface Pair {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+}
+
+/** A certificate whose key is not written yet makes no context, and must not reach the server. */
+function checkedMaterial<Material extends Pair & { readonly clientCa?: Buffer }>(material: Material): Material {
+  createSecureContext({ cert: material.cert, key: material.key, ca: material.clientCa });
+  return material;
+}

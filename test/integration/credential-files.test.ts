@@ -1,0 +1,129 @@
+/** Certificates and tokens in files that are replaced while the gateway serves. */
+import { X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createCredentialFiles } from '../../src/compose/credential-files.ts';
+import type { ConfigError } from '../../src/config/index.ts';
+import { createAuthenticator } from '../../src/gateway/access/authenticator.ts';
+import { makeCertificates } from '../support/certificates.ts';
+import { realClock } from '../support/stores.ts';
+import { type Edge, openEdge, openToAll } from './gateway-edge.ts';
+
+let edge: Edge;
+const folder = mkdtempSync(join(tmpdir(), 'troupe-credentials-'));
+const said: string[] = [];
+const note = ({ event }: Readonly<Record<string, unknown>>) => void said.push(String(event));
+const log = { debug: note, info: note, warn: note, error: note, child: () => log, flush: () => undefined };
+/** Looks at the files each 5 ms. */
+const clock = { ...realClock, setTimer: (_: number, fire: () => void) => realClock.setTimer(5, fire) };
+const [certPath, keyPath, tokenPath] = ['cert.pem', 'key.pem', 'token'].map((name) => join(folder, name)) as [
+  string,
+  string,
+  string,
+];
+const files = createCredentialFiles({ clock, log });
+const pairs = [makeCertificates(folder, 'even'), makeCertificates(folder, 'odd')] as const;
+
+beforeAll(async () => {
+  edge = await openEdge();
+});
+afterAll(async () => {
+  files.close();
+  await edge.close();
+  rmSync(folder, { recursive: true });
+});
+
+const refused = (): number => said.filter((event) => event === 'credential.refused').length;
+
+/** The certificate that a new connection gets. */
+async function served(port: number): Promise<string> {
+  const socket = connectTls({ host: '127.0.0.1', port, rejectUnauthorized: false, ALPNProtocols: ['h2'] });
+  await once(socket, 'secureConnect');
+  const { raw } = socket.getPeerCertificate();
+  socket.destroy();
+  return new X509Certificate(raw).fingerprint256;
+}
+
+describe('the certificate of the gateway', () => {
+  it('is renewed a hundred times under load without a failed call, each time with a moment of half a pair', async () => {
+    copyFileSync(pairs[1].certPath, certPath);
+    copyFileSync(pairs[1].keyPath, keyPath);
+    const tls = files.serverTls('gateway', { certPath, keyPath });
+    if (tls === undefined) throw new Error('there is no TLS');
+    const { port, gateway } = await edge.openGateway({ tls });
+    const ca = Buffer.concat(pairs.map(({ caPath }) => readFileSync(caPath)));
+    const newClient = () =>
+      edge.client({ address: `127.0.0.1:${port}`, tls: { ca }, retry: { maxAttempts: 1 }, timeoutMs: 60_000 });
+    let calls = 0;
+    let stop = false;
+    const lasting = newClient();
+    const load = [
+      async () => lasting.access.whoAmI(),
+      async () => {
+        const fresh = newClient();
+        await fresh.access.whoAmI();
+        fresh.close();
+      },
+    ].map(async (call) => {
+      for (; !stop; calls += 1) await call();
+    });
+    for (let rotation = 0; rotation < 100; rotation += 1) {
+      const pair = pairs[rotation % 2 === 0 ? 0 : 1];
+      const before = { calls, refused: refused() };
+      copyFileSync(pair.certPath, certPath);
+      await expect.poll(refused, { interval: 5 }).toBeGreaterThan(before.refused);
+      await expect.poll(() => calls, { interval: 5 }).toBeGreaterThan(before.calls);
+      copyFileSync(pair.keyPath, keyPath);
+      const { fingerprint256 } = new X509Certificate(readFileSync(pair.certPath));
+      await expect.poll(() => served(port), { interval: 5 }).toBe(fingerprint256);
+    }
+    stop = true;
+    await Promise.all(load);
+    expect(calls).toBeGreaterThan(100);
+    await gateway.stop(100);
+  });
+
+  it('that cannot be read, or is none, keeps a gateway from starting, with the key of the configuration', () => {
+    const wrong = (paths: { certPath: string; keyPath: string }): unknown => {
+      try {
+        return files.serverTls('gateway', paths);
+      } catch (error) {
+        return error;
+      }
+    };
+    const problems = (error: unknown) => (error as ConfigError).problems.map(({ path }) => path);
+    expect(problems(wrong({ certPath: join(folder, 'none'), keyPath }))).toEqual(['gateway.tls.certPath']);
+    expect(problems(wrong({ certPath: pairs[0].certPath, keyPath: pairs[1].keyPath }))).toEqual(['gateway.tls']);
+    expect(problems(wrong({ certPath: keyPath, keyPath }))).toEqual(['gateway.tls']);
+  });
+});
+
+describe('the operator token', () => {
+  it('may be replaced: the new one counts, the old one does not, and a broken file changes nothing', async () => {
+    writeFileSync(tokenPath, 'the-first-token-1\n');
+    const operatorToken = files.operatorToken({ operatorTokenPath: tokenPath } as never);
+    edge.authenticator = createAuthenticator({ operatorToken, tokens: undefined, withoutCredential: 'nothing' });
+    const asks = (token: string) =>
+      edge
+        .client({ token })
+        .access.whoAmI()
+        .then(
+          ({ principal }) => principal,
+          (error: unknown) => (error as { code: string }).code,
+        );
+    expect(await asks('the-first-token-1')).toBe('operator');
+    writeFileSync(tokenPath, 'the-second-token-2\n');
+    await expect.poll(() => asks('the-second-token-2')).toBe('operator');
+    expect(await asks('the-first-token-1')).toBe('TOKEN_INVALID');
+    said.length = 0;
+    writeFileSync(tokenPath, 'short');
+    await expect.poll(() => said).toContain('credential.refused');
+    expect(await asks('the-second-token-2')).toBe('operator');
+    expect(await asks('short')).toBe('TOKEN_INVALID');
+    edge.authenticator = openToAll;
+  });
+});
