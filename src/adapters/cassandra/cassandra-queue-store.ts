@@ -10,6 +10,7 @@ import type { CqlClient } from './cql-client.ts';
 import type { CqlStatement } from './tables/cql-statement.ts';
 import * as closed from './tables/closed-queues.ts';
 import * as queues from './tables/queues.ts';
+import { createTurns } from './turns.ts';
 import { repeatUndecided } from './undecided.ts';
 
 function toQueue(row: queues.QueueRow): Queue {
@@ -29,10 +30,12 @@ function toQueue(row: queues.QueueRow): Queue {
  * and the attempt is repeated.
  */
 function createQueueCreation(client: CqlClient, clock: Clock): QueueStore['createQueue'] {
+  // All numbers are issued in one row.
+  const inTurn = createTurns(clock);
   return ({ tenant, name, settings, nowMs }) => {
     // Distinguishes this call's own creation, whose answer was lost, from that of a rival.
     const creator = types.Uuid.fromString(randomUUID());
-    return repeatUndecided(clock, async () => {
+    const attempt = async () => {
       const present = (await client.rows(queues.readQueueSerially, [tenant, name])).at(0);
       if (present !== undefined) {
         const own = present.created_by.equals(creator);
@@ -51,7 +54,8 @@ function createQueueCreation(client: CqlClient, clock: Clock): QueueStore['creat
       if (!applied) return undefined;
       const queue: Queue = { tenant, name, queueNo, settings, version: 1, createdAtMs: nowMs, updatedAtMs: nowMs };
       return { outcome: 'created' as const, queue };
-    });
+    };
+    return inTurn(() => repeatUndecided(clock, attempt));
   };
 }
 
