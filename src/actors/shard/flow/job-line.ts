@@ -82,10 +82,14 @@ export class JobLine {
   /**
    * Puts many jobs back, each at its place. The line is in the order of its places, and the jobs mostly are. A job that
    * came to the line while its next ones were being chosen may stand behind them. Most often all jobs come before all of
-   * the line.
+   * the line, or after it.
    */
   putAllBack(jobs: readonly JobEntry[]): void {
     const inOrder = jobs.toSorted(byPlace);
+    if ((this.#jobs.at(-1)?.place ?? 0) < (inOrder[0]?.place ?? 0)) {
+      for (const job of inOrder) this.#jobs.push(job);
+      return;
+    }
     const rest = this.#jobs.slice(this.#head);
     const [last, next] = [inOrder.at(-1), rest[0]];
     this.#jobs = [...inOrder, ...rest];

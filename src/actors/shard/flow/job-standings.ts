@@ -18,6 +18,9 @@ import { isCold, keyOf, tallyOf, type WaitingJob } from './placed-jobs.ts';
 import type { RouteWindows } from './route-windows.ts';
 import { UnservedJobs } from './unserved-jobs.ts';
 
+/** How many jobs that stood aside come back in one message of the shard. It takes a few ms. */
+const backMax = 2_000;
+
 export interface JobStandingsParts {
   readonly queue: FairQueue;
   readonly windows: RouteWindows;
@@ -29,6 +32,8 @@ export interface JobStandingsParts {
 export class JobStandings {
   readonly #parts: JobStandingsParts;
   readonly unserved: UnservedJobs;
+  /** Needs whose handler has come, and of which jobs still stand aside. */
+  readonly #comingBack = new Set<NeedTally>();
   #held = 0;
   #places = 0;
 
@@ -171,9 +176,31 @@ export class JobStandings {
     if (key !== undefined) this.#parts.keys.unblockKey(key);
   }
 
-  /** A node has the handler. The jobs that stood aside wait for their turn again, in the order of their places. */
-  bringBack(need: NeedTally): void {
-    this.#putAllBack(this.unserved.takeBack(need));
+  /**
+   * Nodes have the handlers. The jobs that stood aside wait for their turn again, in the order of their places. If they
+   * are many, some come now, and the caller goes on with `bringBackMore`. No job may have its turn before all are back.
+   * Returns how many came.
+   */
+  bringBack(needs: readonly NeedTally[]): number {
+    for (const need of needs) this.#comingBack.add(need);
+    return this.bringBackMore();
+  }
+
+  bringBackMore(): number {
+    let left = backMax;
+    for (const need of this.#comingBack) {
+      const jobs = this.unserved.takeBack(need, left);
+      this.#putAllBack(jobs);
+      left -= jobs.length;
+      if (this.unserved.hasAside(need)) break;
+      this.#comingBack.delete(need);
+    }
+    return backMax - left;
+  }
+
+  /** Jobs that stood aside are still to come back. */
+  get isBringingBack(): boolean {
+    return this.#comingBack.size > 0;
   }
 
   /** If no message is out for this need, the next of its jobs gets a turn. */

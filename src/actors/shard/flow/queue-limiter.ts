@@ -171,12 +171,23 @@ export class QueueLimiter {
     this.pump();
   }
 
+  /** Goes on with what was too much for one message of the shard. */
+  goOn(): void {
+    this.#standings.bringBackMore();
+    this.pump();
+  }
+
   /**
    * Dispatches as many jobs as there is room for. A job whose key has to ask its home first may start as soon as the
    * home answers, so it counts as if it took room: no more keys ask at a time than jobs may go.
    */
   pump(): void {
     if (this.#standings.held === 0 || !this.#isOpen) return;
+    const areComing = (): boolean => this.#standings.isBringingBack;
+    if (areComing()) {
+      this.#parts.goOn();
+      return;
+    }
     let room = this.#quota.room();
     const size = this.#windowSize;
     // Of a job in a handler route, only its turn tells whether there is room.
@@ -198,9 +209,9 @@ export class QueueLimiter {
       return this.#queue.shift(mayFill, use) === 'used';
     };
     const areMany = (): boolean => turns + this.#turns.coldTurns >= turnsMax;
-    while (mayGoOn() && !areMany() && next());
+    while (mayGoOn() && !areMany() && !areComing() && next());
     if (added > 0) this.#parts.work.send();
-    if (areMany() && mayGoOn()) this.#parts.goOn();
+    if (areComing() || (areMany() && mayGoOn())) this.#parts.goOn();
   }
 
   /**
@@ -219,21 +230,21 @@ export class QueueLimiter {
     return 'drop';
   }
 
-  /** Finds out which handlers have come or gone, and dispatches what may go now. */
-  tick(): void {
+  /** Finds out which handlers have come or gone, and dispatches what may go now. Returns how many jobs came back. */
+  tick(): number {
     const { index } = this;
     const { isServed } = this.#parts;
     this.windows.refresh(index.needs);
-    for (const need of this.#standings.unserved.needs) {
-      if (isServed(need.need)) this.#standings.bringBack(need);
-      else this.#standings.probeNext(need);
-    }
+    const { needs } = this.#standings.unserved;
+    const cameBack = this.#standings.bringBack(needs.filter(({ need }) => isServed(need)));
+    for (const need of needs) if (!isServed(need.need)) this.#standings.probeNext(need);
     for (const need of index.needs) if (!isServed(need.need)) this.#standings.setUnroutable(need);
     this.pump();
     this.#queue.coolAll();
     this.#outside.lookAtAll();
     this.#keys.sweep();
     this.#oldestColdMs = Math.min(this.#queue.oldestColdAtMs(), this.#standings.oldestColdAtMs());
+    return cameBack;
   }
 
   /**

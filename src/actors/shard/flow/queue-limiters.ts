@@ -20,6 +20,8 @@ import { given } from '../../../domain/given.ts';
 
 /** How many jobs are looked at in one message whether they may become cold. It takes a few ms. */
 const coolMax = 500;
+/** So many jobs that stood aside are enough for one message. */
+const backMax = 2_000;
 /** Making a limiter, and its first look, cost as much as so many jobs. */
 const limiterJobs = 20;
 
@@ -171,7 +173,7 @@ export class QueueLimiters {
     const limiters = [...this.#goingOn];
     this.#goingOn.clear();
     for (const limiter of limiters) {
-      limiter.pump();
+      limiter.goOn();
       this.#changed(limiter);
     }
   }
@@ -185,9 +187,10 @@ export class QueueLimiters {
 
   /** Looks at some of the limiters that are due. The others have their look in the next messages. */
   #look(): void {
+    let cameBack = 0;
     for (const limiter of this.#awake.looks()) {
       this.#goingOn.delete(limiter);
-      limiter.tick();
+      cameBack += limiter.tick();
       const isOver = limiter.isIdle;
       // A queue may have had another limiter since.
       if (isOver && this.#limiters.get(limiter.index) === limiter) this.#limiters.delete(limiter.index);
@@ -196,6 +199,7 @@ export class QueueLimiters {
       this.questions.note(limiter, isOver);
       if (isOver || limiter.isAtRest) this.#awake.rests(limiter);
       else this.#awake.wake(limiter);
+      if (cameBack >= backMax) break;
     }
     this.questions.arm();
     if (this.#awake.areDue) this.#goOnSoon();

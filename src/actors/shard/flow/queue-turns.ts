@@ -71,7 +71,7 @@ export class QueueTurns {
   cold(slot: ColdSlot, taken: Map<unknown, number>): ColdTurn {
     const { keys, standings, room, windowSize, cold } = this.#parts;
     const size = windowSize();
-    if (keys.unanswered >= Math.min(room(), size)) return 'stop';
+    if (standings.isBringingBack || keys.unanswered >= Math.min(room(), size)) return 'stop';
     this.coldTurns += 1;
     const { tally: need, concurrencyKey: key } = cold.shapeOf(slot);
     const isServed = this.#parts.isServed(need.need);
@@ -87,7 +87,7 @@ export class QueueTurns {
     const { standings, windows, keys } = this.#parts;
     if (isServed ? standings.unserved.hasAside(need) : standings.unblockUnserved(need, this.#parts.isServed)) {
       // The handler has come or gone. Most jobs that waited elsewhere because of that have their turn before this one.
-      if (isServed) standings.bringBack(need);
+      if (isServed) standings.bringBack([need]);
       standings.putBack([job]);
       return true;
     }
