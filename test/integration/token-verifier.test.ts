@@ -258,12 +258,36 @@ describe('the keys of an issuer', () => {
     const token = await issuer.sign();
     await verifier.verify(token);
     await issuer.rotate({ forget: true });
-    aheadMs = 10 * 60_000 + 1;
+    aheadMs = 9 * 60_000 + 1;
     // The set is fetched beside this call.
     await outcome(token, verifier);
     await vi.waitUntil(() => issuer.asked() === 2);
     aheadMs += 60_001;
     await vi.waitUntil(async () => (await outcome(token, verifier)) === 'TOKEN_INVALID');
+  });
+
+  it('of an issuer that withdraws one while nobody calls do not count at the next call', async () => {
+    const verifier = verifierOf();
+    const later = () => issuer.sign({ iat: nowS() + aheadMs / 1_000, exp: nowS() + aheadMs / 1_000 + 60 });
+    await verifier.verify(await issuer.sign());
+    aheadMs = 10 * 60_000 + 1;
+    const withdrawn = await later();
+    await issuer.rotate({ forget: true });
+    expect(await outcome(withdrawn, verifier)).toBe('TOKEN_INVALID');
+    expect(await outcome(await later(), verifier)).toBe('jwt:corp:alice');
+  });
+
+  it('that are new while the issuer is away make a call retryable', async () => {
+    const verifier = verifierOf();
+    await verifier.verify(await issuer.sign());
+    await issuer.rotate();
+    issuer.behaviour = 'fails';
+    const [one, other] = [await issuer.sign(), await issuer.sign({ sub: 'bob' })];
+    expect(await outcome(one, verifier)).toBe('ISSUER_UNAVAILABLE');
+    expect(await outcome(other, verifier)).toBe('ISSUER_UNAVAILABLE');
+    issuer.behaviour = 'answers';
+    aheadMs = 30_001;
+    expect(await outcome(one, verifier)).toBe('jwt:corp:alice');
   });
 
   it.each(['fails', 'answers-html', 'answers-nothing'] as const)(
@@ -301,6 +325,17 @@ describe('the keys of an issuer', () => {
   it('of a silent issuer are given up after 5 s', async () => {
     issuer.behaviour = 'is-silent';
     expect(await outcome(await issuer.sign())).toBe('ISSUER_UNAVAILABLE');
+  });
+
+  it('are not taken in plain text from another place than the issuer', async () => {
+    const other = await startIssuer();
+    try {
+      issuer.keysUrl = `${other.url}/keys`;
+      expect(await outcome(await issuer.sign())).toBe('ISSUER_UNAVAILABLE');
+      expect(other.asked()).toBe(0);
+    } finally {
+      await other.close();
+    }
   });
 
   it('are not taken from a document about another issuer', async () => {

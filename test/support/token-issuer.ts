@@ -17,6 +17,8 @@ export interface TokenIssuer {
   readonly url: string;
   readonly audience: string;
   behaviour: Behaviour;
+  /** Where its discovery document says that its keys are. */
+  keysUrl: string;
   /** Requests for the set of keys so far. */
   readonly asked: () => number;
   /** The header of the last request. */
@@ -53,7 +55,7 @@ export async function startIssuer(): Promise<TokenIssuer> {
         response.setHeader('content-type', 'application/json');
         response.end(
           JSON.stringify(
-            path === '/keys' ? { keys: keys.map(({ jwk }) => jwk) } : { issuer: url, jwks_uri: `${url}/keys` },
+            path === '/keys' ? { keys: keys.map(({ jwk }) => jwk) } : { issuer: url, jwks_uri: issuer.keysUrl },
           ),
         );
         return;
@@ -82,6 +84,7 @@ export async function startIssuer(): Promise<TokenIssuer> {
     url,
     audience: 'troupe',
     behaviour: 'answers',
+    keysUrl: `${url}/keys`,
     asked: () => asked,
     lastAuthorization: () => authorization,
     keys: () => keys.map(({ jwk }) => jwk),

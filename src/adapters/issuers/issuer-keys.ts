@@ -11,7 +11,9 @@ import type { FetchDocument } from './fetch-document.ts';
 import type { IssuerSettings } from './issuer-settings.ts';
 
 /** A set of this age is fetched again, beside the calls. */
-const freshMs = 10 * 60_000;
+const freshMs = 9 * 60_000;
+/** A call does not count on a set of this age unless the issuer is away: a key that was withdrawn may be in it. */
+const staleMs = 10 * 60_000;
 /** A set of this age is used no more. */
 const usableMs = 24 * 3_600_000;
 /** Least time between two fetches because of key ids that are not in the set. */
@@ -45,14 +47,25 @@ export class IssuerKeys {
   /** The key that signed a token. Rejects with ISSUER_UNAVAILABLE if there is no usable set, else with what jose says. */
   async key(header: JWSHeaderParameters, token: FlattenedJWSInput): ReturnType<FindKey> {
     const ageMs = this.#parts.clock.monotonicMs() - this.#fetchedAtMs;
-    if (ageMs > usableMs) await this.#refresh();
+    // Without this wait, an issuer whose tokens come seldom could not take a key back. An outage costs one wait at most.
+    if (ageMs > usableMs || (ageMs > staleMs && !this.#isAway)) await this.#refresh();
     else if (ageMs > freshMs) void this.#refresh();
     try {
       return await this.#usable()(header, token);
     } catch (error) {
-      if (!(error instanceof errors.JWKSNoMatchingKey) || !(await this.#refreshForUnknown())) throw error;
-      return this.#usable()(header, token);
+      if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
+      await this.#refreshForUnknown();
+      return await this.#usable()(header, token).catch((missing: unknown) => {
+        // The issuer alone knows whether the key is one of its own.
+        throw this.#isAway && missing instanceof errors.JWKSNoMatchingKey
+          ? new TroupeError('ISSUER_UNAVAILABLE')
+          : missing;
+      });
     }
+  }
+
+  get #isAway(): boolean {
+    return this.#failures > 0;
   }
 
   #usable(): FindKey {
@@ -61,13 +74,12 @@ export class IssuerKeys {
     throw new TroupeError('ISSUER_UNAVAILABLE');
   }
 
-  /** The issuer may have a new key. True if it was asked. */
-  async #refreshForUnknown(): Promise<boolean> {
+  /** The issuer may have a new key. */
+  async #refreshForUnknown(): Promise<void> {
     const nowMs = this.#parts.clock.monotonicMs();
-    if (this.#fetching === undefined && nowMs - this.#lookedForUnknownMs < unknownKeyMs) return false;
+    if (this.#fetching === undefined && nowMs - this.#lookedForUnknownMs < unknownKeyMs) return;
     this.#lookedForUnknownMs = nowMs;
     await this.#refresh();
-    return true;
   }
 
   /** Resolves when the fetch that is under way has ended, however it did. Begins one if it is time. */
@@ -87,7 +99,7 @@ export class IssuerKeys {
       const set = await this.#load();
       this.#find = createLocalJWKSet(set);
       this.#fetchedAtMs = clock.monotonicMs();
-      if (this.#failures > 0) log.info({ event: 'issuer.back', issuer }, 'the keys of the issuer are known again');
+      if (this.#isAway) log.info({ event: 'issuer.back', issuer }, 'the keys of the issuer are known again');
       this.#failures = 0;
     } catch (error) {
       const delayMs = Math.min(retryMs.first * 2 ** this.#failures, retryMs.most);
@@ -119,11 +131,16 @@ export class IssuerKeys {
     const document = await fetchDocument({ url, ...access });
     const { issuer, jwks_uri: keysUrl } = isObject(document) ? document : {};
     if (issuer !== settings.issuer) throw new Error(`${url} is about another issuer`);
-    if (typeof keysUrl !== 'string' || new URL(keysUrl).protocol !== new URL(url).protocol) {
-      throw new Error(`${url} names no place of its keys, or one of another protocol`);
+    if (typeof keysUrl !== 'string' || !isUnforgeable(new URL(keysUrl), new URL(url))) {
+      throw new Error(`${url} names no place of its keys, or one that is neither https:// nor the issuer itself`);
     }
     return keysUrl;
   }
+}
+
+/** Plain text is for the loopback address that the configuration names, and for nothing that this address names. */
+function isUnforgeable(keys: URL, issuer: URL): boolean {
+  return keys.protocol === 'https:' || keys.origin === issuer.origin;
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
