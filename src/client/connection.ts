@@ -19,7 +19,7 @@ import { type Answer, answerOf, answerReader } from './answers.ts';
 import { errorOfCall, notConnected, notSayable, type TroupeClientError, unreadable } from './client-error.ts';
 import { deadlineAfter } from './deadline.ts';
 import { checkAddress, hostPortOf, isLoopbackHost } from './target.ts';
-import { renewable, tokenFrom, type TokenSource } from './token-source.ts';
+import { checkToken, renewable, tokenFrom, type TokenSource } from './token-source.ts';
 import { uploadCall } from './upload-call.ts';
 
 /** How to reach a gateway. */
@@ -108,7 +108,7 @@ export function openConnection(options: ConnectionOptions, codec: StatusCodec): 
     const deadline = deadlineAfter(settings.timeoutMs ?? options.timeoutMs ?? defaultTimeoutMs);
     if (channel.getConnectivityState(true) !== connectivityState.READY)
       await connected(channel, options.address, deadline, signal);
-    const made = metadataOf(settings, options);
+    const made = metadataOf(settings, options, deadline);
     const metadata = made instanceof Promise ? await made : made;
     const answer = await new Promise<Answer<Response>>((resolve, reject) => {
       const call = client.makeUnaryRequest(
@@ -158,7 +158,7 @@ function createStream(client: Client, { options, failed, streams }: StreamParts)
     ensureSayable(method, request);
     const untilMs = deadlineAfter(timeoutMs ?? options.timeoutMs ?? defaultTimeoutMs);
     await connected(client.getChannel(), options.address, untilMs, signal);
-    const metadata = await metadataOf(settings, options);
+    const metadata = await metadataOf(settings, options, untilMs);
     const call: ClientReadableStream<Answer<Response>> = client.makeServerStreamRequest(
       method.path,
       method.requestSerialize,
@@ -196,7 +196,7 @@ function createUpload(
     const { signal } = settings;
     const deadline = deadlineAfter(settings.timeoutMs);
     await connected(client.getChannel(), options.address, deadline, signal);
-    const metadata = await metadataOf(settings, options);
+    const metadata = await metadataOf(settings, options, deadline);
     const upload = uploadCall(client, { method, messages, metadata, deadline, signal });
     const answer = await upload.catch((error: unknown) => {
       throw isServiceError(error) ? failed(error) : unreadable(error);
@@ -241,10 +241,11 @@ function isServiceError(error: unknown): error is ServiceError {
   return error instanceof Error && 'code' in error && typeof error.code === 'number';
 }
 
-/** Throws INVALID_ARGUMENT if the address is invalid. */
+/** Throws INVALID_ARGUMENT if the address or the token is invalid. */
 function openChannel(options: ConnectionOptions): Client {
-  const { address, proxy = 'environment' } = options;
+  const { address, token, proxy = 'environment' } = options;
   checkAddress(address, options.tls !== undefined);
+  if (token !== undefined && typeof token !== 'function') checkToken(token);
   const isProxied = proxy === 'environment' && !isLoopbackHost(hostPortOf(address)?.host ?? '');
   return new Client(address, channelCredentials(options), {
     'grpc.enable_http_proxy': isProxied ? 1 : 0,
@@ -262,9 +263,13 @@ function channelCredentials({ tls }: ConnectionOptions): ChannelCredentials {
 }
 
 /** A promise only if there is a source of tokens: a wait for nothing would cost every submit. */
-function metadataOf(settings: CallSettings, { token }: ConnectionOptions): Metadata | Promise<Metadata> {
+function metadataOf(
+  settings: CallSettings,
+  { token }: ConnectionOptions,
+  deadlineMs: number,
+): Metadata | Promise<Metadata> {
   if (typeof token !== 'function') return metadataWith(settings, token);
-  return tokenFrom(token).then((given) => metadataWith(settings, given));
+  return tokenFrom(token, { deadlineMs, signal: settings.signal }).then((given) => metadataWith(settings, given));
 }
 
 function metadataWith({ traceparent }: CallSettings, token: string | undefined): Metadata {
