@@ -1,5 +1,6 @@
 /** Submits an ended job again, as a new job with the same spec. The old job never changes. */
-import { TroupeError } from '../../domain/errors.ts';
+import { holds } from '../../domain/access/principal.ts';
+import { type FieldViolation, TroupeError } from '../../domain/errors.ts';
 import { isTerminal, type JobRecord, type RetryPolicy } from '../../domain/job.ts';
 import { type GoneReason, payloadsKeptMs } from '../../domain/payload-life.ts';
 import { type CallContext, ensureAwaited } from '../ports/call-context.ts';
@@ -40,7 +41,9 @@ export function createRetryJob({ reader, payloads, submit, clock }: RetryJobPart
   async function withSameInput(context: CallContext, record: JobRecord, key: string): Promise<AcceptedJob> {
     const input = await openWhole(payloads, { record, payload: record.spec.input, nowMs: clock.nowMs() });
     if (input.kind === 'gone') throw inputGone(record, input.why);
-    return submit.one(context, requestAgain(record, input, key));
+    return submit.one(context, requestAgain(record, input, key)).catch((error: unknown) => {
+      throw holds(context.principal, 'payloads.read') ? error : withoutWords(error);
+    });
   }
 
   /** Streams the input from its place to that of the copy. */
@@ -80,6 +83,21 @@ export function createRetryJob({ reader, payloads, submit, clock }: RetryJobPart
 async function* piecesOf(stored: StoredPayload): AsyncGenerator<InputPiece, void> {
   for await (const bytes of stored.readFrom(0)) yield { kind: 'chunk', bytes };
   yield { kind: 'sha256', sha256: stored.sha256 };
+}
+
+/** What is wrong with an input names its members, and the caller may see no word of it. */
+function withoutWords(error: unknown): unknown {
+  if (!(error instanceof TroupeError)) return error;
+  const { code, message, metadata } = error;
+  const isWord = ({ field }: FieldViolation): boolean => field.startsWith('job.input.json');
+  if (!error.violations.some(isWord)) return error;
+  const description =
+    'no longer fits the handler: give another input, or ask somebody with payloads.read for the reason';
+  const violations = [
+    ...error.violations.filter((violation) => !isWord(violation)),
+    { field: 'job.input', description },
+  ];
+  return new TroupeError(code, { message, metadata, violations });
 }
 
 function inputGone({ id }: JobRecord, why: GoneReason): TroupeError {

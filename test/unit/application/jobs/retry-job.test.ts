@@ -1,13 +1,15 @@
 /** What is asked of the submit when an ended job is submitted again. */
-import { mayEverything } from '../../../support/callers.ts';
+import { callerWith, mayEverything } from '../../../support/callers.ts';
 import { describe, expect, it } from 'vitest';
 import { answeredMaxBytes } from '../../../../src/application/jobs/get-job.ts';
 import type { InputPiece, StreamedRequest } from '../../../../src/application/jobs/streamed-input.ts';
-import type { StoredPayload } from '../../../../src/application/ports/payload-store.ts';
+import type { PayloadStore, StoredPayload } from '../../../../src/application/ports/payload-store.ts';
 import { fingerprint } from '../../../../src/application/jobs/job-fingerprint.ts';
 import type { JobRequest } from '../../../../src/application/jobs/job-request.ts';
 import { createRetryJob } from '../../../../src/application/jobs/retry-job.ts';
 import type { SubmitJobs } from '../../../../src/application/jobs/submit-jobs.ts';
+import type { Principal } from '../../../../src/domain/access/principal.ts';
+import { TroupeError } from '../../../../src/domain/errors.ts';
 import type { JobSpec } from '../../../../src/domain/job.ts';
 import { decide } from '../../../../src/domain/transitions.ts';
 import { testRecord } from '../../../support/jobs.ts';
@@ -96,6 +98,43 @@ describe('a job with a large input of bytes', () => {
 
   it('needs another one when it is gone', async () => {
     await expect(retried(undefined)).rejects.toMatchObject({ code: 'PAYLOAD_GONE', metadata: { why: 'missing' } });
+  });
+});
+
+describe('an input that no longer fits its handler', () => {
+  const canary = 'a-word-of-the-input';
+
+  async function refusalFor(principal: Principal): Promise<TroupeError> {
+    const clock = createManualClock();
+    const record = { ...testRecord({}, { nowMs: clock.nowMs() }), state: 'FAILED' } as const;
+    const refused = new TroupeError('INVALID_JOB_SPEC', {
+      violations: [
+        { field: `job.input.json/${canary}`, description: 'is not allowed' },
+        { field: 'job.queue', description: 'is wrong' },
+      ],
+    });
+    const retry = createRetryJob({
+      clock,
+      reader: { read: async () => ({ record }) },
+      payloads: {} as PayloadStore,
+      submit: { one: () => Promise.reject(refused) } as unknown as SubmitJobs,
+    });
+    const error: unknown = await retry
+      .one({ ...context, principal }, { jobId: record.id, idempotencyKey: '' })
+      .catch((thrown: unknown) => thrown);
+    if (!(error instanceof TroupeError)) throw new Error('it was submitted');
+    return error;
+  }
+
+  it('is described to a caller that may see it', async () => {
+    expect((await refusalFor(mayEverything)).violations[0]?.field).toContain(canary);
+  });
+
+  it('is not described to one that may not', async () => {
+    const error = await refusalFor(callerWith(['jobs.read', 'jobs.manage']));
+    expect(error.code).toBe('INVALID_JOB_SPEC');
+    expect(error.violations.map(({ field }) => field)).toEqual(['job.queue', 'job.input']);
+    expect(JSON.stringify(error.toWire())).not.toContain(canary);
   });
 });
 
