@@ -60,7 +60,8 @@ export const gatewaySection = z.strictObject({
     consequence: 'Further submits are refused with RESOURCE_EXHAUSTED and RetryInfo.',
   }),
   bytesInFlightMax: key(wholeNumber(1_048_576, 64 * 1_073_741_824).default(128 * 1_048_576), {
-    meaning: 'Inputs of those jobs together; and the same amount again for requests that are still being received.',
+    meaning:
+      'Inputs of those jobs together; and the same amount again for requests that are still being received, and for those whose issuer has not said its keys yet.',
     unit: 'bytes',
     consequence:
       'They are held in memory. Past the limit submits are refused with RESOURCE_EXHAUSTED and RetryInfo, and the connection with the most unfinished bytes loses its oldest large request.',

@@ -9,10 +9,18 @@ export type MethodAccess =
 
 const services = ['troupe.v1.Jobs', 'troupe.v1.Queues', 'troupe.v1.Cluster', 'troupe.v1.Access'] as const;
 
-/** By the name of the method. Throws if a method has no option, or one that makes no sense: nobody could guard it. */
+/**
+ * By the name of the method. Throws if a method has no option, or one that makes no sense, or the name of another: nobody
+ * could guard it.
+ */
 export function loadMethodAccess(root: protobuf.Root = loadContractRoot()): ReadonlyMap<string, MethodAccess> {
   const methods = services.flatMap((service) => root.lookupService(service).methodsArray);
-  return new Map(methods.map((method) => [method.name, accessOf(method)]));
+  const access = new Map<string, MethodAccess>();
+  for (const method of methods) {
+    if (access.has(method.name)) throw new Error(`two services have a method ${method.name}: rename one of them`);
+    access.set(method.name, accessOf(method));
+  }
+  return access;
 }
 
 function accessOf({ name, options }: protobuf.Method): MethodAccess {

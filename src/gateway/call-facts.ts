@@ -9,6 +9,8 @@ import { defaultTenant } from '../domain/queue.ts';
 
 export interface IncomingCall {
   readonly metadata: Metadata;
+  /** Absent if it comes in pieces. */
+  readonly request?: unknown;
   getDeadline(): Date | number;
 }
 

@@ -99,7 +99,7 @@ export function createCallScope(parts: CallScopeParts): CallScope {
     };
     calls.add(fail);
     const answer = async () => {
-      const admitted = gatekeeper.admit(method, call.metadata);
+      const admitted = gatekeeper.admit(method, call);
       const principal = admitted instanceof Promise ? await admitted : admitted;
       return handle(readable(call.request), contextOf(facts, principal));
     };

@@ -41,7 +41,7 @@ export function createHold(
     const facts = factsOf(call, clock);
     let stopExpiry = (): void => undefined;
     const admitAndRun = async () => {
-      const principal = await gatekeeper.admit(method, call.metadata);
+      const principal = await gatekeeper.admit(method, call);
       stopExpiry = atExpiry(clock, principal, () => controller.abort(new TroupeError('TOKEN_EXPIRED')));
       return run({ ...contextOf(facts, principal), signal: controller.signal });
     };

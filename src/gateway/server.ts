@@ -100,7 +100,7 @@ function buildServer(options: GatewayOptions): BuiltServer {
   const messageMaxBytes = limits.payloadMaxBytes + envelopeMaxBytes;
   const maxBytes = limits.maxBytesInFlight ?? Math.max(4 * limits.payloadMaxBytes, 64 * 1_048_576);
   const requests = new RequestBudget({ maxBytes, messageMaxBytes, telemetry, nowMs: () => performance.now() });
-  const gatekeeper = createGatekeeper(options.authenticator, loadMethodAccess());
+  const gatekeeper = createGatekeeper(options.authenticator, loadMethodAccess(), maxBytes);
   const scope = createCallScope({ gatekeeper, mapper, clock, log, telemetry, budget });
   const admission = createAdmission({
     telemetry,

@@ -8,13 +8,21 @@ import type { Principal } from '../../domain/access/principal.ts';
 import { invariant, TroupeError } from '../../domain/errors.ts';
 import type { Authenticator } from './authenticator.ts';
 import { bearerOf } from './bearer.ts';
+import { UnknownCallers } from './unknown-callers.ts';
+
+/** A call, as far as it matters for who may make it. */
+interface AskingCall {
+  readonly metadata: Metadata;
+  /** Absent for a request in pieces, of which none has been taken yet. */
+  readonly request?: unknown;
+}
 
 export interface Gatekeeper {
   /**
    * Returns who makes the call, as a promise only if that takes an issuer or a signature. Throws or rejects with a
-   * TroupeError if the call may not be made.
+   * TroupeError if the call may not be made, or if too much is held for callers that are not known yet.
    */
-  admit(method: string, metadata: Metadata): Principal | Promise<Principal>;
+  admit(method: string, call: AskingCall): Principal | Promise<Principal>;
 }
 
 /** Methods that are no part of our contract, and tell everyone the same public things. */
@@ -23,15 +31,18 @@ const openMethods: ReadonlyMap<string, MethodAccess> = new Map([['ServerReflecti
 export function createGatekeeper(
   authenticator: Authenticator,
   accessOfMethods: ReadonlyMap<string, MethodAccess>,
+  /** Most bytes of requests whose callers are not known yet. */
+  unknownMaxBytes: number,
 ): Gatekeeper {
+  const unknown = new UnknownCallers(unknownMaxBytes);
   return {
-    admit(method, metadata) {
+    admit(method, { metadata, request }) {
       const access = accessOfMethods.get(method) ?? openMethods.get(method);
       invariant(access !== undefined, `the method ${method} says what it needs`);
       const bearer = authenticator.looksAtCredentials ? bearerOf(metadata) : undefined;
       const principal = authenticator.authenticate(bearer);
       return principal instanceof Promise
-        ? principal.then((known) => allowed(authenticator, known, access))
+        ? unknown.hold(request, principal).then((known) => allowed(authenticator, known, access))
         : allowed(authenticator, principal, access);
     },
   };

@@ -4,7 +4,10 @@ import { loadMethodAccess } from '../../../src/contract/method-access.ts';
 import { loadContractRoot } from '../../../src/contract/root.ts';
 
 /** A contract whose method DrainNode has these options, and whose other services have no methods. */
-function rootWith(options: Readonly<Record<string, unknown>> | undefined): protobuf.Root {
+function rootWith(
+  options: Readonly<Record<string, unknown>> | undefined,
+  methodsOfJobs: 'none' | 'the same' = 'none',
+): protobuf.Root {
   const method = { requestType: 'M', responseType: 'M', ...(options && { options }) };
   const service = (methods: object) => ({ methods });
   return protobuf.Root.fromJSON({
@@ -14,7 +17,7 @@ function rootWith(options: Readonly<Record<string, unknown>> | undefined): proto
           v1: {
             nested: {
               M: { fields: {} },
-              Jobs: service({}),
+              Jobs: service(methodsOfJobs === 'none' ? {} : { DrainNode: method }),
               Queues: service({}),
               Access: service({}),
               Cluster: service({ DrainNode: method }),
@@ -49,5 +52,11 @@ describe('what methods need', () => {
     ['a permission for the caller itself', { [permission]: 'jobs.read', [scope]: 'ACCESS_SCOPE_CALLER' }],
   ])('keeps a server from starting: %s', (_, options) => {
     expect(() => loadMethodAccess(rootWith(options))).toThrow(/DrainNode/);
+  });
+
+  it('must be clear from the name of the method', () => {
+    const options = { [permission]: 'cluster.operate', [scope]: 'ACCESS_SCOPE_CLUSTER' };
+    expect(loadMethodAccess(rootWith(options)).size).toBe(1);
+    expect(() => loadMethodAccess(rootWith(options, 'the same'))).toThrow(/two services.*DrainNode/);
   });
 });

@@ -27,7 +27,7 @@ async function admit(
   const all = { operatorToken: undefined, tokens: undefined, withoutCredential: 'nothing', ...options } as const;
   const metadata = new Metadata();
   for (const value of authorization) metadata.add('authorization', value);
-  return createGatekeeper(createAuthenticator(all), loadMethodAccess()).admit(method, metadata);
+  return createGatekeeper(createAuthenticator(all), loadMethodAccess(), 1_000_000).admit(method, { metadata });
 }
 
 const onLoopback = { withoutCredential: 'everything' } as const;
@@ -110,6 +110,39 @@ describe('a gateway with an issuer', () => {
     const options = { tokens: { verify: () => Promise.resolve(nobody) } };
     await expect(admit(options, 'GetJob', 'Bearer x')).rejects.toMatchObject({ code: 'PERMISSION_MISSING' });
     expect(await admit(options, 'ListNodes', 'Bearer x')).toBe(nobody);
+  });
+});
+
+describe('callers whose issuer has not said its keys yet', () => {
+  const metadata = new Metadata();
+  metadata.set('authorization', 'Bearer x');
+  const large = { submit: { job: { input: { data: new Uint8Array(400_000) } } } };
+
+  it('wait with so much at a time, and are served when the issuer answers', async () => {
+    const answer = Promise.withResolvers<Principal>();
+    const options = { operatorToken: undefined, withoutCredential: 'nothing' } as const;
+    const authenticator = createAuthenticator({ ...options, tokens: { verify: () => answer.promise } });
+    const gatekeeper = createGatekeeper(authenticator, loadMethodAccess(), 1_000_000);
+    const enter = async (request: unknown) => gatekeeper.admit('SubmitJob', { metadata, request });
+    const waiting = [enter(large), enter(large)];
+    await expect(enter(large)).rejects.toMatchObject({ code: 'OVERLOADED', retryAfterMs: 1_000 });
+    await expect(enter(undefined)).rejects.toMatchObject({ code: 'OVERLOADED' });
+    const small = enter({ submit: null });
+    answer.resolve(submitter);
+    expect(await Promise.all([...waiting, small])).toEqual([submitter, submitter, submitter]);
+    expect(await Promise.all([enter(large), enter(large)])).toEqual([submitter, submitter]);
+  });
+
+  it('leave no trace if they are refused and the issuer then fails', async () => {
+    const answer = Promise.withResolvers<Principal>();
+    const options = { operatorToken: undefined, withoutCredential: 'nothing' } as const;
+    const authenticator = createAuthenticator({ ...options, tokens: { verify: () => answer.promise } });
+    const gatekeeper = createGatekeeper(authenticator, loadMethodAccess(), 1);
+    const enter = async () => gatekeeper.admit('SubmitJob', { metadata, request: large });
+    const one = enter();
+    await expect(enter()).rejects.toMatchObject({ code: 'OVERLOADED' });
+    answer.reject(new TroupeError('ISSUER_UNAVAILABLE'));
+    await expect(one).rejects.toMatchObject({ code: 'ISSUER_UNAVAILABLE' });
   });
 });
 
