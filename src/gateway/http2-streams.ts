@@ -61,8 +61,14 @@ function insidesOf(server: Server): Insides {
   return insides as Insides;
 }
 
+/** What grpc-js takes as the value of a header. It would drop another one and print it, with the credential. */
+const takenPattern = /^[\x20-\x7e]*$/;
+/** No credential, so that the call is refused. */
+const notTaken = 'unreadable';
+
 /**
- * Node drops all values but the first. A proxy before the gateway may have looked at another one, so the call must be
+ * Node drops all values but the first, and grpc-js one with a tab or a byte above 0x7e, which would make a caller with a
+ * credential one without. A proxy before the gateway may have looked at another one, so the call must be
  * refused as ambiguous, and for that the values must be seen.
  */
 function keepCredentials(headers: IncomingHttpHeaders, rawHeaders: readonly string[]): void {
@@ -72,7 +78,7 @@ function keepCredentials(headers: IncomingHttpHeaders, rawHeaders: readonly stri
     const value = rawHeaders[index + 1] ?? '';
     all = all === undefined ? value : `${all}, ${value}`;
   }
-  if (all !== undefined) headers.authorization = all;
+  if (all !== undefined) headers.authorization = takenPattern.test(all) ? all : notTaken;
 }
 
 /**

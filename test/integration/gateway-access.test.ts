@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect as connectHttp2 } from 'node:http2';
 import type { Client } from '@grpc/grpc-js';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { fetchDocument } from '../../src/adapters/issuers/fetch-document.ts';
 import { createTokenVerifier } from '../../src/adapters/issuers/token-verifier.ts';
 import type { TroupeClient } from '../../src/client/index.ts';
@@ -260,8 +260,8 @@ describe('a reader without payloads.read', () => {
 });
 
 describe('a caller', () => {
-  it('with two credentials is refused, although HTTP/2 of Node shows but the first', async () => {
-    const good = await token(['tenant-admin'], 'acme');
+  /** The trailers of a call with these values of the header, as a client without grpc-js could send them. */
+  async function answerTo(...values: readonly string[]): Promise<Readonly<Record<string, string>>> {
     const session = connectHttp2(`http://127.0.0.1:${edge.port}`, { strictSingleValueFields: false } as object);
     try {
       const headers = [
@@ -275,19 +275,40 @@ describe('a caller', () => {
           'te',
           'trailers',
         ],
-        ...['authorization', `Bearer ${good}`, 'authorization', `Bearer ${operatorToken}`],
+        ...values.flatMap((value) => ['authorization', value]),
       ];
       const request = session.request(headers);
       request.end(Buffer.alloc(5));
       const [trailers] = (await once(request, 'response')) as [Record<string, string>];
-      expect(trailers).toMatchObject({
-        'grpc-status': '16',
-        'grpc-message': expect.stringContaining('one%20credential') as string,
-      });
+      return trailers;
     } finally {
       session.destroy();
     }
+  }
+
+  it('with two credentials is refused, although HTTP/2 of Node shows but the first', async () => {
+    const good = await token(['tenant-admin'], 'acme');
+    expect(await answerTo(`Bearer ${good}`, `Bearer ${operatorToken}`)).toMatchObject({
+      'grpc-status': '16',
+      'grpc-message': expect.stringContaining('one%20credential') as string,
+    });
   });
+
+  it.each([['Bearer\tx'], ['Bearer \xe9'], ['Bearer x', '\xe9']])(
+    'with a credential that grpc-js drops (%j) is refused, and not taken for one without, and nothing prints it',
+    async (...values) => {
+      const printed = vi.spyOn(console, 'error').mockImplementation(() => undefined);
+      try {
+        expect(await answerTo(...values)).toMatchObject({
+          'grpc-status': '16',
+          'grpc-message': expect.stringContaining('at%20most') as string,
+        });
+        expect(printed).not.toHaveBeenCalled();
+      } finally {
+        printed.mockRestore();
+      }
+    },
+  );
 
   it('is told who it is taken for, and what it may do', async () => {
     const viewer = edge.client({ token: await token(['viewer'], 'acme') });
