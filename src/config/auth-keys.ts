@@ -17,7 +17,9 @@ const claimPath = z
 const roleNames = z.array(token).max(64);
 
 /** An address whose answers nobody on the way can forge: HTTPS, or this machine. */
-const keysUrl = z.string().refine(isSafeUrl, 'must be a URL that begins with https://, or with http:// on loopback');
+const keysUrl = z
+  .string()
+  .refine(isSafeUrl, 'must be a URL that begins with https://, or with http:// on loopback, and holds no user');
 
 const issuer = z.strictObject({
   name: token,
@@ -76,9 +78,10 @@ export const authKeys = {
   ),
 };
 
+/** A name and a password in it would be in the log whenever the address does not answer: `bearerPath` is for those. */
 function isSafeUrl(text: string): boolean {
   const url = URL.parse(text);
-  if (url === null) return false;
+  if (url === null || url.username !== '' || url.password !== '') return false;
   return (
     url.protocol === 'https:' || (url.protocol === 'http:' && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname))
   );

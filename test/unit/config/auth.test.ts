@@ -49,6 +49,8 @@ describe('issuers', () => {
     [{ issuers: [{ ...corp, algorithms: ['none'] }] }, 'gateway.issuers.0.algorithms.0'],
     [{ issuers: [{ ...corp, algorithms: [] }] }, 'gateway.issuers.0.algorithms'],
     [{ issuers: [{ ...corp, keysUrl: 'http://id.example.com/keys' }] }, 'gateway.issuers.0.keysUrl'],
+    [{ issuers: [{ ...corp, keysUrl: 'https://user:word@id.example.com/keys' }] }, 'gateway.issuers.0.keysUrl'],
+    [{ issuers: [{ ...corp, issuer: 'https://user:word@id.example.com' }] }, 'gateway.issuers'],
     [{ issuers: [{ ...corp, keysUrl: 'file:///etc/passwd' }] }, 'gateway.issuers.0.keysUrl'],
     [{ issuers: [{ ...corp, tenant: 'a.b' }] }, 'gateway.issuers.0.tenant'],
     [{ issuers: [{ ...corp, tenantClaim: [] }] }, 'gateway.issuers.0.tenantClaim'],
