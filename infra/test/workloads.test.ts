@@ -9,6 +9,7 @@ import staging from '../environments/staging.ts';
 
 const base = kubernetesInput(staging);
 const open = { kind: 'none' };
+const corp = { name: 'corp', issuer: 'https://id.example.com', audience: 'troupe' };
 const image = { repository: 'registry.example.com/troupe', tag: '2.0.0' };
 const blueGreen = { kind: 'blue-green', blue: image, green: image, serving: ['blue'] };
 
@@ -32,6 +33,26 @@ describe('the workloads of an environment are refused, by the path, for', () => 
       'gateway.rollout: a canary moves',
     ],
     ['a gateway that does not say who may call it', { gateway: {} }, 'gateway.access: says who may call'],
+    [
+      'a role that does not exist',
+      { gateway: { access: { kind: 'issuers', issuers: [{ ...corp, groupRoles: { ops: ['toString'] } }] } } },
+      'gateway.access.issuers: name roles that exist',
+    ],
+    [
+      'a permission that does not exist',
+      { gateway: { access: { kind: 'issuers', issuers: [corp], roles: { boss: ['jobs.*'] } } } },
+      'gateway.access.roles.boss[0]: is a permission',
+    ],
+    [
+      'another built-in role',
+      { gateway: { access: { kind: 'issuers', issuers: [corp], roles: { viewer: ['jobs.read'] } } } },
+      'gateway.access.roles: do not redefine',
+    ],
+    [
+      'two issuers of one name',
+      { gateway: { access: { kind: 'issuers', issuers: [corp, { ...corp, issuer: 'https://b.example.com' }] } } },
+      'gateway.access.issuers: have different names',
+    ],
     ['no issuer', { gateway: { access: { kind: 'issuers', issuers: [] } } }, 'gateway.access.issuers: '],
     [
       'a route that opens the cluster to everyone',

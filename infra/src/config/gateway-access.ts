@@ -1,10 +1,14 @@
 /** Who may call the gateways: callers with tokens of issuers, or everyone who reaches them. */
 import { z } from 'zod';
+import { builtInRoles, isPermission } from '../../../src/contract/access-names.ts';
 import { peer } from './network.ts';
 
 const name = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'is 1 to 64 of A-Z a-z 0-9 _ -');
 const claim = z.union([z.string().min(1), z.array(z.string().min(1)).min(1).max(8)]);
-const httpsUrl = z.url({ protocol: /^https$/, error: 'is a URL that begins with https://' });
+const httpsUrl = z
+  .url({ protocol: /^https$/, error: 'is a URL that begins with https://' })
+  .refine((text) => !/^[^/]*\/\/[^/?#]*@/.test(text), 'holds no user and no password');
+const permission = z.string().refine(isPermission, 'is a permission: docs/reference/access.md lists them');
 
 /** As in `gateway.issuers` of the configuration (docs/operating/access.md), but for files. */
 const issuer = z.strictObject({
@@ -27,14 +31,27 @@ const issuer = z.strictObject({
 export const gatewayAccess = z.discriminatedUnion(
   'kind',
   [
-    z.strictObject({
-      kind: z.literal('issuers'),
-      issuers: z.array(issuer).min(1).max(16),
-      /** Roles of your own: lists of permissions. */
-      roles: z.record(name, z.array(z.string()).min(1)).default({}),
-      /** Where the keys of the issuers are fetched. Default: port 443 of any address. */
-      to: z.array(peer).min(1).optional(),
-    }),
+    z
+      .strictObject({
+        kind: z.literal('issuers'),
+        issuers: z
+          .array(issuer)
+          .min(1)
+          .max(16)
+          .refine((all) => areDistinct(all.map((one) => one.name)), 'have different names')
+          .refine((all) => areDistinct(all.map((one) => one.issuer)), 'have different issuers'),
+        /** Roles of your own: lists of permissions. */
+        roles: z
+          .record(name, z.array(permission).min(1))
+          .refine((all) => !Object.keys(all).some(isBuiltIn), 'do not redefine a built-in role')
+          .default({}),
+        /** Where the keys of the issuers are fetched. Default: port 443 of any address. */
+        to: z.array(peer).min(1).optional(),
+      })
+      .refine(({ issuers, roles }) => rolesOf(issuers).every((role) => isBuiltIn(role) || Object.hasOwn(roles, role)), {
+        path: ['issuers'],
+        error: 'name roles that exist: built-in ones, and those of `roles`',
+      }),
     /** Everyone who reaches a gateway can do everything with jobs and queues. */
     z.strictObject({ kind: z.literal('none') }),
   ],
@@ -43,5 +60,17 @@ export const gatewayAccess = z.discriminatedUnion(
       "says who may call: { kind: 'issuers', issuers: […] }, or { kind: 'none' } for everyone who reaches a gateway",
   },
 );
+
+function areDistinct(texts: readonly string[]): boolean {
+  return new Set(texts).size === texts.length;
+}
+
+function isBuiltIn(role: string): boolean {
+  return Object.hasOwn(builtInRoles, role);
+}
+
+function rolesOf(issuers: readonly z.infer<typeof issuer>[]): readonly string[] {
+  return issuers.flatMap(({ roles = [], groupRoles = {} }) => [...roles, ...Object.values(groupRoles).flat()]);
+}
 
 export type GatewayAccess = z.infer<typeof gatewayAccess>;

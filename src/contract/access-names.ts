@@ -1,0 +1,3 @@
+/** Permissions and built-in roles, for programs outside the cluster that configure gateways. */
+export { isPermission } from '../domain/access/permission.ts';
+export { builtInRoles } from '../domain/access/role.ts';
