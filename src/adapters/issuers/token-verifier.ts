@@ -10,7 +10,8 @@ import { TroupeError } from '../../domain/errors.ts';
 import type { FetchDocument } from './fetch-document.ts';
 import { IssuerKeys } from './issuer-keys.ts';
 import type { IssuerSettings } from './issuer-settings.ts';
-import { VerifiedTokens } from './verified-tokens.ts';
+import { RecentTokens } from './recent-tokens.ts';
+import { RefusalLog } from './refusal-log.ts';
 
 export interface TokenVerifierParts {
   readonly issuers: readonly IssuerSettings[];
@@ -29,38 +30,52 @@ const subjectMax = 255;
 /** Access tokens (RFC 9068) and ID tokens. A token of another type was made for another purpose. */
 const types: ReadonlySet<string> = new Set(['jwt', 'at+jwt', 'application/at+jwt']);
 
+/** What changes at the issuer, such as a key that it withdraws, counts after this time. */
+const verifiedKeptMs = 60_000;
+/** A caller that repeats a bad token costs no signature each time. The key that it lacks may come at any moment. */
+const refusedKeptMs = 5_000;
+
+type Refusal = 'TOKEN_EXPIRED' | 'TOKEN_INVALID';
+
 interface KnownIssuer {
   readonly settings: IssuerSettings;
   readonly keys: IssuerKeys;
 }
 
 export function createTokenVerifier(parts: TokenVerifierParts): TokenVerifier {
-  const { roles, clock, log } = parts;
+  const { roles, clock } = parts;
   const issuers = new Map<string, KnownIssuer>(
     parts.issuers.map((settings) => [settings.issuer, { settings, keys: new IssuerKeys({ ...parts, settings }) }]),
   );
-  const known = new VerifiedTokens(clock);
+  const verified = new RecentTokens<Principal>(clock, verifiedKeptMs);
+  const refused = new RecentTokens<Refusal>(clock, refusedKeptMs);
+  const refusals = new RefusalLog(parts);
 
   async function verifyAnew(token: string, digest: string): Promise<Principal> {
     try {
       const { settings, keys } = issuerOf(issuers, token);
       const claims = await check(token, settings, keys, clock);
       const principal = principalOfClaims(claims, settings.mapping, roles);
-      known.put(digest, principal);
+      verified.put(digest, principal);
       return principal;
     } catch (error) {
       if (error instanceof TroupeError) throw error;
       const reason = error instanceof Error ? error.message : String(error);
-      const isLate = error instanceof errors.JWTExpired;
-      log.info({ event: 'token.refused', reason }, 'a token was refused');
-      throw new TroupeError(isLate ? 'TOKEN_EXPIRED' : 'TOKEN_INVALID');
+      const refusal = error instanceof errors.JWTExpired ? 'TOKEN_EXPIRED' : 'TOKEN_INVALID';
+      refusals.say(reason);
+      refused.put(digest, refusal);
+      throw new TroupeError(refusal);
     }
   }
 
   return {
     verify(token) {
       const digest = createHash('sha256').update(token).digest('base64');
-      return known.get(digest) ?? verifyAnew(token, digest);
+      const principal = verified.get(digest);
+      if (principal !== undefined && clock.wallMs() < (principal.expiresAtMs ?? Infinity)) return principal;
+      const refusal = refused.get(digest);
+      if (refusal !== undefined) throw new TroupeError(refusal);
+      return verifyAnew(token, digest);
     },
   };
 }

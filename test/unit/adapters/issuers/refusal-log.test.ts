@@ -1,0 +1,30 @@
+import { expect, it } from 'vitest';
+import { RecentTokens } from '../../../../src/adapters/issuers/recent-tokens.ts';
+import { RefusalLog } from '../../../../src/adapters/issuers/refusal-log.ts';
+
+it('each reason of a refusal is said once a second, with the number of those that were not said', () => {
+  let nowMs = 0;
+  const said: unknown[] = [];
+  const log = new RefusalLog({
+    clock: { monotonicMs: () => nowMs },
+    log: { info: ({ reason, more }) => void said.push([reason, more]) },
+  });
+  for (let n = 0; n < 1_000; n += 1) log.say('bad signature');
+  log.say('other audience');
+  nowMs = 1_000;
+  log.say('bad signature');
+  expect(said).toEqual([
+    ['bad signature', 0],
+    ['other audience', 0],
+    ['bad signature', 999],
+  ]);
+});
+
+it('what was found out about tokens is forgotten after its time, and the oldest beyond 10,000', () => {
+  let nowMs = 0;
+  const tokens = new RecentTokens<number>({ monotonicMs: () => nowMs }, 60_000);
+  for (let n = 0; n <= 10_000; n += 1) tokens.put(`token ${n}`, n);
+  expect([tokens.get('token 0'), tokens.get('token 1')]).toEqual([undefined, 1]);
+  nowMs = 60_000;
+  expect(tokens.get('token 1')).toBeUndefined();
+});
