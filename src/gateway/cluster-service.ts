@@ -1,11 +1,12 @@
 /**
- * The methods of Cluster. Answers of nodes are passed on unchanged, because nodes already use the messages of the
- * contract.
+ * The methods of Cluster. Nodes already use the messages of the contract, so their answers are passed on, but for what the
+ * caller may not see.
  */
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import { durationMs } from '../contract/time.ts';
 import { toQueue } from './queue-mapper.ts';
 import type { ServiceParts } from './service-parts.ts';
+import { actorsFor, reportsFor } from './tree-reader.ts';
 
 export function clusterService({ useCases, scope, admission }: ServiceParts): UntypedServiceImplementation {
   const { seeCluster, steerCluster, watchTree } = useCases;
@@ -14,16 +15,22 @@ export function clusterService({ useCases, scope, admission }: ServiceParts): Un
 
     ListShards: scope.read('ListShards', (_request, context) => seeCluster.shards(context)),
 
-    GetTree: scope.read('GetTree', (request, context) => seeCluster.tree(context, request)),
+    GetTree: scope.read('GetTree', async (request, context) => {
+      const tree = await seeCluster.tree(context, request);
+      return { ...tree, actors: actorsFor(context.principal, tree.actors) };
+    }),
 
     WatchTree: scope.stream('WatchTree', ({ node, path, interval }, context) =>
       admission.watch(
         () => watchTree(context, { node, path, intervalMs: durationMs(interval) }),
-        (change) => change,
+        (change) => ({ ...change, changed: actorsFor(context.principal, change.changed) }),
       ),
     ),
 
-    Inspect: scope.read('Inspect', (request, context) => seeCluster.inspect(context, request)),
+    Inspect: scope.read('Inspect', async (request, context) => {
+      const seen = await seeCluster.inspect(context, request);
+      return { ...seen, actors: reportsFor(context.principal, seen.actors) };
+    }),
 
     ListDeadLetters: scope.read('ListDeadLetters', (request, context) => seeCluster.deadLetters(context, request)),
 

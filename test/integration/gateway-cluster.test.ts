@@ -8,6 +8,7 @@ import type * as wire from '../../src/contract/messages.ts';
 import { toTime } from '../../src/contract/time.ts';
 import { createAuthenticator } from '../../src/gateway/access/authenticator.ts';
 import { recordedTerminal } from '../support/recorded-terminal.ts';
+import { mayEverything } from '../support/callers.ts';
 import { type Edge, openEdge, openToAll, until } from './gateway-edge.ts';
 
 let edge: Edge;
@@ -259,6 +260,40 @@ describe('who may steer', () => {
     await expect(client.cluster.drainNode('n1')).rejects.toMatchObject({ code: 'NO_CREDENTIALS' });
     const operator = edge.client({ token: 'open-sesame-open' });
     expect((await operator.cluster.drainNode('n1')).state).toBe('live');
+  });
+});
+
+describe('the note of a run, a text of some tenant', () => {
+  const run = { jobId: 'j', attempt: 1, handler: 'h', progress: 0.5, note: 'a secret', suspect: false };
+  const ran = row('/node/pool/run:j#1', {
+    run: { ...run, cellPid: null, thread: null, pulseTime: null, deadline: null },
+  });
+
+  it('is shown to an operator, and to no caller with a token of an issuer, whatever its roles', async () => {
+    join('n1', {
+      tree: () => ({ actors: [ran], omitted: 0 }),
+      inspect: () => ({ actor: ran, children: [ran], events: [], deadLetters: [] }),
+    });
+    edge.authenticator = createAuthenticator({
+      operatorToken: () => 'open-sesame-open',
+      tokens: { verify: () => mayEverything },
+      withoutCredential: 'nothing',
+    });
+    const seenBy = async (token: string): Promise<string> => {
+      const caller = edge.client({ token });
+      const watch = caller.cluster.watchTree();
+      const seen = [
+        await caller.cluster.tree(),
+        await caller.cluster.inspect('/node/pool/run:j#1'),
+        await watch.next(),
+      ];
+      await watch.return();
+      return JSON.stringify(seen);
+    };
+    expect((await seenBy('open-sesame-open')).split('a secret')).toHaveLength(5);
+    const seen = await seenBy('of-an-issuer');
+    expect(seen).not.toContain('a secret');
+    expect(seen.split('"progress":0.5')).toHaveLength(5);
   });
 });
 
