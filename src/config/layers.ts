@@ -67,7 +67,7 @@ function setAt(tree: Tree, path: string, value: unknown): void {
 
 /**
  * Converts text to the shape of its key. Text that does not fit stays text, so that the schema reports what it
- * expected.
+ * expected. Throws if the text of a document cannot be read.
  */
 function fromText(text: string, shape: KeyShape): unknown {
   switch (shape) {
@@ -92,19 +92,26 @@ function fromText(text: string, shape: KeyShape): unknown {
         }),
       );
     case 'document':
-      return fromDocument(text);
+      return parseYaml(text, { logLevel: 'error' });
     case 'text':
       return text;
   }
 }
 
-/** The text of a list or map with structure, in YAML or JSON. */
-function fromDocument(text: string): unknown {
+/** Sets a key from text. Text of a list or map with structure (YAML or JSON) that cannot be read is a problem of its own. */
+function setText(layers: LayeredValues, { path, shape }: ConfigKey, text: string, source: string): void {
+  layers.sources.set(path, source);
   try {
-    return parseYaml(text, { logLevel: 'error' });
-  } catch {
-    return text;
+    setAt(layers.tree, path, fromText(text, shape));
+  } catch (error) {
+    layers.problems.push({ path, source, message: unreadable(error) });
   }
+}
+
+function unreadable(error: unknown): string {
+  // The lines after the first show the text, which may be long.
+  const [reason = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
+  return `is neither valid YAML nor JSON: ${reason.replace(/:$/, '')}`;
 }
 
 function splitList(text: string): string[] {
@@ -142,8 +149,7 @@ export function addFile(layers: LayeredValues, text: string, source: string): vo
     const tree: unknown = parseYaml(text, { logLevel: 'error' });
     if (tree !== null && tree !== undefined) addTree(layers, tree, source);
   } catch (error) {
-    const message = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
-    layers.problems.push({ path: '', source, message: `is neither valid YAML nor JSON: ${message}` });
+    layers.problems.push({ path: '', source, message: unreadable(error) });
   }
 }
 
@@ -161,8 +167,7 @@ export function addEnvironment(layers: LayeredValues, environment: Environment):
     if (key === undefined) {
       layers.problems.push({ path: '', source, message: 'unknown key' });
     } else if (aliasOf === undefined || ownValue(environment, key.variable) === undefined) {
-      setAt(layers.tree, key.path, fromText(text, key.shape));
-      layers.sources.set(key.path, source);
+      setText(layers, key, text, source);
     }
   }
 }
@@ -179,7 +184,11 @@ export function addFlags(layers: LayeredValues, flags: Readonly<Record<string, u
       layers.problems.push({ path: '', source, message: 'unknown key' });
       continue;
     }
-    setAt(layers.tree, path, typeof value === 'string' ? fromText(value, key.shape) : value);
+    if (typeof value === 'string') {
+      setText(layers, key, value, source);
+      continue;
+    }
+    setAt(layers.tree, path, value);
     layers.sources.set(path, source);
   }
 }

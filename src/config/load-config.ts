@@ -5,6 +5,7 @@
  */
 import type { z } from 'zod';
 import { ConfigError, type ConfigProblem } from './config-error.ts';
+import { ownValue } from '../domain/own-value.ts';
 import type { Environment } from './environment.ts';
 import { configKeys } from './keys.ts';
 import {
@@ -50,6 +51,20 @@ function sourceOf(layers: LayeredValues, path: string): string {
     if (source !== undefined) return source;
   }
   return 'default';
+}
+
+/** For people who write a file, not a program: what the value must be, in words of the file. Undefined: what zod says. */
+function typeText(issue: z.core.$ZodRawIssue): string | undefined {
+  if (issue.code !== 'invalid_type') return undefined;
+  if (issue.input === undefined) return 'is required';
+  const words: Readonly<Record<string, string>> = {
+    array: 'a list',
+    object: 'a map',
+    record: 'a map',
+    string: 'a text',
+  };
+  const wanted = ownValue(words, issue.expected);
+  return wanted === undefined ? undefined : `must be ${wanted}`;
 }
 
 function problemsOf(layers: LayeredValues, issue: z.core.$ZodIssue): ConfigProblem[] {
@@ -105,7 +120,7 @@ export function loadConfig(sources: ConfigSources = {}): Config {
 
   const tree = structuredClone(layers.tree);
   const problems = [...layers.problems];
-  const first = configSchema.safeParse(plainTree(tree));
+  const first = configSchema.safeParse(plainTree(tree), { error: typeText });
   if (!first.success) {
     const broken = first.error.issues.flatMap((issue) => problemsOf(layers, issue));
     problems.push(...broken);

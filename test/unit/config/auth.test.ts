@@ -96,3 +96,26 @@ describe('a gateway that others can reach', () => {
     }
   });
 });
+
+describe('what is wrong with an issuer', () => {
+  it('is said in words of the file: what is missing, and what a value must be', () => {
+    const { audience: _, ...rest } = corp;
+    expect(
+      problemsOf(fileWith({ issuers: [{ ...rest, name: 7, isuer: 'x', roles: 'viewer', groupRoles: [] }] })),
+    ).toEqual([
+      'gateway.issuers.0.name: must be a text',
+      'gateway.issuers.0.audience: is required',
+      'gateway.issuers.0.roles: must be a list',
+      'gateway.issuers.0.groupRoles: must be a map',
+      'gateway.issuers.0.isuer: unknown key',
+    ]);
+    expect(problemsOf({ env: { TROUPE_GATEWAY_ISSUERS: 'corp' } })).toEqual(['gateway.issuers: must be a list']);
+  });
+
+  it('may be that its text cannot be read: then this is said, and nothing else', () => {
+    const text = '[{"name":"corp",';
+    const unreadable = [expect.stringMatching(/^gateway\.issuers: is neither valid YAML nor JSON: .*[^:]$/)];
+    expect(problemsOf({ env: { TROUPE_GATEWAY_ISSUERS: text } })).toEqual(unreadable);
+    expect(problemsOf({ flags: { 'gateway.issuers': text } })).toEqual(unreadable);
+  });
+});
