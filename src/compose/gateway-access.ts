@@ -16,10 +16,9 @@ export function gatewayAuthenticator(
   files: CredentialFiles,
   { clock, log }: Pick<ProcessRuntime, 'clock' | 'log'>,
 ): Authenticator {
-  const { issuers, host } = gateway;
+  const { issuers } = gateway;
   const token = files.operatorToken(gateway);
-  const withoutCredential =
-    issuers.length > 0 ? 'nothing' : isLoopback(host) && token === undefined ? 'everything' : 'work';
+  const withoutCredential = allowedToAnyone(gateway, token !== undefined);
   sayWhoMayCall(gateway, withoutCredential, log);
   const verifier = () =>
     createTokenVerifier({
@@ -36,6 +35,18 @@ export function gatewayAuthenticator(
   });
 }
 
+/**
+ * With `auth: none` others may reach a gateway on loopback, too: through a proxy or a tunnel. So there it allows no more
+ * than elsewhere.
+ */
+export function allowedToAnyone(
+  { auth, host, issuers }: Pick<Config['gateway'], 'auth' | 'host' | 'issuers'>,
+  hasOperatorToken: boolean,
+): 'nothing' | 'work' | 'everything' {
+  if (issuers.length > 0) return 'nothing';
+  return isLoopback(host) && auth === 'required' && !hasOperatorToken ? 'everything' : 'work';
+}
+
 function sayWhoMayCall(
   { auth, host, issuers }: Config['gateway'],
   withoutCredential: 'nothing' | 'work' | 'everything',
@@ -43,7 +54,8 @@ function sayWhoMayCall(
 ): void {
   const fields = { event: 'gateway.access', auth, host, issuers: issuers.map(({ name }) => name), withoutCredential };
   if (withoutCredential === 'nothing') log.info(fields, 'every call needs a token of a configured issuer');
-  else if (isLoopback(host)) log.info(fields, 'calls need no credential, because the gateway listens on loopback only');
+  else if (isLoopback(host) && auth === 'required')
+    log.info(fields, 'calls need no credential, because the gateway listens on loopback only');
   else log.warn(fields, 'calls need no credential: everyone who reaches the port can work with all jobs and queues');
 }
 
