@@ -1,6 +1,6 @@
 /** The caller of a call, and how long it waits for the answer. */
 import type { Permission } from '../../domain/access/permission.ts';
-import { holds, type Principal } from '../../domain/access/principal.ts';
+import { holds, permissionMissing, type Principal } from '../../domain/access/principal.ts';
 import { TroupeError } from '../../domain/errors.ts';
 
 export interface CallContext {
@@ -31,5 +31,5 @@ export function ensureAwaited(context: CallContext, nowMs: number): void {
 
 /** Refuses a call that asks for more than its method does, such as a watch with logs. */
 export function ensureHolds({ principal }: CallContext, permission: Permission): void {
-  if (!holds(principal, permission)) throw new TroupeError('PERMISSION_MISSING', { metadata: { permission } });
+  if (!holds(principal, permission)) throw permissionMissing(permission);
 }

@@ -1,4 +1,5 @@
 /** Who makes a call. It follows from the credential alone, never from what a request says. */
+import { TroupeError } from '../errors.ts';
 import type { Permission } from './permission.ts';
 
 /**
@@ -23,4 +24,10 @@ export interface Principal {
 
 export function holds({ permissions }: Pick<Principal, 'permissions'>, permission: Permission): boolean {
   return permissions.has(permission);
+}
+
+/** Names the permission in its text too, because it is what the caller must ask for, and many clients show the text alone. */
+export function permissionMissing(permission: Permission): TroupeError {
+  const message = `the caller lacks the permission ${permission}, which this call needs`;
+  return new TroupeError('PERMISSION_MISSING', { message, metadata: { permission } });
 }

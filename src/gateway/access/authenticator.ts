@@ -2,7 +2,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { TokenVerifier } from '../../application/ports/token-verifier.ts';
 import type { Permission } from '../../domain/access/permission.ts';
-import type { Principal } from '../../domain/access/principal.ts';
+import { permissionMissing, type Principal } from '../../domain/access/principal.ts';
 import { type builtInRoles, permissionsOf, rolesWith } from '../../domain/access/role.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import { defaultTenant } from '../../domain/queue.ts';
@@ -48,8 +48,8 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
       return tokens.verify(bearer);
     },
     refusal(principal, permission) {
+      if (principal.kind !== 'anyone') return permissionMissing(permission);
       const metadata = { permission };
-      if (principal.kind !== 'anyone') return new TroupeError('PERMISSION_MISSING', { metadata });
       if (looksAtCredentials) {
         const message = `this call needs the permission ${permission}: send "authorization: Bearer TOKEN"`;
         return new TroupeError('NO_CREDENTIALS', { message, metadata });

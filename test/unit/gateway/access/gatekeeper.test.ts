@@ -82,6 +82,7 @@ describe('a gateway with an issuer', () => {
     expect(await admit(withIssuer, 'SubmitJob', 'bearer submitter')).toBe(submitter);
     await expect(admit(withIssuer, 'GetJob', 'Bearer submitter')).rejects.toMatchObject({
       code: 'PERMISSION_MISSING',
+      message: 'the caller lacks the permission jobs.read, which this call needs',
       metadata: { permission: 'jobs.read' },
     });
   });
