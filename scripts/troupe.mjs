@@ -18,12 +18,16 @@ const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 const wrongUsage = 2;
 const isNewEnough = major > 22 || (major === 22 && minor >= 18);
 
-/** node:sqlite and type stripping announce themselves on every start; users did not choose them and can do nothing. */
-function silenceExperimentalWarnings() {
+/** What grpc-js makes Node say of every address that is a number: it names the address to the server as it would a host. */
+const addressAsServerName = 'DEP0123';
+
+/** node:sqlite, type stripping and grpc-js announce themselves on every start; users did not choose them and can do nothing. */
+function silenceWarnings() {
   const emitWarning = process.emitWarning;
   process.emitWarning = (warning, ...rest) => {
     const type = typeof rest[0] === 'string' ? rest[0] : rest[0]?.type;
     if (type === 'ExperimentalWarning' || warning?.name === 'ExperimentalWarning') return;
+    if (rest[1] === addressAsServerName) return;
     emitWarning.call(process, warning, ...rest);
   };
 }
@@ -68,7 +72,7 @@ function beginAnewWithMemorySettings() {
 }
 
 if (isNewEnough) {
-  silenceExperimentalWarnings();
+  silenceWarnings();
   beginAnewWithMemorySettings();
   keepCompiledCode();
   const isCheckout = existsSync(source) && !root.split(/[\\/]/).includes('node_modules');

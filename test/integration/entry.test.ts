@@ -1,21 +1,26 @@
 // The entry of `troupe`: what stays begins anew with settings of the allocator, as the same process.
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import {
   chmodSync,
   chownSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   readdirSync,
   rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createServer } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { makeCertificates } from '../support/certificates.ts';
 
 const entry = fileURLToPath(new URL('../../scripts/troupe.mjs', import.meta.url));
 /** Runs whenever a process begins with Node: its pid, its settings, its arguments. */
@@ -129,4 +134,25 @@ describe('compiled code', () => {
 
 it('runs for a user without a home', async () => {
   expect(await beginnings(['submit', '--help'], { HOME: '/nonexistent/home' })).toHaveLength(1);
+});
+
+it('does not repeat what Node says of a gateway whose address is a number', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'troupe-entry-'));
+  const { caPath, certPath, keyPath } = makeCertificates(folder);
+  // It greets, and hangs up: the command has connected by then, and ends.
+  const server = createServer({ cert: readFileSync(certPath), key: readFileSync(keyPath) }, (socket) =>
+    socket.destroy(),
+  );
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  try {
+    const run = promisify(execFile)(process.execPath, [entry, '--ca', caPath, '--address', address, 'whoami']);
+    const { stderr } = await run.catch((error: unknown) => error as { stderr: string });
+    expect(stderr).toContain(`no gateway answers at ${address}`);
+    expect(stderr).not.toContain('Warning');
+  } finally {
+    server.close();
+    rmSync(folder, { recursive: true });
+  }
 });
