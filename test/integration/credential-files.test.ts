@@ -16,7 +16,11 @@ import { type Edge, openEdge, openToAll } from './gateway-edge.ts';
 let edge: Edge;
 const folder = mkdtempSync(join(tmpdir(), 'troupe-credentials-'));
 const said: string[] = [];
-const note = ({ event }: Readonly<Record<string, unknown>>) => void said.push(String(event));
+const shown: unknown[] = [];
+const note = ({ event, paths }: Readonly<Record<string, unknown>>) => {
+  said.push(String(event));
+  shown.push(paths);
+};
 const log = { debug: note, info: note, warn: note, error: note, child: () => log, flush: () => undefined };
 /** Looks at the files each 5 ms. */
 const clock = { ...realClock, setTimer: (_: number, fire: () => void) => realClock.setTimer(5, fire) };
@@ -119,6 +123,8 @@ describe('the operator token', () => {
     writeFileSync(tokenPath, 'the-second-token-2\n');
     await expect.poll(() => asks('the-second-token-2')).toBe('operator');
     expect(await asks('the-first-token-1')).toBe('TOKEN_INVALID');
+    // A list: the log redacts a field named `token`.
+    expect(shown.at(-1)).toEqual([tokenPath]);
     said.length = 0;
     writeFileSync(tokenPath, 'short');
     await expect.poll(() => said).toContain('credential.refused');

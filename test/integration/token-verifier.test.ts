@@ -338,6 +338,15 @@ describe('the keys of an issuer', () => {
     }
   });
 
+  it('that cannot be fetched are said to be so once, with the cause beside it', async () => {
+    await issuer.close();
+    await expect(fetchDocument({ url: issuer.url, ca: undefined, bearer: undefined })).rejects.toMatchObject({
+      message: `${issuer.url} does not answer`,
+      cause: { code: 'ECONNREFUSED' },
+    });
+    issuer = await startIssuer();
+  });
+
   it('are not taken from a document about another issuer', async () => {
     const posing = settingsOf(issuer, { issuer: `${issuer.url}/` });
     expect(await outcome(await issuer.sign({ iss: `${issuer.url}/` }), verifierOf(posing))).toBe('ISSUER_UNAVAILABLE');

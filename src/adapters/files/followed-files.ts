@@ -34,6 +34,8 @@ export function followFiles<Name extends string, Value>(
 ): FollowedFiles<Value> {
   const { parse, clock, log, intervalMs = 10_000 } = options;
   const paths = Object.entries(options.paths) as [Name, string][];
+  /** A list, because a field named `token` is redacted in the log. */
+  const names = paths.map(([, path]) => path);
   const listeners = new Set<(value: Value) => void>();
   /** In the order of `paths`. */
   let contents: readonly Buffer[] = paths.map(([, path]) => readFileSync(path));
@@ -54,7 +56,7 @@ export function followFiles<Name extends string, Value>(
     value = parse(named(read));
     contents = read;
     refused = '';
-    log.info({ event: 'credential.renewed', paths: options.paths }, 'a credential was renewed');
+    log.info({ event: 'credential.renewed', paths: names }, 'a credential was renewed');
     for (const listener of listeners) listener(value);
   }
 
@@ -65,7 +67,7 @@ export function followFiles<Name extends string, Value>(
         if (why === refused) return;
         refused = why;
         log.warn(
-          { event: 'credential.refused', paths: options.paths, reason: why },
+          { event: 'credential.refused', paths: names, reason: why },
           'a new credential cannot be used; the former one stays',
         );
       })

@@ -31,7 +31,7 @@ export const fetchDocument: FetchDocument = async ({ url, ca, bearer }) => {
       }
       collect(response, url).then(resolve, reject);
     });
-    request.on('error', (error) => reject(new Error(`${url} does not answer: ${error.message}`, { cause: error })));
+    request.on('error', (error) => reject(new Error(`${url} does not answer`, { cause: error })));
     request.end();
   });
 };
