@@ -46,7 +46,7 @@ export const gatewaySection = z.strictObject({
   }),
   reflection: key(z.boolean().default(false), {
     meaning: 'Serves gRPC reflection, so that clients need no generated code.',
-    consequence: 'Everyone who reaches the port sees the contract. `troupe dev` turns it on.',
+    consequence: 'Everyone who may call sees the contract; no permission is needed. `troupe dev` turns it on.',
   }),
   payloadMaxBytes: key(wholeNumber(1_024, 512 * 1_048_576).default(16 * 1_048_576), {
     meaning: 'Largest input or output that is handed over whole: in one message, or to a handler that does not stream.',

@@ -25,7 +25,7 @@ export interface Gatekeeper {
   admit(method: string, call: AskingCall): Principal | Promise<Principal>;
 }
 
-/** Methods that are no part of our contract, and tell everyone the same public things. */
+/** Methods that are no part of our contract, and tell every caller the same. */
 const openMethods: ReadonlyMap<string, MethodAccess> = new Map([['ServerReflectionInfo', { scope: 'caller' }]]);
 
 export function createGatekeeper(
