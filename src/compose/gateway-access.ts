@@ -57,6 +57,11 @@ function sayWhoMayCall(
   else if (isLoopback(host) && auth === 'required')
     log.info(fields, 'calls need no credential, because the gateway listens on loopback only');
   else log.warn(fields, 'calls need no credential: everyone who reaches the port can work with all jobs and queues');
+  for (const { name, roles, groupRoles } of issuers) {
+    if (roles.length > 0 || Object.keys(groupRoles).length > 0) continue;
+    const text = 'tokens of this issuer allow nothing: give it roles or groupRoles in gateway.issuers';
+    log.warn({ event: 'gateway.issuer-without-roles', issuer: name }, text);
+  }
 }
 
 /** The files are read again at each fetch of keys, so that they may be rotated. A wrong path is reported now. */

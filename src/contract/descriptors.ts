@@ -22,12 +22,19 @@ interface DescribedMessage extends Named {
   readonly enumType: readonly DescribedEnum[];
 }
 
+interface DescribedExtension extends Named {
+  /** The message that it extends, with a leading dot. */
+  readonly extendee: string;
+  readonly number: number;
+}
+
 /** The parts of a FileDescriptorProto that are used here. */
 export interface FileDescriptor extends Named {
   readonly package: string;
   readonly dependency: readonly string[];
   readonly messageType: readonly DescribedMessage[];
   readonly enumType: readonly DescribedEnum[];
+  readonly extension: readonly DescribedExtension[];
   readonly service: readonly (Named & { readonly method: readonly Named[] })[];
 }
 
@@ -46,19 +53,27 @@ export interface Descriptors {
    * The file that declares a symbol, by its full name: messages, fields, enums and their values, services and methods.
    */
   readonly fileOfSymbol: ReadonlyMap<string, string>;
+  /** The file that declares an extension, by the full name of what it extends and its number. */
+  readonly extensions: ReadonlyMap<string, ReadonlyMap<number, string>>;
 }
 
 export function loadDescriptors(): Descriptors {
   const files = new Map<string, DescribedFile>();
   const fileOfSymbol = new Map<string, string>();
+  const extensions = new Map<string, Map<number, string>>();
   const services: string[] = [];
   for (const bytes of filesOfSet(readFileSync(`${protoDir}descriptors.binpb`))) {
     const file = readFileDescriptor(bytes);
     files.set(file.name, { bytes, imports: file.dependency });
     for (const symbol of symbolsOf(file)) fileOfSymbol.set(symbol, file.name);
+    for (const { extendee, number } of file.extension) {
+      const extended = extendee.replace(/^\./, '');
+      const known = extensions.get(extended) ?? new Map<number, string>();
+      extensions.set(extended, known.set(number, file.name));
+    }
     services.push(...file.service.map(({ name }) => within(file.package, name)));
   }
-  return { services, files, fileOfSymbol };
+  return { services, files, fileOfSymbol, extensions };
 }
 
 /** Splits a FileDescriptorSet: `repeated FileDescriptorProto file = 1`. */
@@ -79,6 +94,7 @@ function* symbolsOf(file: FileDescriptor): Generator<string, void> {
   const scope = file.package;
   for (const message of file.messageType) yield* symbolsOfMessage(message, scope);
   for (const words of file.enumType) yield* symbolsOfEnum(words, scope);
+  for (const extension of file.extension) yield within(scope, extension.name);
   for (const service of file.service) {
     const name = within(scope, service.name);
     yield name;

@@ -33,12 +33,16 @@ export function answer(descriptors: Descriptors, request: ReflectionRequest): In
       const symbol = request.fileContainingSymbol ?? '';
       return fileAnswer(descriptors, descriptors.fileOfSymbol.get(symbol), `there is no ${symbol}`);
     }
-    case 'fileContainingExtension':
-      return refusal(grpc.NOT_FOUND, 'the contract has no extensions');
+    case 'fileContainingExtension': {
+      const { containingType = '', extensionNumber = 0 } = request.fileContainingExtension ?? {};
+      const file = descriptors.extensions.get(containingType)?.get(extensionNumber);
+      return fileAnswer(descriptors, file, `there is no extension ${extensionNumber} of ${containingType}`);
+    }
     case 'allExtensionNumbersOfType': {
       const type = request.allExtensionNumbersOfType ?? '';
       if (!descriptors.fileOfSymbol.has(type)) return refusal(grpc.NOT_FOUND, `there is no ${type}`);
-      return { allExtensionNumbersResponse: { baseTypeName: type, extensionNumber: [] } };
+      const extensionNumber = [...(descriptors.extensions.get(type)?.keys() ?? [])];
+      return { allExtensionNumbersResponse: { baseTypeName: type, extensionNumber } };
     }
     case undefined:
       return refusal(grpc.INVALID_ARGUMENT, 'nothing was asked');

@@ -232,6 +232,25 @@ describe('the keys of an issuer', () => {
     expect(issuer.lastAuthorization()).toBe('Bearer a-token');
   });
 
+  it('are fetched before the first call, so that a wrong address is in the log at the start', async () => {
+    verifierOf();
+    await vi.waitUntil(() => issuer.asked() === 1);
+  });
+
+  it('that the issuer withdrew while nobody asked for long count no more, although the fetch before had failed', async () => {
+    const verifier = verifierOf();
+    await verifier.verify(await issuer.sign());
+    const withdrawn = await issuer.sign({ sub: 'bob', iat: nowS() + 7_200, exp: nowS() + 10_000 });
+    issuer.behaviour = 'fails';
+    aheadMs = 15 * 60_000;
+    const later = () => issuer.sign({ iat: nowS() + aheadMs / 1_000, exp: nowS() + aheadMs / 1_000 + 60 });
+    expect(await outcome(await later(), verifier)).toBe('jwt:corp:alice');
+    issuer.behaviour = 'answers';
+    await issuer.rotate({ forget: true });
+    aheadMs = 7_200_000;
+    expect(await outcome(withdrawn, verifier)).toBe('TOKEN_INVALID');
+  });
+
   it('are fetched once for many calls, and for a new key at once', async () => {
     const verifier = verifierOf();
     const tokens = await Promise.all(Array.from({ length: 20 }, (_, n) => issuer.sign({ sub: `user-${n}` })));

@@ -37,6 +37,8 @@ export class IssuerKeys {
   /** No fetch begins before. */
   #nextFetchMs = -Infinity;
   #lookedForUnknownMs = -Infinity;
+  /** When the last fetch began. */
+  #triedAtMs = -Infinity;
   #failures = 0;
   #fetching: Promise<void> | undefined;
 
@@ -44,11 +46,19 @@ export class IssuerKeys {
     this.#parts = parts;
   }
 
+  /** Fetches the keys before a call needs them, so that a wrong address is in the log at the start. */
+  begin(): void {
+    void this.#refresh();
+  }
+
   /** The key that signed a token. Rejects with ISSUER_UNAVAILABLE if there is no usable set, else with what jose says. */
   async key(header: JWSHeaderParameters, token: FlattenedJWSInput): ReturnType<FindKey> {
-    const ageMs = this.#parts.clock.monotonicMs() - this.#fetchedAtMs;
-    // Without this wait, an issuer whose tokens come seldom could not take a key back. An outage costs one wait at most.
-    if (ageMs > usableMs || (ageMs > staleMs && !this.#isAway)) await this.#refresh();
+    const nowMs = this.#parts.clock.monotonicMs();
+    const ageMs = nowMs - this.#fetchedAtMs;
+    // Without this wait, an issuer whose tokens come seldom could not take a key back. An outage costs one wait at most, and
+    // one more after each time in which nobody has asked for long: the issuer may be back.
+    const isKnownAway = this.#isAway && nowMs - this.#triedAtMs < staleMs;
+    if (ageMs > usableMs || (ageMs > staleMs && !isKnownAway)) await this.#refresh();
     else if (ageMs > freshMs) void this.#refresh();
     try {
       return await this.#usable()(header, token);
@@ -94,6 +104,7 @@ export class IssuerKeys {
 
   async #fetch(): Promise<void> {
     const { settings, clock, log } = this.#parts;
+    this.#triedAtMs = clock.monotonicMs();
     const issuer = settings.mapping.issuer;
     try {
       const set = await this.#load();

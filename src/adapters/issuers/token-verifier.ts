@@ -47,6 +47,7 @@ export function createTokenVerifier(parts: TokenVerifierParts): TokenVerifier {
   const issuers = new Map<string, KnownIssuer>(
     parts.issuers.map((settings) => [settings.issuer, { settings, keys: new IssuerKeys({ ...parts, settings }) }]),
   );
+  for (const { keys } of issuers.values()) keys.begin();
   const verified = new RecentTokens<Principal>(clock, verifiedKeptMs);
   const refused = new RecentTokens<Refusal>(clock, refusedKeptMs);
   const refusals = new RefusalLog(parts);

@@ -51,6 +51,23 @@ describe('the descriptors', () => {
     }
   });
 
+  it('have the option that says what methods need, by its name, its number and what it extends', () => {
+    const type = 'google.protobuf.MethodOptions';
+    const { extensionNumber = [] } =
+      ask({ messageRequest: 'allExtensionNumbersOfType', allExtensionNumbersOfType: type })
+        .allExtensionNumbersResponse ?? {};
+    expect(extensionNumber).toEqual([50_817]);
+    for (const request of [
+      { messageRequest: 'fileContainingSymbol', fileContainingSymbol: 'troupe.v1.access' },
+      {
+        messageRequest: 'fileContainingExtension',
+        fileContainingExtension: { containingType: type, extensionNumber: 50_817 },
+      },
+    ] as const) {
+      expect(filesOf(request)[0]?.name).toBe('troupe/v1/method_access.proto');
+    }
+  });
+
   it('say in words what they have not', () => {
     const missing = { errorCode: 5 };
     for (const name of ['troupe.v1.Nope', '', 'constructor', '__proto__']) {
