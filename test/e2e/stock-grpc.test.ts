@@ -61,6 +61,7 @@ const services = [
   'grpc.health.v1.Health',
   'grpc.reflection.v1.ServerReflection',
   'grpc.reflection.v1alpha.ServerReflection',
+  'troupe.v1.Access',
   'troupe.v1.Cluster',
   'troupe.v1.Jobs',
   'troupe.v1.Queues',
