@@ -198,7 +198,8 @@ export async function createShardHarness(options: ShardHarnessOptions = {}): Pro
       lives += 1;
       const ref = kit.system.spawn(`shard-${lives}`, shardActor(harnessShard, services()));
       running = ref;
-      await kit.settle();
+      // A recovery in slices goes on at timers that are due at once.
+      await kit.advance(0);
       return ref;
     },
     async stop() {

@@ -88,6 +88,11 @@ export class StoreData {
     this.#lists.set(keyOf(partition), list);
   }
 
+  /** As after a restore: a list of commits that are to come would count for other ones. */
+  dropList(partition: Partition): void {
+    this.#lists.delete(keyOf(partition));
+  }
+
   list(partition: Partition): UnfinishedList | undefined {
     return this.#lists.get(keyOf(partition));
   }

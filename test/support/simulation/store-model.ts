@@ -162,6 +162,7 @@ function createJobs({ data, clock, transport }: ModelStoreParts): JobStore {
     findUnfinished: (partition, commits) =>
       transport('find unfinished', () => {
         const list = data.list(partition);
+        if (list !== undefined && list.commits > commits) data.dropList(partition);
         return list?.commits === commits ? list.ids : undefined;
       }),
     sealBucket(partition, epoch) {
