@@ -1,6 +1,7 @@
 // Writes the table in docs/adr/README.md from the decisions beside it. With `--check` it only compares.
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { keepPage } from './generated-page.ts';
 
 const folder = fileURLToPath(new URL('../docs/adr/', import.meta.url));
 const index = `${folder}README.md`;
@@ -19,9 +20,4 @@ const rows = readdirSync(folder)
 const present = readFileSync(index, 'utf8');
 const head = present.slice(0, present.indexOf('| number |'));
 const wanted = `${head}${['| number | decision | status |', '|---|---|---|', ...rows].join('\n')}\n`;
-if (!process.argv.includes('--check')) {
-  writeFileSync(index, wanted);
-} else if (present !== wanted) {
-  console.error('docs/adr/README.md does not list the decisions as they are: run `npm run docs:decisions`');
-  process.exitCode = 1;
-}
+keepPage('docs/adr/README.md', wanted, 'docs:decisions');
