@@ -9,10 +9,11 @@ import type { ColdRoom } from './cold-room.ts';
 import { AwakeLimiters } from './awake-limiters.ts';
 import { LimitQuestions } from './limit-questions.ts';
 import { isCold, type WaitingJob } from './placed-jobs.ts';
+import { byReady, coldQueues } from './recovered-order.ts';
 import type { WorkSender } from './work-sender.ts';
 import { QueueLimiter } from './queue-limiter.ts';
 import type { Priority } from '../../../domain/priority.ts';
-import type { ColdJobs, ColdSlot } from '../table/cold-jobs.ts';
+import type { ColdSlot } from '../table/cold-jobs.ts';
 import type { JobEntry, QueueIndex } from '../table/queue-index.ts';
 import type { ShardMessage } from '../services/shard-message.ts';
 import type { ShardServices } from '../services/shard-services.ts';
@@ -83,13 +84,12 @@ export class QueueLimiters {
    */
   *begin(): SlicedWork {
     const { table } = this.#parts;
+    // Looked up before any job is held: a line that gets long makes jobs cold, and it holds those already.
+    const coldOf = yield* coldQueues(table.cold);
     for (const index of table.queues.all()) {
-      for (const entry of index.waiting.flatMap((ofLevel) => [...ofLevel.values()])) {
-        this.#limiterOf(index).hold(entry);
-        yield 1;
-      }
+      const warm = index.waiting.flatMap((ofLevel) => [...ofLevel.values()]);
+      yield* this.#holdAll(index, [...warm, ...(coldOf.get(index) ?? [])]);
     }
-    yield* this.#holdCold();
     for (const running of table.running()) this.#limiterOf(running.queueRef.index).restoreRunning(running);
     for (const limiter of this.#limiters.values()) {
       limiter.pump();
@@ -100,16 +100,16 @@ export class QueueLimiters {
     this.questions.arm();
   }
 
-  /** Holds the cold jobs that wait, by queue, in the order in which they became QUEUED. */
-  *#holdCold(): SlicedWork {
+  /** Holds the jobs of a queue that wait, in the order in which they became QUEUED. */
+  *#holdAll(index: QueueIndex, jobs: readonly WaitingJob[]): SlicedWork {
+    if (jobs.length === 0) return;
     const { cold } = this.#parts.table;
-    for (const [index, slots] of yield* coldQueues(cold)) {
-      const limiter = this.#limiterOf(index);
-      yield limiterJobs;
-      for (const slot of yield* sortedInSlices(slots, (one, other) => cold.compareReady(one, other))) {
-        limiter.holdCold(slot, cold);
-        yield 1;
-      }
+    const limiter = this.#limiterOf(index);
+    yield limiterJobs;
+    for (const job of yield* sortedInSlices(jobs, byReady(cold))) {
+      if (isCold(job)) limiter.holdCold(job, cold);
+      else limiter.hold(job);
+      yield 1;
     }
   }
 
@@ -310,18 +310,4 @@ export class QueueLimiters {
     this.#awake.wake(limiter);
     this.questions.changed(limiter);
   }
-}
-
-/** The cold jobs that wait, by queue. */
-function* coldQueues(cold: ColdJobs): SlicedWork<ReadonlyMap<QueueIndex, readonly ColdSlot[]>> {
-  const byQueue = new Map<QueueIndex, ColdSlot[]>();
-  for (const slot of cold.slots()) {
-    yield 1;
-    if (cold.stateOf(slot) !== 'QUEUED') continue;
-    const { index } = cold.shapeOf(slot);
-    const ofQueue = byQueue.get(index) ?? [];
-    if (ofQueue.length === 0) byQueue.set(index, ofQueue);
-    ofQueue.push(slot);
-  }
-  return byQueue;
 }

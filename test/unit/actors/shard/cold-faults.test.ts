@@ -111,6 +111,34 @@ describe('jobs of the same instant', () => {
     shard.memory.onTight = undefined;
     expect(await runAll()).toEqual(jobs);
   });
+
+  it('do so if memory becomes tight only after all were read, as the shards beside this one are read', async () => {
+    const four = { most: 4, least: 4 };
+    await begin(new DispatchWindows({ floor: four, outMax: 1_000, most: 4 }));
+    const jobs: JobId[] = [];
+    for (let n = 0; n < 800; n += 200) jobs.push(...(await submit(200)));
+    await shard.stop();
+    shard.work.length = 0;
+    let read = 0;
+    shard.memory.onTight = () => (read += 1) > jobs.length + 100;
+    await shard.start();
+    expect(read).toBeGreaterThan(jobs.length + 100);
+    expect(crashes()).toEqual([]);
+    expect(await runAll()).toEqual(jobs);
+  });
+
+  it('come in their order, the listed ones among the others, whatever was read first', async () => {
+    const four = { most: 4, least: 4 };
+    await begin(new DispatchWindows({ floor: four, outMax: 1_000, most: 4 }));
+    const jobs = await submit(20);
+    await shard.kit.advance(600_000);
+    jobs.push(...(await submit(20)));
+    await shard.stop();
+    shard.work.length = 0;
+    shard.memory.tight = false;
+    await shard.start();
+    expect(await runAll()).toEqual(jobs);
+  });
 });
 
 describe('the place of a job', () => {
