@@ -40,6 +40,8 @@ export interface SystemUnderTest {
 const entry = fileURLToPath(new URL('../../scripts/troupe.mjs', import.meta.url));
 const handlers = fileURLToPath(new URL('../handlers/', import.meta.url));
 /** The first start of Cassandra on a busy machine takes this long. */
+/** Characters of its output that are searched and shown. */
+const outputKept = 64_000;
 const readyTimeoutMs = 180_000;
 const stopTimeoutMs = 60_000;
 
@@ -84,7 +86,7 @@ function readBanner(
     const timer = setTimeout(() => fail(`was not ready within ${readyTimeoutMs} ms`), readyTimeoutMs);
     const read = (chunk: Buffer): void => {
       log.write(chunk);
-      if (text.length < 64_000) text += chunk.toString();
+      text = (text + chunk.toString()).slice(-outputKept);
       const address = /^ {2}gRPC +(\S+)$/m.exec(text)?.[1];
       const natsUrl = /^ {2}NATS +(\S+)$/m.exec(text)?.[1];
       if (address === undefined || natsUrl === undefined) return;

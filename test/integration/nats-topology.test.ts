@@ -58,6 +58,24 @@ describe('topology', () => {
     expect(consumer.config.backoff).toBeUndefined();
   });
 
+  test('a consumer that is there already is looked at, and not created again', async () => {
+    const first = await nats.connect({ subjectRoot: 'again' });
+    await first.work.ensureRoute({ tenant: 'acme', queue: 'thumbs' });
+    const created: string[] = [];
+    const watcher = await connect({ servers: nats.url });
+    watcher.subscribe('$JS.API.CONSUMER.CREATE.AGAIN_WORK.>', {
+      callback: (_error, { subject }) => void created.push(subject),
+    });
+    await watcher.flush();
+    const second = await nats.connect({ subjectRoot: 'again' });
+    await second.work.ensureRoute({ tenant: 'acme', queue: 'thumbs' });
+    await second.work.ensureRoute({ tenant: 'acme', queue: 'other' });
+    await watcher.flush();
+    await watcher.close();
+    expect(created).toHaveLength(1);
+    expect(created[0]).toContain('acme=other');
+  });
+
   test('that is there already is verified, reported where it differs and never changed', async () => {
     await nats
       .connect({ subjectRoot: 'kept', limits: { workMaxMessages: 77, ackWaitMs: 5_000 } })

@@ -45,6 +45,8 @@ const lookEveryMs = 1_000;
 const idleLooks = 30;
 /** The same for a shared route of a queue that the configuration does not name. */
 const deletedLooks = 2;
+/** Consumers asked for at a time. A cluster may have thousands of queues, and each request to JetStream has a limit of time. */
+const madeReadyAtOnce = 32;
 /** Handler routes pulled at a time. Another one waits until one of them is idle. */
 const handlerRoutesMax = 256;
 const pullerStopMs = 1_000;
@@ -100,6 +102,9 @@ class QueueWatch implements Behavior<QueueWatchMessage> {
   readonly #runs: ActorRef<AttemptsMessage>;
   /** Routes that have a puller or are about to have one. `emptyLooks` counts looks in a row that found it not needed. */
   readonly #pulled = new Map<string, { readonly route: WorkRoute; emptyLooks: number }>();
+  /** Those of them whose consumer has not been asked for yet. */
+  readonly #unready = new Map<string, WorkRoute>();
+  #beingReadied = 0;
   readonly #unserved = new Map<string, WorkRoute & { readonly need: HandlerNeed }>();
   readonly #stopListening: readonly (() => void)[];
   #looking = false;
@@ -194,14 +199,26 @@ class QueueWatch implements Behavior<QueueWatchMessage> {
     const name = nameOf(route);
     if (this.#pulled.has(name)) return;
     this.#pulled.set(name, { route, emptyLooks: 0 });
-    this.#context.pipeToSelf(this.#services.source.ensureRoute(route), (outcome) => ({
-      kind: 'ready',
-      route,
-      outcome,
-    }));
+    this.#unready.set(name, route);
+    this.#makeReady();
+  }
+
+  #makeReady(): void {
+    for (const [name, route] of this.#unready) {
+      if (this.#beingReadied >= madeReadyAtOnce) return;
+      this.#unready.delete(name);
+      this.#beingReadied += 1;
+      this.#context.pipeToSelf(this.#services.source.ensureRoute(route), (outcome) => ({
+        kind: 'ready',
+        route,
+        outcome,
+      }));
+    }
   }
 
   #ready(route: WorkRoute, outcome: Outcome<void>): void {
+    this.#beingReadied -= 1;
+    this.#makeReady();
     const name = nameOf(route);
     if (outcome.status === 'rejected') {
       // The next look tries again.
@@ -246,7 +263,9 @@ class QueueWatch implements Behavior<QueueWatchMessage> {
 
   #leave(name: string): void {
     // If the mailbox is full, the next look tries again.
-    if (this.#queues.tell({ kind: 'stopChild', name })) this.#pulled.delete(name);
+    if (!this.#queues.tell({ kind: 'stopChild', name })) return;
+    this.#pulled.delete(name);
+    this.#unready.delete(name);
   }
 
   /** A configured queue that is not in the list has no messages, so its depth is 0. */

@@ -67,3 +67,9 @@ export const defaultNatsLimits: NatsLimits = {
   connectTimeoutMs: 15_000,
   identityCheckMs: 3_000,
 };
+
+/**
+ * Requests to JetStream that something about all queues has under way. There may be thousands of queues, and each request
+ * has a limit of time.
+ */
+export const requestsAtOnce = 32;

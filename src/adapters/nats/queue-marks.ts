@@ -7,10 +7,12 @@
  */
 import type { QueueMark, QueueQuarantines } from '../../application/ports/queue-quarantines.ts';
 import type { KeyBucket, KeyChange } from './key-bucket.ts';
+import { requestsAtOnce } from './limits.ts';
 import { escapeToken } from './names.ts';
 import type { StreamGuard } from './stream-guard.ts';
 import { TakenAway } from './taken-away.ts';
 import { given } from '../../domain/given.ts';
+import { someAtOnce } from '../../domain/some-at-once.ts';
 
 const prefix = 'quarantine.';
 
@@ -101,7 +103,9 @@ export class NatsQueueMarks implements QueueQuarantines {
       if (mark === undefined) this.#known.delete(key);
       else this.#known.set(key, { mark, revision: 0 });
     }
-    await Promise.all(marks.map(([key, { mark }]) => this.#bucket.update(key, JSON.stringify(mark), 0)));
+    await someAtOnce(marks, requestsAtOnce, async ([key, { mark }]) => {
+      await this.#bucket.update(key, JSON.stringify(mark), 0);
+    });
   }
 }
 

@@ -10,15 +10,13 @@ import type { HandlerManifest } from '../../domain/handler-manifest.ts';
 import { someAtOnce } from '../../domain/some-at-once.ts';
 import type { SharedConfig } from '../../application/ports/membership.ts';
 import type { KeyBucket, KeyChange } from './key-bucket.ts';
+import { requestsAtOnce } from './limits.ts';
 import { escapeToken } from './names.ts';
 import type { StreamGuard } from './stream-guard.ts';
 import { TakenAway } from './taken-away.ts';
 
 /** How many versions of one handler are kept. */
 export const versionsMax = 16;
-
-/** A process may have published thousands of queues, and each request to JetStream has a limit of time. */
-const restoredAtOnce = 32;
 
 type ConfigBucket = Pick<KeyBucket, 'put' | 'delete' | 'watch'>;
 
@@ -43,7 +41,7 @@ export class NatsSharedConfig implements SharedConfig {
   constructor(bucket: ConfigBucket, guard: Pick<StreamGuard, 'onBucketRepair' | 'onBucketDoubt'>) {
     this.#bucket = bucket;
     const restore = async (): Promise<void> => {
-      await someAtOnce([...this.#own], restoredAtOnce, async ([key, value]) => {
+      await someAtOnce([...this.#own], requestsAtOnce, async ([key, value]) => {
         await this.#bucket.put(key, value);
       });
     };

@@ -129,12 +129,13 @@ export class Topology {
     return this.#maxAgeMs.get(`KV_${bucket}`) ?? 0;
   }
 
+  /** It is looked for first: to create one that is there costs the server ten times as much, and a node that starts asks for all. */
   async ensureConsumer(route: WorkRoute): Promise<void> {
     const { names, limits } = this.#options;
     const desired = desiredConsumer(names, limits, route);
     const asset = `${names.workStream}/${desired.durable_name}`;
     try {
-      const info = await this.#createConsumer(desired);
+      const info = (await this.#findConsumer(desired.durable_name)) ?? (await this.#createConsumer(desired));
       this.#compare(asset, desired, info.config);
     } catch (error) {
       throw brokerError(error);
@@ -207,6 +208,16 @@ export class Topology {
       const { max_consumers: consumersMax, ...rest } = desired;
       if (consumersMax !== undefined && apiCodeOf(error) === apiCodes.consumersMaxReached)
         return this.#createStream(rest);
+      throw error;
+    }
+  }
+
+  async #findConsumer(name: string): Promise<ConsumerInfo | undefined> {
+    const { consumers } = await this.manager();
+    try {
+      return await consumers.info(this.#options.names.workStream, name);
+    } catch (error) {
+      if (apiCodeOf(error) === apiCodes.consumerNotFound) return undefined;
       throw error;
     }
   }

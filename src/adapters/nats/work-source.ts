@@ -17,7 +17,7 @@ import { parseJobId } from '../../domain/job-id.ts';
 import { deliveriesOf } from './ack-subject.ts';
 import { brokerUnavailable, isConsumersMaxReached } from './broker-error.ts';
 import { ReleaseQueue } from './release-queue.ts';
-import type { NatsLimits } from './limits.ts';
+import { type NatsLimits, requestsAtOnce } from './limits.ts';
 import type { NatsLink } from './link.ts';
 import { consumerName, type NatsNames, routeOf } from './names.ts';
 import { Pull, type PullInput } from './pull.ts';
@@ -41,8 +41,6 @@ export interface WorkSourceOptions {
 const nakPayload = Buffer.from('-NAK');
 const termPayload = Buffer.from('+TERM not a job');
 const maxOpenPulls = 4_096;
-/** A cluster may have thousands of queues, and each request to JetStream has a limit of time. */
-const repairedAtOnce = 32;
 
 /** Pulls and releases work. It also creates the consumers of routes, and recreates them after NATS has lost them. */
 export class NatsWorkSource implements WorkSource {
@@ -66,7 +64,7 @@ export class NatsWorkSource implements WorkSource {
     options.link.connection.subscribe(`${this.#inbox}*`, { callback: (_error, message) => this.#receive(message) });
     options.link.onDown(() => this.#failAll());
     options.guard.onStreamRepair(() =>
-      someAtOnce([...this.#known.values()], repairedAtOnce, (route) => this.#repairRoute(route)),
+      someAtOnce([...this.#known.values()], requestsAtOnce, (route) => this.#repairRoute(route)),
     );
   }
 

@@ -100,6 +100,18 @@ describe('the workers of a node', () => {
     expect([pullers(), worker.slots.reserved]).toEqual([0, 0]);
   });
 
+  it('ask for some consumers at a time, however many queues there are, and for those of deleted queues not at all', async () => {
+    worker.consumers = 'slow';
+    const asked = worker.routesAsked;
+    for (let n = 0; n < 100; n += 1) worker.queues.set(`default/q${n}`, 1);
+    await worker.kit.advance(5_000);
+    expect(worker.routesAsked - asked).toBe(32);
+    for (let n = 50; n < 100; n += 1) worker.queues.delete(`default/q${n}`);
+    await worker.kit.advance(60_000);
+    const pullers = worker.kit.system.tree().filter(({ kind }) => kind === 'puller').length;
+    expect([pullers, worker.routesAsked - asked]).toEqual([51, 50]);
+  });
+
   it('give back what came at the moment at which they end', async () => {
     const offered = worker.offer(1);
     worker.kit.system.stop(worker.kit.system.refAt('/workers/queues/default.default'));
