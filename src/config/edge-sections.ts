@@ -67,10 +67,11 @@ export const gatewaySection = z.strictObject({
       'They are held in memory. Past the limit submits are refused with RESOURCE_EXHAUSTED and RetryInfo, and the connection with the most unfinished bytes loses its oldest large request.',
   }),
   sendBytesMax: key(wholeNumber(8 * 1_048_576, 64 * 1_073_741_824).default(128 * 1_048_576), {
-    meaning: 'Answers, pieces of streams and parts of downloads that clients have not read yet, together.',
+    meaning:
+      'Payloads that are loaded for answers, and answers, pieces of streams and parts of downloads that clients have not read yet, together.',
     unit: 'bytes',
     consequence:
-      'They are held in memory. Past the limit reads and streams are refused with RESOURCE_EXHAUSTED and RetryInfo, downloads already at 60 % of it (1 MiB each).',
+      'They are held in memory. Past the limit reads and streams are refused with RESOURCE_EXHAUSTED and RetryInfo, downloads already at 60 % of it (1 MiB each). One answer may go past it.',
   }),
   watchesMax: key(wholeNumber(1, 1_000_000).default(10_000), {
     meaning: 'Watches that may be open at once.',

@@ -9,7 +9,7 @@ import {
   type handleUnaryCall,
   status as grpc,
 } from '@grpc/grpc-js';
-import type { CallContext } from '../application/ports/call-context.ts';
+import type { CallContext, ReadContext } from '../application/ports/call-context.ts';
 import type { Clock, Counter, Histogram, Logger, Telemetry } from '../application/ports/runtime.ts';
 import type { Init } from '../contract/codec.ts';
 import type { ExternalScalerMethods } from '../contract/external-scaler.ts';
@@ -17,6 +17,7 @@ import type { AccessMethods, ClusterMethods, JobsMethods, QueuesMethods } from '
 import type { ReflectionMethods } from '../contract/reflection.ts';
 import { TroupeError } from '../domain/errors.ts';
 import type { Gatekeeper } from './access/gatekeeper.ts';
+import { AnswerRoom } from './answer-room.ts';
 import { arriving } from './arriving-messages.ts';
 import { contextOf, factsOf, trailers } from './call-facts.ts';
 import { createHold, type HeldContext } from './held-calls.ts';
@@ -39,10 +40,13 @@ export interface CallScope {
     handle: (request: Request<M>, context: CallContext) => Promise<Init<Response<M>>>,
   ): handleUnaryCall<Request<M>, Init<Response<M>>>;
   /**
-   * Like `unary`, for calls that change nothing. Such a call may be refused after its work is done, if there is no room
-   * for its answer.
+   * Like `unary`, for calls that change nothing. They reserve what they load. Such a call may be refused after its work
+   * is done, if there is no room for its answer.
    */
-  readonly read: CallScope['unary'];
+  read<M extends Method>(
+    method: M,
+    handle: (request: Request<M>, context: ReadContext) => Promise<Init<Response<M>>>,
+  ): handleUnaryCall<Request<M>, Init<Response<M>>>;
   /** A client-streaming call. It reads messages as fast as `handle` takes them, and fails if none arrives in time. */
   upload<M extends Method>(
     method: M,
@@ -54,7 +58,7 @@ export interface CallScope {
    */
   stream<M extends Method>(
     method: M,
-    handle: (request: Request<M>, context: CallContext) => AsyncIterable<Init<Response<M>>>,
+    handle: (request: Request<M>, context: ReadContext) => AsyncIterable<Init<Response<M>>>,
   ): handleServerStreamingCall<Request<M>, Init<Response<M>>>;
   /**
    * A bidirectional call. It takes one message at a time, as fast as the client reads the answers, and fails if none
@@ -111,19 +115,15 @@ export function createCallScope(parts: CallScopeParts): CallScope {
     }, fail);
   };
 
-  const read: CallScope['read'] = (method, handle) =>
-    unary(method, async (request, context) => {
-      budget.ensureRoom();
-      const answer = await handle(request, context);
-      budget.ensureRoom();
-      return answer;
-    });
-
+  const read = createRead(unary, budget);
   const hold = createHold({ streams, clock, gatekeeper }, requests, failureOf);
-  const pumping = ({ signal }: HeldContext): PumpParts => ({ budget, clock, signal });
+  const pumping = ({ signal }: HeldContext, room: AnswerRoom): PumpParts => ({ room, clock, signal });
 
   const stream: CallScope['stream'] = (method, handle) => (call) => {
-    hold(call, method, async (context) => pump(call, handle(readable(call.request), context), pumping(context)), {
+    const room = new AnswerRoom(budget);
+    const serve = async (context: HeldContext): Promise<void> =>
+      pump(call, handle(readable(call.request), { ...context, reserve: room.reserve }), pumping(context, room));
+    hold(call, method, serve, {
       done: (_, last) => call.end(last),
       failed: (failure) => call.emit('error', failure),
     });
@@ -131,7 +131,7 @@ export function createCallScope(parts: CallScopeParts): CallScope {
 
   const duplex: CallScope['duplex'] = (method, handle) => (call) => {
     const serve = async (context: HeldContext): Promise<void> =>
-      pump(call, handle(arriving(call, context.signal, clock), context), pumping(context));
+      pump(call, handle(arriving(call, context.signal, clock), context), pumping(context, new AnswerRoom(budget)));
     hold(call, method, serve, {
       done: (_, last) => call.end(last),
       failed: (failure) => call.emit('error', failure),
@@ -155,6 +155,23 @@ export function createCallScope(parts: CallScopeParts): CallScope {
   }
 
   return { unary, read, upload, stream, duplex, endStreams, cutCalls };
+}
+
+function createRead(unary: CallScope['unary'], budget: SendBudget): CallScope['read'] {
+  return (method, handle) => (call, callback) => {
+    const room = new AnswerRoom(budget);
+    const answer = unary(method, async (request, context) => {
+      room.ensureRoom();
+      const response = await handle(request, { ...context, reserve: room.reserve });
+      room.ensureRoom();
+      return response;
+    });
+    answer(call, (...settled) => {
+      callback(...settled);
+      // It is written now, and counted by its stream.
+      room.release();
+    });
+  };
 }
 
 /** Counts and logs a failed call, and creates its status. */

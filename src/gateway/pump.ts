@@ -4,14 +4,14 @@
  */
 import type { Clock } from '../application/ports/runtime.ts';
 import { TroupeError } from '../domain/errors.ts';
-import type { SendBudget } from './send-budget.ts';
+import type { AnswerRoom } from './answer-room.ts';
 
 export interface Outgoing<Message> {
   write(message: Message, left: (error?: Error | null) => void): boolean;
 }
 
 export interface PumpParts {
-  readonly budget: Pick<SendBudget, 'ensureRoom'>;
+  readonly room: Pick<AnswerRoom, 'ensureRoom' | 'release'>;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
@@ -28,21 +28,27 @@ export async function pump<Message>(
   source: AsyncIterable<Message>,
   parts: PumpParts,
 ): Promise<void> {
-  const { signal, budget } = parts;
+  const { signal, room } = parts;
   try {
     for await (const message of source) {
       if (signal.aborted) break;
-      budget.ensureRoom();
+      room.ensureRoom();
       await sent(call, message, parts);
     }
   } catch (error) {
     if (!signal.aborted) throw error;
+  } finally {
+    room.release();
   }
   signal.throwIfAborted();
 }
 
 /** Waits until the message has left this process or the client has gone. */
-async function sent<Message>(call: Outgoing<Message>, message: Message, { clock, signal }: PumpParts): Promise<void> {
+async function sent<Message>(
+  call: Outgoing<Message>,
+  message: Message,
+  { clock, signal, room }: PumpParts,
+): Promise<void> {
   const over = Promise.withResolvers<undefined>();
   const done = (): void => over.resolve(undefined);
   const stopTimer = clock.setTimer(leaveMaxMs, () => {
@@ -51,6 +57,7 @@ async function sent<Message>(call: Outgoing<Message>, message: Message, { clock,
   });
   signal.addEventListener('abort', done);
   call.write(message, done);
+  room.release();
   if (signal.aborted) done();
   try {
     await over.promise;

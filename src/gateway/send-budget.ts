@@ -34,7 +34,7 @@ export function createSendBudget(maxBytes: number, telemetry: Telemetry): SendBu
     ensureRoom(share = 1) {
       if (held < maxBytes * share) return;
       throw new TroupeError('OVERLOADED', {
-        message: 'too many answers wait for clients that read slowly',
+        message: 'too many answers are being loaded, or wait for clients that read slowly',
         metadata: { limit: String(maxBytes) },
         retryAfterMs,
       });

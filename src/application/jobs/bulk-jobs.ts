@@ -11,7 +11,7 @@
 import { TroupeError } from '../../domain/errors.ts';
 import type { JobRecord, JobState } from '../../domain/job.ts';
 import { clockAheadMaxMs } from '../../domain/steady-time.ts';
-import { type CallContext, ensureAwaited } from '../ports/call-context.ts';
+import { type CallContext, ensureAwaited, type ReadContext } from '../ports/call-context.ts';
 import type { JobFilter } from './job-filter.ts';
 import type { ListJobs } from './list-jobs.ts';
 import { bulkPageToken, parseBulkPageToken } from '../calls/page-token.ts';
@@ -61,7 +61,7 @@ export interface BulkAction {
 
 export async function* forEachJob(
   { listJobs, clock }: BulkJobsParts,
-  context: CallContext,
+  context: ReadContext,
   query: BulkQuery,
   { states, perSecond, act, isOwn = () => false }: BulkAction,
 ): AsyncGenerator<BulkStep, void> {

@@ -5,7 +5,7 @@
 import { TroupeError } from '../../domain/errors.ts';
 import { isTerminal, type JobState, jobStates } from '../../domain/job.ts';
 import { type BulkJobsParts, type BulkQuery, type BulkStep, forEachJob } from './bulk-jobs.ts';
-import type { CallContext } from '../ports/call-context.ts';
+import type { ReadContext } from '../ports/call-context.ts';
 import type { CancelJob } from './cancel-job.ts';
 
 const runs: ReadonlySet<JobState> = new Set(['RUNNING', 'CANCELLING']);
@@ -15,7 +15,7 @@ interface CancelJobsQuery extends BulkQuery {
   readonly reason: string;
 }
 
-export type CancelJobs = (context: CallContext, query: CancelJobsQuery) => AsyncGenerator<BulkStep, void>;
+export type CancelJobs = (context: ReadContext, query: CancelJobsQuery) => AsyncGenerator<BulkStep, void>;
 
 export function createCancelJobs(parts: BulkJobsParts & { readonly cancelJob: CancelJob }): CancelJobs {
   return async function* cancelJobs(context, query) {

@@ -2,7 +2,7 @@
 import { type GoneReason, payloadsExpireAtMs, payloadsStoredUntilMs } from '../../domain/payload-life.ts';
 import type { JobRecord, Payload } from '../../domain/job.ts';
 import { holds, type Principal } from '../../domain/access/principal.ts';
-import { type CallContext, ensureAwaited } from '../ports/call-context.ts';
+import { ensureAwaited, type ReadContext } from '../ports/call-context.ts';
 import type { ExplainJob, JobWaiting } from './explain-job.ts';
 import type { JobReader } from './job-reader.ts';
 import type { RequestPayload } from './job-request.ts';
@@ -46,7 +46,7 @@ interface GetJobOptions {
   readonly explain: boolean;
 }
 
-export type GetJob = (context: CallContext, jobId: string, options?: GetJobOptions) => Promise<FullJob>;
+export type GetJob = (context: ReadContext, jobId: string, options?: GetJobOptions) => Promise<FullJob>;
 
 export function createGetJob(parts: GetJobParts): GetJob {
   return async (context, jobId, options) => {
@@ -54,11 +54,11 @@ export function createGetJob(parts: GetJobParts): GetJob {
     const view = await parts.reader.read(context.tenant, jobId);
     const { record } = view;
     const { payloads } = parts;
-    const { principal } = context;
+    const { principal, reserve } = context;
     const nowMs = parts.clock.nowMs();
     const [input, output, waiting] = await Promise.all([
-      openInput(payloads, { principal, record, nowMs }),
-      openOutput(payloads, { principal, record, nowMs }),
+      openInput(payloads, { principal, record, nowMs, reserve }),
+      openOutput(payloads, { principal, record, nowMs, reserve }),
       options?.explain === true ? parts.explain(record) : undefined,
     ]);
     return { ...view, input, ...given({ output, waiting }) };
@@ -69,6 +69,7 @@ interface Showing {
   readonly principal: Principal;
   readonly record: JobRecord;
   readonly nowMs: number;
+  readonly reserve: ReadContext['reserve'];
 }
 
 function openInput(payloads: PayloadStore, showing: Showing): Promise<OpenedPayload> {
@@ -83,10 +84,10 @@ export async function openOutput(payloads: PayloadStore, showing: Showing): Prom
 /** What may not be shown is not loaded either. */
 async function openFor(
   payloads: PayloadStore,
-  { principal, record, nowMs }: Showing,
+  { principal, record, nowMs, reserve }: Showing,
   payload: Payload,
 ): Promise<OpenedPayload> {
-  if (holds(principal, 'payloads.read')) return openPayload(payloads, { record, payload, nowMs });
+  if (holds(principal, 'payloads.read')) return openPayload(payloads, { record, payload, nowMs, reserve });
   const why = payload.kind === 'erased' ? 'erased' : goneSince(record, nowMs);
   return why === undefined ? { kind: 'withheld', bytes: sizeOf(payload) } : { kind: 'gone', why };
 }
@@ -118,13 +119,20 @@ interface Opening {
 
 /**
  * The payload as the reader of an answer gets it. It never throws for a missing payload; `gone` says why it cannot be
- * shown. A large one is looked up, and not loaded.
+ * shown. A large one is looked up, and not loaded. What will be loaded is reserved first, by the size in the record.
  */
-export async function openPayload(payloads: PayloadStore, opening: Opening): Promise<OpenedPayload> {
-  const { payload, record, nowMs } = opening;
-  if (payload.kind !== 'ref' || payload.bytes <= answeredMaxBytes) return openWhole(payloads, opening);
+export async function openPayload(
+  payloads: PayloadStore,
+  opening: Opening & Pick<ReadContext, 'reserve'>,
+): Promise<OpenedPayload> {
+  const { payload, record, nowMs, reserve } = opening;
+  if (payload.kind !== 'ref') return openWhole(payloads, opening);
   const why = goneSince(record, nowMs);
   if (why !== undefined) return { kind: 'gone', why };
+  if (payload.bytes <= answeredMaxBytes) {
+    reserve(payload.bytes);
+    return openWhole(payloads, opening);
+  }
   const found = await unlessDamaged(payloads.openPayload(payload.id));
   return found === undefined ? notStored(opening) : { kind: 'large', bytes: found.bytes };
 }

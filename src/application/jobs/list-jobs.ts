@@ -1,6 +1,6 @@
 /** Lists the jobs of one queue that match a filter, newest or oldest first, directly from the store. */
 import type { JobRecord } from '../../domain/job.ts';
-import { type CallContext, ensureAwaited } from '../ports/call-context.ts';
+import { ensureAwaited, type ReadContext } from '../ports/call-context.ts';
 import { checkFilter, endedOf, filterDigest, type JobFilter, matcherOf } from './job-filter.ts';
 import { jobPageToken, parseJobPageToken } from '../calls/page-token.ts';
 import type { JobStore } from '../ports/job-store.ts';
@@ -10,6 +10,8 @@ import { given } from '../../domain/given.ts';
 
 const pageSizeMax = 1_000;
 const pageSizeDefault = 50;
+/** What a record takes in a page, about. Its true size is known once it is loaded. */
+const listedRecordBytes = 2_048;
 
 interface JobPage {
   readonly records: readonly JobRecord[];
@@ -32,7 +34,7 @@ export interface ListJobsQuery extends JobFilter {
   readonly pageToken: string;
 }
 
-export type ListJobs = (context: CallContext, query: ListJobsQuery) => Promise<JobPage>;
+export type ListJobs = (context: ReadContext, query: ListJobsQuery) => Promise<JobPage>;
 
 export function createListJobs({ store, catalog, clock }: ListJobsParts): ListJobs {
   return async (context, query) => {
@@ -44,10 +46,12 @@ export function createListJobs({ store, catalog, clock }: ListJobsParts): ListJo
     const cursor = query.pageToken === '' ? undefined : parseJobPageToken(query.pageToken, { queueNo, digest });
     const matches = matcherOf(query);
     const ended = endedOf(query);
+    const limit = query.pageSize === 0 ? pageSizeDefault : Math.min(query.pageSize, pageSizeMax);
+    context.reserve(limit * listedRecordBytes);
     const page = await store.listJobs({
       queueNo,
       order: query.oldestFirst ? 'oldest' : 'newest',
-      limit: query.pageSize === 0 ? pageSizeDefault : Math.min(query.pageSize, pageSizeMax),
+      limit,
       nowMs: clock.nowMs(),
       ...given({ cursor: cursor || undefined, createdFromMs, createdBeforeMs, ended, matches }),
     });

@@ -7,7 +7,7 @@ import { TroupeError } from '../../domain/errors.ts';
 import type { JobRecord } from '../../domain/job.ts';
 import { jobIdParts } from '../../domain/job-id.ts';
 import { isAfter, type LogLine, type LogPosition, skippedBefore, type StoredLog } from '../../domain/job-log.ts';
-import { type CallContext, ensureAwaited } from '../ports/call-context.ts';
+import { ensureAwaited, type ReadContext } from '../ports/call-context.ts';
 import { openPayload } from './get-job.ts';
 import { awayCodes, type JobReader } from './job-reader.ts';
 import type { PayloadStore } from '../ports/payload-store.ts';
@@ -30,15 +30,18 @@ export interface LogPage {
 
 export const logStart: LogPosition = { attempt: 0, number: 0 };
 
+/** What a cursor loads is reserved in its call. */
+type CursorParts = LogParts & Pick<ReadContext, 'reserve'>;
+
 /** The position of one reader in the log of one job. */
 export class LogCursor {
-  readonly #parts: LogParts;
+  readonly #parts: CursorParts;
   readonly #record: JobRecord;
   /** Ended attempts whose lines were all read. */
   readonly #over = new Set<number>();
   seen: LogPosition;
 
-  constructor(parts: LogParts, record: JobRecord, seen: LogPosition) {
+  constructor(parts: CursorParts, record: JobRecord, seen: LogPosition) {
     this.#parts = parts;
     this.#record = record;
     this.seen = seen;
@@ -105,17 +108,18 @@ export class LogCursor {
   /** Empty if the log was erased, or has expired with the job's payloads. */
   async #open({ payload }: StoredLog): Promise<readonly LogLine[]> {
     const nowMs = this.#parts.clock.nowMs();
-    const opened = await openPayload(this.#parts.payloads, { record: this.#record, payload, nowMs });
+    const { payloads, reserve } = this.#parts;
+    const opened = await openPayload(payloads, { record: this.#record, payload, nowMs, reserve });
     return opened.kind === 'json' ? (JSON.parse(opened.json) as readonly LogLine[]) : [];
   }
 }
 
-export type GetJobLog = (context: CallContext, jobId: string) => Promise<LogPage>;
+export type GetJobLog = (context: ReadContext, jobId: string) => Promise<LogPage>;
 
 export function createGetJobLog(parts: LogParts): GetJobLog {
   return async (context, jobId) => {
     ensureAwaited(context, parts.clock.nowMs());
     const { record } = await parts.reader.read(context.tenant, jobId);
-    return new LogCursor(parts, record, logStart).rest(record);
+    return new LogCursor({ ...parts, reserve: context.reserve }, record, logStart).rest(record);
   };
 }

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { isTerminal, terminalStates } from '../../domain/job.ts';
 import { namePattern } from '../../domain/queue.ts';
 import { type BulkJobsParts, type BulkQuery, type BulkStep, forEachJob } from './bulk-jobs.ts';
-import type { CallContext } from '../ports/call-context.ts';
+import type { ReadContext } from '../ports/call-context.ts';
 import { FieldChecks } from '../calls/field-checks.ts';
 import type { RetryJob } from './retry-job.ts';
 
@@ -21,7 +21,7 @@ interface RedriveQuery extends BulkQuery {
 }
 
 export type RedriveJobs = (
-  context: CallContext,
+  context: ReadContext,
   query: RedriveQuery,
 ) => AsyncGenerator<BulkStep & { readonly redriveId: string }, void>;
 

@@ -5,9 +5,8 @@
  * reordered announcements only cost time, and a poll finds what none of them announced. The watch is bounded: a slow
  * reader skips views, and nothing queues up for it. Views never go back (by `seq`).
  */
-import type { Principal } from '../../domain/access/principal.ts';
 import { isTerminal, type JobRecord } from '../../domain/job.ts';
-import { type CallContext, ensureAwaited, ensureHolds } from '../ports/call-context.ts';
+import { ensureAwaited, ensureHolds, type ReadContext } from '../ports/call-context.ts';
 import { type FullJob, openOutput } from './get-job.ts';
 import type { JobReader } from './job-reader.ts';
 import { parseResumeToken, resumeToken } from '../calls/page-token.ts';
@@ -51,7 +50,7 @@ interface WatchOptions {
 }
 
 export type WatchJob = (
-  context: CallContext,
+  context: ReadContext,
   jobId: string,
   options: WatchOptions,
 ) => AsyncGenerator<WatchUpdate, void>;
@@ -65,14 +64,14 @@ export function createWatchJob(parts: WatchJobParts): WatchJob {
     const first = await reader.read(context.tenant, jobId);
     const { id, spec } = first.record;
     const from = token === '' ? undefined : parseResumeToken(token, id);
-    const cursor = logs ? new LogCursor(parts, first.record, from?.log ?? logStart) : undefined;
+    const cursor = logs ? cursorOf(parts, context, first.record, from?.log) : undefined;
     let linesDue = logs;
     let seenSeq = from?.seq ?? 0;
     let toldSeq = 0;
     let readAtMs = clock.monotonicMs();
     let quietUntilMs = readAtMs;
     const progress = new WatchedProgress();
-    const told = { principal: context.principal, progress, cursor };
+    const told = { context, progress, cursor };
     const wakeUp = createWakeUp(clock, context.signal);
     const unsubscribe = feed.watchJob({ jobId: id, tenant: spec.tenant, queue: spec.queue }, (change) => {
       if (change.kind === 'event') toldSeq = Math.max(toldSeq, change.seq);
@@ -130,9 +129,13 @@ export function createWatchJob(parts: WatchJobParts): WatchJob {
   };
 }
 
+function cursorOf(parts: WatchJobParts, { reserve }: ReadContext, record: JobRecord, seen = logStart): LogCursor {
+  return new LogCursor({ ...parts, reserve }, record, seen);
+}
+
 /** What accompanies a view. */
 interface Told {
-  readonly principal: Principal;
+  readonly context: ReadContext;
   readonly progress: WatchedProgress;
   readonly cursor: LogCursor | undefined;
   readonly log?: LogPage | undefined;
@@ -141,9 +144,10 @@ interface Told {
 async function toUpdate(
   { payloads, clock }: WatchJobParts,
   record: JobRecord,
-  { principal, progress, cursor, log }: Told,
+  { context, progress, cursor, log }: Told,
 ): Promise<WatchUpdate> {
-  const showing = { principal, record, nowMs: clock.nowMs() };
+  const { principal, reserve } = context;
+  const showing = { principal, record, nowMs: clock.nowMs(), reserve };
   const output = isTerminal(record.state) ? await openOutput(payloads, showing) : undefined;
   const known = progress.of(record);
   progress.told(record);

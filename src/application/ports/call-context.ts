@@ -17,6 +17,15 @@ export interface CallContext {
   readonly traceparent?: string;
 }
 
+/** The context of a call whose answer may hold payloads. */
+export interface ReadContext extends CallContext {
+  /**
+   * Counts bytes that are about to be loaded for the answer, until it is written or the call is over. Throws OVERLOADED
+   * while there is no room for them.
+   */
+  readonly reserve: (bytes: number) => void;
+}
+
 /** Refuses a call that nobody waits for any more, before anything is stored. */
 export function ensureAwaited(context: CallContext, nowMs: number): void {
   const { signal } = context;

@@ -3,7 +3,7 @@
  * death have an effect.
  */
 import { mayEverything } from '../callers.ts';
-import type { CallContext } from '../../../src/application/ports/call-context.ts';
+import type { ReadContext } from '../../../src/application/ports/call-context.ts';
 import type { Random } from '../../../src/application/ports/runtime.ts';
 import type { UseCases } from '../../../src/application/use-cases.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';
@@ -46,7 +46,7 @@ export class SimCaller {
   }
 
   async ask<T>(
-    act: (useCases: UseCases, context: CallContext) => Promise<T>,
+    act: (useCases: UseCases, context: ReadContext) => Promise<T>,
     node = this.anyNode(),
     waitMs = patienceMs,
   ): Promise<T> {
@@ -54,10 +54,13 @@ export class SimCaller {
     return new Promise((resolve, reject) => {
       node.host.run(() => {
         const deadlineAtMs = node.host.clock.nowMs() + waitMs;
-        act(node.useCases, { tenant: 'default', principal: mayEverything, requestId: this.#who, deadlineAtMs }).then(
-          resolve,
-          reject,
-        );
+        act(node.useCases, {
+          tenant: 'default',
+          principal: mayEverything,
+          requestId: this.#who,
+          deadlineAtMs,
+          reserve: () => undefined,
+        }).then(resolve, reject);
       });
     });
   }

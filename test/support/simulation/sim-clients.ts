@@ -9,7 +9,7 @@ import {
   type JobRequest,
   noRetryOptions,
 } from '../../../src/application/jobs/job-request.ts';
-import type { CallContext } from '../../../src/application/ports/call-context.ts';
+import type { ReadContext } from '../../../src/application/ports/call-context.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';
 import { type JobId, parseJobId } from '../../../src/domain/job-id.ts';
 import type { UseCases } from '../../../src/application/use-cases.ts';
@@ -218,7 +218,7 @@ export class SimClients {
     if (id === undefined || node === undefined) return;
     let sinceSeq = this.#parts.witness.seenSeq(id);
     const { nowMs } = node.host.clock;
-    const follow = async (useCases: UseCases, context: CallContext): Promise<void> => {
+    const follow = async (useCases: UseCases, context: ReadContext): Promise<void> => {
       for await (const { job } of useCases.watchJob({ ...context, deadlineAtMs: nowMs() + 15_000 }, id, {
         token: '',
         logs: false,
@@ -244,13 +244,14 @@ export class SimClients {
   }
 
   /** Runs in the process of the node, so that its pauses and its death have an effect. */
-  #ask<T>(node: SimNode, act: (useCases: UseCases, context: CallContext) => Promise<T>): Promise<T> {
+  #ask<T>(node: SimNode, act: (useCases: UseCases, context: ReadContext) => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       node.host.run(() => {
         act(node.useCases, {
           tenant,
           principal: mayEverything,
           requestId: 'simulated',
+          reserve: () => undefined,
           deadlineAtMs: node.host.clock.nowMs() + 12_000,
         }).then(resolve, reject);
       });

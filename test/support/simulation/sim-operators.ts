@@ -4,7 +4,7 @@
  */
 import { mayEverything } from '../callers.ts';
 import { createHash } from 'node:crypto';
-import type { CallContext } from '../../../src/application/ports/call-context.ts';
+import type { ReadContext } from '../../../src/application/ports/call-context.ts';
 import {
   type AcceptedJob,
   emptyJobRequest,
@@ -192,17 +192,20 @@ export class SimOperators {
   }
 
   /** Runs in the process of a node that is up. */
-  #ask<T>(act: (useCases: UseCases, context: CallContext) => Promise<T>): Promise<T> {
+  #ask<T>(act: (useCases: UseCases, context: ReadContext) => Promise<T>): Promise<T> {
     const nodes = this.#parts.nodes().filter(({ host }) => host.state === 'up');
     const node = nodes[Math.floor(this.#random() * nodes.length)];
     if (node === undefined) return Promise.reject(new TroupeError('SHARD_UNAVAILABLE'));
     return new Promise((resolve, reject) => {
       node.host.run(() => {
         const deadlineAtMs = node.host.clock.nowMs() + 12_000;
-        act(node.useCases, { tenant: 'default', principal: mayEverything, requestId: 'operator', deadlineAtMs }).then(
-          resolve,
-          reject,
-        );
+        act(node.useCases, {
+          tenant: 'default',
+          principal: mayEverything,
+          requestId: 'operator',
+          deadlineAtMs,
+          reserve: () => undefined,
+        }).then(resolve, reject);
       });
     });
   }

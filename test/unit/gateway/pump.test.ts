@@ -1,5 +1,6 @@
 /** What a gateway holds for clients that read slowly has a bound, in bytes. */
 import { describe, expect, it } from 'vitest';
+import { AnswerRoom } from '../../../src/gateway/answer-room.ts';
 import { pump } from '../../../src/gateway/pump.ts';
 import { createSendBudget } from '../../../src/gateway/send-budget.ts';
 import { createManualClock } from '../application/manual-clock.ts';
@@ -22,7 +23,7 @@ function setUp(maxBytes = 100) {
   async function* source(): AsyncGenerator<number, void> {
     for (asked = 1; asked <= 3; asked += 1) yield asked;
   }
-  const done = pump(call, source(), { budget, clock, signal: controller.signal });
+  const done = pump(call, source(), { room: new AnswerRoom(budget), clock, signal: controller.signal });
   const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
   return { clock, budget, waiting, written, controller, done, settle, asked: () => asked };
 }

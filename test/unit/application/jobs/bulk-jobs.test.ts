@@ -10,7 +10,7 @@ import { clockAheadMaxMs } from '../../../../src/domain/steady-time.ts';
 import { testRecord } from '../../../support/jobs.ts';
 import { createManualClock } from '../manual-clock.ts';
 
-const context = { tenant: 'default', principal: mayEverything, requestId: 'r' };
+const context = { tenant: 'default', principal: mayEverything, requestId: 'r', reserve: () => undefined };
 const anything = { states: [], handler: '', labels: {} };
 
 /** Pages of 100, and what they were asked with. */

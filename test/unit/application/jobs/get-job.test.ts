@@ -29,7 +29,10 @@ async function opened(record: JobRecord, nowMs: number, payloads: ReadonlyMap<st
     payloads: { ...noPayloads, getPayload: async (id) => payloads.get(id) },
     clock,
   });
-  const { input, output } = await getJob({ tenant: 'default', principal: mayEverything, requestId: 'r' }, record.id);
+  const { input, output } = await getJob(
+    { tenant: 'default', principal: mayEverything, requestId: 'r', reserve: () => undefined },
+    record.id,
+  );
   return [input, output];
 }
 
@@ -56,7 +59,10 @@ describe('a payload that is too large for an answer', () => {
       },
       clock: { ...createManualClock(), nowMs: () => nowMs },
     });
-    const { input, output } = await getJob({ tenant: 'default', principal: mayEverything, requestId: 'r' }, record.id);
+    const { input, output } = await getJob(
+      { tenant: 'default', principal: mayEverything, requestId: 'r', reserve: () => undefined },
+      record.id,
+    );
     return [input, output];
   }
 
@@ -83,7 +89,7 @@ describe('a payload that is damaged', () => {
         explain: async () => undefined,
         payloads: { ...noPayloads, ...failing },
         clock: { ...createManualClock(), nowMs: () => record.createdAtMs },
-      })({ tenant: 'default', principal: mayEverything, requestId: 'r' }, record.id);
+      })({ tenant: 'default', principal: mayEverything, requestId: 'r', reserve: () => undefined }, record.id);
     const gone = { kind: 'gone', why: 'missing' };
     expect(await read({ getPayload: damaged, openPayload: damaged })).toMatchObject({
       record,

@@ -44,7 +44,7 @@ function setUp(meanwhile: (ask: number) => void) {
     cursor: (seen: LogPosition = logStart): LogCursor => {
       const clock = { nowMs: () => 1_000 };
       const parts = { batcher: { call } as unknown as ShardBatcher, clock } as LogParts;
-      return new LogCursor(parts, record, seen);
+      return new LogCursor({ ...parts, reserve: () => undefined }, record, seen);
     },
     /** From now on a former owner answers. Returns the record of the job as the present one has it. */
     forget(): JobRecord {

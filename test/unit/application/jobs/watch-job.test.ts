@@ -2,7 +2,7 @@
 import { mayEverything } from '../../../support/callers.ts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { CallContext } from '../../../../src/application/ports/call-context.ts';
+import type { ReadContext } from '../../../../src/application/ports/call-context.ts';
 import type { LiveFeed } from '../../../../src/application/ports/bus.ts';
 import type { JobProgress } from '../../../../src/application/ports/shard-protocol.ts';
 import { resumeToken } from '../../../../src/application/calls/page-token.ts';
@@ -59,10 +59,11 @@ function setUp(signal?: AbortSignal) {
       deletePayload: async () => undefined,
     },
   });
-  const context: CallContext = {
+  const context: ReadContext = {
     tenant: 'default',
     principal: mayEverything,
     requestId: 'r',
+    reserve: () => undefined,
     ...(signal && { signal }),
   };
   const seen: WatchUpdate[] = [];

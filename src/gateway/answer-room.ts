@@ -1,0 +1,33 @@
+/**
+ * What one call has reserved for its answer before it loads it. Without that, calls that begin together would all find
+ * room, and then load more than there is.
+ *
+ * The bytes are counted until the answer is written, which counts it from then on, or until the call is over. An answer
+ * may go past the budget, so that one larger than the budget can be read at all: the bound is the budget and one answer.
+ */
+import type { SendBudget } from './send-budget.ts';
+
+export class AnswerRoom {
+  readonly #budget: SendBudget;
+  #held: (() => void)[] = [];
+
+  constructor(budget: SendBudget) {
+    this.#budget = budget;
+  }
+
+  /** Throws OVERLOADED if others hold all there is. What this call has reserved is not held against it. */
+  ensureRoom(): void {
+    if (this.#held.length === 0) this.#budget.ensureRoom();
+  }
+
+  readonly reserve = (bytes: number): void => {
+    this.ensureRoom();
+    this.#held.push(this.#budget.hold(bytes));
+  };
+
+  release(): void {
+    const held = this.#held;
+    this.#held = [];
+    for (const free of held) free();
+  }
+}
