@@ -23,10 +23,13 @@ import { settleCompileCache } from '../protocol/compile-cache.ts';
 import { endOrphans, endProcessTree } from '../protocol/child-processes.ts';
 import { bootHandlers } from './handler-boot.ts';
 import { HandlerLimits, problemOfMemory } from './handler-limits.ts';
+import { readChannelKeys } from './channel-keys.ts';
 
 let runs: CellRuns | undefined;
 let threads: CellThreads | undefined;
+const { toCell, toNode } = readChannelKeys();
 const channel = new CellChannel<readonly CellCommand[], readonly CellEvent[]>(new Socket({ fd: cellDescriptor }), {
+  macs: { sent: toNode, received: toCell },
   parse: parseCommands,
   onFrame(frame) {
     for (const command of frame) obey(command);

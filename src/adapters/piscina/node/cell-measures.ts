@@ -24,7 +24,7 @@ export function cellMeasures(telemetry: Telemetry): CellMeasures {
     }),
     cellExits: telemetry.counter({
       ...counters.cellExits,
-      help: 'Cell processes that ended: `died` by themselves, `killed` by this node, `closed` in order with no run left.',
+      help: 'Cell processes that ended: `died` by themselves, `killed` by this node, `compromised` (killed because a handler wrote to the node in place of its cell), `closed` in order with no run left.',
     }),
     recycled: telemetry.counter({
       ...counters.cellsRecycled,

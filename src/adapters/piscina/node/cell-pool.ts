@@ -215,10 +215,12 @@ class CellPool implements RunPool {
 
   #onDeath(exit: CellExit): void {
     const inOrder = exit.killedFor === 'drained' || exit.killedFor === 'stopping';
-    this.#measures.cellExits.add(1, { cause: inOrder ? 'closed' : exit.killedFor === undefined ? 'died' : 'killed' });
+    const ended = exit.ownFault ? 'compromised' : 'killed';
+    this.#measures.cellExits.add(1, { cause: inOrder ? 'closed' : exit.killedFor === undefined ? 'died' : ended });
     if (inOrder) return;
     const lines = exit.lastLines.slice(-5);
-    this.#log.error({ why: describeExit(exit), exitCode: exit.code, signal: exit.signal, lines }, 'cell died');
+    const event = exit.ownFault ? 'cell compromised' : 'cell died';
+    this.#log.error({ why: describeExit(exit), exitCode: exit.code, signal: exit.signal, lines }, event);
   }
 
   #onRunEvent(run: PoolRun, event: RunEvent): void {

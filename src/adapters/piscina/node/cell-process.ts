@@ -19,6 +19,7 @@ import {
 import { endProcessTree } from '../protocol/child-processes.ts';
 import { compileCacheEnv } from '../protocol/compile-cache.ts';
 import { entryPath } from '../protocol/entry-path.ts';
+import { channelMacsOf, newKeyBytes } from '../protocol/frame-mac.ts';
 import { inFrames } from '../protocol/frame-cut.ts';
 import { LineBuffer } from '../protocol/output-capture.ts';
 
@@ -130,7 +131,11 @@ export class CellProcess {
   #open(onClosed: () => void): CellChannel<readonly CellEvent[], readonly CellCommand[]> | undefined {
     const pipe = this.#child.stdio[cellDescriptor];
     if (!(pipe instanceof Duplex)) return undefined;
+    const keys = newKeyBytes();
+    const { toCell, toNode } = channelMacsOf(keys);
+    pipe.write(keys, () => keys.fill(0));
     return new CellChannel(pipe, {
+      macs: { sent: toCell, received: toNode },
       parse: parseEvents,
       frameMaxBytes: frameRestMaxBytes + 2 * this.#options.setup.outputMaxBytes,
       onFrame: (frame) => this.#receive(frame),

@@ -1,18 +1,22 @@
 /**
- * Frames over a pipe between the node process and a cell. All threads of a cell can reach the descriptor of this pipe,
- * and so can write to it. We trust nothing that arrives before we have checked its mark, length and shape. The first
- * error ends the channel: we call `onBroken` and read nothing more.
- *   frame = mark (4 bytes) · length of the body (4 bytes) · body (V8 serialisation)
+ * Frames over a pipe between the node process and a cell. All threads of a cell can reach the descriptor of this pipe:
+ * they can write to it, and can put themselves between the two sides. So we decode nothing before we have checked its
+ * mark, length and MAC, in both directions, and use nothing before we have checked its shape. The first error ends the
+ * channel: we call `onBroken` and read nothing more.
+ *   frame = mark (4 bytes) · length of the body (4 bytes) · MAC (16 bytes) · body (V8 serialisation)
  */
 import type { Duplex } from 'node:stream';
 import { deserialize, serialize } from 'node:v8';
+import { macBytes, type FrameMac } from './frame-mac.ts';
 
-const mark = 0x54_52_50_31;
-const headBytes = 8;
+const mark = 0x54_52_50_32;
+const macAt = 8;
+const headBytes = macAt + macBytes;
 /** The default limit. A frame carries at most one large payload. */
 export const frameMaxBytes = 2 ** 30 + 2 ** 26;
 
 export interface CellChannelOptions<In> {
+  readonly macs: { readonly sent: FrameMac; readonly received: FrameMac };
   /** Undefined if the body does not have the shape of a frame. */
   readonly parse: (body: unknown) => In | undefined;
   /** Our own code sends no larger frame. Default `frameMaxBytes`. */
@@ -48,7 +52,7 @@ export class CellChannel<In, Out> {
     if (this.#stream.destroyed || !this.#stream.writable) return Promise.resolve();
     return new Promise((resolve) => {
       this.#stream.cork();
-      this.#stream.write(headOf(body.byteLength));
+      this.#stream.write(headOf(body, this.#options.macs.sent));
       this.#stream.write(body, () => resolve());
       this.#stream.uncork();
     });
@@ -81,6 +85,10 @@ export class CellChannel<In, Out> {
     this.#chunks = rest.byteLength === 0 ? [] : [rest];
     this.#held = rest.byteLength;
     this.#wanted = headBytes;
+    if (!this.#options.macs.received.accepts(body, all.subarray(macAt, headBytes))) {
+      this.#break('it sent a frame with a wrong MAC');
+      return;
+    }
     const frame = this.#decode(body);
     if (frame === undefined) this.#break('it sent a frame of another shape');
     else this.#options.onFrame(frame);
@@ -102,10 +110,12 @@ export class CellChannel<In, Out> {
   }
 }
 
-function headOf(bytes: number): Buffer {
+function headOf(body: Uint8Array, mac: FrameMac): Buffer {
+  const bytes = body.byteLength;
   if (bytes > frameMaxBytes) throw new RangeError(`a frame of ${bytes} bytes; ${frameMaxBytes} are allowed`);
   const head = Buffer.allocUnsafe(headBytes);
   head.writeUInt32BE(mark, 0);
   head.writeUInt32BE(bytes, 4);
+  head.set(mac.next(body), macAt);
   return head;
 }

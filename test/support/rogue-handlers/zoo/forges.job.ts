@@ -5,27 +5,23 @@ import { z } from 'zod';
 
 /** The descriptor of the pipe from a cell to its node. Threads share it with their cell. */
 const descriptor = 3;
+const macBytes = 16;
 
 /** Writes forged frames to the node. */
 export default defineHandler({
   name: 'forges',
   input: z.object({
-    what: z.enum(['noise', 'length', 'body', 'no list', 'no event', 'no outcome', 'wrong type', 'second start']),
-    /** The run itself, which it cannot know. */
-    runId: z.string().optional(),
+    what: z.enum(['noise', 'length', 'body', 'start', 'end', 'pulse']),
+    /** The run in whose name it speaks. */
+    runId: z.string().default('r'),
   }),
-  run({ what, runId = '' }) {
-    if (what === 'second start') {
-      const started = { kind: 'started', runId };
-      writeSync(descriptor, frame([started, started]));
-      return Promise.resolve(undefined);
-    }
-    writeSync(descriptor, forged(what));
+  run({ what, runId }) {
+    writeSync(descriptor, forged(what, runId));
     return new Promise<undefined>(() => undefined);
   },
 });
 
-function forged(what: string): Buffer {
+function forged(what: string, runId: string): Buffer {
   switch (what) {
     case 'noise':
       return Buffer.alloc(64, 0xff);
@@ -33,16 +29,16 @@ function forged(what: string): Buffer {
       return head(0x7f_ff_ff_ff);
     case 'body':
       return Buffer.concat([head(16), Buffer.alloc(16, 0xfe)]);
-    case 'no list':
-      return frame({ kind: 'pulse' });
-    case 'no event':
-      return frame([null]);
-    case 'no outcome':
-      return frame([{ kind: 'ended', runId: 'r', durationMs: 1 }]);
+    case 'start':
+      return frame([{ kind: 'started', runId }]);
+    case 'end':
+      return frame([{ kind: 'ended', runId, outcome: { kind: 'succeeded' }, durationMs: 1 }]);
     default:
-      return frame([{ kind: 'log', runId: 'r', level: 'info', text: { toString: null } }]);
+      return frame([{ kind: 'pulse', vitals }]);
   }
 }
+
+const vitals = { rssBytes: 1, eventLoopUtilization: 0, threadsAlive: 2, leaked: 2, orphans: 0, runs: [] };
 
 function frame(body: unknown): Buffer {
   const bytes = serialize(body);
@@ -50,7 +46,8 @@ function frame(body: unknown): Buffer {
 }
 
 function head(bytes: number): Buffer {
-  const all = Buffer.from('TRP1\0\0\0\0', 'latin1');
+  const all = Buffer.alloc(8 + macBytes);
+  all.write('TRP2', 'latin1');
   all.writeUInt32BE(bytes, 4);
   return all;
 }

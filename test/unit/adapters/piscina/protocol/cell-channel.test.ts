@@ -3,6 +3,12 @@ import { duplexPair, type Duplex } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CellChannel, frameMaxBytes } from '../../../../../src/adapters/piscina/protocol/cell-channel.ts';
+import {
+  channelMacsOf,
+  newKeyBytes,
+  type ChannelMacs,
+  type FrameMac,
+} from '../../../../../src/adapters/piscina/protocol/frame-mac.ts';
 import { parseCommands, parseEvents } from '../../../../../src/adapters/piscina/protocol/cell-frame-shape.ts';
 
 interface Heard {
@@ -10,8 +16,13 @@ interface Heard {
   readonly broken: string[];
 }
 
+const keys = newKeyBytes();
+/** Each side counts by itself, so each gets MACs of its own. */
+const macs = (): ChannelMacs => channelMacsOf(keys);
+
 function listen(stream: Duplex, heard: Heard): CellChannel<unknown, unknown> {
   return new CellChannel<unknown, unknown>(stream, {
+    macs: { sent: macs().toCell, received: macs().toNode },
     parse: (body) => body,
     onFrame: (frame) => heard.frames.push(frame),
     onBroken: (why) => heard.broken.push(why),
@@ -19,14 +30,28 @@ function listen(stream: Duplex, heard: Heard): CellChannel<unknown, unknown> {
   });
 }
 
-/** What a side writes, as bytes. */
-async function bytesOf(frames: readonly unknown[]): Promise<Buffer> {
+/** What a side writes, as bytes; each frame by itself. */
+async function piecesOf(frames: readonly unknown[], mac: FrameMac = macs().toNode): Promise<readonly Buffer[]> {
   const [near, far] = duplexPair();
   const pieces: Buffer[] = [];
   far.on('data', (piece: Buffer) => pieces.push(piece));
-  const channel = listen(near, { frames: [], broken: [] });
-  await Promise.all(frames.map((frame) => channel.send(frame)));
-  return Buffer.concat(pieces);
+  const channel = new CellChannel<unknown, unknown>(near, {
+    macs: { sent: mac, received: macs().toCell },
+    parse: (body) => body,
+    onFrame: () => undefined,
+    onBroken: () => undefined,
+    onClosed: () => undefined,
+  });
+  const sent: Buffer[] = [];
+  for (const frame of frames) {
+    await channel.send(frame);
+    sent.push(Buffer.concat(pieces.splice(0)));
+  }
+  return sent;
+}
+
+async function bytesOf(frames: readonly unknown[]): Promise<Buffer> {
+  return Buffer.concat(await piecesOf(frames));
 }
 
 async function hear(pieces: readonly Uint8Array[]): Promise<Heard> {
@@ -56,7 +81,7 @@ describe('a channel', () => {
   it('is over with the first thing that is no frame, whatever follows', async () => {
     const good = await bytesOf([['a']]);
     await fc.assert(
-      fc.asyncProperty(fc.uint8Array({ minLength: 8, maxLength: 200 }), async (noise) => {
+      fc.asyncProperty(fc.uint8Array({ minLength: 24, maxLength: 200 }), async (noise) => {
         fc.pre(Buffer.from(noise).readUInt32BE(0) !== good.readUInt32BE(0));
         const { frames, broken } = await hear([good, noise, good]);
         expect(frames).toEqual([['a']]);
@@ -66,12 +91,64 @@ describe('a channel', () => {
   });
 
   it('refuses a length of nothing, and one past the bound, before it waits for it', async () => {
-    const head = (await bytesOf([1])).subarray(0, 8);
+    const head = (await bytesOf([1])).subarray(0, 24);
     for (const bytes of [0, frameMaxBytes + 1, 2 ** 32 - 1]) {
       const forged = Buffer.from(head);
       forged.writeUInt32BE(bytes, 4);
       expect((await hear([forged])).broken).toEqual(['it sent what is no frame']);
     }
+  });
+});
+
+describe('the MAC of a frame', () => {
+  const wrong = ['it sent a frame with a wrong MAC'];
+
+  it('does not fit when one bit of the frame is another, wherever it is', async () => {
+    const small = await bytesOf([['a frame']]);
+    const large = await bytesOf([['a frame', new Uint8Array(20_000)]]);
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(small, large), fc.nat(), fc.nat(7), async (good, place, bit) => {
+        const at = 8 + (place % (good.byteLength - 8));
+        const forged = Buffer.from(good);
+        forged.writeUInt8((forged[at] ?? 0) ^ (1 << bit), at);
+        expect(await hear([forged, good])).toEqual({ frames: [], broken: wrong });
+      }),
+    );
+  });
+
+  it('does not fit a frame that is repeated, left out, or moved', async () => {
+    const large = 'b'.repeat(20_000);
+    const pieces = await piecesOf(['a', large, 'c', large]);
+    const told = async (order: readonly number[]): Promise<Heard> => hear(order.flatMap((at) => pieces[at] ?? []));
+    expect(await told([0, 1, 2, 3])).toEqual({ frames: ['a', large, 'c', large], broken: [] });
+    expect(await told([0, 0])).toEqual({ frames: ['a'], broken: wrong });
+    expect(await told([0, 2])).toEqual({ frames: ['a'], broken: wrong });
+    expect(await told([0, 3])).toEqual({ frames: ['a'], broken: wrong });
+    expect(await told([1])).toEqual({ frames: [], broken: wrong });
+    expect(await told([0, 1, 0])).toEqual({ frames: ['a', large], broken: wrong });
+    expect(await told([0, 1, 2, 1])).toEqual({ frames: ['a', large, 'c'], broken: wrong });
+  });
+
+  it('does not fit in the other direction, nor in another process', async () => {
+    expect(await hear(await piecesOf(['a'], macs().toCell))).toEqual({ frames: [], broken: wrong });
+    const elsewhere = channelMacsOf(newKeyBytes()).toNode;
+    expect(await hear(await piecesOf(['a'], elsewhere))).toEqual({ frames: [], broken: wrong });
+  });
+
+  it('is asked for before anything is decoded', async () => {
+    const [near, far] = duplexPair();
+    const decoded: unknown[] = [];
+    const broken: string[] = [];
+    new CellChannel<unknown, unknown>(far, {
+      macs: { sent: macs().toNode, received: macs().toCell },
+      parse: (body) => decoded.push(body),
+      onFrame: () => undefined,
+      onBroken: (why) => broken.push(why),
+      onClosed: () => undefined,
+    });
+    const bytes = await bytesOf(['a']);
+    await new Promise((done) => near.write(bytes, done));
+    expect({ decoded, broken }).toEqual({ decoded: [], broken: wrong });
   });
 });
 
