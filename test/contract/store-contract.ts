@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, describe } from 'vitest';
 import type { StoreHarness, StoreUnderTest } from '../support/stores.ts';
+import { describeDocuments, describeLostDocuments } from './document-contract.ts';
 import { describeExpiry } from './expiry-contract.ts';
 import { describeFencing } from './fencing-contract.ts';
 import { describeFindJobs } from './find-jobs-contract.ts';
@@ -38,6 +39,8 @@ export function describeStoreContract(name: string, make: () => StoreHarness | P
     describeListing(use);
     describeExpiry(use);
     describePayloads(use);
+    describeDocuments(use);
+    describeLostDocuments(use);
     describeQueuesAndFacts(use);
   });
 }

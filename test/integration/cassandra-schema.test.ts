@@ -57,6 +57,22 @@ describe('the schema in Cassandra', () => {
     expect(await migrations()).toEqual(allVersions.map((version) => ({ version, lock: null })));
   });
 
+  it('of version 5 has no documents: it takes them, and has what it had', async () => {
+    const { keyspace } = harness;
+    const before = await harness.open();
+    const facts = await before.agreeFacts({ clusterId: 'c', shardCount: 4 });
+    await before.close();
+    await driver.execute(`DROP TABLE ${keyspace}.documents`);
+    await driver.execute(`DELETE FROM ${keyspace}.schema_migrations WHERE scope = 0 AND version = 6`);
+    const { schema, documents, agreeFacts } = await harness.open();
+    expect(schema).toEqual({ from: 5, to: 6 });
+    const place = { collection: 'api-keys', scope: 'acme', name: 'ci' } as const;
+    const { document } = await documents.createDocument(place, '{}');
+    expect(await documents.findDocument(place)).toEqual(document);
+    expect(await agreeFacts({ clusterId: 'late', shardCount: 9 })).toEqual(facts);
+    expect(await migrations()).toEqual(allVersions.map((version) => ({ version, lock: null })));
+  });
+
   it('of a newer version is refused', async () => {
     await (await harness.open()).close();
     await driver.execute(

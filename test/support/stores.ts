@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { sweepPauseMs } from '../../src/adapters/sqlite/expiry-sweep.ts';
 import { openInlineSqliteStore, openSqliteStore } from '../../src/adapters/sqlite/sqlite-store.ts';
-import type { CommitGroup, IdempotencyEntry, Partition } from '../../src/application/ports/job-store.ts';
+import type { DocumentStore } from '../../src/application/ports/document-store.ts';
+import type { CommitGroup, IdempotencyEntry, JobStore, Partition } from '../../src/application/ports/job-store.ts';
 import type { Clock, Logger, Telemetry } from '../../src/application/ports/runtime.ts';
 import type { ObjectsMark, Store } from '../../src/application/ports/store.ts';
 import { TroupeError } from '../../src/domain/errors.ts';
@@ -96,17 +97,23 @@ export interface StoreUnderTest {
 }
 
 /** SQLite has no network in between, so messages are lost where a network would be: around the port. */
-export function lossyCommits(store: Store): LossyStore {
+export function lossyWrites(store: Store): LossyStore {
   let losing: 'reply' | 'request' | undefined;
-  const commit = async (group: CommitGroup) => {
+  const lossy = async <T>(send: () => Promise<T>): Promise<T> => {
     const lost = losing;
     if (lost === 'request') throw new TroupeError('OUTCOME_UNKNOWN');
-    const outcome = await store.jobs.commit(group);
+    const outcome = await send();
     if (lost === 'reply') throw new TroupeError('OUTCOME_UNKNOWN');
     return outcome;
   };
+  const jobs: JobStore = { ...store.jobs, commit: (group) => lossy(() => store.jobs.commit(group)) };
+  const documents: DocumentStore = {
+    ...store.documents,
+    replaceDocument: (place, change) => lossy(() => store.documents.replaceDocument(place, change)),
+    removeDocument: (place, change) => lossy(() => store.documents.removeDocument(place, change)),
+  };
   return {
-    store: { ...store, jobs: { ...store.jobs, commit } },
+    store: { ...store, jobs, documents },
     lose(what) {
       losing = what;
     },
@@ -144,7 +151,7 @@ export function makeSqliteHarness(
   return {
     path,
     open,
-    openLossy: async () => lossyCommits(await open()),
+    openLossy: async () => lossyWrites(await open()),
     async damagePayload(id, how) {
       const file = new DatabaseSync(path, { timeout: 5_000 });
       const last = 'id = ? AND part = (SELECT max(part) FROM payload_parts WHERE id = ?)';

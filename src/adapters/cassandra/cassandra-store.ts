@@ -6,6 +6,7 @@ import { invariant, TroupeError } from '../../domain/errors.ts';
 import type { Clock, Logger, Telemetry } from '../../application/ports/runtime.ts';
 import type { SchemaClimb, Store } from '../../application/ports/store.ts';
 import { createStoreMeasures } from '../../application/storage/store-measures.ts';
+import { createCassandraDocumentStore } from './cassandra-document-store.ts';
 import { createCassandraPayloadStore } from './cassandra-payload-store.ts';
 import { createCassandraQueueStore } from './cassandra-queue-store.ts';
 import { connectCqlClient, type CassandraAccess, type CqlClient, type CqlClientOptions } from './cql-client.ts';
@@ -110,6 +111,7 @@ function assemble(client: CqlClient, clock: Clock, schema: SchemaClimb): Store {
       commit: createGroupCommit({ client, clock, timestamps, expiries, register }),
     },
     queues: createCassandraQueueStore(client, clock),
+    documents: createCassandraDocumentStore(client, clock),
     payloads: createCassandraPayloadStore(client, clock),
     agreeFacts: createFacts(client, clock),
     objectsMark: {

@@ -12,6 +12,7 @@ import { isUnknownName } from './cassandra-error.ts';
 import type { CqlClient } from './cql-client.ts';
 import { createClosedQueues } from './tables/closed-queues.ts';
 import { createCluster } from './tables/cluster.ts';
+import { createDocuments } from './tables/documents.ts';
 import { createJobFlags } from './tables/job-flags.ts';
 import { createIdempotencyKeys, createJobKeys } from './tables/job-keys.ts';
 import { createJobs } from './tables/jobs.ts';
@@ -41,6 +42,7 @@ const versions: readonly (readonly string[])[] = [
   [createClosedQueues],
   [createJobKeys],
   [createUnfinishedLists],
+  [createDocuments],
 ];
 
 /** The newest version that this code knows. It refuses a keyspace of a later version, because it could damage it. */

@@ -28,3 +28,21 @@ export function createTurns(clock: Pick<Clock, 'monotonicMs'>): InTurn {
     return turn;
   };
 }
+
+/** Turns of their own for each key. Keys are held only while somebody has or awaits a turn. */
+export function createKeyedTurns(
+  clock: Pick<Clock, 'monotonicMs'>,
+): <T>(key: string, run: () => Promise<T>) => Promise<T> {
+  const turns = new Map<string, { readonly inTurn: InTurn; callers: number }>();
+  return async (key, run) => {
+    const entry = turns.get(key) ?? { inTurn: createTurns(clock), callers: 0 };
+    turns.set(key, entry);
+    entry.callers += 1;
+    try {
+      return await entry.inTurn(run);
+    } finally {
+      entry.callers -= 1;
+      if (entry.callers === 0) turns.delete(key);
+    }
+  };
+}

@@ -9,6 +9,7 @@ import { createStoreMeasures } from '../../application/storage/store-measures.ts
 import { given } from '../../domain/given.ts';
 import { startExpirySweep } from './expiry-sweep.ts';
 import { createInlineLink } from './link/inline-link.ts';
+import { createSqliteDocumentStore } from './sqlite-document-store.ts';
 import { createSqliteJobStore } from './sqlite-job-store.ts';
 import { createSqlitePayloadStore } from './sqlite-payload-store.ts';
 import { createSqliteQueueStore } from './sqlite-queue-store.ts';
@@ -65,6 +66,7 @@ function storeOn(link: StoreLink, { path, clock, telemetry, ...options }: Sqlite
     schema,
     jobs: createSqliteJobStore(measured, clock),
     queues: createSqliteQueueStore(measured),
+    documents: createSqliteDocumentStore(measured),
     payloads: createSqlitePayloadStore(measured, clock),
     agreeFacts: ({ clusterId, shardCount }) => measured.write('agreeFacts', { clusterId, shardCount }),
     objectsMark: {

@@ -1,4 +1,5 @@
 /** Everything that the adapter of a store provides. */
+import type { DocumentStore } from './document-store.ts';
 import type { JobStore } from './job-store.ts';
 import type { PayloadStore } from './payload-store.ts';
 import type { QueueStore } from './queue-store.ts';
@@ -30,6 +31,7 @@ export interface Store {
   readonly schema: SchemaClimb;
   readonly jobs: JobStore;
   readonly queues: QueueStore;
+  readonly documents: DocumentStore;
   readonly payloads: PayloadStore;
   /** The first caller's facts win and are returned to all callers. Safe when several processes call it at once. */
   agreeFacts(proposal: ClusterFacts): Promise<ClusterFacts>;

@@ -1,5 +1,5 @@
 /** The modelled store for the contract suite. It has no wire, so a loss is simulated around the port. */
-import { lossyCommits, realClock, type StoreHarness } from '../stores.ts';
+import { lossyWrites, realClock, type StoreHarness } from '../stores.ts';
 import { StoreData } from './store-data.ts';
 import { StoreExtras } from './store-extras.ts';
 import { openModelStore } from './store-model.ts';
@@ -12,7 +12,7 @@ export function makeModelHarness(): StoreHarness {
     openModelStore({ data, extras, clock: realClock, transport: async (_name, serve) => serve() });
   return {
     open,
-    openLossy: async () => lossyCommits(await open()),
+    openLossy: async () => lossyWrites(await open()),
     async damagePayload(id, how) {
       extras.damage(id, how);
     },

@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import { recoveredPage } from '../../../src/application/storage/recovered-page.ts';
 import { listJobs } from '../../../src/application/storage/job-listing.ts';
+import type { DocumentStore } from '../../../src/application/ports/document-store.ts';
 import {
   type CommitGroup,
   findJobsMax,
@@ -60,6 +61,7 @@ export function openModelStore(parts: ModelStoreParts): Store {
         }),
       removeQueue: (closing) => transport('remove queue', () => extras.removeQueue(closing)),
     },
+    documents: createDocuments(extras, transport),
     payloads: {
       async writePayload({ name, expiresAtMs }, source) {
         const parts: Uint8Array[] = [];
@@ -100,6 +102,17 @@ export function openModelStore(parts: ModelStoreParts): Store {
     async close() {
       isClosed = true;
     },
+  };
+}
+
+function createDocuments({ documents }: StoreExtras, transport: Transport): DocumentStore {
+  return {
+    createDocument: (place, body) => transport('create document', () => documents.create(place, body)),
+    findDocument: (place) => transport('find document', () => documents.find(place)),
+    listDocuments: (scope, page) => transport('list documents', () => documents.list(scope, page)),
+    replaceDocument: (place, change) => transport('replace document', () => documents.replace(place, change)),
+    removeDocument: (place, { expectedRevision }) =>
+      transport('remove document', () => documents.remove(place, expectedRevision)),
   };
 }
 

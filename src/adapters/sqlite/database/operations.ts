@@ -6,6 +6,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { invariant } from '../../../domain/errors.ts';
 import type { ClusterFacts } from '../../../application/ports/store.ts';
 import { createCommitOperation } from './commit-operation.ts';
+import { createDocumentOperations } from './document-operations.ts';
 import { createFenceOperations } from './fence-operations.ts';
 import { createJobReads } from './job-reads.ts';
 import { createKeyOperations } from './key-operations.ts';
@@ -41,6 +42,7 @@ export function createOperations(file: DatabaseSync) {
   const keys = createKeyOperations(file);
   const payloads = createPayloadOperations(file);
   const queues = createQueueOperations(file);
+  const documents = createDocumentOperations(file);
   const groups = createCommitOperation(file);
   const facts = createFactOperations(file);
   const answers = file.prepare('SELECT 1 FROM cluster');
@@ -50,6 +52,7 @@ export function createOperations(file: DatabaseSync) {
     ...keys.writes,
     ...payloads.writes,
     ...queues.writes,
+    ...documents.writes,
     ...createSweepOperation(file),
     ...facts.writes,
   };
@@ -59,6 +62,7 @@ export function createOperations(file: DatabaseSync) {
     ...keys.reads,
     ...payloads.reads,
     ...queues.reads,
+    ...documents.reads,
     ...facts.reads,
     ping: (): boolean => answers.get() !== undefined,
   };

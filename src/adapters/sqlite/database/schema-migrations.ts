@@ -107,7 +107,25 @@ const version8 = `
   ) WITHOUT ROWID, STRICT;
 `;
 
-const migrations: readonly string[] = [version1, version2, version3, version4, version5, version6, version7, version8];
+/** Adds what administrators make. Names are compared as bytes, which is the collation BINARY. */
+const version9 = `
+  CREATE TABLE documents (
+    collection TEXT NOT NULL, scope TEXT NOT NULL, name TEXT NOT NULL, revision TEXT NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (collection, scope, name)
+  ) STRICT;
+`;
+
+const migrations: readonly string[] = [
+  version1,
+  version2,
+  version3,
+  version4,
+  version5,
+  version6,
+  version7,
+  version8,
+  version9,
+];
 
 /** The newest version that this code knows. It refuses a file of a later version, because it could damage it. */
 const schemaVersion = migrations.length;

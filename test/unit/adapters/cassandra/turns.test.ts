@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createTurns } from '../../../../src/adapters/cassandra/turns.ts';
+import { createKeyedTurns, createTurns } from '../../../../src/adapters/cassandra/turns.ts';
 
 function gate(): { readonly opened: Promise<void>; readonly open: () => void } {
   const { promise, resolve } = Promise.withResolvers<undefined>();
@@ -49,5 +49,42 @@ describe('writes that take turns', () => {
     expect(new Set(await Promise.all(later))).toEqual(new Set(['STORE_UNAVAILABLE']));
     expect(ran).toBe(0);
     await expect(inTurn(() => Promise.resolve('again'))).resolves.toBe('again');
+  });
+});
+
+describe('writes that take turns by key', () => {
+  it('wait for those of their own key alone, also after all of a key were done', async () => {
+    const inTurn = createKeyedTurns({ monotonicMs: () => 0 });
+    for (let round = 0; round < 2; round += 1) {
+      const { opened, open } = gate();
+      const ran: string[] = [];
+      const run = (what: string, until?: Promise<void>) => async () => {
+        ran.push(what);
+        await until;
+      };
+      const held = inTurn('a', run('a1', opened));
+      const next = inTurn('a', run('a2'));
+      await inTurn('b', run('b1'));
+      expect(ran).toEqual(['a1', 'b1']);
+      // `held` has ended and `next` runs: a third one of the key still waits for it.
+      const { opened: openedNext, open: openNext } = gate();
+      const third = inTurn('a', run('a3', openedNext));
+      open();
+      await Promise.all([held, next]);
+      const fourth = inTurn('a', run('a4'));
+      await inTurn('b', run('b2'));
+      expect(ran).toEqual(['a1', 'b1', 'a2', 'a3', 'b2']);
+      openNext();
+      await Promise.all([third, fourth]);
+      expect(ran).toEqual(['a1', 'b1', 'a2', 'a3', 'b2', 'a4']);
+    }
+  });
+
+  it('let the next of their key go on after one that failed', async () => {
+    const inTurn = createKeyedTurns({ monotonicMs: () => 0 });
+    const failed = inTurn('a', () => Promise.reject(new Error('lost')));
+    const next = inTurn('a', () => Promise.resolve('next'));
+    await expect(failed).rejects.toThrow('lost');
+    expect(await next).toBe('next');
   });
 });
