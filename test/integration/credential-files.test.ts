@@ -31,6 +31,7 @@ const [certPath, keyPath, tokenPath] = ['cert.pem', 'key.pem', 'token'].map((nam
 ];
 const files = createCredentialFiles({ clock, log });
 const pairs = [makeCertificates(folder, 'even'), makeCertificates(folder, 'odd')] as const;
+const ofRsa = makeCertificates(folder, 'rsa', 'rsa');
 
 beforeAll(async () => {
   edge = await openEdge();
@@ -91,8 +92,24 @@ describe('the certificate of the gateway', () => {
     await gateway.stop(100);
   });
 
+  it('of another kind of key than before is renewed as well, and half of it is not used', async () => {
+    copyFileSync(pairs[0].certPath, certPath);
+    copyFileSync(pairs[0].keyPath, keyPath);
+    const tls = files.serverTls('gateway', { certPath, keyPath });
+    if (tls === undefined) throw new Error('there is no TLS');
+    const { port, gateway } = await edge.openGateway({ tls });
+    const fingerprintOf = (path: string) => new X509Certificate(readFileSync(path)).fingerprint256;
+    const before = refused();
+    copyFileSync(ofRsa.certPath, certPath);
+    await expect.poll(refused, { interval: 5 }).toBeGreaterThan(before);
+    expect(await served(port)).toBe(fingerprintOf(pairs[0].certPath));
+    copyFileSync(ofRsa.keyPath, keyPath);
+    await expect.poll(() => served(port), { interval: 5 }).toBe(fingerprintOf(ofRsa.certPath));
+    await gateway.stop(100);
+  });
+
   it('that cannot be read, or is none, keeps a gateway from starting, with the key of the configuration', () => {
-    const wrong = (paths: { certPath: string; keyPath: string }): unknown => {
+    const wrong = (paths: { certPath: string; keyPath: string; clientCaPath?: string }): unknown => {
       try {
         return files.serverTls('gateway', paths);
       } catch (error) {
@@ -102,7 +119,17 @@ describe('the certificate of the gateway', () => {
     const problems = (error: unknown) => (error as ConfigError).problems.map(({ path }) => path);
     expect(problems(wrong({ certPath: join(folder, 'none'), keyPath }))).toEqual(['gateway.tls.certPath']);
     expect(problems(wrong({ certPath: pairs[0].certPath, keyPath: pairs[1].keyPath }))).toEqual(['gateway.tls']);
-    expect(problems(wrong({ certPath: keyPath, keyPath }))).toEqual(['gateway.tls']);
+    expect(problems(wrong({ certPath: ofRsa.certPath, keyPath: pairs[1].keyPath }))).toEqual(['gateway.tls']);
+    expect(problems(wrong({ certPath: pairs[0].keyPath, keyPath: pairs[0].keyPath }))).toEqual(['gateway.tls']);
+    // Of authorities that are half written, TLS would take what it can read, and refuse the callers of the others.
+    const whole = readFileSync(pairs[0].caPath, 'utf8');
+    const clientCaPath = join(folder, 'authorities.pem');
+    for (const text of ['', 'no certificate', whole.slice(0, 200), whole + whole.slice(0, 200)]) {
+      writeFileSync(clientCaPath, text);
+      expect(problems(wrong({ ...pairs[0], clientCaPath })), text).toEqual(['gateway.tls']);
+    }
+    writeFileSync(clientCaPath, `# ours\n${whole}\n${readFileSync(pairs[1].caPath, 'utf8')}`);
+    expect(wrong({ ...pairs[0], clientCaPath })).toMatchObject({ asksCallers: true });
   });
 });
 

@@ -9,14 +9,15 @@ export interface Certificates {
   readonly keyPath: string;
 }
 
-export function makeCertificates(folder: string, name = 'server'): Certificates {
+export function makeCertificates(folder: string, name = 'server', kind: 'ec' | 'rsa' = 'ec'): Certificates {
   const file = (part: string): string => join(folder, `${name}-${part}`);
   const [caKey, caPath, keyPath, request, certPath] = ['ca.key', 'ca.pem', 'key.pem', 'request', 'cert.pem'].map(
     file,
   ) as [string, string, string, string, string];
   const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
   openssl(['req', '-x509', ...curve, '-days', '1', '-subj', `/CN=${name} authority`, '-keyout', caKey, '-out', caPath]);
-  openssl(['req', ...curve, '-subj', '/CN=localhost', '-keyout', keyPath, '-out', request]);
+  const own = kind === 'ec' ? curve : ['-newkey', 'rsa:2048', '-nodes'];
+  openssl(['req', ...own, '-subj', '/CN=localhost', '-keyout', keyPath, '-out', request]);
   writeFileSync(file('names'), 'subjectAltName=IP:127.0.0.1,DNS:localhost\n');
   const signing = ['-CA', caPath, '-CAkey', caKey, '-CAcreateserial', '-days', '1', '-extfile', file('names')];
   openssl(['x509', '-req', '-in', request, ...signing, '-out', certPath]);

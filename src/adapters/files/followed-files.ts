@@ -52,7 +52,12 @@ export function followFiles<Name extends string, Value>(
 
   async function look(): Promise<void> {
     const read = await Promise.all(paths.map(([, path]) => readFile(path)));
-    if (stopped || read.every((content, index) => contents[index]?.equals(content))) return;
+    if (stopped) return;
+    if (read.every((content, index) => contents[index]?.equals(content))) {
+      // They may have been others for a while, and may be again.
+      refused = '';
+      return;
+    }
     value = parse(named(read));
     contents = read;
     refused = '';
