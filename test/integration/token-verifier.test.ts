@@ -209,6 +209,25 @@ describe('a token', () => {
   });
 });
 
+describe('the log of refusals', () => {
+  it('has no word of a token that nobody has signed, so that ever new ones bring no ever new reasons', async () => {
+    const verifier = verifierOf();
+    const part = (value: object) => base64url.encode(JSON.stringify(value));
+    const payload = part({ iss: issuer.url, aud: 'troupe', sub: 'x', exp: nowS() + 60 });
+    for (let n = 0; n < 20; n += 1) {
+      const word = `made-up-${n}`;
+      for (const header of [{ crit: [word], [word]: 1 }, { typ: word }, { alg: word }, { kid: word }, { cty: word }]) {
+        const token = `${part({ alg: 'ES256', kid: 'key-1', ...header })}.${payload}.AAAA`;
+        expect(await outcome(token, verifier)).toBe('TOKEN_INVALID');
+      }
+      expect(await outcome(`${part({ alg: 'ES256' })}.${part({ iss: word })}.AAAA`, verifier)).toBe('TOKEN_INVALID');
+      expect(await outcome(`${word}.${word}.${word}`, verifier)).toBe('TOKEN_INVALID');
+    }
+    expect(refusals.filter((reason) => reason.includes('made-up'))).toEqual([]);
+    expect(new Set(refusals).size).toBeLessThan(10);
+  });
+});
+
 describe('two issuers', () => {
   it('may have keys of the same id: each signs for itself alone', async () => {
     const other = await startIssuer();

@@ -20,6 +20,23 @@ it('each reason of a refusal is said once a second, with the number of those tha
   ]);
 });
 
+it('of ever new reasons a hundred are told apart in a second, and the others are counted', () => {
+  let nowMs = 0;
+  const said: unknown[] = [];
+  const log = new RefusalLog({
+    clock: { monotonicMs: () => nowMs },
+    log: { info: ({ reason, more }) => void said.push([reason, more]) },
+  });
+  for (let n = 0; n < 1_000; n += 1) log.say(`reason ${n}`);
+  expect(said).toHaveLength(101);
+  expect(said.at(-1)).toEqual(['one of many others', 0]);
+  log.say('reason 0');
+  expect(said).toHaveLength(101);
+  nowMs = 1_000;
+  log.say('reason 5000');
+  expect(said.at(-1)).toEqual(['reason 5000', 0]);
+});
+
 it('what was found out about tokens is forgotten after its time, and the oldest beyond 10,000', () => {
   let nowMs = 0;
   const tokens = new RecentTokens<number>({ monotonicMs: () => nowMs }, 60_000);
