@@ -21,6 +21,7 @@ import { cellMeasures, type CellMeasures } from './cell-measures.ts';
 import { completeOptions, type CellPoolOptions, type CompleteOptions } from './cell-pool-options.ts';
 import { describeExit, type CellExit } from './cell-process.ts';
 import type { HandlerFiles } from './handler-files.ts';
+import { ignoreDebugSignal } from './debug-signal.ts';
 import { HandlerGenerations } from './handler-generations.ts';
 import { LookAhead, lookAheadMaxRuns } from './look-ahead.ts';
 import { newPoolRun, type PoolRun } from './pool-run.ts';
@@ -88,6 +89,7 @@ class CellPool implements RunPool {
 
   async start(onEvent: (event: PoolEvent) => void): Promise<readonly HandlerManifest[]> {
     this.#emit = onEvent;
+    ignoreDebugSignal();
     const { manifests } = await this.#generations.start();
     this.#measure();
     this.#endLate();

@@ -39,6 +39,8 @@ const outputLineMaxChars = 500;
  * soon as it is free.
  */
 const allocatorEnv = { MALLOC_MMAP_THRESHOLD_: String(2 ** 20) };
+/** A cell does not open its inspector on SIGUSR1, which its own threads may send. */
+const cellFlags = ['--disable-warning=ExperimentalWarning', '--disable-sigusr1'];
 
 export interface CellExit {
   readonly code: number | null;
@@ -79,7 +81,7 @@ export class CellProcess {
 
   constructor(options: CellProcessOptions) {
     this.#options = options;
-    this.#child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', entryPath('cell/cell-main')], {
+    this.#child = spawn(process.execPath, [...cellFlags, entryPath('cell/cell-main')], {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
       env: { ...allocatorEnv, ...compileCacheEnv(), ...options.env },
       detached: true,

@@ -8,6 +8,7 @@ import { isHandler } from '../../../handlers/definition.ts';
 import { describeThrown } from '../../../handlers/execution.ts';
 import { manifestOf } from '../../../handlers/manifest.ts';
 import { settleCompileCache } from '../protocol/compile-cache.ts';
+import { guardInspector } from './inspector-guard.ts';
 import { installModuleHooks } from './module-hooks.ts';
 import type { Sources } from '../protocol/thread-messages.ts';
 
@@ -31,6 +32,7 @@ const toldMaxMs = 5_000;
 const setup = workerData as BootSetup;
 const told = new Int32Array(setup.told);
 settleCompileCache();
+guardInspector();
 installModuleHooks(setup.sources);
 
 for (const url of setup.files) {

@@ -8,6 +8,7 @@ import { isHandler, type AnyHandler } from '../../../handlers/definition.ts';
 import { executeHandler, outcomeOfThrown, type HandlerOutcome } from '../../../handlers/execution.ts';
 import { ownThread } from '../protocol/child-processes.ts';
 import { settleCompileCache } from '../protocol/compile-cache.ts';
+import { guardInspector } from './inspector-guard.ts';
 import { IntrinsicsGuard } from './intrinsics-guard.ts';
 import { LeftOver } from './left-over.ts';
 import { ListenerGuard } from './listener-guard.ts';
@@ -43,6 +44,7 @@ let ask: ReturnType<typeof streamPort> = () => undefined;
 let strayed = false;
 
 settleCompileCache();
+guardInspector();
 installModuleHooks(setup.sources);
 const scopes = new RunScopes((text) => {
   strayed = true;
