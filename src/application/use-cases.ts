@@ -1,4 +1,6 @@
 /** All use cases of the edge, wired from the ports that they need. */
+import { type ApiKeys, createApiKeys } from './access/api-keys.ts';
+import { createManageAccounts, type ManageAccounts } from './access/manage-accounts.ts';
 import { type CancelJobs, createCancelJobs } from './jobs/cancel-jobs.ts';
 import { type CancelJob, createCancelJob } from './jobs/cancel-job.ts';
 import type { HandlerFleet } from './jobs/handler-fleet.ts';
@@ -35,6 +37,7 @@ import { createQueueStatsReader } from './queues/queue-stats.ts';
 import { createQueueViews } from './queues/queue-views.ts';
 import { createClusterLoadReader } from './scaling/cluster-load.ts';
 import { createWorkerDemand, type WorkerDemand } from './scaling/worker-demand.ts';
+import type { Roles } from '../domain/access/role.ts';
 import type { ShardBatcher } from './protocol/shard-batcher.ts';
 import { createShardChoice } from './protocol/shard-choice.ts';
 import { createSubmitJobs, type SubmitJobs } from './jobs/submit-jobs.ts';
@@ -59,6 +62,8 @@ export interface UseCases {
   readonly redriveJobs: RedriveJobs;
   readonly cancelJobs: CancelJobs;
   readonly queues: ManageQueues;
+  readonly accounts: ManageAccounts;
+  readonly apiKeys: ApiKeys;
   readonly seeCluster: SeeCluster;
   readonly watchTree: WatchTree;
   readonly steerCluster: SteerCluster;
@@ -67,7 +72,9 @@ export interface UseCases {
 
 export interface UseCaseParts {
   readonly batcher: ShardBatcher;
-  readonly store: Pick<Store, 'jobs' | 'queues' | 'payloads'>;
+  readonly store: Pick<Store, 'jobs' | 'queues' | 'payloads' | 'documents'>;
+  /** What service accounts can be given. */
+  readonly roles: Roles;
   readonly config: Pick<SharedConfig, 'manifestsOf' | 'handlerNames' | 'queues' | 'touchQueue' | 'removeQueue'>;
   readonly fleet: Pick<HandlerFleet, 'versionsOf' | 'someNodeHas'>;
   readonly work: Pick<WorkSource, 'ensureRoute' | 'removeRoute'>;
@@ -125,6 +132,7 @@ export function createUseCases(parts: UseCaseParts): UseCases {
     clock,
     log: parts.log,
   });
+  const accountParts = { documents: store.documents, roles: parts.roles, clock };
   const seeCluster = createSeeCluster({ asker, shardCount, clock });
   return {
     submit,
@@ -150,6 +158,8 @@ export function createUseCases(parts: UseCaseParts): UseCases {
       clock,
       remove: deleteQueue,
     }),
+    accounts: createManageAccounts(accountParts),
+    apiKeys: createApiKeys(accountParts),
     seeCluster,
     watchTree: createWatchTree({ see: seeCluster, clock }),
     steerCluster: createSteerCluster({ asker, quarantines, queueViews, reader, clock }),

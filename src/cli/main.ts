@@ -21,6 +21,7 @@ import { addCancelCommand, addRedriveCommand, addRetryCommand } from './commands
 import { addFollowCommand } from './commands/follow-command.ts';
 import { addGetCommand, addListCommand, addRescheduleCommand, addWatchCommand } from './commands/job-commands.ts';
 import { addWhoAmICommand } from './commands/access-commands.ts';
+import { addAccountCommands, addKeyCommands } from './commands/account-commands.ts';
 import { addDrainCommand, addProfileCommand, addQuarantineCommands } from './commands/operator-commands.ts';
 import { addEraseCommand, addLinkCommand, addOutputCommand } from './commands/payload-commands.ts';
 import { addBackingCommand } from './commands/backing-command.ts';
@@ -44,7 +45,10 @@ function buildProgram(context: CommandContext): Command {
     .option('--address <host:port>', `gateway to call (default: TROUPE_ADDRESS, else ${defaultAddress})`)
     .option('--tls', 'use TLS with the certificate authorities of this system')
     .option('--ca <file>', 'use TLS with the certificate authority in this PEM file')
-    .option('--token <text>', 'token of an issuer, or the operator token (default: TROUPE_TOKEN; prefer --token-file)')
+    .option(
+      '--token <text>',
+      'token of an issuer, API key, or operator token (default: TROUPE_TOKEN; prefer --token-file)',
+    )
     .option('--token-file <file>', 'file with that token')
     .option('--json', 'print one JSON document per line')
     .addHelpText('after', exitCodeHelp)
@@ -80,6 +84,8 @@ function buildProgram(context: CommandContext): Command {
   addQuarantineCommands(program, context);
   addProfileCommand(program, context);
   addWhoAmICommand(program, context);
+  addAccountCommands(program, context);
+  addKeyCommands(program, context);
   return program;
 }
 

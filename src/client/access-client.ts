@@ -9,10 +9,10 @@ import { withRetries } from './retry.ts';
 
 /** Who the gateway takes the caller for. */
 export interface CallerInfo {
-  /** Stable id, such as `jwt:corp:4711`, `operator` or `anyone`. */
+  /** Stable id, such as `jwt:corp:4711`, `service:acme/billing`, `operator` or `anyone`. */
   readonly principal: string;
   /** `anyone`: the gateway asks for no credential. */
-  readonly kind: 'subject' | 'operator' | 'anyone' | 'unknown';
+  readonly kind: 'subject' | 'service' | 'operator' | 'anyone' | 'unknown';
   /** Absent if the credential names no tenant. Then only calls about the cluster are possible. */
   readonly tenant?: string;
   /** Names of the roles, sorted. */

@@ -14,6 +14,7 @@ import { type Init, loadContract } from '../contract/codec.ts';
 import { createStatusCodec, type StatusCodec } from '../contract/error-details.ts';
 import type * as wire from '../contract/messages.ts';
 import { type AccessClient, createAccessClient } from './access-client.ts';
+import { type AccountsClient, createAccountsClient } from './accounts-client.ts';
 import { type ClusterClient, createClusterClient } from './cluster-client.ts';
 import { clientErrorOf, errorOfStatus, incompleteAnswer, type TroupeClientError } from './client-error.ts';
 import { type CallSettings, type ConnectionOptions, openConnection } from './connection.ts';
@@ -49,6 +50,7 @@ export type { ClientErrorCode } from './client-error.ts';
 export type { ClusterClient } from './cluster-client.ts';
 export type * from './cluster-types.ts';
 export type { AccessClient, CallerInfo } from './access-client.ts';
+export type { AccountsClient, ApiKeyInfo, MadeApiKey, ServiceAccountInfo } from './accounts-client.ts';
 export type { TokenSource } from './token-source.ts';
 export type { CallSettings } from './connection.ts';
 export type { DownloadOptions } from './download.ts';
@@ -118,6 +120,8 @@ export interface TroupeClient extends JobCalls, BulkClient, LinksClient {
   readonly cluster: ClusterClient;
   /** Who the caller is, and what it may do. */
   readonly access: AccessClient;
+  /** The service accounts of the tenant and their API keys. */
+  readonly accounts: AccountsClient;
   /** Closes the connection. Open streams end with CALL_CANCELLED. Other calls in progress still get their answers. */
   close(): void;
 }
@@ -165,6 +169,7 @@ export function connect(options: ClientOptions): TroupeClient {
     queues: withClientErrors(queues),
     cluster: withClientErrors(createClusterClient(parts)),
     access: withClientErrors(createAccessClient(parts)),
+    accounts: withClientErrors(createAccountsClient(parts)),
     close: () => connection.close(),
   };
 }

@@ -2,35 +2,47 @@
 import { readFileSync } from 'node:fs';
 import { fetchDocument } from '../adapters/issuers/fetch-document.ts';
 import type { IssuerSettings } from '../adapters/issuers/issuer-settings.ts';
+import { RefusalLog } from '../adapters/issuers/refusal-log.ts';
 import { createTokenVerifier } from '../adapters/issuers/token-verifier.ts';
+import { createKeyVerifier } from '../application/access/key-verifier.ts';
+import type { DocumentStore } from '../application/ports/document-store.ts';
 import type { Config } from '../config/index.ts';
-import { rolesWith } from '../domain/access/role.ts';
+import type { Roles } from '../domain/access/role.ts';
 import { type Authenticator, createAuthenticator } from '../gateway/access/authenticator.ts';
 import { isLoopback } from '../gateway/listen-error.ts';
 import { checkFile } from './access.ts';
 import type { CredentialFiles } from './credential-files.ts';
 import type { ProcessRuntime } from './runtime.ts';
 
-export function gatewayAuthenticator(
-  gateway: Config['gateway'],
-  files: CredentialFiles,
-  { clock, log }: Pick<ProcessRuntime, 'clock' | 'log'>,
-): Authenticator {
+export interface AccessParts {
+  readonly runtime: Pick<ProcessRuntime, 'clock' | 'log'>;
+  readonly files: CredentialFiles;
+  readonly documents: DocumentStore;
+  readonly roles: Roles;
+}
+
+export function gatewayAuthenticator(gateway: Config['gateway'], parts: AccessParts): Authenticator {
+  const { files, documents, roles } = parts;
+  const { clock } = parts.runtime;
+  const log = parts.runtime.log.child({ component: 'access' });
   const { issuers } = gateway;
   const token = files.operatorToken(gateway);
   const withoutCredential = allowedToAnyone(gateway, token !== undefined);
-  sayWhoMayCall(gateway, withoutCredential, log);
+  sayWhoMayCall(gateway, withoutCredential, { log: parts.runtime.log, hasOperatorToken: token !== undefined });
   const verifier = () =>
     createTokenVerifier({
       issuers: issuers.map(issuerSettings),
-      roles: rolesWith(gateway.roles),
+      roles,
       fetchDocument,
       clock,
-      log: log.child({ component: 'access' }),
+      log,
     });
+  const refusals = new RefusalLog({ clock, log });
+  const keys = () => createKeyVerifier({ documents, roles, clock, refused: (reason) => refusals.say(reason) });
   return createAuthenticator({
     operatorToken: token,
     tokens: issuers.length > 0 ? verifier() : undefined,
+    keys: gateway.apiKeys ? keys() : undefined,
     withoutCredential,
   });
 }
@@ -40,20 +52,26 @@ export function gatewayAuthenticator(
  * than elsewhere.
  */
 export function allowedToAnyone(
-  { auth, host, issuers }: Pick<Config['gateway'], 'auth' | 'host' | 'issuers'>,
+  { auth, host, issuers, apiKeys }: Pick<Config['gateway'], 'auth' | 'host' | 'issuers' | 'apiKeys'>,
   hasOperatorToken: boolean,
 ): 'nothing' | 'work' | 'everything' {
-  if (issuers.length > 0) return 'nothing';
+  if (issuers.length > 0 || apiKeys) return 'nothing';
   return isLoopback(host) && auth === 'required' && !hasOperatorToken ? 'everything' : 'work';
 }
 
 function sayWhoMayCall(
-  { auth, host, issuers }: Config['gateway'],
+  { auth, host, issuers, apiKeys }: Config['gateway'],
   withoutCredential: 'nothing' | 'work' | 'everything',
-  log: ProcessRuntime['log'],
+  { log, hasOperatorToken }: { readonly log: ProcessRuntime['log']; readonly hasOperatorToken: boolean },
 ): void {
-  const fields = { event: 'gateway.access', auth, host, issuers: issuers.map(({ name }) => name), withoutCredential };
-  if (withoutCredential === 'nothing') log.info(fields, 'every call needs a token of a configured issuer');
+  const names = issuers.map(({ name }) => name);
+  const fields = { event: 'gateway.access', auth, host, issuers: names, apiKeys, withoutCredential };
+  if (withoutCredential === 'nothing' && issuers.length === 0 && !hasOperatorToken)
+    log.warn(
+      fields,
+      'every call needs an API key, and nobody can make the first one here: set gateway.operatorTokenPath',
+    );
+  else if (withoutCredential === 'nothing') log.info(fields, 'every call needs a credential');
   else if (isLoopback(host) && auth === 'required')
     log.info(fields, 'calls need no credential, because the gateway listens on loopback only');
   else log.warn(fields, 'calls need no credential: everyone who reaches the port can work with all jobs and queues');

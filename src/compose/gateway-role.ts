@@ -8,6 +8,7 @@ import type { Store } from '../application/ports/store.ts';
 import { HandlerFleet } from '../application/jobs/handler-fleet.ts';
 import { createUseCases, type UseCases } from '../application/use-cases.ts';
 import type { Config } from '../config/index.ts';
+import { rolesWith } from '../domain/access/role.ts';
 import { createHttpEdge, type HttpEdge, type Readiness } from '../gateway/http-edge.ts';
 import { createInputValidator } from '../gateway/input-validator.ts';
 import type { GrpcListener } from '../gateway/grpc-listener.ts';
@@ -45,7 +46,9 @@ export interface GatewayRole {
 export function createGatewayRole(parts: GatewayParts): GatewayRole {
   const { config, bus, store, router, batcher, shardCount, cache } = parts;
   const { clock, random, log, telemetry } = parts.runtime;
+  const roles = rolesWith(config.gateway.roles);
   const useCases = createUseCases({
+    roles,
     batcher,
     store,
     config: bus.config,
@@ -72,7 +75,12 @@ export function createGatewayRole(parts: GatewayParts): GatewayRole {
   const { jobsInFlightMax, bytesInFlightMax, sendBytesMax, watchesMax } = config.gateway;
   const files = createCredentialFiles(parts.runtime);
   const gateway = createGateway({
-    authenticator: gatewayAuthenticator(config.gateway, files, parts.runtime),
+    authenticator: gatewayAuthenticator(config.gateway, {
+      runtime: parts.runtime,
+      files,
+      documents: store.documents,
+      roles,
+    }),
     useCases,
     host,
     port,

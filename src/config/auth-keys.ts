@@ -43,9 +43,14 @@ const permission = z.string().refine(isPermission, 'is not a permission: docs/re
 
 export const authKeys = {
   auth: key(z.enum(['required', 'none']).default('required'), {
-    meaning: 'Whether callers must show a credential. On loopback none is needed as long as no issuer is configured.',
+    meaning:
+      'Whether callers must show a credential. On loopback none is needed as long as there are no issuers and no API keys.',
     consequence:
       'With `none`, everyone who reaches the port can do everything with jobs and queues of the tenant `default`, and see the cluster.',
+  }),
+  apiKeys: key(z.boolean().default(false), {
+    meaning: 'Whether API keys of service accounts are accepted. `troupe accounts` and `troupe keys` make them.',
+    consequence: 'If so, every call needs a credential.',
   }),
   issuers: key(
     z

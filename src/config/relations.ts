@@ -74,14 +74,18 @@ function listenRelation(
 
 /** Nobody opens a gateway to a network by forgetting something. */
 const authRelation: Relation = {
-  keys: ['gateway.auth', 'gateway.host', 'gateway.issuers'],
-  rule: '`gateway.host` is loopback, or `gateway.issuers` has an issuer, or `gateway.auth` is `none`; not the last two',
-  check: ({ gateway: { auth, host, issuers }, roles }) => {
-    if (auth === 'none') return requires(issuers.length === 0, 'must not be none while gateway.issuers has issuers');
+  keys: ['gateway.auth', 'gateway.host', 'gateway.issuers', 'gateway.apiKeys'],
+  rule:
+    '`gateway.host` is loopback, or `gateway.issuers` has an issuer, or `gateway.apiKeys` is true, or `gateway.auth` is ' +
+    '`none`, which goes with none of the others',
+  check: ({ gateway: { auth, host, issuers, apiKeys }, roles }) => {
+    const asks = issuers.length > 0 || apiKeys;
+    if (auth === 'none')
+      return requires(!asks, 'must not be none while gateway.issuers has issuers or gateway.apiKeys is true');
     return requires(
-      issuers.length > 0 || loopback.test(host) || !roles.includes('gateway'),
-      `needs gateway.issuers, because others can reach ${host}: add an issuer, or set gateway.auth to none (--no-auth) ` +
-        'if everyone who reaches the port may work with all jobs',
+      asks || loopback.test(host) || !roles.includes('gateway'),
+      `needs gateway.issuers or gateway.apiKeys, because others can reach ${host}: add an issuer, accept API keys, or ` +
+        'set gateway.auth to none (--no-auth) if everyone who reaches the port may work with all jobs',
     );
   },
 };

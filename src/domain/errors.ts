@@ -32,8 +32,18 @@ export const errorRegistry = {
   AMBIGUOUS_CREDENTIALS: { retryable: false, message: 'the call carries more than one credential' },
   TOKEN_INVALID: { retryable: false, message: 'the token is not valid here' },
   TOKEN_EXPIRED: { retryable: false, message: 'the token has expired' },
+  KEY_REVOKED: { retryable: false, message: 'the API key was revoked' },
+  KEY_ROTATED: { retryable: false, message: 'another API key has taken the place of this one' },
+  ACCESS_CHANGED: { retryable: true, message: 'what the caller may do has changed: call again' },
   ISSUER_UNAVAILABLE: { retryable: true, message: 'the token cannot be checked, because its issuer does not answer' },
   PERMISSION_MISSING: { retryable: false, message: 'the caller lacks the permission for this call' },
+  SERVICE_ACCOUNT_NOT_FOUND: { retryable: false, message: 'the service account does not exist' },
+  SERVICE_ACCOUNT_EXISTS: { retryable: false, message: 'a service account with this name already exists' },
+  SERVICE_ACCOUNT_CHANGED: { retryable: true, message: 'somebody else changed the service account in the meantime' },
+  API_KEY_NOT_FOUND: { retryable: false, message: 'the service account has no such API key' },
+  API_KEY_ENDED: { retryable: false, message: 'the API key is not in use any more' },
+  TOO_MANY_API_KEYS: { retryable: false, message: 'two API keys of the service account are in use: revoke one first' },
+  QUOTA_EXCEEDED: { retryable: false, message: 'the tenant has as many as it may have' },
   INVALID_PAGE_TOKEN: { retryable: false, message: 'the page token does not belong to this list' },
   INVALID_RESUME_TOKEN: { retryable: false, message: 'the resume token does not belong to this job' },
   BACKLOG_FULL: { retryable: true, message: 'the backlog is at its limit' },
@@ -80,7 +90,7 @@ export interface WireError {
 }
 
 /** Metadata that can name the subject of an error, most specific first. */
-const subjects = ['jobId', 'handler', 'path', 'node', 'queue'] as const;
+const subjects = ['jobId', 'handler', 'path', 'node', 'queue', 'keyId', 'account'] as const;
 const subjectLengthMax = 256;
 
 /** The text of the registry and the subject of the error. */

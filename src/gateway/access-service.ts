@@ -1,13 +1,19 @@
-/** The methods of Access: what the gateway knows about the caller. */
+/** The methods of Access: what the gateway knows about the caller, and account-methods.ts. */
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import { principalKindCodes } from '../contract/codes.ts';
 import { toOptionalTime } from '../contract/time.ts';
 import { isPermission } from '../domain/access/permission.ts';
 import { TroupeError } from '../domain/errors.ts';
+import { accountMethods } from './account-methods.ts';
 import type { ServiceParts } from './service-parts.ts';
 
-export function accessService({ scope }: Pick<ServiceParts, 'scope'>): UntypedServiceImplementation {
+export function accessService(
+  parts: Pick<ServiceParts, 'scope' | 'useCases' | 'wallMs'>,
+): UntypedServiceImplementation {
+  const { scope } = parts;
   return {
+    ...accountMethods(parts),
+
     WhoAmI: scope.read('WhoAmI', (_request, { principal }) =>
       Promise.resolve({
         principal: principal.id,

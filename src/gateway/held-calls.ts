@@ -2,14 +2,12 @@
 import type { Metadata } from '@grpc/grpc-js';
 import type { CallContext } from '../application/ports/call-context.ts';
 import type { Clock, Counter } from '../application/ports/runtime.ts';
-import type { Principal } from '../domain/access/principal.ts';
 import { TroupeError } from '../domain/errors.ts';
+import { watchCaller } from './access/caller-watch.ts';
 import type { Gatekeeper } from './access/gatekeeper.ts';
 import { contextOf, factsOf, type IncomingCall, trailers } from './call-facts.ts';
 import type { GrpcFailure } from './status-mapper.ts';
 
-/** How long a stream outlives the credential with which it began: clocks differ, and a new token takes a moment. */
-const expiryGraceMs = 30_000;
 export type HeldContext = CallContext & { readonly signal: AbortSignal };
 
 interface Settling<T> {
@@ -23,7 +21,7 @@ interface HoldParts {
   readonly gatekeeper: Gatekeeper;
 }
 
-/** Runs a call until it is done, its client leaves, its credential expires, or the gateway stops. */
+/** Runs a call until it is done, its client leaves, its caller may not make it any more, or the gateway stops. */
 export function createHold(
   { streams, clock, gatekeeper }: HoldParts,
   requests: Counter,
@@ -39,10 +37,11 @@ export function createHold(
     streams.add(controller);
     call.once('cancelled', () => controller.abort(new TroupeError('CALL_CANCELLED')));
     const facts = factsOf(call, clock);
-    let stopExpiry = (): void => undefined;
+    const end = (why: TroupeError): void => controller.abort(why);
+    let stopWatch = (): void => undefined;
     const admitAndRun = async () => {
       const principal = await gatekeeper.admit(method, call);
-      stopExpiry = atExpiry(clock, principal, () => controller.abort(new TroupeError('TOKEN_EXPIRED')));
+      stopWatch = watchCaller({ clock, principal, admit: () => gatekeeper.admit(method, call), end });
       return run({ ...contextOf(facts, principal), signal: controller.signal });
     };
     admitAndRun()
@@ -54,14 +53,8 @@ export function createHold(
         (error: unknown) => settle.failed(failureOf(method, error, facts.requestId)),
       )
       .finally(() => {
-        stopExpiry();
+        stopWatch();
         streams.delete(controller);
       });
   };
-}
-
-/** Returns the function that gives up waiting. */
-function atExpiry(clock: Clock, { expiresAtMs }: Principal, fire: () => void): () => void {
-  if (expiresAtMs === undefined) return () => undefined;
-  return clock.setTimer(Math.max(0, expiresAtMs + expiryGraceMs - clock.wallMs()), fire);
 }

@@ -120,7 +120,7 @@ function buildServer(options: GatewayOptions): BuiltServer {
   });
   const inPieces = new Set([contract.jobs.SubmitJobStream.path]);
   guardStreams(server, { send: budget, requests, inPieces });
-  const parts = { useCases, scope, admission, mapper };
+  const parts = { useCases, scope, admission, mapper, wallMs: () => clock.wallMs() };
   server.addService(tolerant(contract.jobs), jobsService(parts));
   server.addService(tolerant(contract.queues), queuesService(parts));
   server.addService(tolerant(contract.cluster), clusterService(parts));

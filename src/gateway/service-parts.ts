@@ -9,4 +9,6 @@ export interface ServiceParts {
   readonly scope: CallScope;
   readonly admission: Admission;
   readonly mapper: StatusMapper;
+  /** Epoch ms by the clock of this machine, as in tokens and API keys. */
+  readonly wallMs: () => number;
 }

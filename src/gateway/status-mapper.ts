@@ -10,11 +10,15 @@ import { toTime } from '../contract/time.ts';
 import { type ErrorCode, TroupeError } from '../domain/errors.ts';
 
 /** Resources that the metadata of an error can name. */
-type Resource = 'job' | 'queue' | 'node' | 'actor';
-const resourceKeys = { job: 'jobId', queue: 'queue', node: 'node', actor: 'path' } as const satisfies Record<
-  Resource,
-  string
->;
+type Resource = 'job' | 'queue' | 'node' | 'actor' | 'service-account' | 'api-key';
+const resourceKeys = {
+  job: 'jobId',
+  queue: 'queue',
+  node: 'node',
+  actor: 'path',
+  'service-account': 'account',
+  'api-key': 'keyId',
+} as const satisfies Record<Resource, string>;
 
 /** The detail that complements ErrorInfo. RetryInfo is added whenever a retry makes sense. */
 type Extra = 'field' | Resource | 'precondition' | 'quota' | 'request' | 'none';
@@ -57,9 +61,21 @@ export const statusTable = {
   AMBIGUOUS_CREDENTIALS: { status: grpc.UNAUTHENTICATED, extra: 'none' },
   TOKEN_INVALID: { status: grpc.UNAUTHENTICATED, extra: 'none' },
   TOKEN_EXPIRED: { status: grpc.UNAUTHENTICATED, extra: 'none' },
+  KEY_REVOKED: { status: grpc.UNAUTHENTICATED, extra: 'none' },
+  KEY_ROTATED: { status: grpc.UNAUTHENTICATED, extra: 'none' },
+  // A stream goes on from its last resume token.
+  ACCESS_CHANGED: { status: grpc.UNAVAILABLE, extra: 'none', retryAfterMs: 100, outcome: 'none' },
   // Not UNAUTHENTICATED: the caller should keep its token and come back.
   ISSUER_UNAVAILABLE: { status: grpc.UNAVAILABLE, extra: 'none', retryAfterMs: 1_000, outcome: 'none' },
   PERMISSION_MISSING: { status: grpc.PERMISSION_DENIED, extra: 'none' },
+  SERVICE_ACCOUNT_NOT_FOUND: { status: grpc.NOT_FOUND, extra: 'service-account' },
+  SERVICE_ACCOUNT_EXISTS: { status: grpc.ALREADY_EXISTS, extra: 'service-account' },
+  SERVICE_ACCOUNT_CHANGED: { status: grpc.ABORTED, extra: 'service-account', retryAfterMs: 100 },
+  API_KEY_NOT_FOUND: { status: grpc.NOT_FOUND, extra: 'api-key' },
+  API_KEY_ENDED: { status: grpc.FAILED_PRECONDITION, extra: 'api-key' },
+  TOO_MANY_API_KEYS: { status: grpc.FAILED_PRECONDITION, extra: 'service-account' },
+  // Not RESOURCE_EXHAUSTED, because waiting does not help: something has to be deleted first.
+  QUOTA_EXCEEDED: { status: grpc.FAILED_PRECONDITION, extra: 'quota' },
   INVALID_PAGE_TOKEN: { status: grpc.INVALID_ARGUMENT, extra: 'field' },
   INVALID_RESUME_TOKEN: { status: grpc.INVALID_ARGUMENT, extra: 'field' },
   BACKLOG_FULL: { status: grpc.RESOURCE_EXHAUSTED, extra: 'quota', retryAfterMs: 1_000, outcome: 'none' },
@@ -129,7 +145,9 @@ function extraOf(error: TroupeError, extra: Extra, requestId: string): Detail | 
     case 'job':
     case 'queue':
     case 'node':
-    case 'actor': {
+    case 'actor':
+    case 'service-account':
+    case 'api-key': {
       const resourceName = metadata[resourceKeys[extra]] ?? '';
       return { name: 'ResourceInfo', value: { resourceType: extra, resourceName, description } };
     }

@@ -12,6 +12,7 @@ import { createShardBatcher } from '../../src/application/protocol/shard-batcher
 import type { NodeVerb, NodeVerbs } from '../../src/application/ports/node-protocol.ts';
 import type { LiveFeed } from '../../src/application/ports/bus.ts';
 import type { EventLog, EventLogs, KeptEvent } from '../../src/application/ports/event-log.ts';
+import { rolesWith } from '../../src/domain/access/role.ts';
 import { given } from '../../src/domain/given.ts';
 import type { NodeInfo } from '../../src/application/ports/membership.ts';
 import type { ShardClient } from '../../src/application/ports/shard-link.ts';
@@ -302,6 +303,7 @@ export async function openEdge({
       atTurnEnd: setImmediate,
     }),
     store,
+    roles: rolesWith({}),
     config: {
       manifestsOf: (name) => [...manifests.values()].filter((manifest) => manifest.name === name),
       handlerNames: () => [...manifests.values()].map(({ name }) => name),

@@ -1,4 +1,4 @@
-/** Who may call the gateways: callers with tokens of issuers, or everyone who reaches them. */
+/** Who may call the gateways: callers with tokens of issuers or with API keys, or everyone who reaches them. */
 import { z } from 'zod';
 import { builtInRoles, isPermission } from '../../../src/contract/access-names.ts';
 import { peer } from './network.ts';
@@ -27,6 +27,12 @@ const issuer = z.strictObject({
   groupRoles: z.record(z.string(), z.array(name)).optional(),
 });
 
+/** Roles of your own: lists of permissions. */
+const ownRoles = z
+  .record(name, z.array(permission).min(1))
+  .refine((all) => !Object.keys(all).some(isBuiltIn), 'do not redefine a built-in role')
+  .default({});
+
 /** There is no default: whoever opens a cluster to everyone says so. */
 export const gatewayAccess = z.discriminatedUnion(
   'kind',
@@ -40,11 +46,9 @@ export const gatewayAccess = z.discriminatedUnion(
           .max(16)
           .refine((all) => areDistinct(all.map((one) => one.name)), 'have different names')
           .refine((all) => areDistinct(all.map((one) => one.issuer)), 'have different issuers'),
-        /** Roles of your own: lists of permissions. */
-        roles: z
-          .record(name, z.array(permission).min(1))
-          .refine((all) => !Object.keys(all).some(isBuiltIn), 'do not redefine a built-in role')
-          .default({}),
+        /** API keys of service accounts are accepted, too. */
+        apiKeys: z.boolean().default(false),
+        roles: ownRoles,
         /** Where the keys of the issuers are fetched. Default: port 443 of any address. */
         to: z.array(peer).min(1).optional(),
       })
@@ -52,12 +56,15 @@ export const gatewayAccess = z.discriminatedUnion(
         path: ['issuers'],
         error: 'name roles that exist: built-in ones, and those of `roles`',
       }),
+    /** API keys of service accounts alone. The operator token makes the first account. */
+    z.strictObject({ kind: z.literal('apiKeys'), roles: ownRoles }),
     /** Everyone who reaches a gateway can do everything with jobs and queues. */
     z.strictObject({ kind: z.literal('none') }),
   ],
   {
     error:
-      "says who may call: { kind: 'issuers', issuers: […] }, or { kind: 'none' } for everyone who reaches a gateway",
+      "says who may call: { kind: 'issuers', issuers: […] }, { kind: 'apiKeys' }, or { kind: 'none' } for everyone who " +
+      'reaches a gateway',
   },
 );
 

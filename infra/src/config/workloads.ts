@@ -79,7 +79,7 @@ export const gatewaySchema = z
     path: ['rollout'],
   })
   .refine(({ access, route }) => access.kind !== 'none' || route === undefined, {
-    message: 'would open the cluster to everyone who reaches the route: add `access` with issuers',
+    message: 'would open the cluster to everyone who reaches the route: add `access` with issuers or API keys',
     path: ['route'],
   });
 

@@ -119,12 +119,18 @@ function listenSettings(tls: GatewayConfig['tls']): Settings {
 function accessSettings(access: GatewayAccess): Settings {
   switch (access.kind) {
     case 'issuers': {
-      const { issuers, roles } = access;
-      return { issuers, ...(Object.keys(roles).length > 0 && { roles }) };
+      const { issuers, apiKeys } = access;
+      return { issuers, ...(apiKeys && { apiKeys }), ...ownRoles(access) };
     }
+    case 'apiKeys':
+      return { apiKeys: true, ...ownRoles(access) };
     case 'none':
       return { auth: 'none' };
   }
+}
+
+function ownRoles({ roles }: Exclude<GatewayAccess, { kind: 'none' }>): Settings {
+  return Object.keys(roles).length > 0 ? { roles } : {};
 }
 
 export function shardsSettings(environment: KubernetesEnvironment, graceMs: number): Settings {

@@ -59,7 +59,7 @@ export function networkObjects(environment: KubernetesEnvironment): readonly Kub
     ...(environment.aws === undefined || objects?.credentials !== 'role'
       ? []
       : nodes.map((component) => egress(component, 'pod-identity', podIdentityRule))),
-    ...(gateway.access.kind === 'none' ? [] : [egress('gateway', 'issuers', issuersRule(gateway.access))]),
+    ...(gateway.access.kind === 'issuers' ? [egress('gateway', 'issuers', issuersRule(gateway.access))] : []),
     ingress('gateway', 'clients-to-gateway', { from: clients(environment), ports: [tcp(ports.grpc)] }),
     ...(answersKeda(environment)
       ? [

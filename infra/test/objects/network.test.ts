@@ -102,6 +102,18 @@ describe('the policies', () => {
     ]);
   });
 
+  it('let gateways out to issuers only where there are some', () => {
+    const names = (access: object): readonly string[] =>
+      ofKind(appObjects(kubernetesEnvironment({ ...production, gateway: { access } })), 'NetworkPolicy').map(
+        ({ metadata }) => metadata.name,
+      );
+    expect(names({ kind: 'apiKeys' })).not.toContainEqual(expect.stringContaining('gateway-to-issuers'));
+    const issuers = [{ name: 'corp', issuer: 'https://id.example.com', audience: 'troupe' }];
+    expect(names({ kind: 'issuers', issuers, apiKeys: true })).toContainEqual(
+      expect.stringContaining('gateway-to-issuers'),
+    );
+  });
+
   it('let the nodes out to the bucket of large payloads, and to nothing more where it is said where that is', () => {
     const bucket = { bucket: 'payloads', region: 'eu-central-1' };
     const rules = (objects: object): unknown =>

@@ -50,19 +50,21 @@ const issuers = {
   ],
   roles: { reader: ['jobs.read', 'payloads.read'] },
 };
+const issuersAndKeys = { ...issuers, apiKeys: true };
+const keys = { kind: 'apiKeys' as const, roles: issuers.roles };
 const gateway = fc
   .record({
     replicas: range,
     cpuMilli: fc.integer({ min: 10, max: 8_000 }),
     drainSeconds,
     tls: fc.constantFrom('certificate' as const, 'mesh' as const),
-    access: fc.constantFrom(open, issuers),
+    access: fc.constantFrom(open, issuers, issuersAndKeys, keys),
     routed: fc.constantFrom('none' as const, 'rolling' as const, 'canary' as const),
     placement,
   })
   .map(({ routed, placement, access, ...rest }) => ({
     ...rest,
-    access: routed === 'none' ? access : issuers,
+    access: routed !== 'none' && access === open ? issuers : access,
     ...placement,
     ...(routed !== 'none' && { route, rollout: { kind: routed } }),
   }));

@@ -11,13 +11,13 @@ import {
 import type { Clock, Logger } from '../../application/ports/runtime.ts';
 import type { TokenVerifier } from '../../application/ports/token-verifier.ts';
 import type { Principal } from '../../domain/access/principal.ts';
+import { RecentFindings } from '../../domain/access/recent-findings.ts';
 import type { Roles } from '../../domain/access/role.ts';
 import { principalOfClaims, type VerifiedClaims } from '../../domain/access/token-claims.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import type { FetchDocument } from './fetch-document.ts';
 import { IssuerKeys } from './issuer-keys.ts';
 import type { IssuerSettings } from './issuer-settings.ts';
-import { RecentTokens } from './recent-tokens.ts';
 import { RefusalLog } from './refusal-log.ts';
 
 export interface TokenVerifierParts {
@@ -55,8 +55,9 @@ export function createTokenVerifier(parts: TokenVerifierParts): TokenVerifier {
     parts.issuers.map((settings) => [settings.issuer, { settings, keys: new IssuerKeys({ ...parts, settings }) }]),
   );
   for (const { keys } of issuers.values()) keys.begin();
-  const verified = new RecentTokens<Principal>(clock, verifiedKeptMs);
-  const refused = new RecentTokens<Refusal>(clock, refusedKeptMs);
+  const monotonicMs = (): number => clock.monotonicMs();
+  const verified = new RecentFindings<Principal>(monotonicMs, verifiedKeptMs);
+  const refused = new RecentFindings<Refusal>(monotonicMs, refusedKeptMs);
   const refusals = new RefusalLog(parts);
 
   async function verifyAnew(token: string, digest: string): Promise<Principal> {

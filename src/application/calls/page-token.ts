@@ -48,6 +48,16 @@ export function parseQueuePageToken(token: string): string {
   return name;
 }
 
+export function accountPageToken(after: string): string {
+  return encode('a1', after);
+}
+
+export function parseAccountPageToken(token: string): string {
+  const name = decode('a1', token);
+  if (name === undefined) throw invalidPageToken();
+  return name;
+}
+
 /** `log` is the last line that was sent, in watches that include log lines. */
 export function resumeToken(jobId: JobId, seq: number, log?: LogPosition): string {
   const lines = log === undefined ? [] : [log.attempt, log.number];

@@ -71,6 +71,7 @@ function exitCodeOfErrorCode(code: ClientErrorCode): number {
     case 'OUTCOME_UNKNOWN':
     case 'SHUTTING_DOWN':
     case 'ISSUER_UNAVAILABLE':
+    case 'ACCESS_CHANGED':
     case 'CALL_DEADLINE_EXCEEDED':
     case 'GATEWAY_UNAVAILABLE':
       return exitCodes.unreachable;
@@ -80,6 +81,8 @@ function exitCodeOfErrorCode(code: ClientErrorCode): number {
     case 'RUN_NOT_FOUND':
     case 'NODE_NOT_FOUND':
     case 'ACTOR_NOT_FOUND':
+    case 'SERVICE_ACCOUNT_NOT_FOUND':
+    case 'API_KEY_NOT_FOUND':
       return exitCodes.notFound;
     case 'QUEUE_EXISTS':
     case 'QUEUE_NOT_EMPTY':
@@ -100,6 +103,13 @@ function exitCodeOfErrorCode(code: ClientErrorCode): number {
     case 'AMBIGUOUS_CREDENTIALS':
     case 'TOKEN_INVALID':
     case 'TOKEN_EXPIRED':
+    case 'KEY_REVOKED':
+    case 'KEY_ROTATED':
+    case 'SERVICE_ACCOUNT_EXISTS':
+    case 'SERVICE_ACCOUNT_CHANGED':
+    case 'API_KEY_ENDED':
+    case 'TOO_MANY_API_KEYS':
+    case 'QUOTA_EXCEEDED':
     case 'PERMISSION_MISSING':
       return exitCodes.refused;
     case 'CALL_CANCELLED':

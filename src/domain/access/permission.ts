@@ -9,6 +9,8 @@ export const permissions = {
   'logs.read': 'read the logs of jobs',
   'queues.read': 'see queues, their settings and figures',
   'queues.manage': 'create, change and delete queues',
+  'tenant.read': 'see the service accounts of the tenant and their API keys',
+  'tenant.manage': 'create, change and delete service accounts, and make and revoke their API keys',
   'cluster.read': 'see nodes, shards, actors and dead letters',
   'cluster.operate': 'drain nodes, stop and resume queues, and profile running jobs',
 } as const satisfies Readonly<Record<string, string>>;

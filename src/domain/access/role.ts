@@ -10,7 +10,15 @@ export const builtInRoles = {
   'payload-viewer': payloadViewer,
   submitter,
   operator: [...payloadViewer, 'jobs.submit', 'jobs.manage', 'queues.manage'],
-  'tenant-admin': [...payloadViewer, 'jobs.submit', 'jobs.manage', 'jobs.delete', 'queues.manage'],
+  'tenant-admin': [
+    ...payloadViewer,
+    'jobs.submit',
+    'jobs.manage',
+    'jobs.delete',
+    'queues.manage',
+    'tenant.read',
+    'tenant.manage',
+  ],
   'cluster-viewer': ['cluster.read'],
   'cluster-operator': ['cluster.read', 'cluster.operate'],
 } as const satisfies Readonly<Record<string, readonly Permission[]>>;

@@ -1,5 +1,6 @@
 /** Finds out who makes a call: from its one credential, or from its absence where none is needed. */
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { keyPrefix } from '../../application/access/key-text.ts';
 import type { TokenVerifier } from '../../application/ports/token-verifier.ts';
 import type { Permission } from '../../domain/access/permission.ts';
 import { permissionMissing, type Principal } from '../../domain/access/principal.ts';
@@ -14,6 +15,8 @@ export interface AuthenticatorOptions {
   readonly operatorToken: (() => string) | undefined;
   /** Undefined: no issuer is configured. */
   readonly tokens: TokenVerifier | undefined;
+  /** Undefined: API keys are not accepted here. */
+  readonly keys?: TokenVerifier | undefined;
   /**
    * What callers without a credential may do. `work`: all that concerns jobs and queues, and see the cluster.
    * `everything`: steer the cluster, too. `nothing`: they are refused.
@@ -24,17 +27,19 @@ export interface AuthenticatorOptions {
 export interface Authenticator {
   /** False: every caller is the same principal, and credentials are not looked at, because nothing could check them. */
   readonly looksAtCredentials: boolean;
-  /** Throws or rejects with NO_CREDENTIALS, TOKEN_INVALID, TOKEN_EXPIRED or ISSUER_UNAVAILABLE. */
+  /**
+   * Throws or rejects with NO_CREDENTIALS, or with what `TokenVerifier.verify` throws for tokens and for API keys.
+   */
   authenticate(bearer: string | undefined): Principal | Promise<Principal>;
   /** The refusal of a call for which this principal lacks the permission. It says how to get it, if the caller can. */
   refusal(principal: Principal, permission: Permission): TroupeError;
 }
 
 export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
-  const { operatorToken, tokens } = options;
+  const { operatorToken, tokens, keys } = options;
   const isOperator = operatorToken === undefined ? () => false : createComparison(operatorToken);
   const anyone = anyoneWith(options.withoutCredential);
-  const looksAtCredentials = operatorToken !== undefined || tokens !== undefined;
+  const looksAtCredentials = operatorToken !== undefined || tokens !== undefined || keys !== undefined;
 
   return {
     looksAtCredentials,
@@ -44,6 +49,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
         throw new TroupeError('NO_CREDENTIALS');
       }
       if (isOperator(bearer)) return operator;
+      if (keys !== undefined && bearer.startsWith(keyPrefix)) return keys.verify(bearer);
       if (tokens === undefined) throw new TroupeError('TOKEN_INVALID');
       return tokens.verify(bearer);
     },

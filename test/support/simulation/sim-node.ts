@@ -19,6 +19,7 @@ import { PatientAsks } from '../../../src/adapters/nats/patient-asks.ts';
 import { adminPath, type ClusterRoles, startClusterRoles } from '../../../src/compose/cluster-roles.ts';
 import { createNodeClient } from '../../../src/compose/node-admin.ts';
 import type { Config } from '../../../src/config/index.ts';
+import { rolesWith } from '../../../src/domain/access/role.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';
 import type { HandlerManifest } from '../../../src/domain/handler-manifest.ts';
 import type { JobRecord } from '../../../src/domain/job.ts';
@@ -246,6 +247,7 @@ export class SimNode {
     const admin = system.refAt<AdminMessage>(adminPath);
     return createUseCases({
       store,
+      roles: rolesWith({}),
       config,
       cache,
       clock,

@@ -1,5 +1,4 @@
 import { expect, it } from 'vitest';
-import { RecentTokens } from '../../../../src/adapters/issuers/recent-tokens.ts';
 import { RefusalLog } from '../../../../src/adapters/issuers/refusal-log.ts';
 
 it('each reason of a refusal is said once a second, with the number of those that were not said', () => {
@@ -35,13 +34,4 @@ it('of ever new reasons a hundred are told apart in a second, and the others are
   nowMs = 1_000;
   log.say('reason 5000');
   expect(said.at(-1)).toEqual(['reason 5000', 0]);
-});
-
-it('what was found out about tokens is forgotten after its time, and the oldest beyond 10,000', () => {
-  let nowMs = 0;
-  const tokens = new RecentTokens<number>({ monotonicMs: () => nowMs }, 60_000);
-  for (let n = 0; n <= 10_000; n += 1) tokens.put(`token ${n}`, n);
-  expect([tokens.get('token 0'), tokens.get('token 1')]).toEqual([undefined, 1]);
-  nowMs = 60_000;
-  expect(tokens.get('token 1')).toBeUndefined();
 });

@@ -1,0 +1,171 @@
+/** Makes, changes and removes the service accounts of a tenant. api-keys.ts makes their keys. */
+import type { ServiceAccount } from '../../domain/access/service-account.ts';
+import { TroupeError } from '../../domain/errors.ts';
+import { given } from '../../domain/given.ts';
+import { namePattern } from '../../domain/queue.ts';
+import { FieldChecks } from '../calls/field-checks.ts';
+import { accountPageToken, parseAccountPageToken } from '../calls/page-token.ts';
+import { type CallContext, ensureAwaited } from '../ports/call-context.ts';
+import type { DocumentPlace } from '../ports/document-store.ts';
+import { accountBody, accountOf, accountPlace, keyPlace, ownerOf } from './account-documents.ts';
+import { checkRoles, ensureMayGive } from './account-roles.ts';
+import {
+  accountChanged,
+  accountNotFound,
+  type AccountParts,
+  findAccount,
+  removeAccount,
+  type StoredAccount,
+} from './stored-accounts.ts';
+
+/** An account, and when its keys were used, by their ids. */
+interface AccountView extends StoredAccount {
+  readonly usedAtMs: ReadonlyMap<string, number>;
+}
+
+interface AccountPage {
+  readonly accounts: readonly StoredAccount[];
+  readonly nextPageToken: string;
+}
+
+/** Every call is for the tenant of the caller. */
+export interface ManageAccounts {
+  /** Rejects with SERVICE_ACCOUNT_EXISTS, PERMISSION_MISSING or QUOTA_EXCEEDED. */
+  create(context: CallContext, request: CreateAccount): Promise<StoredAccount>;
+  get(context: CallContext, name: string): Promise<AccountView>;
+  /** By name, ascending. `pageSize` 0 means 100; at most 1,000 are returned. */
+  list(context: CallContext, page: { readonly pageSize: number; readonly pageToken: string }): Promise<AccountPage>;
+  /** Rejects with SERVICE_ACCOUNT_CHANGED if the account no longer has the etag. */
+  update(context: CallContext, request: UpdateAccount): Promise<StoredAccount>;
+  remove(context: CallContext, name: string): Promise<void>;
+}
+
+interface CreateAccount {
+  readonly name: string;
+  readonly roles: readonly string[];
+  readonly description: string;
+}
+
+interface UpdateAccount {
+  readonly name: string;
+  readonly etag: string;
+  /** Empty: they stay. */
+  readonly roles: readonly string[];
+  readonly description: string | undefined;
+}
+
+const accountsMax = 1_000;
+const descriptionMax = 256;
+const pageSizeMax = 1_000;
+const pageSizeDefault = 100;
+
+export function createManageAccounts(parts: AccountParts): ManageAccounts {
+  const { documents, clock } = parts;
+  return {
+    create(context, request) {
+      ensureAwaited(context, clock.nowMs());
+      return createAccount(parts, context, request);
+    },
+
+    async get(context, name) {
+      ensureAwaited(context, clock.nowMs());
+      const stored = await findAccount(parts, context, { field: 'name', name });
+      const usedAtMs = new Map<string, number>();
+      for (const { id } of stored.account.keys) {
+        const document = await documents.findDocument(keyPlace(id));
+        const at = document && ownerOf(document).usedAtMs;
+        if (at !== undefined) usedAtMs.set(id, at);
+      }
+      return { ...stored, usedAtMs };
+    },
+
+    async list(context, { pageSize, pageToken }) {
+      ensureAwaited(context, clock.nowMs());
+      const most = Math.min(pageSize === 0 ? pageSizeDefault : pageSize, pageSizeMax);
+      const after = pageToken === '' ? '' : parseAccountPageToken(pageToken);
+      const found = await documents.listDocuments(scopeOf(context.tenant), { after, most: most + 1 });
+      const page = found.slice(0, most);
+      const last = found.length > most ? page.at(-1) : undefined;
+      return {
+        accounts: page.map((document) => ({ account: accountOf(document), etag: document.revision })),
+        nextPageToken: last === undefined ? '' : accountPageToken(last.name),
+      };
+    },
+
+    update(context, request) {
+      ensureAwaited(context, clock.nowMs());
+      return updateAccount(parts, context, request);
+    },
+
+    remove(context, name) {
+      ensureAwaited(context, clock.nowMs());
+      return removeAccount(parts, context, name);
+    },
+  };
+}
+
+async function createAccount(
+  parts: AccountParts,
+  { tenant, principal }: CallContext,
+  { name, description, roles: names }: CreateAccount,
+): Promise<StoredAccount> {
+  const { documents, roles, clock } = parts;
+  const checks = new FieldChecks();
+  checks.pattern('name', name, namePattern);
+  checkRoles(checks, names, roles);
+  if (names.length === 0) checks.add('roles', 'must name at least one role');
+  checks.length('description', description, descriptionMax);
+  checks.ensureNone();
+  ensureMayGive(principal, names, roles);
+  await ensureRoom(parts, tenant);
+  const account: ServiceAccount = {
+    tenant,
+    name,
+    roles: sorted(names),
+    description,
+    createdAtMs: clock.wallMs(),
+    creator: principal.id,
+    keys: [],
+  };
+  const { outcome, document } = await documents.createDocument(accountPlace(account), accountBody(account));
+  if (outcome === 'exists') throw new TroupeError('SERVICE_ACCOUNT_EXISTS', { metadata: { account: name } });
+  return { account, etag: document.revision };
+}
+
+async function updateAccount(
+  parts: AccountParts,
+  context: CallContext,
+  { name, etag, roles: names, description }: UpdateAccount,
+): Promise<StoredAccount> {
+  const { documents, roles } = parts;
+  const checks = new FieldChecks();
+  checkRoles(checks, names, roles);
+  if (description !== undefined) checks.length('description', description, descriptionMax);
+  if (etag === '') checks.add('etag', 'is required');
+  checks.ensureNone();
+  ensureMayGive(context.principal, names, roles);
+  const { account } = await findAccount(parts, context, { field: 'name', name });
+  const changed = { ...account, ...given({ description, roles: names.length > 0 ? sorted(names) : undefined }) };
+  const change = { body: accountBody(changed), expectedRevision: etag };
+  const { outcome, document } = await documents.replaceDocument(accountPlace(account), change);
+  if (outcome === 'missing') throw accountNotFound(name);
+  if (outcome === 'conflict' || document === undefined) throw accountChanged(name);
+  return { account: changed, etag: document.revision };
+}
+
+/** Two creations at the same time may pass together. */
+async function ensureRoom({ documents }: AccountParts, tenant: string): Promise<void> {
+  const found = await documents.listDocuments(scopeOf(tenant), { after: '', most: accountsMax });
+  if (found.length < accountsMax) return;
+  const message = `the tenant has ${accountsMax} service accounts, which is the limit`;
+  const metadata = { quota: 'service-accounts', limit: String(accountsMax), used: String(found.length) };
+  throw new TroupeError('QUOTA_EXCEEDED', { message, metadata });
+}
+
+function scopeOf(tenant: string): Omit<DocumentPlace, 'name'> {
+  return { collection: 'service-accounts', scope: tenant };
+}
+
+function sorted(names: readonly string[]): readonly string[] {
+  return [...new Set(names)].sort();
+}
