@@ -133,6 +133,51 @@ describe('the certificate of the gateway', () => {
   });
 });
 
+describe('the authorities of callers', () => {
+  /** Whether the gateway speaks with a caller who has this pair, or none; and the session of their connection. */
+  async function speaks(port: number, pair?: { certPath: string; keyPath: string }, session?: Buffer) {
+    const own = pair && { cert: readFileSync(pair.certPath), key: readFileSync(pair.keyPath) };
+    const socket = connectTls({
+      host: '127.0.0.1',
+      port,
+      rejectUnauthorized: false,
+      ALPNProtocols: ['h2'],
+      ...own,
+      ...(session && { session }),
+    });
+    let last: Buffer | undefined;
+    socket.on('session', (next) => (last = next));
+    // A caller who is refused hears of it only after its own handshake. An HTTP/2 server begins with its settings.
+    const isSpokenTo = await new Promise<boolean>((resolve) => {
+      socket.once('data', () => resolve(true));
+      socket.once('error', () => resolve(false)).once('close', () => resolve(false));
+    });
+    socket.destroy();
+    return { isSpokenTo, session: last };
+  }
+
+  it('may be replaced: callers of the new ones are let in, those of the old ones no more, not even by an old session', async () => {
+    const clientCaPath = join(folder, 'callers.pem');
+    copyFileSync(pairs[0].caPath, clientCaPath);
+    const { certPath: cert, keyPath: key } = pairs[0];
+    const tls = files.serverTls('gateway', { certPath: cert, keyPath: key, clientCaPath });
+    if (tls === undefined) throw new Error('there is no TLS');
+    const { port, gateway } = await edge.openGateway({ tls });
+    const before = await speaks(port, pairs[0]);
+    expect([before.isSpokenTo, before.session]).toEqual([true, expect.any(Buffer)]);
+    expect((await speaks(port, undefined, before.session)).isSpokenTo).toBe(true);
+    expect((await speaks(port, pairs[1])).isSpokenTo).toBe(false);
+    expect((await speaks(port)).isSpokenTo).toBe(false);
+    copyFileSync(pairs[1].caPath, clientCaPath);
+    await expect.poll(async () => (await speaks(port, pairs[1])).isSpokenTo, { interval: 5 }).toBe(true);
+    expect((await speaks(port, pairs[0])).isSpokenTo).toBe(false);
+    expect((await speaks(port, pairs[0], before.session)).isSpokenTo).toBe(false);
+    expect((await speaks(port, undefined, before.session)).isSpokenTo).toBe(false);
+    expect((await speaks(port)).isSpokenTo).toBe(false);
+    await gateway.stop(100);
+  });
+});
+
 describe('the operator token', () => {
   it('may be replaced: the new one counts, the old one does not, and a broken file changes nothing', async () => {
     writeFileSync(tokenPath, 'the-first-token-1\n');
