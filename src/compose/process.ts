@@ -264,7 +264,7 @@ function createPool(
   if (missing.length > 0)
     log.warn({ event: 'handlers.env.missing', variables: missing }, 'handlers.env names variables that are not set');
   const { handlerDirs, lookaheadMs, cancelGraceMs, cells } = config.workers;
-  const { memoryMb, memoryMaxMb, cellRssMaxMb, cellRunsMax } = config.workers;
+  const { memoryMb, memoryMaxMb, cellRssMaxMb, cellRunsMax, cellUid } = config.workers;
   return createCellPool({
     handlerDirs,
     threads,
@@ -279,7 +279,7 @@ function createPool(
     clock,
     log,
     telemetry,
-    ...given({ onNews }),
+    ...given({ onNews, cellUid }),
     outputMaxBytes: config.gateway.payloadMaxBytes,
     streamedMaxBytes: streamedMaxBytes(config),
     scratchFolder: config.workers.scratchDir ?? join(config.dataDir, 'scratch'),

@@ -61,6 +61,12 @@ export const workersSection = z.strictObject({
     unit: 'processes',
     consequence: 'A handler that kills its process also ends the attempts beside it. Each process costs about 50 MiB.',
   }),
+  cellUid: key(wholeNumber(1, 2 ** 31 - 1).optional(), {
+    meaning: 'User under which the cells of this node run, and group of the same number.',
+    consequence:
+      'Handlers then read neither the environment nor the memory of the node, cannot signal it, and cannot read the memory of their own cell by /proc. The node must run as root, or it does not start. That user must be able to read handlers and packages, and to pass the folders above `workers.scratchDir`.',
+    defaultNote: 'the user of the node',
+  }),
   threads: key(wholeNumber(0, 1_024).default(0), {
     meaning: 'Threads of this node that run jobs; 0 is one per core.',
     unit: 'threads',

@@ -23,6 +23,7 @@ import { settleCompileCache } from '../protocol/compile-cache.ts';
 import { endOrphans, endProcessTree } from '../protocol/child-processes.ts';
 import { bootHandlers } from './handler-boot.ts';
 import { HandlerLimits, problemOfMemory } from './handler-limits.ts';
+import { becomeUser } from './cell-user.ts';
 import { readChannelKeys } from './channel-keys.ts';
 
 let runs: CellRuns | undefined;
@@ -52,6 +53,7 @@ function emit(event: CellEvent): void {
 
 async function setUp(setup: CellSetup): Promise<void> {
   settleCompileCache();
+  if (setup.uid !== undefined) becomeUser(setup.uid);
   const booted = await bootHandlers({
     files: setup.files,
     sources: setup.sources,

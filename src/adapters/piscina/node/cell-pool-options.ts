@@ -37,6 +37,8 @@ export interface CellPoolOptions {
   readonly silenceMaxMs?: number;
   /** How long a cell that is replaced because of a stuck run waits for its other runs; default 30,000. */
   readonly stuckDrainMaxMs?: number;
+  /** User and group of the cell processes; default those of this process. Only root may set it. */
+  readonly cellUid?: number;
   /** Number of processes over which the threads are spread; default 1. */
   readonly cells?: number;
   /** What handlers see in `process.env`; default nothing. */
@@ -52,10 +54,11 @@ export interface CellPoolOptions {
   readonly telemetry: Telemetry;
 }
 
-type Derived = 'memoryMb' | 'memoryMaxMb' | 'cellRssMaxMb' | 'scratchFolder';
+type Derived = 'memoryMb' | 'memoryMaxMb' | 'cellRssMaxMb' | 'scratchFolder' | 'cellUid';
 
 export interface CompleteOptions extends Required<Omit<CellPoolOptions, Derived>> {
   readonly scratchFolder: string | undefined;
+  readonly cellUid: number | undefined;
   readonly memory: MemoryBounds;
   readonly rssMaxBytes: number;
 }
@@ -64,7 +67,7 @@ const usableShare = 0.8;
 const mib = 2 ** 20;
 
 export function completeOptions(options: CellPoolOptions): CompleteOptions {
-  const { memoryMb = 512, memoryMaxMb = 4_096, cellRssMaxMb = 0, cells = 1, scratchFolder, ...rest } = options;
+  const { memoryMb = 512, memoryMaxMb = 4_096, cellRssMaxMb = 0, cells = 1, scratchFolder, cellUid, ...rest } = options;
   const outputMaxBytes = rest.outputMaxBytes ?? 16 * mib;
   return {
     lookaheadMs: 200,
@@ -82,6 +85,7 @@ export function completeOptions(options: CellPoolOptions): CompleteOptions {
     onNews: () => undefined,
     ...rest,
     scratchFolder,
+    cellUid,
     cells,
     memory: { defaultMb: memoryMb, maxMb: Math.max(memoryMb, memoryMaxMb) },
     rssMaxBytes: cellRssMaxMb > 0 ? cellRssMaxMb * mib : Math.floor((usableShare * memoryThereIs()) / cells),

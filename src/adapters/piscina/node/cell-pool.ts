@@ -14,10 +14,12 @@ import type {
 } from '../../../application/ports/run-pool.ts';
 import type { Logger } from '../../../application/ports/runtime.ts';
 import { TroupeError } from '../../../domain/errors.ts';
+import { given } from '../../../domain/given.ts';
 import type { HandlerManifest } from '../../../domain/handler-manifest.ts';
 import { CellGeneration } from './cell-generation.ts';
 import type { CellSupervisorOptions } from './cell-supervisor.ts';
 import { cellMeasures, type CellMeasures } from './cell-measures.ts';
+import { checkCellUser } from './cell-user-check.ts';
 import { completeOptions, type CellPoolOptions, type CompleteOptions } from './cell-pool-options.ts';
 import { describeExit, type CellExit } from './cell-process.ts';
 import type { HandlerFiles } from './handler-files.ts';
@@ -69,8 +71,13 @@ class CellPool implements RunPool {
     this.#log = options.log.child({ component: 'cells' });
     this.#lookAhead = new LookAhead({ threads, lookaheadMs });
     this.#measures = cellMeasures(telemetry);
-    const { scratchFolder: folder, scratchMaxBytes: maxBytes, scratchReserveBytes: reserveBytes } = options;
-    this.#scratch = new ScratchFolder({ folder, maxBytes, reserveBytes, log: this.#log });
+    const {
+      scratchFolder: folder,
+      scratchMaxBytes: maxBytes,
+      scratchReserveBytes: reserveBytes,
+      cellUid: uid,
+    } = options;
+    this.#scratch = new ScratchFolder({ folder, maxBytes, reserveBytes, log: this.#log, ...given({ uid }) });
     this.#generations = new HandlerGenerations({
       handlerDirs,
       watch,
@@ -90,6 +97,7 @@ class CellPool implements RunPool {
   async start(onEvent: (event: PoolEvent) => void): Promise<readonly HandlerManifest[]> {
     this.#emit = onEvent;
     ignoreDebugSignal();
+    checkCellUser(this.#options.cellUid);
     const { manifests } = await this.#generations.start();
     this.#measure();
     this.#endLate();
@@ -188,12 +196,13 @@ class CellPool implements RunPool {
 
   #open(files: HandlerFiles): CellGeneration {
     const { threads, cells, memory, rssMaxBytes, cancelGraceMs, outputMaxBytes, handlerEnv } = this.#options;
+    const { cellUid: uid } = this.#options;
     const { waitMaxMs, gatherMs } = this.#lookAhead;
     return new CellGeneration({
       files,
       threads,
       cells,
-      setup: { memory, rssMaxBytes, cancelGraceMs, outputMaxBytes, waitMaxMs, gatherMs, handlerEnv },
+      setup: { memory, rssMaxBytes, cancelGraceMs, outputMaxBytes, waitMaxMs, gatherMs, handlerEnv, ...given({ uid }) },
       supervisor: this.#supervisorOptions(),
       log: this.#log,
       onRecycled: (why) => this.#measures.recycled.add(1, { why }),

@@ -52,6 +52,8 @@ export class CellSupervisor implements RunHome {
   #process: CellProcess | undefined;
   #state: 'starting' | 'up' | 'down' | 'closed' = 'starting';
   #importing: string | undefined;
+  /** Why the process gives up, as it said itself. */
+  #failedFor: string | undefined;
   /** Runs that were accepted while the cell was not up. */
   #unsent: PoolRun[] = [];
   #upAtMs = 0;
@@ -159,6 +161,7 @@ export class CellSupervisor implements RunHome {
     this.#state = 'starting';
     this.#vitals = undefined;
     this.#importing = undefined;
+    this.#failedFor = undefined;
     const { setup, env, silenceMaxMs, clock, log } = this.#options;
     const deadly = new Set(this.#deadly.map(({ url }) => url));
     this.#process = new CellProcess({
@@ -181,6 +184,7 @@ export class CellSupervisor implements RunHome {
         this.#onUp(event);
         return;
       case 'failed':
+        this.#failedFor = event.reason;
         this.#options.log.error({ pid: this.pid, reason: event.reason }, 'cell failed');
         return;
       case 'pulse':
@@ -283,7 +287,7 @@ export class CellSupervisor implements RunHome {
   #restartLater(upForMs: number | undefined, exit: CellExit): void {
     const pauseMs = this.#pauses.next(upForMs);
     if (pauseMs === undefined) {
-      const message = `a cell process cannot be started: ${describeExit(exit)}`;
+      const message = `a cell process cannot be started: ${this.#failedFor ?? describeExit(exit)}`;
       this.#loaded.reject(new TroupeError('INTERNAL_ERROR', { message }));
       this.#closeNow();
       return;

@@ -7,9 +7,9 @@
  * starts. A file is removed when the code of its run is gone, however that ended.
  */
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, readdirSync, rmSync, statfsSync, statSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmodSync, mkdirSync, readdirSync, rmSync, statfsSync, statSync } from 'node:fs';
+import { chmod, chown, mkdir, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { Logger } from '../../../application/ports/runtime.ts';
 import { TroupeError } from '../../../domain/errors.ts';
 
@@ -27,8 +27,12 @@ export interface ScratchOptions {
   readonly maxBytes: number;
   /** Space of the disk that is left free. */
   readonly reserveBytes: number;
+  /** The user of the cells, if it is not that of this process. */
+  readonly uid?: number;
   readonly log: Logger;
 }
+
+const passableMode = 0o711;
 
 interface Place {
   readonly runId: string;
@@ -47,7 +51,7 @@ export class ScratchFolder implements ScratchSpace {
 
   constructor(options: ScratchOptions) {
     this.#options = options;
-    const { folder, log } = options;
+    const { folder, log, uid } = options;
     if (folder === undefined) return;
     this.#own = join(folder, `${process.pid}-${randomUUID().slice(0, 8)}`);
     try {
@@ -55,6 +59,8 @@ export class ScratchFolder implements ScratchSpace {
         log.info({ folder: left }, 'removing scratch files of a process that is gone');
         rmSync(left, { recursive: true, force: true });
       }
+      // Who may pass sees no names; those of the folders below cannot be guessed.
+      if (uid !== undefined) chmodSync(folder, passableMode);
     } catch (error) {
       // Most handlers want no files.
       log.warn({ err: error, folder }, 'the scratch folder cannot be used: no handler gets its input as a file');
@@ -146,11 +152,19 @@ export class ScratchFolder implements ScratchSpace {
       }
       this.#usedBytes += place.bytes;
       place.isGranted = true;
-      mkdir(place.folder, { recursive: true, mode: 0o700 }).then(
+      this.#make(place.folder).then(
         () => place.granted.resolve(join(place.folder, place.name)),
         (error: unknown) => place.granted.reject(scratchAway(error)),
       );
     }
+  }
+
+  async #make(folder: string): Promise<void> {
+    const { uid } = this.#options;
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    if (uid === undefined) return;
+    await chmod(dirname(folder), passableMode);
+    await chown(folder, uid, uid);
   }
 }
 

@@ -107,6 +107,7 @@ const setup = z.object({
   waitMaxMs: amount,
   gatherMs: amount,
   handlerEnv: z.map(z.string(), z.string()),
+  uid: count.exactOptional(),
   files: z.array(z.string()),
   sources: z.map(z.string(), z.string()),
 });

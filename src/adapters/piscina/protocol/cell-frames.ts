@@ -29,6 +29,8 @@ export interface CellSetup {
   readonly gatherMs: number;
   /** What handlers see in `process.env`. */
   readonly handlerEnv: ReadonlyMap<string, string>;
+  /** The cell becomes this user, and the group of the same number, before it starts a thread. */
+  readonly uid?: number;
   /** Files to import, as URLs. */
   readonly files: readonly string[];
   readonly sources: Sources;
