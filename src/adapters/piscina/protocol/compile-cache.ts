@@ -5,6 +5,7 @@
  */
 import { flushCompileCache, getCompileCacheDir } from 'node:module';
 import { dirname } from 'node:path';
+import { ownVariables } from './own-variables.ts';
 
 const variable = 'NODE_COMPILE_CACHE';
 
@@ -21,6 +22,5 @@ export function compileCacheEnv(): Readonly<Record<string, string>> {
  */
 export function settleCompileCache(): void {
   flushCompileCache();
-  // eslint-disable-next-line no-restricted-properties -- nobody reads a setting here
-  Reflect.deleteProperty(process.env, variable);
+  Reflect.deleteProperty(ownVariables, variable);
 }

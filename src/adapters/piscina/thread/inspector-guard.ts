@@ -11,6 +11,7 @@
  * Native code and V8's own faults are beyond this; SECURITY.md says so.
  */
 import { createRequire, syncBuiltinESMExports } from 'node:module';
+import { ownVariables } from '../protocol/own-variables.ts';
 
 const load = createRequire(import.meta.url);
 
@@ -76,8 +77,7 @@ function guardedWorker(Worker: WorkerClass): WorkerClass {
 function guardedOptions(options: WorkerOptions): WorkerOptions {
   const { env, execArgv } = options;
   // Variables that are shared with another worker could change after we have looked, so these are a copy as well.
-  // eslint-disable-next-line no-restricted-properties -- what the worker would get
-  const variables: Record<string, unknown> = { ...(typeof env === 'object' && env !== null ? env : process.env) };
+  const variables: Record<string, unknown> = { ...(typeof env === 'object' && env !== null ? env : ownVariables) };
   delete variables['NODE_OPTIONS'];
   const flags = Array.isArray(execArgv) ? execArgv.map(String).filter((flag) => !isGuarded(flag)) : [];
   return { ...options, env: variables, execArgv: [...quiet, '--permission', ...allowed, ...flags] };
