@@ -41,7 +41,7 @@ export function createHold(
     let stopWatch = (): void => undefined;
     const admitAndRun = async () => {
       const principal = await gatekeeper.admit(method, call);
-      stopWatch = watchCaller({ clock, principal, admit: () => gatekeeper.admit(method, call), end });
+      stopWatch = watchCaller({ clock, principal, admit: () => gatekeeper.admitAgain(method, call), end });
       return run({ ...contextOf(facts, principal), signal: controller.signal });
     };
     admitAndRun()

@@ -8,6 +8,7 @@ import type { WorkerDemand } from '../application/scaling/worker-demand.ts';
 import { loadContract } from '../contract/codec.ts';
 import { createStatusCodec } from '../contract/error-details.ts';
 import { loadExternalScaler } from '../contract/external-scaler.ts';
+import type { Principal } from '../domain/access/principal.ts';
 import type { Gatekeeper } from './access/gatekeeper.ts';
 import { createCallScope } from './call-scope.ts';
 import { connectionOptions, createListener, type GrpcListener, type ListenerOptions } from './grpc-listener.ts';
@@ -33,16 +34,15 @@ const callsMax = 512;
 const maxBytes = 32 * messageMaxBytes;
 
 /** KEDA has no credential but the certificate that its listener may demand. What it may see is the demand, and nothing else. */
-const listenerGuards: Gatekeeper = {
-  admit: () => ({
-    kind: 'anyone',
-    id: 'scaler',
-    tenant: undefined,
-    roles: [],
-    permissions: new Set(),
-    expiresAtMs: undefined,
-  }),
+const caller: Principal = {
+  kind: 'anyone',
+  id: 'scaler',
+  tenant: undefined,
+  roles: [],
+  permissions: new Set(),
+  expiresAtMs: undefined,
 };
+const listenerGuards: Gatekeeper = { admit: () => caller, admitAgain: () => caller };
 
 export function createScaler(options: ScalerOptions): GrpcListener {
   const { demand, telemetry, clock, log, streamsMax = 256 } = options;

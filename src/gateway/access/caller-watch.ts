@@ -10,6 +10,8 @@ import { TroupeError } from '../../domain/errors.ts';
 const expiryGraceMs = 30_000;
 /** A credential that was taken back ends calls after this time and that for which it is known (30 s for an API key). */
 const lookAgainMs = 30_000;
+/** So soon again when nobody could say who the caller is: else each such answer would make a taken back credential last. */
+const uncheckedAgainMs = 5_000;
 
 export interface CallerWatch {
   readonly clock: Pick<Clock, 'setTimer' | 'wallMs'>;
@@ -20,39 +22,51 @@ export interface CallerWatch {
 }
 
 /** Returns the function that stops watching. */
-export function watchCaller({ clock, principal, admit, end }: CallerWatch): () => void {
-  const stops: (() => void)[] = [];
-  const { expiresAtMs, kind } = principal;
-  if (expiresAtMs !== undefined) {
-    const leftMs = Math.max(0, expiresAtMs + expiryGraceMs - clock.wallMs());
-    stops.push(clock.setTimer(leftMs, () => end(new TroupeError('TOKEN_EXPIRED'))));
-  }
+export function watchCaller({ clock, principal, admit, end: endCall }: CallerWatch): () => void {
+  const { expiresAtMs = Infinity, kind } = principal;
+  const endsAtMs = expiresAtMs + expiryGraceMs;
   let isOver = false;
-  let stopTimer = (): void => undefined;
-  const lookAgain = async (): Promise<void> => {
-    const why = await reasonToEnd(principal, admit);
-    if (isOver) return;
-    if (why === undefined) later();
-    else end(why);
-  };
-  const later = (): void => {
-    stopTimer = clock.setTimer(lookAgainMs, () => void lookAgain());
-  };
-  if (kind !== 'anyone') later();
-  return () => {
+  let stopExpiry = (): void => undefined;
+  let stopLooking = (): void => undefined;
+  const stop = (): void => {
     isOver = true;
-    stopTimer();
-    for (const stop of stops) stop();
+    stopExpiry();
+    stopLooking();
   };
+  const end = (why: TroupeError): void => {
+    stop();
+    endCall(why);
+  };
+  /** The wall clock decides, also when it was set back meanwhile. */
+  const expireLater = (): void => {
+    stopExpiry = clock.setTimer(Math.max(0, endsAtMs - clock.wallMs()), () => {
+      if (clock.wallMs() < endsAtMs) expireLater();
+      else end(new TroupeError('TOKEN_EXPIRED'));
+    });
+  };
+  const lookLater = (afterMs: number): void => {
+    stopLooking = clock.setTimer(afterMs, () => void lookAgain());
+  };
+  const lookAgain = async (): Promise<void> => {
+    const found = await lookAt(principal, admit);
+    if (isOver) return;
+    if (found === 'same') lookLater(lookAgainMs);
+    else if (found === 'unchecked') lookLater(uncheckedAgainMs);
+    // An expired credential has its grace. The timer does not know of it when the wall clock was set forward.
+    else if (found.code === 'TOKEN_EXPIRED' && clock.wallMs() < endsAtMs) lookLater(lookAgainMs);
+    else end(found);
+  };
+  if (endsAtMs !== Infinity) expireLater();
+  if (kind !== 'anyone') lookLater(lookAgainMs);
+  return stop;
 }
 
-async function reasonToEnd(before: Principal, admit: CallerWatch['admit']): Promise<TroupeError | undefined> {
+async function lookAt(before: Principal, admit: CallerWatch['admit']): Promise<'same' | 'unchecked' | TroupeError> {
   try {
-    return isSame(before, await admit()) ? undefined : new TroupeError('ACCESS_CHANGED');
+    return isSame(before, await admit()) ? 'same' : new TroupeError('ACCESS_CHANGED');
   } catch (error) {
     const why = TroupeError.from(error);
-    // What cannot be checked now is checked later. An expired credential has its grace.
-    return why.retryable || why.code === 'TOKEN_EXPIRED' ? undefined : why;
+    return why.retryable ? 'unchecked' : why;
   }
 }
 

@@ -23,6 +23,8 @@ export interface Gatekeeper {
    * TroupeError if the call may not be made, or if too much is held for callers that are not known yet.
    */
   admit(method: string, call: AskingCall): Principal | Promise<Principal>;
+  /** Like `admit`, for a call that was admitted before: its request is not held, so it takes no room from new callers. */
+  admitAgain(method: string, call: Pick<AskingCall, 'metadata'>): Principal | Promise<Principal>;
 }
 
 /** Methods that are no part of our contract, and tell every caller the same. */
@@ -35,16 +37,22 @@ export function createGatekeeper(
   unknownMaxBytes: number,
 ): Gatekeeper {
   const unknown = new UnknownCallers(unknownMaxBytes);
+  const admit = (
+    method: string,
+    metadata: Metadata,
+    held: (principal: Promise<Principal>) => Promise<Principal>,
+  ): Principal | Promise<Principal> => {
+    const access = accessOfMethods.get(method) ?? openMethods.get(method);
+    invariant(access !== undefined, `the method ${method} says what it needs`);
+    const bearer = authenticator.looksAtCredentials ? bearerOf(metadata) : undefined;
+    const principal = authenticator.authenticate(bearer);
+    return principal instanceof Promise
+      ? held(principal).then((known) => allowed(authenticator, known, access))
+      : allowed(authenticator, principal, access);
+  };
   return {
-    admit(method, { metadata, request }) {
-      const access = accessOfMethods.get(method) ?? openMethods.get(method);
-      invariant(access !== undefined, `the method ${method} says what it needs`);
-      const bearer = authenticator.looksAtCredentials ? bearerOf(metadata) : undefined;
-      const principal = authenticator.authenticate(bearer);
-      return principal instanceof Promise
-        ? unknown.hold(request, principal).then((known) => allowed(authenticator, known, access))
-        : allowed(authenticator, principal, access);
-    },
+    admit: (method, { metadata, request }) => admit(method, metadata, (known) => unknown.hold(request, known)),
+    admitAgain: (method, { metadata }) => admit(method, metadata, (known) => known),
   };
 }
 

@@ -74,8 +74,19 @@ describe('a call that lasts', () => {
     }
     expect(ends).toEqual([]);
     now = 'KEY_REVOKED';
-    await advance(30_000);
+    await advance(5_000);
     expect(ends).toEqual(['KEY_REVOKED']);
+  });
+
+  it('is looked at each 5 s while nobody can say who its caller is, and then each 30 s again', async () => {
+    watch(reader('jobs.read'));
+    const { ...before } = now as Principal;
+    now = 'OVERLOADED';
+    await advance(60_000);
+    expect(looks).toBe(7);
+    now = before;
+    await advance(65_000);
+    expect([looks, ends]).toEqual([10, []]);
   });
 
   it.each([
@@ -96,6 +107,25 @@ describe('a call that lasts', () => {
     await advance(74_999);
     expect(ends).toEqual([]);
     await advance(1);
+    expect(ends).toEqual(['TOKEN_EXPIRED']);
+  });
+
+  it('ends when the wall clock was set forward beyond the end of its credential', async () => {
+    watch({ ...reader('jobs.read'), expiresAtMs: clock.wallMs() + 3_600_000 });
+    now = 'TOKEN_EXPIRED';
+    clock.stepWall(7_200_000);
+    await advance(30_000);
+    expect(ends).toEqual(['TOKEN_EXPIRED']);
+    await advance(7_200_000);
+    expect([ends, clock.pendingTimers]).toEqual([['TOKEN_EXPIRED'], 0]);
+  });
+
+  it('goes on as long as its credential when the wall clock was set back', async () => {
+    watch({ ...reader('jobs.read'), expiresAtMs: clock.wallMs() + 60_000 });
+    clock.stepWall(-3_600_000);
+    await advance(3_600_000);
+    expect(ends).toEqual([]);
+    await advance(90_000);
     expect(ends).toEqual(['TOKEN_EXPIRED']);
   });
 

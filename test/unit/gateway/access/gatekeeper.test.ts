@@ -134,6 +134,23 @@ describe('callers whose issuer has not said its keys yet', () => {
     expect(await Promise.all([enter(large), enter(large)])).toEqual([submitter, submitter]);
   });
 
+  it('take no room from others when they are looked at again, and find room however many wait', async () => {
+    const answer = Promise.withResolvers<Principal>();
+    const options = { operatorToken: undefined, withoutCredential: 'nothing' } as const;
+    const authenticator = createAuthenticator({ ...options, tokens: { verify: () => answer.promise } });
+    const gatekeeper = createGatekeeper(authenticator, loadMethodAccess(), 1_000_000);
+    // A stream of requests counts with what gRPC reads ahead, of which a call that goes on has nothing left.
+    const looks = Array.from({ length: 100 }, async () => gatekeeper.admitAgain('SubmitJobStream', { metadata }));
+    const first = (async () => gatekeeper.admit('SubmitJob', { metadata, request: large }))();
+    const second = (async () => gatekeeper.admit('SubmitJob', { metadata, request: large }))();
+    looks.push((async () => gatekeeper.admitAgain('SubmitJobStream', { metadata }))());
+    answer.resolve(submitter);
+    expect(new Set(await Promise.all([...looks, first, second]))).toEqual(new Set([submitter]));
+    await expect((async () => gatekeeper.admitAgain('GetJob', { metadata }))()).rejects.toMatchObject({
+      code: 'PERMISSION_MISSING',
+    });
+  });
+
   it('leave no trace if they are refused and the issuer then fails', async () => {
     const answer = Promise.withResolvers<Principal>();
     const options = { operatorToken: undefined, withoutCredential: 'nothing' } as const;
