@@ -61,18 +61,19 @@ export function createTokenVerifier(parts: TokenVerifierParts): TokenVerifier {
   const refusals = new RefusalLog(parts);
 
   async function verifyAnew(token: string, digest: string): Promise<Principal> {
+    const sinceMs = monotonicMs();
     try {
       const { settings, keys } = issuerOf(issuers, token);
       const claims = await check(token, settings, keys, clock);
       const principal = principalOfClaims(claims, settings.mapping, roles);
-      verified.put(digest, principal);
+      verified.put(digest, principal, sinceMs);
       return principal;
     } catch (error) {
       if (error instanceof TroupeError) throw error;
       const reason = error instanceof Error ? error.message : String(error);
       const refusal = error instanceof errors.JWTExpired ? 'TOKEN_EXPIRED' : 'TOKEN_INVALID';
       refusals.say(reason);
-      refused.put(digest, refusal);
+      refused.put(digest, refusal, monotonicMs());
       throw new TroupeError(refusal);
     }
   }

@@ -10,6 +10,8 @@ import type { Document, DocumentPlace } from '../ports/document-store.ts';
 
 /** Where the account of a key is, and when the key was used. */
 export interface KeyOwner {
+  /** Of the key, as in its account: so whoever has not the secret is refused after one read, whether there is such a key or not. */
+  readonly digest: string;
   readonly tenant: string;
   readonly account: string;
   /** To the hour. */
@@ -43,9 +45,9 @@ export function ownerBody(owner: KeyOwner): string {
 }
 
 export function ownerOf({ body }: Document): KeyOwner {
-  const { version: found, tenant, account, usedAtMs } = JSON.parse(body) as KeyOwner & Versioned;
+  const { version: found, digest, tenant, account, usedAtMs } = JSON.parse(body) as KeyOwner & Versioned;
   ensureKnown(found);
-  return { tenant, account, ...given({ usedAtMs }) };
+  return { digest, tenant, account, ...given({ usedAtMs }) };
 }
 
 interface Versioned {

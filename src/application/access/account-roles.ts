@@ -13,9 +13,16 @@ export function checkRoles(checks: FieldChecks, names: readonly string[], roles:
   }
 }
 
-/** Nobody gives more than they have. Throws PERMISSION_MISSING with the first permission that is lacking. */
+/**
+ * Nobody gives more than they have. Throws PERMISSION_MISSING with the first permission that is lacking, or for a role that
+ * is none here: another gateway may have another configuration, and there it may have any permission.
+ */
 export function ensureMayGive(principal: Principal, names: readonly string[], roles: Roles): void {
   for (const name of names) {
+    if (!roles.has(name)) {
+      const message = `this gateway has no role ${name}, so nobody can give it here: change the roles of the service account`;
+      throw new TroupeError('PERMISSION_MISSING', { message });
+    }
     for (const permission of permissionsOf(roles, [name])) {
       if (principal.permissions.has(permission)) continue;
       const message = `the role ${name} has the permission ${permission}, which the caller lacks and so cannot give`;

@@ -9,7 +9,6 @@ import {
   withRevoked,
   withSuccessor,
 } from '../../domain/access/service-account.ts';
-import { TroupeError } from '../../domain/errors.ts';
 import { FieldChecks } from '../calls/field-checks.ts';
 import { type CallContext, ensureAwaited } from '../ports/call-context.ts';
 import { keyPlace, ownerBody } from './account-documents.ts';
@@ -32,7 +31,7 @@ export interface ApiKeys {
   ): Promise<MadeKey>;
   /** Like `create`; the former key is accepted during the overlap. Rejects with API_KEY_ENDED if it is not live. */
   rotate(context: CallContext, request: RotateKey): Promise<MadeKey>;
-  /** Does nothing if the key has ended before. */
+  /** Does nothing if the key was revoked before. */
   revoke(context: CallContext, request: { readonly account: string; readonly keyId: string }): Promise<ApiKey>;
 }
 
@@ -46,6 +45,7 @@ interface RotateKey {
 const dayMs = 24 * 3_600_000;
 const lifetimeDefaultMs = 90 * dayMs;
 const overlapDefaultMs = dayMs;
+const keyIdMax = 64;
 
 export function createApiKeys(parts: AccountParts): ApiKeys {
   const { clock, documents, roles } = parts;
@@ -62,12 +62,20 @@ export function createApiKeys(parts: AccountParts): ApiKeys {
     const key = keyFrom(made, context, { nowMs: clock.wallMs(), lifetimeMs });
     // Refused before anything is written.
     add(account, key);
-    await documents.createDocument(keyPlace(key.id), ownerBody({ tenant: context.tenant, account: name }));
+    const { id, digest } = key;
+    const owner = ownerBody({ digest, tenant: context.tenant, account: name });
+    const { document } = await documents.createDocument(keyPlace(id), owner);
     const change = (current: ServiceAccount): ServiceAccount => {
       ensureMayGive(context.principal, current.roles, roles);
       return add(current, key);
     };
-    await changeAccount(parts, context, { name, change });
+    try {
+      await changeAccount(parts, context, { name, change });
+    } catch (error) {
+      // Nobody will ever have the text of this key. Nobody waits until the rest of it is gone, either.
+      documents.removeDocument(document, { expectedRevision: document.revision }).catch(() => undefined);
+      throw error;
+    }
     return { text: made.text, key };
   }
 
@@ -85,7 +93,7 @@ export function createApiKeys(parts: AccountParts): ApiKeys {
       const checks = new FieldChecks();
       checks.range('lifetime', lifetimeMs, apiKeyLifetimeRange);
       checks.range('overlap', overlapMs, apiKeyOverlapRange);
-      if (keyId === '') checks.add('key_id', 'is required');
+      checkKeyId(checks, keyId);
       checks.ensureNone();
       return make(context, { account, lifetimeMs }, (current, key) =>
         withSuccessor(current, { key, of: keyId, overlapMs }, clock.wallMs()),
@@ -94,12 +102,19 @@ export function createApiKeys(parts: AccountParts): ApiKeys {
 
     async revoke(context, { account: name, keyId }) {
       ensureAwaited(context, clock.nowMs());
-      if (keyId === '')
-        throw new TroupeError('INVALID_ARGUMENT', { violations: [{ field: 'key_id', description: 'is required' }] });
+      const checks = new FieldChecks();
+      checkKeyId(checks, keyId);
+      checks.ensureNone();
       const change = (account: ServiceAccount): ServiceAccount => withRevoked(account, keyId, clock.wallMs());
       return keyOf(await changeAccount(parts, context, { name, change }), keyId);
     },
   };
+}
+
+/** A refusal repeats the id, so it must be short. */
+function checkKeyId(checks: FieldChecks, keyId: string): void {
+  if (keyId === '') checks.add('key_id', 'is required');
+  checks.length('key_id', keyId, keyIdMax);
 }
 
 function keyFrom(

@@ -1,6 +1,6 @@
 /**
  * Finds out who calls with an API key. The store is asked at most each 30 s for a key, and each 5 s for one that is not
- * accepted. So a key that was revoked counts for 30 s at most, whether NATS is there or not.
+ * accepted. So a key that was revoked counts for 30 s at most, whether NATS is there or not, and however slow the store is.
  */
 import { timingSafeEqual } from 'node:crypto';
 import type { Principal } from '../../domain/access/principal.ts';
@@ -27,6 +27,12 @@ const acceptedKeptMs = 30_000;
 const refusedKeptMs = 5_000;
 /** Keys that the store is asked about at a time. Anybody can make up ids. */
 const asksMax = 64;
+/**
+ * As many more that were accepted within this time: a flood of made-up keys keeps out none of them, and hides from no
+ * stream that its key was revoked.
+ */
+const familiarAsksMax = 1_000;
+const familiarKeptMs = 3_600_000;
 const hourMs = 3_600_000;
 
 type Refusal = Extract<ErrorCode, 'TOKEN_INVALID' | 'TOKEN_EXPIRED' | 'KEY_REVOKED' | 'KEY_ROTATED'>;
@@ -36,24 +42,41 @@ interface Finding {
   readonly reason: string;
 }
 
+/** The answers that are awaited, by the digests of their keys. */
+interface Asks {
+  readonly most: number;
+  readonly running: Map<string, Promise<Principal>>;
+}
+
+const otherSecret: Finding = { refusal: 'TOKEN_INVALID', reason: 'the secret of the API key is another one' };
+
 export function createKeyVerifier(parts: KeyVerifierParts): TokenVerifier {
   const { clock, documents } = parts;
   const monotonicMs = (): number => clock.monotonicMs();
   const accepted = new RecentFindings<Principal>(monotonicMs, acceptedKeptMs);
   const refused = new RecentFindings<Finding>(monotonicMs, refusedKeptMs);
-  const asked = new Map<string, Promise<Principal>>();
+  const familiar = new RecentFindings<true>(monotonicMs, familiarKeptMs);
+  const strangeAsks: Asks = { most: asksMax, running: new Map() };
+  const familiarAsks: Asks = { most: familiarAsksMax, running: new Map() };
+
+  async function accountThat({ tenant, account: name }: KeyOwner): Promise<ServiceAccount | undefined> {
+    const document = await documents.findDocument(accountPlace({ tenant, name }));
+    return document && accountOf(document);
+  }
 
   async function ask(key: KeyText): Promise<Principal> {
+    const sinceMs = monotonicMs();
     const known = await documents.findDocument(keyPlace(key.id));
     const owner = known && ownerOf(known);
-    const account =
-      owner && (await documents.findDocument(accountPlace({ tenant: owner.tenant, name: owner.account })));
-    const found = judge(key, account && accountOf(account), parts);
+    const isHolder = owner !== undefined && isSame(owner.digest, key.digest);
+    const account = isHolder ? await accountThat(owner) : undefined;
+    const found = owner && !isHolder ? otherSecret : judge(key, account, parts);
     if ('refusal' in found) {
-      refused.put(key.digest, found);
+      refused.put(key.digest, found, monotonicMs());
       throw refusalOf(found, parts);
     }
-    accepted.put(key.digest, found);
+    accepted.put(key.digest, found, sinceMs);
+    familiar.put(key.digest, true, sinceMs);
     if (known !== undefined && owner !== undefined) noteUse(documents, known, owner, clock.wallMs());
     return found;
   }
@@ -66,14 +89,15 @@ export function createKeyVerifier(parts: KeyVerifierParts): TokenVerifier {
       if (principal !== undefined && clock.wallMs() < (principal.expiresAtMs ?? Infinity)) return principal;
       const refusal = refused.get(key.digest);
       if (refusal !== undefined) throw refusalOf(refusal, parts);
-      const running = asked.get(key.digest);
-      if (running !== undefined) return running;
-      if (asked.size >= asksMax) {
+      const { running, most } = familiar.get(key.digest) === undefined ? strangeAsks : familiarAsks;
+      const before = running.get(key.digest);
+      if (before !== undefined) return before;
+      if (running.size >= most) {
         const message = 'too many API keys are being looked up';
         throw new TroupeError('OVERLOADED', { message, retryAfterMs: 1_000 });
       }
-      const answer = ask(key).finally(() => asked.delete(key.digest));
-      asked.set(key.digest, answer);
+      const answer = ask(key).finally(() => running.delete(key.digest));
+      running.set(key.digest, answer);
       return answer;
     },
   };
@@ -88,8 +112,7 @@ function judge(
   const key = account?.keys.find((other) => other.id === id);
   if (account === undefined || key === undefined)
     return { refusal: 'TOKEN_INVALID', reason: 'no service account has this API key' };
-  if (!isSame(key.digest, digest))
-    return { refusal: 'TOKEN_INVALID', reason: 'the secret of the API key is another one' };
+  if (!isSame(key.digest, digest)) return otherSecret;
   return refusalBy(key, clock.wallMs()) ?? principalOf(account, key, roles);
 }
 

@@ -71,10 +71,11 @@ export function createManageAccounts(parts: AccountParts): ManageAccounts {
       ensureAwaited(context, clock.nowMs());
       const stored = await findAccount(parts, context, { field: 'name', name });
       const usedAtMs = new Map<string, number>();
-      for (const { id } of stored.account.keys) {
+      for (const { id, createdAtMs } of stored.account.keys) {
         const document = await documents.findDocument(keyPlace(id));
         const at = document && ownerOf(document).usedAtMs;
-        if (at !== undefined) usedAtMs.set(id, at);
+        // The hour of its first use has begun before the key was made.
+        if (at !== undefined) usedAtMs.set(id, Math.max(at, createdAtMs));
       }
       return { ...stored, usedAtMs };
     },
@@ -144,7 +145,9 @@ async function updateAccount(
   if (etag === '') checks.add('etag', 'is required');
   checks.ensureNone();
   ensureMayGive(context.principal, names, roles);
-  const { account } = await findAccount(parts, context, { field: 'name', name });
+  const { account, etag: present } = await findAccount(parts, context, { field: 'name', name });
+  // The rest of the account is written as it was read, so it has to be what the etag stands for.
+  if (present !== etag) throw accountChanged(name);
   const changed = { ...account, ...given({ description, roles: names.length > 0 ? sorted(names) : undefined }) };
   const change = { body: accountBody(changed), expectedRevision: etag };
   const { outcome, document } = await documents.replaceDocument(accountPlace(account), change);

@@ -6,6 +6,7 @@
 import { TroupeError } from '../../domain/errors.ts';
 import { type JobId, jobIdParts, parseJobId } from '../../domain/job-id.ts';
 import type { LogPosition } from '../../domain/job-log.ts';
+import { namePattern } from '../../domain/queue.ts';
 
 const tokenNumbers = /^([1-9][0-9]{0,9})(?:\.(0|[1-9][0-9]{0,9})\.(0|[1-9][0-9]{0,9}))?$/;
 
@@ -53,8 +54,9 @@ export function accountPageToken(after: string): string {
 }
 
 export function parseAccountPageToken(token: string): string {
-  const name = decode('a1', token);
-  if (name === undefined) throw invalidPageToken();
+  const name = decode('a1', token) ?? '';
+  // It goes to the store, which takes no name of any length.
+  if (!namePattern.test(name)) throw invalidPageToken();
   return name;
 }
 

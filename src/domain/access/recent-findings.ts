@@ -23,11 +23,12 @@ export class RecentFindings<Finding> {
     return undefined;
   }
 
-  put(digest: string, finding: Finding): void {
+  /** `sinceMs`: when it was begun to find out, by the monotonic clock. What changed after that may not be in it. */
+  put(digest: string, finding: Finding, sinceMs: number): void {
     const [oldest] = this.#known.keys();
     if (oldest !== undefined && this.#known.size >= findingsMax) this.#known.delete(oldest);
     // A new entry is the newest, also for a credential that was known before.
     this.#known.delete(digest);
-    this.#known.set(digest, { finding, untilMs: this.#monotonicMs() + this.#keptMs });
+    this.#known.set(digest, { finding, untilMs: sinceMs + this.#keptMs });
   }
 }

@@ -83,10 +83,13 @@ export function withSuccessor(
   return withKey(replaced(account, { ...former, successor: key.id, expiresAtMs }), key, nowMs);
 }
 
-/** The account with a key revoked. The same account if the key had ended before. Throws API_KEY_NOT_FOUND. */
+/**
+ * The account with a key revoked. The same account if it was revoked before. A key that has ended in another way is revoked
+ * too: it has ended by the wall clock of this machine only. Throws API_KEY_NOT_FOUND.
+ */
 export function withRevoked(account: ServiceAccount, keyId: string, nowMs: number): ServiceAccount {
   const key = keyOf(account, keyId);
-  return isAccepted(key, nowMs) ? replaced(account, { ...key, revokedAtMs: nowMs }) : account;
+  return key.revokedAtMs === undefined ? replaced(account, { ...key, revokedAtMs: nowMs }) : account;
 }
 
 /** Throws API_KEY_NOT_FOUND. */

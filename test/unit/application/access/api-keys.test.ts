@@ -201,6 +201,13 @@ describe('an API key', () => {
     expect(asked).toHaveLength(64);
   });
 
+  it('was not used before it was made', async () => {
+    advance(10 * 60_000);
+    await verify(await billing());
+    const { usedAtMs } = await accounts.get(by(admin), 'billing');
+    expect([...usedAtMs.values()]).toEqual([clock.wallMs()]);
+  });
+
   it('notes its use to the hour, once an hour', async () => {
     const text = await billing();
     const used = async (): Promise<unknown> => [...(await accounts.get(by(admin), 'billing')).usedAtMs.values()];

@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  accountPageToken,
   jobPageToken,
+  parseAccountPageToken,
   parseJobPageToken,
   parseQueuePageToken,
   parseQueueResumeToken,
@@ -31,6 +33,12 @@ describe('tokens', () => {
     expect(() => parseResumeToken(resumeToken(other, 1), id)).toThrow('resume token');
     expect(() => parseQueuePageToken(jobPageToken(id, 'd'))).toThrow('page token');
     expect(() => parseJobPageToken(resumeToken(id, 1), list)).toThrow('page token');
+  });
+
+  it('of accounts stand for a name that an account can have', () => {
+    expect(parseAccountPageToken(accountPageToken('billing'))).toBe('billing');
+    for (const name of ['', 'a/b', 'a\0', 'a'.repeat(65), 'a'.repeat(1_000_000)])
+      expect(() => parseAccountPageToken(accountPageToken(name))).toThrow('page token');
   });
 
   it('are never made up', () => {
