@@ -158,7 +158,11 @@ describe('the disk for inputs that handlers take as files', () => {
     { scratchGb: 0, settings: { scratchMaxBytes: 0 }, sizes: [] },
     {
       scratchGb: 20,
-      settings: { scratchDir: '/var/lib/troupe-scratch', scratchMaxBytes: Math.floor(19 * 1_024 ** 3) },
+      settings: {
+        scratchDir: '/var/lib/troupe-scratch',
+        scratchMaxBytes: Math.floor(19 * 1_024 ** 3),
+        cellScratchMaxBytes: Math.floor(0.8 * 1_024 ** 3),
+      },
       sizes: ['20Gi'],
     },
   ])(

@@ -284,6 +284,7 @@ function createPool(
     streamedMaxBytes: streamedMaxBytes(config),
     scratchFolder: config.workers.scratchDir ?? join(config.dataDir, 'scratch'),
     scratchMaxBytes: config.workers.scratchMaxBytes,
+    cellScratchMaxBytes: config.workers.cellScratchMaxBytes,
     scratchReserveBytes: config.objects.files.reserveBytes,
   });
 }

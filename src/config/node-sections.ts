@@ -123,6 +123,12 @@ export const workersSection = z.strictObject({
     consequence:
       'An attempt that needs more than is free waits. An input above the limit is refused as a file, and still read as a stream.',
   }),
+  cellScratchMaxBytes: key(wholeNumber(1_024 ** 2, 64 * 1_024 ** 4).default(1_024 ** 3), {
+    meaning: 'What the attempts of one cell may write into `workers.scratchDir` beside their inputs.',
+    unit: 'bytes',
+    consequence:
+      'Past it, or past 100,000 files, the cell ends with its attempts: those that wrote there fail, the others run again uncounted. The disk needs `scratchMaxBytes`, this for each cell, and what attempts can write in a second or two.',
+  }),
   cancelGraceMs: key(wholeNumber(0, 300_000).default(1_000), {
     meaning: 'Time from the stop signal until the thread is terminated.',
     unit: 'ms',

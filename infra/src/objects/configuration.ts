@@ -21,6 +21,13 @@ const anyAddress = '0.0.0.0';
 const gibibyte = 1_024 ** 3;
 /** A pod whose volume is full is evicted. */
 const usableScratch = 0.95;
+/** Share of it that handlers of all cells together may write beside their inputs. A file system needs some as well. */
+const ownScratch = 0.04;
+const ownScratchMinBytes = 1_024 ** 2;
+
+function ownScratchBytes(scratchGb: number, cells: number): number {
+  return Math.max(ownScratchMinBytes, Math.floor((scratchGb * gibibyte * ownScratch) / cells));
+}
 
 export function storeSettings(environment: KubernetesEnvironment): Settings {
   const { data } = environment;
@@ -165,6 +172,7 @@ export function workersSettings(
       cellRssMaxMb: cellRssMaxMb(workers),
       ...(scratchGb > 0 && { scratchDir: scratchFolder }),
       scratchMaxBytes: Math.floor(scratchGb * gibibyte * usableScratch),
+      ...(scratchGb > 0 && { cellScratchMaxBytes: ownScratchBytes(scratchGb, cells) }),
     },
     ...(names.length > 0 && { handlers: { env: names } }),
     ...(workers.podDeletionCost && { kubernetes: { podDeletionCost: true } }),

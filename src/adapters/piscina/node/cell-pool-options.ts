@@ -31,6 +31,8 @@ export interface CellPoolOptions {
   readonly scratchFolder?: string;
   /** Those files together; default 4 GiB. */
   readonly scratchMaxBytes?: number;
+  /** What the runs of a cell may write beside those files; default 1 GiB. */
+  readonly cellScratchMaxBytes?: number;
   /** Space of their disk that is left free; default none. */
   readonly scratchReserveBytes?: number;
   /** A cell that sends nothing for this long is ended; default 10,000. A cell sends a pulse every second. */
@@ -76,6 +78,7 @@ export function completeOptions(options: CellPoolOptions): CompleteOptions {
     outputMaxBytes,
     streamedMaxBytes: outputMaxBytes,
     scratchMaxBytes: 4_096 * mib,
+    cellScratchMaxBytes: 1_024 * mib,
     scratchReserveBytes: 0,
     silenceMaxMs: 10_000,
     stuckDrainMaxMs: 30_000,

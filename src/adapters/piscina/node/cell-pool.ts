@@ -210,10 +210,12 @@ class CellPool implements RunPool {
   }
 
   #supervisorOptions(): Omit<CellSupervisorOptions, 'setup' | 'onUnfit'> {
-    const { env, silenceMaxMs, stuckDrainMaxMs, cellRunsMax: runsMax, clock } = this.#options;
+    const { env, silenceMaxMs, stuckDrainMaxMs, cellRunsMax: runsMax, clock, cellScratchMaxBytes } = this.#options;
     return {
       env,
       silenceMaxMs,
+      openScratch: () => this.#scratch.openCell(),
+      cellScratchMaxBytes,
       stuckDrainMaxMs,
       runsMax,
       clock,

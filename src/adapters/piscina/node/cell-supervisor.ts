@@ -14,6 +14,8 @@ import { CellProcess, describeExit, type CellExit } from './cell-process.ts';
 import type { PoolRun, RunHome } from './pool-run.ts';
 import { RestartPauses } from './restart-pauses.ts';
 import { CellProfiles } from './run-profile.ts';
+import type { ScratchCell } from './scratch-folder.ts';
+import { scratchFull, ScratchWatch, type ScratchExcess } from './scratch-watch.ts';
 
 export interface CellLoad {
   readonly handlers: readonly LoadedHandler[];
@@ -24,6 +26,10 @@ export interface CellSupervisorOptions {
   readonly setup: CellSetup;
   readonly env: Readonly<Record<string, string>>;
   readonly silenceMaxMs: number;
+  /** Undefined if this node has no scratch folder. */
+  readonly openScratch: () => ScratchCell | undefined;
+  /** What its runs may write there, beside their inputs. */
+  readonly cellScratchMaxBytes: number;
   /** Runs after which the cell is replaced; 0: never. */
   readonly runsMax: number;
   /**
@@ -50,6 +56,8 @@ export class CellSupervisor implements RunHome {
   readonly #profiles = new CellProfiles();
   readonly #pauses = new RestartPauses();
   #process: CellProcess | undefined;
+  /** Of this process alone. */
+  #scratch: ScratchWatch | undefined;
   #state: 'starting' | 'up' | 'down' | 'closed' = 'starting';
   #importing: string | undefined;
   /** Why the process gives up, as it said itself. */
@@ -173,6 +181,18 @@ export class CellSupervisor implements RunHome {
       onEvent: (event) => this.#onEvent(event),
       onExit: (exit) => this.#onExit(exit),
     });
+    const { openScratch, cellScratchMaxBytes: maxBytes } = this.#options;
+    const onExceeded = (excess: ScratchExcess): void => this.#endForScratch(excess, maxBytes);
+    this.#scratch = new ScratchWatch({ cell: openScratch(), maxBytes, clock, onExceeded });
+  }
+
+  /** The others run again, and it does not count against them. */
+  #endForScratch(excess: ScratchExcess, maxBytes: number): void {
+    this.#process?.kill('its scratch folder is full');
+    for (const run of this.#runs.values()) {
+      const outcome = scratchFull(run, excess, maxBytes);
+      if (outcome !== undefined) this.#onStuck(run, outcome);
+    }
   }
 
   #onEvent(event: CellEvent): void {
@@ -212,7 +232,7 @@ export class CellSupervisor implements RunHome {
 
   async #answer(run: PoolRun, { runId, number, ask }: Extract<CellEvent, { kind: 'stream-ask' }>): Promise<void> {
     const asking = this.#process;
-    asking?.send({ kind: 'stream-answer', runId, number, answer: await run.pump.answer(ask) });
+    asking?.send({ kind: 'stream-answer', runId, number, answer: await run.pump.answer(ask, this.#scratch?.cell) });
   }
 
   #onRunEvent(run: PoolRun, event: RunEvent): void {
@@ -271,6 +291,7 @@ export class CellSupervisor implements RunHome {
     this.#state = 'down';
     this.#profiles.abandon();
     this.#endAll((exit.killedFor === undefined || exit.ownFault) && wasUp);
+    this.#scratch?.close();
     this.#options.onDeath(exit);
     if (this.#draining) {
       this.#closeNow();

@@ -9,7 +9,7 @@ import { clipped } from '../../../domain/clipped-text.ts';
 import { TroupeError } from '../../../domain/errors.ts';
 import { failureMaxChars } from '../../../domain/job.ts';
 import { asksOpenMax, type StreamAnswer, type StreamAsk } from '../protocol/stream-messages.ts';
-import type { ScratchSpace } from './scratch-folder.ts';
+import type { ScratchCell, ScratchSpace } from './scratch-folder.ts';
 
 interface PumpParts {
   readonly request: RunRequest;
@@ -29,12 +29,12 @@ export class RunPump {
     this.#parts = parts;
   }
 
-  /** Does not reject. */
-  async answer(ask: StreamAsk): Promise<StreamAnswer> {
+  /** Does not reject. `cell` is where the run asks from. */
+  async answer(ask: StreamAsk, cell?: ScratchCell): Promise<StreamAnswer> {
     this.#open += 1;
     try {
       if (this.#open > asksOpenMax || this.#closed) throw new TroupeError('OVERLOADED');
-      return await this.#answer(ask);
+      return await this.#answer(ask, cell);
     } catch (error) {
       return refusal(ask, error);
     } finally {
@@ -51,7 +51,7 @@ export class RunPump {
     this.#parts.scratch.release(this.#parts.request.runId);
   }
 
-  async #answer(ask: StreamAsk): Promise<StreamAnswer> {
+  async #answer(ask: StreamAsk, cell: ScratchCell | undefined): Promise<StreamAnswer> {
     const { request, streams, scratch } = this.#parts;
     switch (ask.kind) {
       case 'read':
@@ -71,7 +71,7 @@ export class RunPump {
         if (ask.to === 'checkpoint') this.#writers.delete(ask.to);
         return { kind: 'done' };
       case 'place':
-        return { kind: 'path', path: await scratch.reserve(request.runId, ask.of, bytesIn(request, ask.of)) };
+        return { kind: 'path', path: await scratch.reserve(request.runId, ask.of, bytesIn(request, ask.of), cell) };
     }
   }
 

@@ -9,16 +9,26 @@
 import { randomUUID } from 'node:crypto';
 import { chmodSync, mkdirSync, readdirSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { chmod, chown, mkdir, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { Logger } from '../../../application/ports/runtime.ts';
 import { TroupeError } from '../../../domain/errors.ts';
 
 /** What a run may do with the scratch folder. */
 export interface ScratchSpace {
-  /** Resolves with a path at which nothing lies yet. Rejects if there will never be room for it. */
-  reserve(runId: string, name: string, bytes: number): Promise<string>;
+  /** Resolves with a path at which nothing lies yet. Rejects if there will never be room for it. `cell` has the run. */
+  reserve(runId: string, name: string, bytes: number, cell?: ScratchCell): Promise<string>;
   /** Removes the files of the run, or gives its place in the queue up. */
   release(runId: string): void;
+}
+
+/** What lies in the scratch folder of one process of a cell. */
+export interface ScratchCell {
+  /** Made with the first file in it. */
+  readonly folder: string;
+  /** Each file that its runs may have there, by the name of the folder that it has to itself. */
+  granted(): readonly { readonly runId: string; readonly name: string; readonly bytes: number }[];
+  /** Removes all of it. No run may be left. */
+  close(): Promise<unknown>;
 }
 
 export interface ScratchOptions {
@@ -67,7 +77,21 @@ export class ScratchFolder implements ScratchSpace {
     }
   }
 
-  async reserve(runId: string, name: string, bytes: number): Promise<string> {
+  /** Undefined if this node has no scratch folder. */
+  openCell(): ScratchCell | undefined {
+    if (this.#own === undefined) return undefined;
+    const folder = join(this.#own, randomUUID());
+    return {
+      folder,
+      granted: () =>
+        [...this.#places].flatMap((place) =>
+          place.isGranted && dirname(place.folder) === folder ? [{ ...place, name: basename(place.folder) }] : [],
+        ),
+      close: () => this.#clear(folder),
+    };
+  }
+
+  async reserve(runId: string, name: string, bytes: number, cell?: ScratchCell): Promise<string> {
     const { maxBytes } = this.#options;
     if (this.#own === undefined)
       throw new TroupeError('INTERNAL_ERROR', { message: 'this node has no scratch folder' });
@@ -75,7 +99,14 @@ export class ScratchFolder implements ScratchSpace {
     const others = [...this.#places].filter((place) => place.runId === runId);
     if (others.some((place) => place.name === name)) throw new Error(`a run has one file of its ${name}`);
     const granted = Promise.withResolvers<string>();
-    const place: Place = { runId, name, bytes, folder: join(this.#own, randomUUID()), granted, isGranted: false };
+    const place: Place = {
+      runId,
+      name,
+      bytes,
+      folder: join(cell?.folder ?? this.#own, randomUUID()),
+      granted,
+      isGranted: false,
+    };
     this.#places.add(place);
     this.#grant();
     // Whom the disk has no room for was told so.
@@ -108,14 +139,19 @@ export class ScratchFolder implements ScratchSpace {
   }
 
   async #remove({ folder, bytes }: Place): Promise<void> {
-    try {
-      await rm(folder, { recursive: true, force: true });
-    } catch (error) {
-      this.#options.log.warn({ err: error, folder }, 'a scratch file cannot be removed; the next start tries it again');
-      return;
-    }
+    if (!(await this.#clear(folder))) return;
     this.#usedBytes -= bytes;
     this.#grant();
+  }
+
+  async #clear(folder: string): Promise<boolean> {
+    try {
+      await rm(folder, { recursive: true, force: true });
+      return true;
+    } catch (error) {
+      this.#options.log.warn({ err: error, folder }, 'a scratch file cannot be removed; the next start tries it again');
+      return false;
+    }
   }
 
   /**
@@ -162,7 +198,8 @@ export class ScratchFolder implements ScratchSpace {
   async #make(folder: string): Promise<void> {
     const { uid } = this.#options;
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    if (uid === undefined) return;
+    if (uid === undefined || this.#own === undefined) return;
+    await chmod(this.#own, passableMode);
     await chmod(dirname(folder), passableMode);
     await chown(folder, uid, uid);
   }
