@@ -15,9 +15,9 @@ export interface CallerInfo {
   readonly kind: 'subject' | 'service' | 'operator' | 'anyone' | 'unknown';
   /** Absent if the credential names no tenant. Then only calls about the cluster are possible. */
   readonly tenant?: string;
-  /** Names of the roles, sorted. */
+  /** The roles as they were given, sorted: `viewer`, or for some queues `submitter@reports-*`. */
   readonly roles: readonly string[];
-  /** The permissions of these roles, sorted. */
+  /** The permissions of these roles, sorted. Some may be for some queues only. */
   readonly permissions: readonly string[];
   /** Absent if the credential does not expire. */
   readonly expiresAt?: Date;
@@ -27,8 +27,11 @@ export interface CallerInfo {
 export interface AccessClient {
   /** Returns who the gateway takes the caller for. */
   whoAmI(settings?: CallSettings): Promise<CallerInfo>;
-  /** True if the caller has the permission. Rejects with INVALID_ARGUMENT if there is no such permission. */
-  testPermission(permission: string, settings?: CallSettings): Promise<boolean>;
+  /**
+   * True if the caller has the permission, in a queue or anywhere. Rejects with INVALID_ARGUMENT if there is no such
+   * permission.
+   */
+  testPermission(permission: string, settings?: CallSettings & { readonly queue?: string }): Promise<boolean>;
 }
 
 export function createAccessClient({ connection, contract, backoff }: CallParts): AccessClient {
@@ -52,9 +55,9 @@ export function createAccessClient({ connection, contract, backoff }: CallParts)
       };
     },
 
-    async testPermission(permission, settings = {}) {
+    async testPermission(permission, { queue = '', ...settings } = {}) {
       const { allowed } = await withRetries(backoff, 'always', settings.signal, () =>
-        connection.unary(TestPermission, { permission }, settings),
+        connection.unary(TestPermission, { permission, queue }, settings),
       );
       return allowed;
     },

@@ -12,7 +12,7 @@ import { withRetries } from './retry.ts';
 export interface ServiceAccountInfo {
   /** Unique in the tenant. */
   readonly name: string;
-  /** Names of its roles, sorted. */
+  /** Its roles, sorted: `viewer`, or for some queues `submitter@reports-*`. */
   readonly roles: readonly string[];
   /** What it is for. */
   readonly description: string;

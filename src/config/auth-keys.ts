@@ -1,6 +1,7 @@
 /** Keys of the gateway about its callers: who they are, and what they may do. */
 import { z } from 'zod';
 import { isPermission } from '../domain/access/permission.ts';
+import { bindingText, parseBinding } from '../domain/access/role-binding.ts';
 import { builtInRoles } from '../domain/access/role.ts';
 import { namePattern } from '../domain/queue.ts';
 import { key, path, token } from './schema-key.ts';
@@ -14,7 +15,8 @@ const claimPath = z
   .union([z.string().min(1), z.array(z.string().min(1)).min(1).max(8)])
   .transform((names) => (typeof names === 'string' ? [names] : names));
 
-const roleNames = z.array(token).max(64);
+/** Roles, each for all queues or for some: `submitter`, `submitter@reports-*`. */
+const roleNames = z.array(z.string().refine((text) => parseBinding(text) !== undefined, bindingText)).max(64);
 
 /** An address whose answers nobody on the way can forge: HTTPS, or this machine. */
 const keysUrl = z

@@ -1,4 +1,5 @@
 /** Rules between keys. Each relation names the keys that it concerns. */
+import { parseBinding } from '../domain/access/role-binding.ts';
 import { rolesWith } from '../domain/access/role.ts';
 import type { Config } from './schema.ts';
 
@@ -97,7 +98,9 @@ const rolesRelation: Relation = {
   check: ({ gateway: { issuers, roles } }) => {
     const known = rolesWith(roles);
     const unknown = issuers.flatMap((issuer) =>
-      [...issuer.roles, ...Object.values(issuer.groupRoles).flat()].filter((name) => !known.has(name)),
+      [...issuer.roles, ...Object.values(issuer.groupRoles).flat()].filter(
+        (text) => !known.has(parseBinding(text)?.role ?? text),
+      ),
     );
     return requires(
       unknown.length === 0,

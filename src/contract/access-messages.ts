@@ -14,6 +14,7 @@ export interface WhoAmIResponse {
 
 export interface TestPermissionRequest {
   readonly permission: string;
+  readonly queue: string;
 }
 
 export interface TestPermissionResponse {

@@ -3,6 +3,7 @@ import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import { principalKindCodes } from '../contract/codes.ts';
 import { toOptionalTime } from '../contract/time.ts';
 import { isPermission } from '../domain/access/permission.ts';
+import { holdsIn } from '../domain/access/principal.ts';
 import { TroupeError } from '../domain/errors.ts';
 import { accountMethods } from './account-methods.ts';
 import type { ServiceParts } from './service-parts.ts';
@@ -25,8 +26,12 @@ export function accessService(
       }),
     ),
 
-    TestPermission: scope.read('TestPermission', ({ permission }, { principal }) => {
-      if (isPermission(permission)) return Promise.resolve({ allowed: principal.permissions.has(permission) });
+    TestPermission: scope.read('TestPermission', ({ permission, queue }, { principal }) => {
+      if (isPermission(permission)) {
+        const { permissions } = principal;
+        const allowed = queue === '' ? permissions.has(permission) : holdsIn(principal, permission, queue);
+        return Promise.resolve({ allowed });
+      }
       const description =
         permission === '' ? 'is required' : 'is not a permission: docs/reference/access.md lists them';
       throw new TroupeError('INVALID_ARGUMENT', { violations: [{ field: 'permission', description }] });

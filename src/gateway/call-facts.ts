@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { Metadata } from '@grpc/grpc-js';
 import type { CallContext } from '../application/ports/call-context.ts';
 import type { Clock } from '../application/ports/runtime.ts';
+import type { Permission } from '../domain/access/permission.ts';
 import type { Principal } from '../domain/access/principal.ts';
 import { given } from '../domain/given.ts';
 import { defaultTenant } from '../domain/queue.ts';
@@ -17,7 +18,7 @@ export interface IncomingCall {
 const requestIdPattern = /^[\x21-\x7e]{1,128}$/;
 const traceparentPattern = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
-export type CallFacts = Omit<CallContext, 'tenant' | 'principal' | 'signal'>;
+export type CallFacts = Omit<CallContext, 'tenant' | 'principal' | 'needs' | 'signal'>;
 
 export function factsOf(call: IncomingCall, clock: Clock): CallFacts {
   const deadline = call.getDeadline();
@@ -31,8 +32,8 @@ export function factsOf(call: IncomingCall, clock: Clock): CallFacts {
 }
 
 /** A principal without a tenant gets here only with calls about the cluster. Those name no tenant, and mean the default. */
-export function contextOf(facts: CallFacts, principal: Principal): CallContext {
-  return { ...facts, tenant: principal.tenant ?? defaultTenant, principal };
+export function contextOf(facts: CallFacts, principal: Principal, needs: Permission | undefined): CallContext {
+  return { ...facts, tenant: principal.tenant ?? defaultTenant, principal, ...given({ needs }) };
 }
 
 /** Returns undefined for a header that does not match its pattern. */

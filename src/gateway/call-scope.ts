@@ -105,7 +105,7 @@ export function createCallScope(parts: CallScopeParts): CallScope {
     const answer = async () => {
       const admitted = gatekeeper.admit(method, call);
       const principal = admitted instanceof Promise ? await admitted : admitted;
-      return handle(readable(call.request), contextOf(facts, principal));
+      return handle(readable(call.request), contextOf(facts, principal, gatekeeper.needs(method)));
     };
     answer().then((response) => {
       if (!calls.delete(fail)) return;

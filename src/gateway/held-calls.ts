@@ -42,7 +42,7 @@ export function createHold(
     const admitAndRun = async () => {
       const principal = await gatekeeper.admit(method, call);
       stopWatch = watchCaller({ clock, principal, admit: () => gatekeeper.admitAgain(method, call), end });
-      return run({ ...contextOf(facts, principal), signal: controller.signal });
+      return run({ ...contextOf(facts, principal, gatekeeper.needs(method)), signal: controller.signal });
     };
     admitAndRun()
       .then(

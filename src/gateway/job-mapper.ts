@@ -26,7 +26,7 @@ import type { Init, Whole } from '../contract/codec.ts';
 import type * as wire from '../contract/messages.ts';
 import { durationMs, timestampMs, toOptionalTime, toTime } from '../contract/time.ts';
 import { wordOf } from '../contract/word-of.ts';
-import { holds, type Principal } from '../domain/access/principal.ts';
+import { holdsIn, type Principal } from '../domain/access/principal.ts';
 import { payloadsExpireAtMs, payloadsKeptMs } from '../domain/payload-life.ts';
 import { TroupeError } from '../domain/errors.ts';
 import { defaultPriority } from '../domain/priority.ts';
@@ -186,11 +186,11 @@ function fromPayload(payload: wire.Payload | null, field: string): RequestPayloa
  */
 export function toJob(
   view: FullJob,
-  reader: Pick<Principal, 'permissions'>,
+  reader: Pick<Principal, 'permissions' | 'onlyIn'>,
   options: { readonly history: boolean } = { history: false },
 ): Init<wire.Job> {
   const { record, progress } = view;
-  const texts = holds(reader, 'payloads.read');
+  const texts = holdsIn(reader, 'payloads.read', record.spec.queue);
   return {
     id: record.id,
     spec: { ...toSpec(record.spec), input: toPayload(view.input) },

@@ -40,9 +40,10 @@ const caller: Principal = {
   tenant: undefined,
   roles: [],
   permissions: new Set(),
+  onlyIn: new Map(),
   expiresAtMs: undefined,
 };
-const listenerGuards: Gatekeeper = { admit: () => caller, admitAgain: () => caller };
+const listenerGuards: Gatekeeper = { admit: () => caller, admitAgain: () => caller, needs: () => undefined };
 
 export function createScaler(options: ScalerOptions): GrpcListener {
   const { demand, telemetry, clock, log, streamsMax = 256 } = options;

@@ -39,7 +39,7 @@ let jobId: string;
 const tokens = new Map<string, string>();
 
 /** A token of a tenant with roles. Absent tenant: none. */
-async function token(roles: readonly RoleName[], tenant?: string): Promise<string> {
+async function token(roles: readonly string[], tenant?: string): Promise<string> {
   const key = `${roles.join()} ${tenant}`;
   const known = tokens.get(key) ?? (await issuer.sign({ sub: `${tenant}-${roles.join('-')}`, groups: roles, tenant }));
   tokens.set(key, known);
@@ -59,7 +59,11 @@ beforeAll(async () => {
             tenant: { claim: ['tenant'] },
             groupsClaim: ['groups'],
             roles: [],
-            groupRoles: Object.fromEntries(roleNames.map((name) => [name, [name]])),
+            groupRoles: {
+              ...Object.fromEntries(roleNames.map((name) => [name, [name]])),
+              'admins-of-reports': ['tenant-admin@rep*'],
+              'admins-of-others': ['tenant-admin@other-*'],
+            },
           },
           issuer: issuer.url,
           audience: 'troupe',
@@ -192,6 +196,77 @@ describe('every method', () => {
       const { reason } = await call(method, requestAbout(jobId, 'reports'), nobody);
       expect([method, reason === 'PERMISSION_MISSING']).toEqual([method, scope === 'tenant']);
     }
+  });
+});
+
+describe('a caller with a role in some queues', () => {
+  it(`does not see the others: what they have is missing (${access.size} cases)`, async () => {
+    const others = await token(['admins-of-others'], 'acme');
+    // Another test may have deleted it.
+    await acme.queues.create('reports').catch(() => undefined);
+    const { jobId: own } = await acme.submit('test.echo', { secret: canary }, { queue: 'reports' });
+    const missing = `${own.slice(0, -6)}000000`;
+    const different = [];
+    for (const method of access.keys()) {
+      const hidden = await call(method, requestAbout(own, 'reports'), others);
+      const none = await call(method, requestAbout(missing, 'nowhere'), others);
+      const pair = [withoutNames(hidden, own, 'reports'), withoutNames(none, missing, 'nowhere')];
+      if (pair[0] !== pair[1]) different.push({ method, pair });
+      expect(JSON.stringify(hidden.message ?? ''), method).not.toContain(canary);
+    }
+    expect(different).toEqual([]);
+    expect((await acme.get(own)).state).toBe('QUEUED');
+    expect((await acme.queues.get('reports')).name).toBe('reports');
+    await expect(acme.queues.get('nowhere')).rejects.toMatchObject({ code: 'QUEUE_NOT_FOUND' });
+  });
+
+  it('may do there what the role allows, and nothing that is not about queues', async () => {
+    const own = await token(['admins-of-reports'], 'acme');
+    const refused = new Set([...refusals, 'JOB_NOT_FOUND', 'QUEUE_NOT_FOUND']);
+    const wrong = [];
+    for (const [method, needs] of access) {
+      if (needs.scope === 'caller' || method === 'DeleteQueue') continue;
+      await acme.queues.create('reps').catch(() => undefined);
+      const { jobId: id } = await acme.submit('test.echo', {}, { queue: 'reps' });
+      const { reason } = await call(method, requestAbout(id, 'reps'), own);
+      const isAboutQueues = needs.scope === 'tenant' && !needs.permission.startsWith('tenant.');
+      const isRefused = reason !== undefined && refused.has(reason);
+      if (isRefused === isAboutQueues) wrong.push({ method, reason });
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  it('lists its queues in full pages, and is told why it may not do more in one that it sees', async () => {
+    for (let n = 0; n < 5; n += 1) {
+      await acme.queues.create(`other-${n}`);
+      await acme.queues.create(`p${n}`);
+    }
+    const scoped = edge.client({ token: await token(['admins-of-others'], 'acme') });
+    const seen = [];
+    for await (const { name } of scoped.queues.list()) seen.push(name);
+    expect(seen).toEqual(['other-0', 'other-1', 'other-2', 'other-3', 'other-4']);
+    const page = await call('ListQueues', { pageSize: 2 }, await token(['admins-of-others'], 'acme'));
+    expect((page.message as { queues: { name: string }[] }).queues.map(({ name }) => name)).toEqual([
+      'other-0',
+      'other-1',
+    ]);
+    await expect(scoped.queues.create('more')).rejects.toMatchObject({ code: 'PERMISSION_MISSING' });
+    await expect(scoped.submit('test.echo', {}, { queue: 'reports' })).rejects.toMatchObject({
+      code: 'QUEUE_NOT_FOUND',
+    });
+    const both = edge.client({ token: await token(['admins-of-others', 'viewer'], 'acme') });
+    await expect(both.cancel(jobId, 'x')).rejects.toMatchObject({
+      code: 'PERMISSION_MISSING',
+      metadata: { permission: 'jobs.manage' },
+    });
+    expect((await both.get(jobId)).withheld).toBe(true);
+    expect(await both.access.testPermission('payloads.read')).toBe(true);
+    expect(await both.access.testPermission('payloads.read', { queue: 'reports' })).toBe(false);
+    expect(await both.access.testPermission('payloads.read', { queue: 'other-1' })).toBe(true);
+    expect((await both.access.whoAmI()).roles).toEqual(['tenant-admin@other-*', 'viewer']);
+    const { jobId: open } = await both.submit('test.echo', { secret: canary }, { queue: 'other-1' });
+    expect(await both.get(open)).toMatchObject({ withheld: false, input: { secret: canary } });
+    await expect(both.watch(jobId, { logs: true }).next()).rejects.toMatchObject({ code: 'PERMISSION_MISSING' });
   });
 });
 

@@ -12,6 +12,7 @@ export function callerWith(held: readonly Permission[], tenant = 'default'): Pri
     tenant,
     roles: [],
     permissions: new Set(held),
+    onlyIn: new Map(),
     expiresAtMs: undefined,
   };
 }

@@ -1,6 +1,6 @@
 /** Who may call the gateways: callers with tokens of issuers or with API keys, or everyone who reaches them. */
 import { z } from 'zod';
-import { builtInRoles, isPermission } from '../../../src/contract/access-names.ts';
+import { bindingText, builtInRoles, isPermission, parseBinding } from '../../../src/contract/access-names.ts';
 import { peer } from './network.ts';
 
 const name = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'is 1 to 64 of A-Z a-z 0-9 _ -');
@@ -9,6 +9,9 @@ const httpsUrl = z
   .url({ protocol: /^https$/, error: 'is a URL that begins with https://' })
   .refine((text) => !/^[^/]*\/\/[^/?#]*@/.test(text), 'holds no user and no password');
 const permission = z.string().refine(isPermission, 'is a permission: docs/reference/access.md lists them');
+
+/** A role for all queues, or for some: `submitter@reports-*`. */
+const binding = z.string().refine((text) => parseBinding(text) !== undefined, bindingText);
 
 /** As in `gateway.issuers` of the configuration (docs/operating/access.md), but for files. */
 const issuer = z.strictObject({
@@ -23,8 +26,8 @@ const issuer = z.strictObject({
   tenant: name.optional(),
   tenantClaim: claim.optional(),
   groupsClaim: claim.optional(),
-  roles: z.array(name).optional(),
-  groupRoles: z.record(z.string(), z.array(name)).optional(),
+  roles: z.array(binding).optional(),
+  groupRoles: z.record(z.string(), z.array(binding)).optional(),
 });
 
 /** Roles of your own: lists of permissions. */
@@ -77,7 +80,9 @@ function isBuiltIn(role: string): boolean {
 }
 
 function rolesOf(issuers: readonly z.infer<typeof issuer>[]): readonly string[] {
-  return issuers.flatMap(({ roles = [], groupRoles = {} }) => [...roles, ...Object.values(groupRoles).flat()]);
+  return issuers
+    .flatMap(({ roles = [], groupRoles = {} }) => [...roles, ...Object.values(groupRoles).flat()])
+    .map((text) => parseBinding(text)?.role ?? text);
 }
 
 export type GatewayAccess = z.infer<typeof gatewayAccess>;

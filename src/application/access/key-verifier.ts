@@ -5,7 +5,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { Principal } from '../../domain/access/principal.ts';
 import { RecentFindings } from '../../domain/access/recent-findings.ts';
-import { permissionsOf, type Roles } from '../../domain/access/role.ts';
+import { grantsOf, type Roles } from '../../domain/access/role.ts';
 import { type ApiKey, type ServiceAccount, stateOfKey } from '../../domain/access/service-account.ts';
 import { assertNever, type ErrorCode, TroupeError } from '../../domain/errors.ts';
 import type { Document, DocumentStore } from '../ports/document-store.ts';
@@ -139,7 +139,7 @@ function principalOf({ tenant, name, roles: names }: ServiceAccount, key: ApiKey
     id: `service:${tenant}/${name}`,
     tenant,
     roles: names,
-    permissions: permissionsOf(roles, names),
+    ...grantsOf(roles, names),
     expiresAtMs: key.expiresAtMs,
   };
 }

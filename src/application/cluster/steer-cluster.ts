@@ -105,7 +105,7 @@ function check(look: (checks: FieldChecks) => void): void {
 
 /** The attempt that is running now. Rejects with JOB_STATE_FORBIDS if none is. */
 async function runningRun({ reader }: SteerClusterParts, context: CallContext, jobId: string) {
-  const { record } = await reader.read(context.tenant, jobId);
+  const { record } = await reader.read(context, jobId);
   const { run, state, id } = record;
   if (state !== 'RUNNING' || run === undefined) {
     throw new TroupeError('JOB_STATE_FORBIDS', {

@@ -36,7 +36,7 @@ export function createCancelJob({ reader, batcher, clock }: CancelJobParts): Can
       throw new TroupeError('INVALID_ARGUMENT', { violations: [{ field: 'reason', description }] });
     }
     // Read the job first, because the shard does not check which tenant a job belongs to.
-    const seen = await reader.read(context.tenant, jobId);
+    const seen = await reader.read(context, jobId);
     const { id } = seen.record;
     const deadline = context.deadlineAtMs === undefined ? {} : { deadlineAtMs: context.deadlineAtMs };
     const unlessRunning = options?.unlessRunning === true ? { unlessRunning: true } : {};

@@ -44,7 +44,7 @@ export function createEraseJobPayloads({
 
   return async (context, jobId) => {
     ensureAwaited(context, clock.nowMs());
-    const { record } = await reader.read(context.tenant, jobId);
+    const { record } = await reader.read(context, jobId);
     if (!isTerminal(record.state)) throw notEnded(record);
     const erased = await erase(context, record);
     cache.replace(erased);

@@ -1,7 +1,7 @@
 /** Reads a job with its payloads, from the record or from the payload store. */
 import { type GoneReason, payloadsExpireAtMs, payloadsStoredUntilMs } from '../../domain/payload-life.ts';
 import type { JobRecord, Payload } from '../../domain/job.ts';
-import { holds, type Principal } from '../../domain/access/principal.ts';
+import { holdsIn, type Principal } from '../../domain/access/principal.ts';
 import { ensureAwaited, type ReadContext } from '../ports/call-context.ts';
 import type { ExplainJob, JobWaiting } from './explain-job.ts';
 import type { JobReader } from './job-reader.ts';
@@ -12,7 +12,7 @@ import type { JobView } from '../ports/shard-protocol.ts';
 import { isDamagedPayload } from '../storage/damaged-payload.ts';
 import { given } from '../../domain/given.ts';
 
-/** A larger payload is not in an answer: what holds answers would hold it as a whole. It is read with DownloadPayload. */
+/** A larger payload is not in an answer: what holdsIn answers would hold it as a whole. It is read with DownloadPayload. */
 export const answeredMaxBytes = 16 * 1_048_576;
 
 interface GonePayload {
@@ -51,7 +51,7 @@ export type GetJob = (context: ReadContext, jobId: string, options?: GetJobOptio
 export function createGetJob(parts: GetJobParts): GetJob {
   return async (context, jobId, options) => {
     ensureAwaited(context, parts.clock.nowMs());
-    const view = await parts.reader.read(context.tenant, jobId);
+    const view = await parts.reader.read(context, jobId);
     const { record } = view;
     const { payloads } = parts;
     const { principal, reserve } = context;
@@ -87,7 +87,8 @@ async function openFor(
   { principal, record, nowMs, reserve }: Showing,
   payload: Payload,
 ): Promise<OpenedPayload> {
-  if (holds(principal, 'payloads.read')) return openPayload(payloads, { record, payload, nowMs, reserve });
+  if (holdsIn(principal, 'payloads.read', record.spec.queue))
+    return openPayload(payloads, { record, payload, nowMs, reserve });
   const why = payload.kind === 'erased' ? 'erased' : goneSince(record, nowMs);
   return why === undefined ? { kind: 'withheld', bytes: sizeOf(payload) } : { kind: 'gone', why };
 }

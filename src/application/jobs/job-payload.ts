@@ -24,7 +24,7 @@ export async function payloadOfJob(
   { jobId, which }: PayloadOfJob,
 ): Promise<{ readonly record: JobRecord; readonly payload: Payload }> {
   ensureAwaited(context, clock.nowMs());
-  const { record } = await reader.read(context.tenant, jobId);
+  const { record } = await reader.read(context, jobId);
   const payload = which === 'input' ? record.spec.input : record.output;
   if (payload === undefined) throw noOutput(record);
   const why = goneSince(record, clock.nowMs());

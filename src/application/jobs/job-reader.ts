@@ -9,6 +9,7 @@
 import { TroupeError } from '../../domain/errors.ts';
 import { isTerminal } from '../../domain/job.ts';
 import { type JobId, jobIdParts, parseJobId } from '../../domain/job-id.ts';
+import { type AskingContext, ensureMayIn } from '../ports/call-context.ts';
 import type { JobCache } from '../ports/job-cache.ts';
 import type { JobStore } from '../ports/job-store.ts';
 import type { ShardBatcher } from '../protocol/shard-batcher.ts';
@@ -16,10 +17,11 @@ import type { JobView } from '../ports/shard-protocol.ts';
 
 export interface JobReader {
   /**
-   * Rejects with JOB_NOT_FOUND, also for a job of another tenant. `knownSeq` is the number of an event that was already
+   * Rejects with JOB_NOT_FOUND, also for a job of another tenant, or in a queue that the caller may not see; with
+   * PERMISSION_MISSING if the caller lacks the permission of the method there. `knownSeq` is the number of an event that was already
    * published: the answer is at least as new as that.
    */
-  read(tenant: string, jobId: string, knownSeq?: number): Promise<JobView>;
+  read(asking: AskingContext, jobId: string, knownSeq?: number): Promise<JobView>;
 }
 
 export interface JobReaderParts {
@@ -77,7 +79,7 @@ export function createJobReader(parts: JobReaderParts): JobReader {
     return flight.next;
   }
 
-  async function read(tenant: string, jobId: string, knownSeq = 0): Promise<JobView> {
+  async function read(asking: AskingContext, jobId: string, knownSeq = 0): Promise<JobView> {
     const id = parseJobId(jobId);
     if (!id) {
       const violations = [{ field: 'job_id', description: jobId === '' ? 'is required' : 'is not a job id' }];
@@ -86,7 +88,9 @@ export function createJobReader(parts: JobReaderParts): JobReader {
     if (jobIdParts(id).shard >= shardCount) throw jobNotFound(id);
     const cached = cache.get(id);
     const view = cached ? { record: cached } : await viewSince(id, knownSeq);
-    if (view.record.spec.tenant !== tenant) throw jobNotFound(id);
+    const { tenant, queue } = view.record.spec;
+    if (tenant !== asking.tenant) throw jobNotFound(id);
+    ensureMayIn(asking, queue, () => jobNotFound(id));
     if (!cached && isTerminal(view.record.state)) cache.put(view.record);
     return view;
   }

@@ -40,7 +40,7 @@ export function createListJobs({ store, catalog, clock }: ListJobsParts): ListJo
   return async (context, query) => {
     ensureAwaited(context, clock.nowMs());
     checkFilter(query);
-    const { queueNo } = await queueNamed(catalog, { tenant: context.tenant, queue: query.queue });
+    const { queueNo } = await queueNamed(catalog, context, query.queue);
     const { createdFromMs, createdBeforeMs } = query;
     const digest = filterDigest(query);
     const cursor = query.pageToken === '' ? undefined : parseJobPageToken(query.pageToken, { queueNo, digest });

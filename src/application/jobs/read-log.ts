@@ -30,8 +30,8 @@ export interface LogPage {
 
 export const logStart: LogPosition = { attempt: 0, number: 0 };
 
-/** What a cursor loads is reserved in its call. */
-type CursorParts = LogParts & Pick<ReadContext, 'reserve'>;
+/** A cursor reads for one call, and what it loads is reserved there. */
+type CursorParts = LogParts & { readonly context: ReadContext };
 
 /** The position of one reader in the log of one job. */
 export class LogCursor {
@@ -95,12 +95,12 @@ export class LogCursor {
   }
 
   async #ask(seen: LogPosition): Promise<ReadLogResult> {
-    const { id, spec } = this.#record;
+    const { id } = this.#record;
     try {
       return await this.#parts.batcher.call(jobIdParts(id).shard, 'readLog', { jobId: id, seen });
     } catch (error) {
       if (!(error instanceof TroupeError) || !awayCodes.has(error.code)) throw error;
-      const { record } = await this.#parts.reader.read(spec.tenant, id);
+      const { record } = await this.#parts.reader.read(this.#parts.context, id);
       return { stored: record.logs ?? [], lines: [] };
     }
   }
@@ -108,8 +108,8 @@ export class LogCursor {
   /** Empty if the log was erased, or has expired with the job's payloads. */
   async #open({ payload }: StoredLog): Promise<readonly LogLine[]> {
     const nowMs = this.#parts.clock.nowMs();
-    const { payloads, reserve } = this.#parts;
-    const opened = await openPayload(payloads, { record: this.#record, payload, nowMs, reserve });
+    const { payloads, context } = this.#parts;
+    const opened = await openPayload(payloads, { record: this.#record, payload, nowMs, reserve: context.reserve });
     return opened.kind === 'json' ? (JSON.parse(opened.json) as readonly LogLine[]) : [];
   }
 }
@@ -119,7 +119,7 @@ export type GetJobLog = (context: ReadContext, jobId: string) => Promise<LogPage
 export function createGetJobLog(parts: LogParts): GetJobLog {
   return async (context, jobId) => {
     ensureAwaited(context, parts.clock.nowMs());
-    const { record } = await parts.reader.read(context.tenant, jobId);
-    return new LogCursor({ ...parts, reserve: context.reserve }, record, logStart).rest(record);
+    const { record } = await parts.reader.read(context, jobId);
+    return new LogCursor({ ...parts, context }, record, logStart).rest(record);
   };
 }

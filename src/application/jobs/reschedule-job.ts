@@ -26,7 +26,7 @@ export function createRescheduleJob({ reader, batcher, clock }: RescheduleJobPar
     ensureAwaited(context, clock.nowMs());
     if (when === undefined) throw invalid('or now is required');
     // Read the job first, because the shard does not check which tenant a job belongs to.
-    const { record } = await reader.read(context.tenant, jobId);
+    const { record } = await reader.read(context, jobId);
     if (when !== 'now') ensureKept(record, when.atMs);
     const deadline = context.deadlineAtMs === undefined ? {} : { deadlineAtMs: context.deadlineAtMs };
     const item = { jobId: record.id, ...given({ runAtMs: when !== 'now' ? when.atMs : undefined }) };

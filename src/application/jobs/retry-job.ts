@@ -1,5 +1,5 @@
 /** Submits an ended job again, as a new job with the same spec. The old job never changes. */
-import { holds } from '../../domain/access/principal.ts';
+import { holdsIn } from '../../domain/access/principal.ts';
 import { type FieldViolation, TroupeError } from '../../domain/errors.ts';
 import { isTerminal, type JobRecord, type RetryPolicy } from '../../domain/job.ts';
 import { type GoneReason, payloadsKeptMs } from '../../domain/payload-life.ts';
@@ -42,7 +42,7 @@ export function createRetryJob({ reader, payloads, submit, clock }: RetryJobPart
     const input = await openWhole(payloads, { record, payload: record.spec.input, nowMs: clock.nowMs() });
     if (input.kind === 'gone') throw inputGone(record, input.why);
     return submit.one(context, requestAgain(record, input, key)).catch((error: unknown) => {
-      throw holds(context.principal, 'payloads.read') ? error : withoutWords(error);
+      throw holdsIn(context.principal, 'payloads.read', record.spec.queue) ? error : withoutWords(error);
     });
   }
 
@@ -73,7 +73,7 @@ export function createRetryJob({ reader, payloads, submit, clock }: RetryJobPart
     again,
     async one(context, request) {
       ensureAwaited(context, clock.nowMs());
-      const { record } = await reader.read(context.tenant, request.jobId);
+      const { record } = await reader.read(context, request.jobId);
       return again(context, record, request);
     },
   };

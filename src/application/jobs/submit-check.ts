@@ -1,6 +1,6 @@
 /** Checks a job before anything of it is stored: whether it is valid, can be in time, and has room in its queue. */
 import { defaultQueueName } from '../../domain/queue.ts';
-import { type CallContext, ensureAwaited } from '../ports/call-context.ts';
+import { type CallContext, ensureAwaited, ensureMayIn } from '../ports/call-context.ts';
 import { chooseHandler, type HandlerChoice } from './handler-choice.ts';
 import type { HandlerFleet } from './handler-fleet.ts';
 import type { JobRequest } from './job-request.ts';
@@ -11,7 +11,7 @@ import type { SharedConfig } from '../ports/membership.ts';
 import type { PayloadStore } from '../ports/payload-store.ts';
 import type { Clock } from '../ports/runtime.ts';
 import type { QueueCatalog } from '../queues/queue-catalog.ts';
-import { queuesOf } from '../queues/queue-names.ts';
+import { queueNotFound, queuesOf } from '../queues/queue-names.ts';
 import type { QueueRoom } from '../queues/queue-room.ts';
 import type { ShardBatcher } from '../protocol/shard-batcher.ts';
 import type { ShardChoice } from '../protocol/shard-choice.ts';
@@ -49,6 +49,7 @@ export async function checkJob(
   ensureAwaited(context, nowMs);
   const queueName = request.queue === '' ? defaultQueueName : request.queue;
   const { tenant } = context;
+  ensureMayIn(context, queueName, () => queueNotFound(queueName));
   const queue = catalog.known(tenant, queueName) ?? (await catalog.find(tenant, queueName));
   const resolution = resolveJob(request, {
     tenant,

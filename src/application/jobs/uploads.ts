@@ -193,7 +193,7 @@ async function acceptedBefore(
   const { keyHash, contentHash } = submit;
   const entry = (await keys.findKeys(shards.ofKey(homeOf(submit) ?? keyHash), [keyHash])).get(keyHash);
   if (entry?.contentHash !== contentHash || entry.expiresAtMs <= clock.nowMs()) return undefined;
-  const view = await reader.read(context.tenant, entry.jobId).catch(missingIsUndefined);
+  const view = await reader.read(context, entry.jobId).catch(missingIsUndefined);
   return view && { jobId: view.record.id, state: view.record.state, duplicate: true };
 }
 

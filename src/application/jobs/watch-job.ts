@@ -60,9 +60,9 @@ export function createWatchJob(parts: WatchJobParts): WatchJob {
 
   return async function* watchJob(context, jobId, { token, logs }) {
     ensureAwaited(context, clock.nowMs());
-    if (logs) ensureHolds(context, 'logs.read');
-    const first = await reader.read(context.tenant, jobId);
+    const first = await reader.read(context, jobId);
     const { id, spec } = first.record;
+    if (logs) ensureHolds(context, 'logs.read', spec.queue);
     const from = token === '' ? undefined : parseResumeToken(token, id);
     const cursor = logs ? cursorOf(parts, context, first.record, from?.log) : undefined;
     let linesDue = logs;
@@ -87,7 +87,7 @@ export function createWatchJob(parts: WatchJobParts): WatchJob {
         ensureAwaited(context, clock.nowMs());
         if (due) {
           const knownSeq = Math.max(seenSeq, toldSeq);
-          const view = isTerminal(record.state) ? first : await reader.read(context.tenant, id, knownSeq);
+          const view = isTerminal(record.state) ? first : await reader.read(context, id, knownSeq);
           readAtMs = clock.monotonicMs();
           progress.read(view);
           // A watch that continues may begin with an older answer than its token. An end is final, so it is never older,
@@ -129,8 +129,8 @@ export function createWatchJob(parts: WatchJobParts): WatchJob {
   };
 }
 
-function cursorOf(parts: WatchJobParts, { reserve }: ReadContext, record: JobRecord, seen = logStart): LogCursor {
-  return new LogCursor({ ...parts, reserve }, record, seen);
+function cursorOf(parts: WatchJobParts, context: ReadContext, record: JobRecord, seen = logStart): LogCursor {
+  return new LogCursor({ ...parts, context }, record, seen);
 }
 
 /** What accompanies a view. */

@@ -52,9 +52,9 @@ export type WatchJobs = (context: CallContext, query: WatchJobsQuery) => AsyncGe
 
 export function createWatchJobs({ reader, events, catalog, clock }: WatchJobsParts): WatchJobs {
   /** Undefined if the job is gone because its retention is over. */
-  async function find(tenant: string, { jobId, seq }: KeptEvent): Promise<JobRecord | undefined> {
+  async function find(context: CallContext, { jobId, seq }: KeptEvent): Promise<JobRecord | undefined> {
     try {
-      return (await reader.read(tenant, jobId, seq)).record;
+      return (await reader.read(context, jobId, seq)).record;
     } catch (error) {
       if (error instanceof TroupeError && error.code === 'JOB_NOT_FOUND') return undefined;
       throw error;
@@ -63,13 +63,19 @@ export function createWatchJobs({ reader, events, catalog, clock }: WatchJobsPar
 
   return async function* watchJobs(context, { queue, filter, token }) {
     ensureAwaited(context, clock.nowMs());
-    const { tenant } = context;
     checkFilter(filter);
-    const { queueNo, name } = await queueNamed(catalog, { tenant, queue });
+    const { queueNo, name } = await queueNamed(catalog, context, queue);
     const from = token === '' ? undefined : parseQueueResumeToken(token, queueNo);
     const matches = matcherOf(filter) ?? (() => true);
     const wakeUp = createWakeUp(clock, context.signal);
-    const log = new QueueEvents({ events, clock, wakeUp, place: { tenant, queue: name }, filter, pageEvents });
+    const log = new QueueEvents({
+      events,
+      clock,
+      wakeUp,
+      place: { tenant: context.tenant, queue: name },
+      filter,
+      pageEvents,
+    });
     const told = new Map<JobId, number>();
     try {
       await log.begin(from);
@@ -79,7 +85,7 @@ export function createWatchJobs({ reader, events, catalog, clock }: WatchJobsPar
         const changes = log.changes.filter(({ event }) => (told.get(event.jobId) ?? 0) < event.seq);
         for (let first = 0; first < changes.length; first += readsAtOnce) {
           const some = changes.slice(first, first + readsAtOnce);
-          const records = await Promise.all(some.map(({ event }) => find(tenant, event)));
+          const records = await Promise.all(some.map(({ event }) => find(context, event)));
           for (const [index, change] of some.entries()) {
             const record = records[index];
             if (record === undefined || !isCreatedIn(record, filter) || !matches(record)) continue;

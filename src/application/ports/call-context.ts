@@ -1,6 +1,6 @@
 /** The caller of a call, and how long it waits for the answer. */
 import type { Permission } from '../../domain/access/permission.ts';
-import { holds, permissionMissing, type Principal } from '../../domain/access/principal.ts';
+import { holdsIn, permissionMissing, type Principal } from '../../domain/access/principal.ts';
 import { TroupeError } from '../../domain/errors.ts';
 
 export interface CallContext {
@@ -8,6 +8,8 @@ export interface CallContext {
   readonly tenant: string;
   /** Who makes the call. The gateway has already checked the permission that the method names. */
   readonly principal: Principal;
+  /** The permission that the method names. Undefined if it names none. */
+  readonly needs?: Permission;
   readonly requestId: string;
   /** Epoch ms. Default: no deadline. */
   readonly deadlineAtMs?: number;
@@ -39,6 +41,19 @@ export function ensureAwaited(context: CallContext, nowMs: number): void {
 }
 
 /** Refuses a call that asks for more than its method does, such as a watch with logs. */
-export function ensureHolds({ principal }: CallContext, permission: Permission): void {
-  if (!holds(principal, permission)) throw permissionMissing(permission);
+export function ensureHolds({ principal }: CallContext, permission: Permission, queue: string): void {
+  if (!holdsIn(principal, permission, queue)) throw permissionMissing(permission);
 }
+
+/**
+ * Refuses a call about a queue, or a job in it, if the caller has the permission of the method in other queues only. What the
+ * caller may not even see is missing: `missing` makes the error. A method that names no permission allows nothing here.
+ */
+export function ensureMayIn({ principal, needs }: AskingContext, queue: string, missing: () => TroupeError): void {
+  if (principal.onlyIn.size === 0 || (needs !== undefined && holdsIn(principal, needs, queue))) return;
+  const sees = holdsIn(principal, 'jobs.read', queue) || holdsIn(principal, 'queues.read', queue);
+  throw sees && needs !== undefined ? permissionMissing(needs) : missing();
+}
+
+/** Who asks, for what. */
+export type AskingContext = Pick<CallContext, 'tenant' | 'principal' | 'needs'>;

@@ -1,4 +1,5 @@
 /** Creates and changes queues: in the store first, then in the shared configuration. */
+import { holdsIn, permissionMissing } from '../../domain/access/principal.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import type { PublishedEvents } from '../../domain/job.ts';
 import {
@@ -9,7 +10,7 @@ import {
   type QueueSettings,
 } from '../../domain/queue.ts';
 import { executionTimeoutRange, maxBytesRange, maxDepthRange, retentionRange } from '../../domain/setting-ranges.ts';
-import { type CallContext, ensureAwaited } from '../ports/call-context.ts';
+import { type CallContext, ensureAwaited, ensureMayIn } from '../ports/call-context.ts';
 import type { DeleteQueue } from './delete-queue.ts';
 import { FieldChecks } from '../calls/field-checks.ts';
 import { checkFlow, type FlowRequest, mergeFlow } from './flow-request.ts';
@@ -86,13 +87,10 @@ export function createManageQueues({ store, catalog, views, stats, remove, clock
   async function create(context: CallContext, name: string, request: SettingsRequest): Promise<QueueView> {
     ensureAwaited(context, clock.nowMs());
     check(name, request);
+    ensureMayIn(context, name, () => permissionMissing('queues.manage'));
     const settings = merge(request, defaultQueueSettings);
-    const { outcome, queue } = await store.createQueue({
-      tenant: context.tenant,
-      name,
-      settings,
-      nowMs: clock.nowMs(),
-    });
+    const { tenant } = context;
+    const { outcome, queue } = await store.createQueue({ tenant, name, settings, nowMs: clock.nowMs() });
     // Announce an existing queue too: its creator may have died before it did.
     await catalog.announce(queue);
     if (outcome === 'exists') throw new TroupeError('QUEUE_EXISTS', { metadata: { queue: name } });
@@ -102,13 +100,13 @@ export function createManageQueues({ store, catalog, views, stats, remove, clock
   /** Reads the store and not the catalog, so that the settings are current. */
   async function get(context: CallContext, name: string): Promise<QueueView> {
     ensureAwaited(context, clock.nowMs());
-    check(name, {});
+    checkAsked(context, name, {});
     return views.find(context.tenant, name);
   }
 
   async function statsOf(context: CallContext, name: string): Promise<ClusterQueueStats> {
     ensureAwaited(context, clock.nowMs());
-    check(name, {});
+    checkAsked(context, name, {});
     const { tenant } = context;
     if ((await catalog.find(tenant, name)) === undefined) throw queueNotFound(name);
     return stats.read(tenant, name);
@@ -121,7 +119,8 @@ export function createManageQueues({ store, catalog, views, stats, remove, clock
     ensureAwaited(context, clock.nowMs());
     const after = query.pageToken === '' ? '' : parseQueuePageToken(query.pageToken);
     const size = query.pageSize === 0 ? pageSizeDefault : Math.min(query.pageSize, pageSizeMax);
-    const rest = (await store.listQueues(context.tenant)).filter((queue) => queue.name > after);
+    const seen = ({ name }: Queue): boolean => name > after && holdsIn(context.principal, 'queues.read', name);
+    const rest = (await store.listQueues(context.tenant)).filter(seen);
     const queues = rest.slice(0, size);
     const last = queues.at(-1);
     return {
@@ -136,7 +135,7 @@ export function createManageQueues({ store, catalog, views, stats, remove, clock
   ): Promise<QueueView> {
     const { name, version: expectedVersion } = change;
     ensureAwaited(context, clock.nowMs());
-    check(name, change.settings, expectedVersion);
+    checkAsked(context, name, change.settings, expectedVersion);
     const present = await store.findQueue(context.tenant, name);
     if (!present) throw queueNotFound(name);
     const settings = merge(change.settings, present.settings);
@@ -153,10 +152,16 @@ export function createManageQueues({ store, catalog, views, stats, remove, clock
     checks.pattern('name', name, namePattern);
     if (name === defaultQueueName) checks.add('name', 'must not be the default queue, which is always there');
     checks.ensureNone();
+    ensureMayIn(context, name, () => queueNotFound(name));
     await remove(context, name);
   }
 
   return { create, get, stats: statsOf, list, update, remove: checkedRemove };
+}
+
+function checkAsked(context: CallContext, name: string, settings: SettingsRequest, version?: number): void {
+  check(name, settings, version);
+  ensureMayIn(context, name, () => queueNotFound(name));
 }
 
 function check(name: string, settings: SettingsRequest, version?: number): void {

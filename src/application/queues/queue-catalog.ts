@@ -5,6 +5,7 @@
  */
 import { defaultPriority, priorities } from '../../domain/priority.ts';
 import { defaultQueueName, type Queue, queueStamp } from '../../domain/queue.ts';
+import { type AskingContext, ensureMayIn } from '../ports/call-context.ts';
 import type { WorkSource } from '../ports/bus.ts';
 import type { SharedConfig } from '../ports/membership.ts';
 import type { QueueStore } from '../ports/queue-store.ts';
@@ -28,13 +29,15 @@ export interface QueueCatalog {
   retire(queue: Queue): Promise<void>;
 }
 
-/** The queue that a caller names. An empty name means the default queue. Rejects with QUEUE_NOT_FOUND. */
+/** The queue that a caller names. An empty name means the default queue. Rejects with QUEUE_NOT_FOUND, or as `ensureMayIn`. */
 export async function queueNamed(
   catalog: Pick<QueueCatalog, 'find'>,
-  { tenant, queue }: { readonly tenant: string; readonly queue: string },
+  asking: AskingContext,
+  queue: string,
 ): Promise<Queue> {
   const name = queue === '' ? defaultQueueName : queue;
-  const found = await catalog.find(tenant, name);
+  ensureMayIn(asking, name, () => queueNotFound(name));
+  const found = await catalog.find(asking.tenant, name);
   if (found === undefined) throw queueNotFound(name);
   return found;
 }

@@ -62,7 +62,7 @@ function withRole(role: string, before: readonly string[] | undefined): readonly
 
 function withAccountFlags(command: Command): Command {
   return command
-    .option('--role <name>', 'a role that it has; repeatable', withRole)
+    .option('--role <name>', 'a role that it has, or for some queues ROLE@reports-*; repeatable', withRole)
     .option('--description <text>', 'what it is for');
 }
 

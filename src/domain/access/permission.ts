@@ -24,6 +24,11 @@ export function isPermission(text: string): text is Permission {
   return Object.hasOwn(permissions, text);
 }
 
+/** Permissions about queues and their jobs. They can be held for some queues only. */
+export function isQueuePermission(permission: Permission): boolean {
+  return !permission.startsWith('cluster.') && !permission.startsWith('tenant.');
+}
+
 /** Permissions about the cluster, which belongs to no tenant. */
 export function isClusterPermission(permission: Permission): boolean {
   return permission.startsWith('cluster.');

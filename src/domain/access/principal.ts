@@ -1,6 +1,7 @@
 /** Who makes a call. It follows from the credential alone, never from what a request says. */
 import { TroupeError } from '../errors.ts';
 import type { Permission } from './permission.ts';
+import { isIn } from './role-binding.ts';
 
 /**
  * - subject: a person or service, known by a token of an issuer.
@@ -16,15 +17,24 @@ export interface Principal {
   readonly id: string;
   /** Undefined: the credential names none, so the principal can only make calls about the cluster. */
   readonly tenant: string | undefined;
-  /** Names of its roles, sorted. */
+  /** Its roles as they were given, sorted: `viewer`, `submitter@reports-*`. */
   readonly roles: readonly string[];
+  /** What it may do somewhere. */
   readonly permissions: ReadonlySet<Permission>;
+  /** For permissions that it has in some queues only: patterns of their names. */
+  readonly onlyIn: ReadonlyMap<Permission, readonly string[]>;
   /** Epoch ms by this machine's clock. Undefined if the credential does not expire. */
   readonly expiresAtMs: number | undefined;
 }
 
-export function holds({ permissions }: Pick<Principal, 'permissions'>, permission: Permission): boolean {
-  return permissions.has(permission);
+/** Whether the principal has a permission in a queue. */
+export function holdsIn(
+  { permissions, onlyIn }: Pick<Principal, 'permissions' | 'onlyIn'>,
+  permission: Permission,
+  queue: string,
+): boolean {
+  if (!permissions.has(permission)) return false;
+  return onlyIn.get(permission)?.some((pattern) => isIn(queue, pattern)) ?? true;
 }
 
 /** Names the permission in its text too, because it is what the caller must ask for, and many clients show the text alone. */

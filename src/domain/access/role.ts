@@ -1,5 +1,6 @@
 /** Roles: names for lists of permissions. The built-in ones can be complemented, and not redefined. */
-import { type Permission, permissions } from './permission.ts';
+import { isQueuePermission, type Permission, permissions } from './permission.ts';
+import { parseBinding } from './role-binding.ts';
 
 const viewer = ['jobs.read', 'queues.read'] as const;
 const payloadViewer = [...viewer, 'payloads.read', 'logs.read'] as const;
@@ -31,8 +32,34 @@ export function rolesWith(custom: Readonly<Record<string, readonly Permission[]>
   return new Map<string, readonly Permission[]>([...Object.entries(builtInRoles), ...Object.entries(custom)]);
 }
 
-/** All permissions of some roles, in the order of the registry. A name that is no role has none. */
-export function permissionsOf(roles: Roles, names: readonly string[]): ReadonlySet<Permission> {
-  const held = new Set(names.flatMap((name) => roles.get(name) ?? []));
-  return new Set((Object.keys(permissions) as Permission[]).filter((permission) => held.has(permission)));
+/** What a caller is allowed to do, and where. */
+export interface Grants {
+  /** All permissions that are held somewhere, in the order of the registry. */
+  readonly permissions: ReadonlySet<Permission>;
+  /** Patterns of queues, for permissions that are held for these queues only. */
+  readonly onlyIn: ReadonlyMap<Permission, readonly string[]>;
+}
+
+/**
+ * What some bindings allow together. A binding for some queues gives nothing that is not about queues. A text that names no
+ * role gives nothing.
+ */
+export function grantsOf(roles: Roles, bindings: readonly string[]): Grants {
+  const everywhere = new Set<Permission>();
+  const scoped = new Map<Permission, string[]>();
+  for (const text of bindings) {
+    const binding = parseBinding(text);
+    const held = binding === undefined ? [] : (roles.get(binding.role) ?? []);
+    for (const permission of held) {
+      if (binding?.queues === undefined) everywhere.add(permission);
+      else if (isQueuePermission(permission))
+        scoped.set(permission, [...(scoped.get(permission) ?? []), binding.queues]);
+    }
+  }
+  for (const permission of everywhere) scoped.delete(permission);
+  const all = Object.keys(permissions) as Permission[];
+  return {
+    permissions: new Set(all.filter((permission) => everywhere.has(permission) || scoped.has(permission))),
+    onlyIn: scoped,
+  };
 }

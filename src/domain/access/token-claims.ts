@@ -2,7 +2,7 @@
 import { namePattern } from '../queue.ts';
 import { ownValue } from '../own-value.ts';
 import type { Principal } from './principal.ts';
-import { permissionsOf, type Roles } from './role.ts';
+import { grantsOf, type Roles } from './role.ts';
 
 /** The names that lead to a claim, one for each level: `['kubernetes.io', 'namespace']`. */
 type ClaimPath = readonly string[];
@@ -40,7 +40,7 @@ export function principalOfClaims(verified: VerifiedClaims, mapping: ClaimMappin
     id: `jwt:${mapping.issuer}:${subject}`,
     tenant: tenantOf(claims, mapping.tenant),
     roles: sorted,
-    permissions: permissionsOf(roles, sorted),
+    ...grantsOf(roles, sorted),
     expiresAtMs,
   };
 }

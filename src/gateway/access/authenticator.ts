@@ -4,7 +4,7 @@ import { keyPrefix } from '../../application/access/key-text.ts';
 import type { TokenVerifier } from '../../application/ports/token-verifier.ts';
 import type { Permission } from '../../domain/access/permission.ts';
 import { permissionMissing, type Principal } from '../../domain/access/principal.ts';
-import { type builtInRoles, permissionsOf, rolesWith } from '../../domain/access/role.ts';
+import { type builtInRoles, grantsOf, rolesWith } from '../../domain/access/role.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import { defaultTenant } from '../../domain/queue.ts';
 
@@ -72,8 +72,14 @@ const everything = ['cluster-operator', 'tenant-admin'] as const satisfies reado
 const work = ['cluster-viewer', 'tenant-admin'] as const satisfies readonly (keyof typeof builtInRoles)[];
 
 function inDefaultTenant(kind: 'operator' | 'anyone', roles: readonly string[]): Principal {
-  const permissions = permissionsOf(rolesWith({}), roles);
-  return { kind, id: kind, tenant: defaultTenant, roles, permissions, expiresAtMs: undefined };
+  return {
+    kind,
+    id: kind,
+    tenant: defaultTenant,
+    roles,
+    ...grantsOf(rolesWith({}), roles),
+    expiresAtMs: undefined,
+  };
 }
 
 const operator = inDefaultTenant('operator', everything);

@@ -74,6 +74,7 @@ function isSame(one: Principal, other: Principal): boolean {
   return (
     one.id === other.id &&
     one.tenant === other.tenant &&
+    one.roles.join() === other.roles.join() &&
     one.permissions.size === other.permissions.size &&
     [...one.permissions].every((permission) => other.permissions.has(permission))
   );

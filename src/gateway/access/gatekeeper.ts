@@ -4,6 +4,7 @@
  */
 import type { Metadata } from '@grpc/grpc-js';
 import type { MethodAccess } from '../../contract/method-access.ts';
+import type { Permission } from '../../domain/access/permission.ts';
 import type { Principal } from '../../domain/access/principal.ts';
 import { invariant, TroupeError } from '../../domain/errors.ts';
 import type { Authenticator } from './authenticator.ts';
@@ -25,6 +26,8 @@ export interface Gatekeeper {
   admit(method: string, call: AskingCall): Principal | Promise<Principal>;
   /** Like `admit`, for a call that was admitted before: its request is not held, so it takes no room from new callers. */
   admitAgain(method: string, call: Pick<AskingCall, 'metadata'>): Principal | Promise<Principal>;
+  /** The permission that the method names. Undefined if it names none. */
+  needs(method: string): Permission | undefined;
 }
 
 /** Methods that are no part of our contract, and tell every caller the same. */
@@ -37,13 +40,17 @@ export function createGatekeeper(
   unknownMaxBytes: number,
 ): Gatekeeper {
   const unknown = new UnknownCallers(unknownMaxBytes);
+  const accessOf = (method: string): MethodAccess => {
+    const access = accessOfMethods.get(method) ?? openMethods.get(method);
+    invariant(access !== undefined, `the method ${method} says what it needs`);
+    return access;
+  };
   const admit = (
     method: string,
     metadata: Metadata,
     held: (principal: Promise<Principal>) => Promise<Principal>,
   ): Principal | Promise<Principal> => {
-    const access = accessOfMethods.get(method) ?? openMethods.get(method);
-    invariant(access !== undefined, `the method ${method} says what it needs`);
+    const access = accessOf(method);
     const bearer = authenticator.looksAtCredentials ? bearerOf(metadata) : undefined;
     const principal = authenticator.authenticate(bearer);
     return principal instanceof Promise
@@ -53,6 +60,10 @@ export function createGatekeeper(
   return {
     admit: (method, { metadata, request }) => admit(method, metadata, (known) => unknown.hold(request, known)),
     admitAgain: (method, { metadata }) => admit(method, metadata, (known) => known),
+    needs(method) {
+      const access = accessOf(method);
+      return access.scope === 'caller' ? undefined : access.permission;
+    },
   };
 }
 

@@ -8,7 +8,7 @@ import type { CallContext } from '../../../../src/application/ports/call-context
 import type { DocumentStore } from '../../../../src/application/ports/document-store.ts';
 import type { TokenVerifier } from '../../../../src/application/ports/token-verifier.ts';
 import type { Principal } from '../../../../src/domain/access/principal.ts';
-import { rolesWith } from '../../../../src/domain/access/role.ts';
+import { grantsOf, rolesWith } from '../../../../src/domain/access/role.ts';
 import { TroupeError } from '../../../../src/domain/errors.ts';
 import { createVirtualClock, type VirtualClock } from '../../../../src/kernel/testkit/virtual-clock.ts';
 import { callerWith, mayEverything } from '../../../support/callers.ts';
@@ -247,6 +247,34 @@ describe('who makes accounts and keys', () => {
     await accounts.update(by(manager), { ...more, roles: ['viewer'] });
     await keys.revoke(by(manager), { account: 'billing', keyId });
     await accounts.create(by(manager), { ...request, roles: ['viewer'] });
+  });
+
+  it('gives in no queue what they have in others only', async () => {
+    const some = { ...admin, ...grantsOf(roles, ['submitter@reports-*', 'viewer']) };
+    const manager = { ...some, permissions: new Set([...some.permissions, 'tenant.manage', 'tenant.read'] as const) };
+    let n = 0;
+    const give = async (role: string): Promise<unknown> =>
+      accounts.create(by(manager), { name: `a${(n += 1)}`, roles: [role], description: '' }).then(
+        () => 'given',
+        (error: unknown) => (error instanceof TroupeError ? error.code : error),
+      );
+    const given: Readonly<Record<string, string>> = {
+      'submitter@reports-*': 'given',
+      'submitter@reports-2026': 'given',
+      'submitter@reports-2026*': 'given',
+      viewer: 'given',
+      'viewer@other': 'given',
+      submitter: 'PERMISSION_MISSING',
+      'submitter@*': 'PERMISSION_MISSING',
+      'submitter@report*': 'PERMISSION_MISSING',
+      'submitter@other': 'PERMISSION_MISSING',
+      'payload-viewer@reports-1': 'PERMISSION_MISSING',
+      'submitter@a b': 'INVALID_ARGUMENT',
+      'nobody@reports-1': 'INVALID_ARGUMENT',
+    };
+    const seen: Record<string, unknown> = {};
+    for (const role of Object.keys(given)) seen[role] = await give(role);
+    expect(seen).toEqual(given);
   });
 
   it('is told which fields are wrong', async () => {

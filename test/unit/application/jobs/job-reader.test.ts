@@ -4,8 +4,10 @@ import type { JobView } from '../../../../src/application/ports/shard-protocol.t
 import { TroupeError } from '../../../../src/domain/errors.ts';
 import type { JobRecord } from '../../../../src/domain/job.ts';
 import { composeJobId, idTimeMaxMs } from '../../../../src/domain/job-id.ts';
+import { mayEverything } from '../../../support/callers.ts';
 import { testRecord } from '../../../support/jobs.ts';
 
+const asking = { tenant: 'default', principal: mayEverything };
 const record = testRecord();
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -28,9 +30,9 @@ function setUp(stored?: JobRecord) {
 describe('job reader', () => {
   it('shares reads, but never one that began before the question', async () => {
     const { reader, asked } = setUp();
-    const first = reader.read('default', record.id);
+    const first = reader.read(asking, record.id);
     await settle();
-    const later = Array.from({ length: 50 }, () => reader.read('default', record.id));
+    const later = Array.from({ length: 50 }, () => reader.read(asking, record.id));
     await settle();
     expect(asked).toHaveLength(1);
     asked[0]?.answer({ record });
@@ -46,9 +48,9 @@ describe('job reader', () => {
 
   it('begins anew after a read that failed', async () => {
     const { reader, asked } = setUp();
-    const first = reader.read('default', record.id);
+    const first = reader.read(asking, record.id);
     await settle();
-    const second = reader.read('default', record.id);
+    const second = reader.read(asking, record.id);
     asked[0]?.fail(new TroupeError('OVERLOADED'));
     await expect(first).rejects.toMatchObject({ code: 'OVERLOADED' });
     await settle();
@@ -59,13 +61,13 @@ describe('job reader', () => {
   it('asks the store while the owner is away or does not have the job in memory, and only then', async () => {
     for (const code of ['SHARD_UNAVAILABLE', 'OUTCOME_UNKNOWN', 'BROKER_UNAVAILABLE', 'JOB_NOT_FOUND'] as const) {
       const { reader, asked } = setUp(record);
-      const read = reader.read('default', record.id);
+      const read = reader.read(asking, record.id);
       await settle();
       asked[0]?.fail(new TroupeError(code));
       expect((await read).record).toBe(record);
     }
     const { reader, asked } = setUp(record);
-    const read = reader.read('default', record.id);
+    const read = reader.read(asking, record.id);
     await settle();
     asked[0]?.fail(new TroupeError('OVERLOADED'));
     await expect(read).rejects.toMatchObject({ code: 'OVERLOADED' });
@@ -74,11 +76,11 @@ describe('job reader', () => {
   it('asks the store when the owner answers with less than an event has told, and only then', async () => {
     const newer = { ...record, seq: record.seq + 2 };
     const { reader, asked } = setUp(newer);
-    const read = reader.read('default', record.id, record.seq + 1);
+    const read = reader.read(asking, record.id, record.seq + 1);
     await settle();
     asked[0]?.answer({ record });
     expect((await read).record).toBe(newer);
-    const other = reader.read('default', record.id, record.seq);
+    const other = reader.read(asking, record.id, record.seq);
     await settle();
     asked[1]?.answer({ record });
     expect((await other).record).toBe(record);
@@ -87,18 +89,20 @@ describe('job reader', () => {
   it('says of a job of another tenant that it is not there, cached or not', async () => {
     const { reader, asked } = setUp();
     const finished: JobRecord = { ...record, state: 'SUCCEEDED' };
-    const own = reader.read('default', record.id);
+    const own = reader.read(asking, record.id);
     await settle();
     asked[0]?.answer({ record: finished });
     await own;
-    await expect(reader.read('other', record.id)).rejects.toMatchObject({ code: 'JOB_NOT_FOUND' });
+    await expect(reader.read({ ...asking, tenant: 'other' }, record.id)).rejects.toMatchObject({
+      code: 'JOB_NOT_FOUND',
+    });
     expect(asked).toHaveLength(1);
   });
 
   it('asks nobody for an id that no job can have', async () => {
     const { reader, asked } = setUp();
     const late = composeJobId({ createdAtMs: idTimeMaxMs + 1, shard: 0, queueNo: 1 }, 1n);
-    await expect(reader.read('default', late)).rejects.toMatchObject({
+    await expect(reader.read(asking, late)).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',
       violations: [{ field: 'job_id', description: 'is not a job id' }],
     });
@@ -107,7 +111,7 @@ describe('job reader', () => {
 
   it('keeps finished jobs only', async () => {
     const { reader, asked, cached } = setUp();
-    const read = reader.read('default', record.id);
+    const read = reader.read(asking, record.id);
     await settle();
     asked[0]?.answer({ record });
     await read;

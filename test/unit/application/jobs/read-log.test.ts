@@ -6,6 +6,7 @@ import type { ReadLogItem } from '../../../../src/application/ports/shard-protoc
 import type { ShardBatcher } from '../../../../src/application/protocol/shard-batcher.ts';
 import type { JobRecord } from '../../../../src/domain/job.ts';
 import { JobLog, type LogLine, type LogPosition, type StoredLog } from '../../../../src/domain/job-log.ts';
+import { mayEverything } from '../../../support/callers.ts';
 import { testRecord } from '../../../support/jobs.ts';
 
 const attemptBytesMax = 64 * 1_024;
@@ -44,7 +45,14 @@ function setUp(meanwhile: (ask: number) => void) {
     cursor: (seen: LogPosition = logStart): LogCursor => {
       const clock = { nowMs: () => 1_000 };
       const parts = { batcher: { call } as unknown as ShardBatcher, clock } as LogParts;
-      return new LogCursor({ ...parts, reserve: () => undefined }, record, seen);
+      return new LogCursor(
+        {
+          ...parts,
+          context: { tenant: 'default', principal: mayEverything, requestId: 'r1', reserve: () => undefined },
+        },
+        record,
+        seen,
+      );
     },
     /** From now on a former owner answers. Returns the record of the job as the present one has it. */
     forget(): JobRecord {

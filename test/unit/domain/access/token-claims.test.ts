@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { builtInRoles, permissionsOf, rolesWith } from '../../../../src/domain/access/role.ts';
+import { builtInRoles, grantsOf, rolesWith } from '../../../../src/domain/access/role.ts';
 import { type ClaimMapping, principalOfClaims } from '../../../../src/domain/access/token-claims.ts';
 
 const mapping: ClaimMapping = {
@@ -24,6 +24,7 @@ describe('the principal of a token', () => {
       roles: ['auditor', 'viewer'],
       permissions: new Set(['jobs.read', 'logs.read', 'queues.read']),
       expiresAtMs: 1,
+      onlyIn: new Map(),
     });
   });
 
@@ -75,7 +76,7 @@ describe('the principal of a token', () => {
 
 describe('roles', () => {
   it('give the permissions of all of them, and a name that is no role gives none', () => {
-    expect([...permissionsOf(roles, ['viewer', 'nobody', 'toString'])]).toEqual(['jobs.read', 'queues.read']);
+    expect([...grantsOf(roles, ['viewer', 'nobody', 'toString']).permissions]).toEqual(['jobs.read', 'queues.read']);
   });
 
   it('of a tenant give nothing about the cluster, and the other way round', () => {

@@ -1,0 +1,28 @@
+/** A role as it is given: in all queues, or in those whose names fit a pattern. Written `submitter` or `submitter@reports-*`. */
+
+export interface RoleBinding {
+  readonly role: string;
+  /** A name of a queue, or the beginning of one with `*` at its end. Undefined: all queues, and what is about none. */
+  readonly queues: string | undefined;
+}
+
+const bindingPattern = /^([A-Za-z0-9_-]{1,64})(?:@([A-Za-z0-9_-]{0,64}\*|[A-Za-z0-9_-]{1,64}))?$/;
+
+export const bindingText =
+  'must be the name of a role, with @ and a queue or @ and the beginning of queues and * if need be';
+
+/** Undefined if the text is none. */
+export function parseBinding(text: string): RoleBinding | undefined {
+  const [, role, queues] = bindingPattern.exec(text) ?? [];
+  return role === undefined ? undefined : { role, queues };
+}
+
+/** Whether the name of a queue fits a pattern. */
+export function isIn(queue: string, pattern: string): boolean {
+  return pattern.endsWith('*') ? queue.startsWith(pattern.slice(0, -1)) : queue === pattern;
+}
+
+/** Whether every queue that fits `narrow` fits `wide`, too. */
+export function covers(wide: string, narrow: string): boolean {
+  return narrow.endsWith('*') ? wide.endsWith('*') && isIn(narrow.slice(0, -1), wide) : isIn(narrow, wide);
+}

@@ -1,0 +1,59 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { holdsIn } from '../../../../src/domain/access/principal.ts';
+import { covers, isIn, parseBinding } from '../../../../src/domain/access/role-binding.ts';
+import { grantsOf, rolesWith } from '../../../../src/domain/access/role.ts';
+
+// Few letters, so that names fit patterns often.
+const name = fc.string({ unit: fc.constantFrom('a', 'b', '-'), maxLength: 4 });
+const queue = name.filter((text) => text !== '');
+const pattern = fc.oneof(
+  queue,
+  name.map((text) => `${text}*`),
+);
+/** Every name of up to five of those letters: enough to tell apart what patterns of up to four letters mean. */
+const allQueues = ['a', 'b', '-'].flatMap(withLonger);
+
+function withLonger(text: string): string[] {
+  return text.length === 5 ? [text] : [text, ...['a', 'b', '-'].flatMap((letter) => withLonger(text + letter))];
+}
+
+describe('a binding', () => {
+  it('is a role, or a role and a queue or the beginning of queues', () => {
+    expect(parseBinding('viewer')).toEqual({ role: 'viewer', queues: undefined });
+    expect(parseBinding('viewer@reports')).toEqual({ role: 'viewer', queues: 'reports' });
+    expect(parseBinding('viewer@reports-*')).toEqual({ role: 'viewer', queues: 'reports-*' });
+    expect(parseBinding('viewer@*')).toEqual({ role: 'viewer', queues: '*' });
+    for (const bad of ['', '@', 'viewer@', '@a', 'a@b@c', 'a@*b', 'a@b**', 'a@b c', 'a b', 'a'.repeat(65), 'a@b\n'])
+      expect(parseBinding(bad), bad).toBeUndefined();
+  });
+
+  it('covers another one exactly if all queues of that one are its own', () => {
+    fc.assert(
+      fc.property(pattern, pattern, (wide, narrow) => {
+        const all = allQueues.every((one) => !isIn(one, narrow) || isIn(one, wide));
+        expect(covers(wide, narrow)).toBe(all);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it('gives a permission in the queues that fit one of the bindings that give it, and nowhere else', () => {
+    const roles = rolesWith({});
+    fc.assert(
+      fc.property(fc.array(pattern, { maxLength: 3 }), fc.boolean(), queue, (patterns, isEverywhere, one) => {
+        const bindings = [...patterns.map((text) => `submitter@${text}`), ...(isEverywhere ? ['submitter'] : [])];
+        const expected = isEverywhere || patterns.some((text) => isIn(one, text));
+        expect(holdsIn(grantsOf(roles, bindings), 'jobs.submit', one)).toBe(expected);
+        expect(holdsIn(grantsOf(roles, bindings), 'payloads.read', one)).toBe(false);
+      }),
+    );
+  });
+
+  it('for some queues gives nothing that is not about queues', () => {
+    const roles = rolesWith({});
+    const { permissions } = grantsOf(roles, ['tenant-admin@*', 'cluster-operator@reports']);
+    expect([...permissions].filter((each) => /^(tenant|cluster)\./.test(each))).toEqual([]);
+    expect(permissions.has('jobs.delete')).toBe(true);
+  });
+});
