@@ -90,6 +90,7 @@ export function createGatewayRole(parts: GatewayParts): GatewayRole {
       maxBytesInFlight: bytesInFlightMax,
       maxSendBytes: sendBytesMax,
       maxWatches: watchesMax,
+      connections: connectionSettings(config),
     },
     reflection,
     ...given({ tls: files.serverTls('gateway', tls) }),
@@ -101,6 +102,16 @@ export function createGatewayRole(parts: GatewayParts): GatewayRole {
   });
   const scaler = config.scaler.enabled ? scalerOf(parts, useCases, files) : undefined;
   return { gateway, scaler, useCases, close: () => files.close() };
+}
+
+function connectionSettings({ gateway }: Config) {
+  return {
+    max: gateway.connectionsMax,
+    maxPerAddress: gateway.connectionsPerAddressMax,
+    idleMaxMs: gateway.connectionIdleMaxMs,
+    ageMaxMs: gateway.connectionAgeMaxMs,
+    ageGraceMs: gateway.connectionAgeGraceMs,
+  };
 }
 
 /** The scaler has its own listener, because KEDA sends no token. Network rules or TLS must protect its port. */

@@ -1,6 +1,7 @@
 /** The edge of a process: gRPC and HTTP. */
 import { z } from 'zod';
 import { authKeys } from './auth-keys.ts';
+import { connectionKeys } from './connection-keys.ts';
 import { key, path, port, wholeNumber } from './schema-key.ts';
 
 export const operatorTokenPattern = /^[\x21-\x7e]{16,512}$/;
@@ -78,6 +79,7 @@ export const gatewaySection = z.strictObject({
     unit: 'streams',
     consequence: 'Further watches are refused with RESOURCE_EXHAUSTED and RetryInfo.',
   }),
+  ...connectionKeys,
 });
 
 export const httpSection = z.strictObject({

@@ -141,6 +141,15 @@ export const relations: readonly Relation[] = [
       ),
   },
   {
+    keys: ['gateway.connectionsPerAddressMax', 'gateway.connectionsMax'],
+    rule: '`gateway.connectionsPerAddressMax` is at most `gateway.connectionsMax`',
+    check: ({ gateway }) =>
+      requires(
+        gateway.connectionsPerAddressMax <= gateway.connectionsMax,
+        `must be at most gateway.connectionsMax (${gateway.connectionsPerAddressMax} > ${gateway.connectionsMax})`,
+      ),
+  },
+  {
     keys: ['gateway.payloadMaxBytes', 'gateway.bytesInFlightMax'],
     rule: '`gateway.payloadMaxBytes` is at most `gateway.bytesInFlightMax`',
     check: ({ gateway }) =>

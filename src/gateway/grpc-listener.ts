@@ -38,9 +38,15 @@ export interface GrpcListener {
   stop(graceMs: number): Promise<void>;
 }
 
-/** Options of both servers for their connections. */
+/**
+ * Options of both servers for their connections. One that is old takes no new calls, so that clients spread over the
+ * gateways that there are now. Its calls have a day more, since an upload may take hours.
+ */
 export const connectionOptions = {
   'grpc.enable_channelz': 0,
+  'grpc.max_connection_idle_ms': 900_000,
+  'grpc.max_connection_age_ms': 3_600_000,
+  'grpc.max_connection_age_grace_ms': 86_400_000,
   'grpc.keepalive_time_ms': 30_000,
   'grpc.keepalive_timeout_ms': 10_000,
 } as const;

@@ -1,64 +1,85 @@
 /**
- * Adds to grpc-js what it has no options for, at the point where its server accepts a stream. This is the only code
- * that uses internals of grpc-js, and of this server object only. It fails at the start if the internals have changed.
+ * Adds to grpc-js what it has no options for, at the points where its server accepts connections and streams.
  */
-import {
-  constants,
-  type Http2Session,
-  type IncomingHttpHeaders,
-  type ServerHttp2Stream,
-  type ServerOptions,
-} from 'node:http2';
+import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import type { Server } from '@grpc/grpc-js';
+import type { Connections } from './connections.ts';
+import { FrameFloods } from './frame-floods.ts';
+import { insidesOf } from './grpc-insides.ts';
 import type { RequestBudget } from './request-budget.ts';
 import type { SendBudget } from './send-budget.ts';
 import { UnreadAnswers } from './unread-answers.ts';
 
-type TakeStream = (
-  interceptors: readonly unknown[],
-  stream: ServerHttp2Stream,
-  headers: IncomingHttpHeaders,
-  /** The flags, and the headers as names and values in turn. */
-  ...more: readonly [flags: number, rawHeaders: readonly string[]]
-) => void;
-
-interface Insides {
-  _streamHandler: TakeStream;
-  /** Options of node:http2. */
-  readonly commonServerOptions: ServerOptions;
-}
+/**
+ * Cancelled calls are limited by draining the connection (`frame-floods.ts`). nghttp2's own limit would break the
+ * connection off with an error for every call on it, so it is far higher, for clients that do not drain.
+ */
+const hardResetLimit = { streamResetBurst: 20_000, streamResetRate: 1_000 };
+/**
+ * A client counts a cancelled call as ended before this process has released it, so it may exceed the announced number
+ * of streams. Each such stream is refused (RESOURCE_EXHAUSTED). Node's default would end the connection at the 101st,
+ * and fail all its calls.
+ */
+const rejectedMax = 1_000_000;
+/** A token takes at most 8 KiB. */
+const headersMaxBytes = 16_384;
+const headerLimits = { maxHeaderListPairs: 128 };
+/** Entries of one SETTINGS frame, and frames against the protocol, or empty, of one connection. */
+const frameLimits = { maxSettings: 32, maxSessionInvalidFrames: 1_000, maxSessionRejectedStreams: rejectedMax };
+/** What Node and nghttp2 hold for one connection besides its answers: headers of its calls, and frames of control. */
+const ownMemoryMaxBytes = 64 * 1_048_576;
 
 /** What each stream is counted against. */
-export interface StreamBudgets {
+export interface StreamGuards {
+  readonly connections: Connections;
   readonly send: SendBudget;
   readonly requests: RequestBudget;
   /** Paths of methods whose requests consist of several messages, which are taken one at a time. */
   readonly inPieces: ReadonlySet<string>;
+  /** Limit of `send`. One connection may hold it all. */
+  readonly sendMaxBytes: number;
 }
 
 /** Installs the guards. Call it before the server is bound. */
-export function guardStreams(server: Server, { send, requests, inPieces }: StreamBudgets): void {
+export function guardStreams(server: Server, guards: StreamGuards): void {
+  const { send, requests, inPieces, connections } = guards;
   const insides = insidesOf(server);
-  Object.assign(insides.commonServerOptions, hardResetLimit, { maxSessionRejectedStreams: rejectedMax });
-  const resets = new ResetWatch();
+  const { settings } = insides.commonServerOptions;
+  const memory = { maxSessionMemory: Math.ceil((guards.sendMaxBytes + ownMemoryMaxBytes) / 1_000_000) };
+  Object.assign(insides.commonServerOptions, hardResetLimit, headerLimits, frameLimits, memory);
+  Object.assign(insides.commonServerOptions, { settings: { ...settings, maxHeaderListSize: headersMaxBytes } });
+  const floods = new FrameFloods(() => connections.countFlood());
   const unread = new UnreadAnswers(() => performance.now());
   const take = insides._streamHandler;
+  const setUp = insides._setupHandlers;
+  insides._setupHandlers = (http2Server, interceptors) => {
+    connections.follow(http2Server);
+    floods.follow(http2Server);
+    setUp.call(server, http2Server, interceptors);
+  };
   insides._streamHandler = (interceptors, stream, headers, ...more) => {
+    const { session } = stream;
+    if (session === undefined || !connections.opened(session)) {
+      refuse(stream);
+      return;
+    }
     shortenTimeout(headers);
     keepCredentials(headers, more[1]);
-    countBytes(stream, send, unread);
+    countBytes(stream, send, unread, () => floods.sent(session));
     requests.watch(stream, headers, inPieces.has(String(headers[':path'])) ? 'pieces' : 'whole');
     endAnswered(stream);
-    resets.watch(stream);
+    stream.once('close', () => {
+      connections.closed(session);
+      if (stream.aborted || stream.rstCode === constants.NGHTTP2_CANCEL) floods.reset(session);
+    });
     take.call(server, interceptors, stream, headers, ...more);
   };
 }
 
-function insidesOf(server: Server): Insides {
-  const insides = server as unknown as Partial<Insides>;
-  if (typeof insides._streamHandler !== 'function' || typeof insides.commonServerOptions !== 'object')
-    throw new Error('this version of grpc-js accepts streams differently: adapt http2-streams.ts to it');
-  return insides as Insides;
+/** The client gets RESOURCE_EXHAUSTED, and nothing of the call was done. */
+function refuse(stream: ServerHttp2Stream): void {
+  stream.on('error', () => undefined);
+  stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
 /** What grpc-js takes as the value of a header. It would drop another one and print it, with the credential. */
@@ -105,7 +126,7 @@ export function shortenTimeout(headers: IncomingHttpHeaders): void {
 }
 
 /** Counts each message from its write until it has left for the network or the stream has ended. */
-function countBytes(stream: ServerHttp2Stream, budget: SendBudget, unread: UnreadAnswers): void {
+function countBytes(stream: ServerHttp2Stream, budget: SendBudget, unread: UnreadAnswers, sent: () => void): void {
   const write = stream.write.bind(stream) as (bytes: Uint8Array, left: (error?: Error | null) => void) => boolean;
   const held = new Set<() => void>();
   stream.write = (bytes: Uint8Array, left: unknown): boolean => {
@@ -116,6 +137,7 @@ function countBytes(stream: ServerHttp2Stream, budget: SendBudget, unread: Unrea
       hasLeft();
     };
     held.add(release);
+    sent();
     return write(bytes, (error) => {
       held.delete(release);
       release();
@@ -140,39 +162,4 @@ function endAnswered(stream: ServerHttp2Stream): void {
     const timer = setTimeout(() => stream.close(constants.NGHTTP2_NO_ERROR), answeredMaxMs).unref();
     stream.once('close', () => clearTimeout(timer));
   });
-}
-
-/**
- * Limit of cancelled calls per connection: a burst, then a rate per second. Above it the connection is drained: its
- * calls are answered, and the next ones use a new connection. nghttp2's own limit would break the connection off with
- * an error for every call on it, so it is far higher, for clients that do not drain.
- */
-const resetBurst = 1_000;
-const resetsPerSecond = 33;
-const hardResetLimit = { streamResetBurst: 20_000, streamResetRate: 1_000 };
-
-/**
- * A client counts a cancelled call as ended before this process has released it, so it may exceed the announced number
- * of streams. Each such stream is refused (RESOURCE_EXHAUSTED). Node's default would end the connection at the 101st,
- * and fail all its calls.
- */
-const rejectedMax = 1_000_000;
-
-class ResetWatch {
-  readonly #budgets = new WeakMap<Http2Session, { left: number; atMs: number }>();
-
-  watch(stream: ServerHttp2Stream): void {
-    const { session } = stream;
-    stream.once('close', () => {
-      if (stream.rstCode === constants.NGHTTP2_CANCEL && session !== undefined && !session.closed) this.#count(session);
-    });
-  }
-
-  #count(session: Http2Session): void {
-    const nowMs = performance.now();
-    const { left, atMs } = this.#budgets.get(session) ?? { left: resetBurst, atMs: nowMs };
-    const refilled = Math.min(resetBurst, left + ((nowMs - atMs) / 1_000) * resetsPerSecond);
-    this.#budgets.set(session, { left: refilled - 1, atMs: nowMs });
-    if (refilled < 1) session.close();
-  }
 }

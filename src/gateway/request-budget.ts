@@ -6,10 +6,13 @@
  *   out by another one. A request that has received nothing for a while is closed in any case.
  * - A single request always fits.
  * - For an upload in chunks, only the unfinished chunk counts here. Admission counts the complete ones.
+ * - Requests too small to be counted are limited in number and time (`small-requests.ts`), unless they come in pieces:
+ *   whoever reads these limits the wait for each of them.
  */
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import type { Telemetry } from '../application/ports/runtime.ts';
 import { gauges } from '../domain/measures.ts';
+import { SmallRequests } from './small-requests.ts';
 import { unfinishedMessage } from './unfinished-message.ts';
 
 /** A request that receives nothing for this long is closed. */
@@ -17,6 +20,7 @@ const silenceMaxMs = 30_000;
 const lookEveryMs = 5_000;
 /** A call that holds at most this is not counted. A thousand of them on one connection hold 16 MB. */
 const defaultSmallBytes = 16 * 1_024;
+const defaultSmallMax = 4_096;
 /** One deflated byte inflates to at most this many. */
 const inflatedMax = 1_032;
 
@@ -26,6 +30,8 @@ export interface RequestBudgetOptions {
   readonly messageMaxBytes: number;
   /** A request is not counted up to this size, because most requests are complete at once. Default: 16 KiB. */
   readonly smallBytes?: number;
+  /** Unfinished requests up to that size. Default: 4,096. */
+  readonly smallMax?: number;
   readonly telemetry: Telemetry;
   readonly nowMs: () => number;
 }
@@ -50,6 +56,7 @@ interface Holder {
 
 export class RequestBudget {
   readonly #options: RequestBudgetOptions;
+  readonly #small: SmallRequests;
   readonly #holders = new Map<object, Holder>();
   readonly #gauge: { set(value: number): void };
   #bytes = 0;
@@ -58,6 +65,7 @@ export class RequestBudget {
 
   constructor(options: RequestBudgetOptions) {
     this.#options = options;
+    this.#small = new SmallRequests(options.smallMax ?? defaultSmallMax);
     const help = 'Bytes of requests that have not come to their end.';
     this.#gauge = options.telemetry.gauge({ ...gauges.gatewayRequestBytes, help });
     this.#gauge.set(0);
@@ -72,6 +80,7 @@ export class RequestBudget {
     const { messageMaxBytes, smallBytes = defaultSmallBytes, nowMs } = this.#options;
     const heldAfter = form === 'pieces' ? unfinishedMessage(messageMaxBytes) : allOf(headers, messageMaxBytes);
     let request: Arriving | undefined;
+    if (form === 'whole') this.#small.begin(stream);
     const push = stream.push.bind(stream);
     stream.push = (chunk: unknown, encoding?: BufferEncoding): boolean => {
       // After its answer, grpc-js drops what still arrives, but keeps what it has.
@@ -79,12 +88,13 @@ export class RequestBudget {
         const bytes = heldAfter(chunk);
         if (bytes > smallBytes) this.#hold((request ??= this.#begin(stream)), bytes, nowMs());
         else if (request !== undefined) this.#release(request);
-      }
+      } else if (chunk === null) this.#small.end(stream);
       return push(chunk, encoding);
     };
   }
 
   #begin(stream: ServerHttp2Stream): Arriving {
+    this.#small.end(stream);
     const connection = stream.session ?? stream;
     const request = { stream, connection, bytes: 0, newsAtMs: 0, isOver: false };
     const over = (): void => this.#forget(request);

@@ -11,6 +11,7 @@ import { loadExternalScaler } from '../contract/external-scaler.ts';
 import type { Principal } from '../domain/access/principal.ts';
 import type { Gatekeeper } from './access/gatekeeper.ts';
 import { createCallScope } from './call-scope.ts';
+import { Connections } from './connections.ts';
 import { connectionOptions, createListener, type GrpcListener, type ListenerOptions } from './grpc-listener.ts';
 import { RequestBudget } from './request-budget.ts';
 import { guardStreams } from './http2-streams.ts';
@@ -30,6 +31,8 @@ const messageMaxBytes = 65_536;
 /** Its answers consist of a few numbers. */
 const sendMaxBytes = 8 * 1_048_576;
 const callsMax = 512;
+/** KEDA has a connection for each of its objects. */
+const connectionLimits = { max: 512, maxPerAddress: 512, maxCalls: callsMax };
 /** Bytes of unfinished requests. */
 const maxBytes = 32 * messageMaxBytes;
 
@@ -56,7 +59,8 @@ export function createScaler(options: ScalerOptions): GrpcListener {
     'grpc.max_concurrent_streams': callsMax,
   });
   const requests = new RequestBudget({ maxBytes, messageMaxBytes, telemetry, nowMs: () => performance.now() });
-  guardStreams(server, { send: budget, requests, inPieces: new Set() });
+  const connections = new Connections({ server: 'scaler', limits: connectionLimits, telemetry });
+  guardStreams(server, { send: budget, sendMaxBytes, requests, inPieces: new Set(), connections });
   server.addService(tolerant(loadExternalScaler()), scalerService({ demand, scope, telemetry, streamsMax }));
   return createListener('scaler', options, { server, scope, underWay: () => ({}) });
 }

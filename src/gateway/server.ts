@@ -10,12 +10,14 @@ import { loadDescriptors } from '../contract/descriptors.ts';
 import { createStatusCodec } from '../contract/error-details.ts';
 import { loadReflection } from '../contract/reflection.ts';
 import { loadMethodAccess } from '../contract/method-access.ts';
+import { given } from '../domain/given.ts';
 import { accessService } from './access-service.ts';
 import type { Authenticator } from './access/authenticator.ts';
 import { createGatekeeper } from './access/gatekeeper.ts';
 import { createAdmission } from './admission.ts';
 import { clusterService } from './cluster-service.ts';
 import { type CallScope, createCallScope } from './call-scope.ts';
+import { type ConnectionLimits, Connections } from './connections.ts';
 import { connectionOptions, createListener, type GrpcListener, type ListenerOptions } from './grpc-listener.ts';
 import { guardStreams } from './http2-streams.ts';
 import { tolerant } from './readable-requests.ts';
@@ -38,6 +40,17 @@ interface GatewayLimits {
   readonly maxSendBytes?: number;
   /** Concurrent calls per connection, including watches. Default: 1,000. */
   readonly maxConcurrentStreams?: number;
+  /** Defaults: 4,096 and 1,024 of one address, and the times of `connectionOptions`. */
+  readonly connections?: ConnectionSettings;
+}
+
+interface ConnectionSettings extends Partial<Omit<ConnectionLimits, 'maxCalls'>> {
+  /** A connection without calls is closed after this time. */
+  readonly idleMaxMs?: number;
+  /** An older connection takes no new calls. */
+  readonly ageMaxMs?: number;
+  /** How much later its calls are cut. */
+  readonly ageGraceMs?: number;
 }
 
 export interface GatewayOptions extends ListenerOptions {
@@ -57,6 +70,9 @@ export interface Gateway extends GrpcListener {
 
 /** Room for the envelope around a payload of the maximum size. */
 const envelopeMaxBytes = 1_048_576;
+
+/** Calls at a time besides submits and watches. */
+const readsMax = 10_000;
 
 /** Creates the server. It listens after `start`. */
 export function createGateway(options: GatewayOptions): Gateway {
@@ -96,30 +112,29 @@ function buildServer(options: GatewayOptions): BuiltServer {
   const { limits, log, telemetry, clock, random, useCases } = options;
   const contract = loadContract();
   const mapper = createStatusMapper(createStatusCodec(contract));
-  const budget = createSendBudget(limits.maxSendBytes ?? 128 * 1_048_576, telemetry);
+  const sendMaxBytes = limits.maxSendBytes ?? 128 * 1_048_576;
+  const budget = createSendBudget(sendMaxBytes, telemetry);
   const messageMaxBytes = limits.payloadMaxBytes + envelopeMaxBytes;
   const maxBytes = limits.maxBytesInFlight ?? Math.max(4 * limits.payloadMaxBytes, 64 * 1_048_576);
   const requests = new RequestBudget({ maxBytes, messageMaxBytes, telemetry, nowMs: () => performance.now() });
   const gatekeeper = createGatekeeper(options.authenticator, loadMethodAccess(), maxBytes);
   const scope = createCallScope({ gatekeeper, mapper, clock, log, telemetry, budget });
-  const admission = createAdmission({
+  const admissionLimits = {
+    maxJobs: limits.maxJobsInFlight ?? 20_000,
+    maxBytes,
+    maxWatches: limits.maxWatches ?? 10_000,
+  };
+  const admission = createAdmission({ telemetry, clock, random, budget, limits: admissionLimits });
+  const server = new Server(serverOptions(limits, messageMaxBytes));
+  const reflected = options.reflection ? loadReflection() : [];
+  const inPieces = new Set([contract.jobs.SubmitJobStream.path, ...reflected.flatMap(pathsOf)]);
+  const maxCalls = admissionLimits.maxJobs + admissionLimits.maxWatches + readsMax;
+  const connections = new Connections({
+    server: 'gateway',
+    limits: { max: 4_096, maxPerAddress: 1_024, ...limits.connections, maxCalls },
     telemetry,
-    clock,
-    random,
-    budget,
-    limits: {
-      maxJobs: limits.maxJobsInFlight ?? 20_000,
-      maxBytes,
-      maxWatches: limits.maxWatches ?? 10_000,
-    },
   });
-  const server = new Server({
-    ...connectionOptions,
-    'grpc.max_receive_message_length': messageMaxBytes,
-    'grpc.max_concurrent_streams': limits.maxConcurrentStreams ?? 1_000,
-  });
-  const inPieces = new Set([contract.jobs.SubmitJobStream.path]);
-  guardStreams(server, { send: budget, requests, inPieces });
+  guardStreams(server, { send: budget, sendMaxBytes, requests, inPieces, connections });
   const parts = { useCases, scope, admission, mapper, wallMs: () => clock.wallMs() };
   server.addService(tolerant(contract.jobs), jobsService(parts));
   server.addService(tolerant(contract.queues), queuesService(parts));
@@ -129,7 +144,25 @@ function buildServer(options: GatewayOptions): BuiltServer {
   health.addToServer(server);
   if (options.reflection) {
     const descriptors = loadDescriptors();
-    for (const version of loadReflection()) server.addService(tolerant(version), reflectionService(descriptors, parts));
+    for (const version of reflected) server.addService(tolerant(version), reflectionService(descriptors, parts));
   }
   return { server, health, scope, jobsInFlight: admission.jobs };
+}
+
+function serverOptions({ connections = {}, maxConcurrentStreams = 1_000 }: GatewayLimits, messageMaxBytes: number) {
+  const { idleMaxMs, ageMaxMs, ageGraceMs } = connections;
+  return {
+    ...connectionOptions,
+    ...given({
+      'grpc.max_connection_idle_ms': idleMaxMs,
+      'grpc.max_connection_age_ms': ageMaxMs,
+      'grpc.max_connection_age_grace_ms': ageGraceMs,
+    }),
+    'grpc.max_receive_message_length': messageMaxBytes,
+    'grpc.max_concurrent_streams': maxConcurrentStreams,
+  };
+}
+
+function pathsOf(service: Readonly<Record<string, { readonly path: string }>>): readonly string[] {
+  return Object.values(service).map(({ path }) => path);
 }

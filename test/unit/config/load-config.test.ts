@@ -126,6 +126,7 @@ describe('loadConfig', () => {
   it.each([
     ['shards: {leaseTtlMs: 4000, leaseRenewalMs: 2000}', 'shards.leaseTtlMs'],
     ['gateway: {payloadMaxBytes: 200000000}', 'gateway.payloadMaxBytes'],
+    ['gateway: {connectionsMax: 100}', 'gateway.connectionsPerAddressMax'],
     ['store: {kind: cassandra}\nobjects: {kind: files}', 'objects.kind'],
     ['objects: {kind: s3}', 'objects.kind'],
     ['objects: {s3: {accessKeyId: a}}', 'objects.s3.accessKeyId'],

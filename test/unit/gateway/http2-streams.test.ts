@@ -1,5 +1,6 @@
 import { Server } from '@grpc/grpc-js';
 import { expect, it } from 'vitest';
+import { Connections } from '../../../src/gateway/connections.ts';
 import { RequestBudget } from '../../../src/gateway/request-budget.ts';
 import { createSendBudget } from '../../../src/gateway/send-budget.ts';
 import { natsTestTelemetry } from '../../support/nats.ts';
@@ -33,5 +34,11 @@ it('finds in this version of grpc-js what it takes hold of', () => {
   const send = createSendBudget(1, natsTestTelemetry);
   const limits = { maxBytes: 1, messageMaxBytes: 1 };
   const requests = new RequestBudget({ ...limits, telemetry: natsTestTelemetry, nowMs: () => 0 });
-  expect(() => guardStreams(new Server(), { send, requests, inPieces: new Set() })).not.toThrow();
+  const connections = new Connections({
+    server: 'gateway',
+    limits: { max: 1, maxPerAddress: 1, maxCalls: 1 },
+    telemetry: natsTestTelemetry,
+  });
+  const guards = { send, sendMaxBytes: 1, requests, inPieces: new Set<string>(), connections };
+  expect(() => guardStreams(new Server(), guards)).not.toThrow();
 });

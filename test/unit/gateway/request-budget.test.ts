@@ -2,7 +2,7 @@
 import { EventEmitter } from 'node:events';
 import { constants, type ServerHttp2Stream } from 'node:http2';
 import fc from 'fast-check';
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { RequestBudget, type RequestForm } from '../../../src/gateway/request-budget.ts';
 import { UnreadAnswers } from '../../../src/gateway/unread-answers.ts';
 import { natsTestTelemetry } from '../../support/nats.ts';
@@ -122,7 +122,7 @@ it('holds what is under way and no more, and gives all back, whatever ends it an
       }
       for (const stream of live.keys()) stream.emit('close');
       expect(budget.bytes).toBe(0);
-      vi.advanceTimersByTime(10_000);
+      vi.advanceTimersByTime(90_000);
       expect(vi.getTimerCount()).toBe(0);
     }),
   );
@@ -214,6 +214,40 @@ it('ends a request of which nothing has come for half a minute, not one that is 
     vi.advanceTimersByTime(5_000);
   }
   expect([silent.closedWith, slow.closedWith]).toEqual([constants.NGHTTP2_ENHANCE_YOUR_CALM, undefined]);
+});
+
+describe('a request that is small and does not end', () => {
+  const calm = constants.NGHTTP2_ENHANCE_YOUR_CALM;
+  const closedOf = (streams: readonly FakeStream[]) => streams.map(({ closedWith }) => closedWith);
+
+  it('is closed after half a minute, within a minute; one that has ended, or comes in pieces, is not', () => {
+    const budget = new RequestBudget({
+      maxBytes,
+      messageMaxBytes: 600,
+      telemetry: natsTestTelemetry,
+      nowMs: () => nowMs,
+    });
+    const streams = [opened(budget, {}), opened(budget, {}), opened(budget, {}, {}, 'pieces')];
+    streams[1]?.push(null);
+    vi.advanceTimersByTime(30_000);
+    expect(closedOf(streams)).toEqual([undefined, undefined, undefined]);
+    vi.advanceTimersByTime(30_000);
+    expect(closedOf(streams)).toEqual([calm, undefined, undefined]);
+    vi.advanceTimersByTime(30_000);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('is closed when there are too many, the oldest first', () => {
+    const limits = { maxBytes, messageMaxBytes: 600, smallMax: 2 };
+    const budget = new RequestBudget({ ...limits, telemetry: natsTestTelemetry, nowMs: () => nowMs });
+    const streams = [opened(budget, {})];
+    vi.advanceTimersByTime(30_000);
+    streams.push(opened(budget, {}), opened(budget, {}));
+    expect(closedOf(streams)).toEqual([calm, undefined, undefined]);
+    streams[2]?.push(null);
+    streams.push(opened(budget, {}), opened(budget, {}));
+    expect(closedOf(streams)).toEqual([calm, calm, undefined, undefined, undefined]);
+  });
 });
 
 it('an answer that nobody reads has half a minute, and a second for each 64 KB', () => {
