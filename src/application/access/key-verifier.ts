@@ -12,7 +12,7 @@ import type { Document, DocumentStore } from '../ports/document-store.ts';
 import type { Clock } from '../ports/runtime.ts';
 import type { TokenVerifier } from '../ports/token-verifier.ts';
 import { accountOf, accountPlace, keyPlace, type KeyOwner, ownerBody, ownerOf } from './account-documents.ts';
-import { type KeyText, parseKey } from './key-text.ts';
+import { digestOf, type KeyText, parseKey } from './key-text.ts';
 
 export interface KeyVerifierParts {
   readonly documents: DocumentStore;
@@ -83,12 +83,13 @@ export function createKeyVerifier(parts: KeyVerifierParts): TokenVerifier {
 
   return {
     verify(text) {
+      const digest = digestOf(text);
+      const principal = accepted.get(digest);
+      if (principal !== undefined && clock.wallMs() < (principal.expiresAtMs ?? Infinity)) return principal;
+      const refusal = refused.get(digest);
+      if (refusal !== undefined) throw refusalOf(refusal, parts);
       const key = parseKey(text);
       if (key === undefined) throw refusalOf({ refusal: 'TOKEN_INVALID', reason: 'it is no API key' }, parts);
-      const principal = accepted.get(key.digest);
-      if (principal !== undefined && clock.wallMs() < (principal.expiresAtMs ?? Infinity)) return principal;
-      const refusal = refused.get(key.digest);
-      if (refusal !== undefined) throw refusalOf(refusal, parts);
       const { running, most } = familiar.get(key.digest) === undefined ? strangeAsks : familiarAsks;
       const before = running.get(key.digest);
       if (before !== undefined) return before;

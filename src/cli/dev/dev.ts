@@ -8,6 +8,7 @@ import type { Logger } from '../../application/ports/runtime.ts';
 import { createLogger } from '../../adapters/telemetry/logger.ts';
 import { connect, type TroupeClient } from '../../client/index.ts';
 import { type BackingServices, startBackingServices } from '../../compose/backing-services.ts';
+import { allowedToAnyone } from '../../compose/gateway-access.ts';
 import { startProcess, type TroupeProcess } from '../../compose/process.ts';
 import { atMost, unlessStopped } from '../../compose/start-steps.ts';
 import { cacheFolder, type Config, handlerVariables, readEnvironment } from '../../config/index.ts';
@@ -128,7 +129,11 @@ async function failureOf({
 async function stay(options: DevOptions, running: Running): Promise<number> {
   const { troupe, stop, failed } = running;
   const stopped = aborted(AbortSignal.any([stop, troupe.drainAsked]));
-  if (options.demo || (options.samples && wantsSamples(running))) {
+  const refused = samplesRefused(running.config.gateway);
+  if (refused !== undefined && (options.demo || options.samples)) {
+    options.terminal.err(`\n${refused}\n`);
+    if (options.demo) return exitCodes.usage;
+  } else if (options.demo || (options.samples && wantsSamples(running))) {
     const ended = await Promise.race([stopped, failed, sampleBatch(options, running)]);
     if (ended === 'stopped') return options.demo ? exitCodes.interrupted : exitCodes.ok;
     if (typeof ended === 'object') return cannotGoOn(options, ended.why);
@@ -141,6 +146,13 @@ async function stay(options: DevOptions, running: Running): Promise<number> {
 function cannotGoOn({ terminal }: DevOptions, why: string): number {
   terminal.err(`troupe: ${why}\n`);
   return exitCodes.startAgain;
+}
+
+/** The samples have no credential. Undefined if they need none. */
+function samplesRefused(gateway: Config['gateway']): string | undefined {
+  // Samples are work, for which it does not matter who has the operator token.
+  if (allowedToAnyone(gateway, true) !== 'nothing') return undefined;
+  return 'no sample jobs, because every call needs a credential here (gateway.apiKeys, gateway.issuers)';
 }
 
 /** The samples need the handlers of `examples`, and a gateway and workers in this process. */

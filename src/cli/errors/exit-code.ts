@@ -31,7 +31,7 @@ export const exitMeanings: Readonly<Record<ExitName, string>> = {
   jobFailed: 'the job FAILED or EXPIRED',
   usage: 'wrong usage, invalid input or configuration, or a port that is in use',
   unreachable: 'the cluster or the store cannot be reached, or did not answer in time; try again',
-  notFound: 'the job, queue, handler, node or actor does not exist',
+  notFound: 'the job, queue, handler, node, actor, service account or API key does not exist',
   refused:
     'refused: the state of the job forbids it, a key or name is in use, a limit is reached, or a token is missing',
   jobCancelled: 'the job was CANCELLED',
