@@ -5,7 +5,7 @@ import { given } from '../../domain/given.ts';
 import { namePattern } from '../../domain/queue.ts';
 import { FieldChecks } from '../calls/field-checks.ts';
 import { accountPageToken, parseAccountPageToken } from '../calls/page-token.ts';
-import { type CallContext, ensureAwaited } from '../ports/call-context.ts';
+import { type CallContext, ensureAwaited, type ReadContext } from '../ports/call-context.ts';
 import type { DocumentPlace } from '../ports/document-store.ts';
 import { accountBody, accountOf, accountPlace, keyPlace, ownerOf } from './account-documents.ts';
 import { checkRoles, ensureMayGive } from './account-roles.ts';
@@ -34,7 +34,7 @@ export interface ManageAccounts {
   create(context: CallContext, request: CreateAccount): Promise<StoredAccount>;
   get(context: CallContext, name: string): Promise<AccountView>;
   /** By name, ascending. `pageSize` 0 means 100; at most 1,000 are returned. */
-  list(context: CallContext, page: { readonly pageSize: number; readonly pageToken: string }): Promise<AccountPage>;
+  list(context: ReadContext, page: { readonly pageSize: number; readonly pageToken: string }): Promise<AccountPage>;
   /** Rejects with SERVICE_ACCOUNT_CHANGED if the account no longer has the etag. */
   update(context: CallContext, request: UpdateAccount): Promise<StoredAccount>;
   remove(context: CallContext, name: string): Promise<void>;
@@ -58,6 +58,8 @@ const accountsMax = 1_000;
 const descriptionMax = 256;
 const pageSizeMax = 1_000;
 const pageSizeDefault = 100;
+/** What an account with its keys takes in a page, about. Its true size is known once it is loaded. */
+const listedAccountBytes = 2_048;
 
 export function createManageAccounts(parts: AccountParts): ManageAccounts {
   const { documents, clock } = parts;
@@ -84,6 +86,7 @@ export function createManageAccounts(parts: AccountParts): ManageAccounts {
       ensureAwaited(context, clock.nowMs());
       const most = Math.min(pageSize === 0 ? pageSizeDefault : pageSize, pageSizeMax);
       const after = pageToken === '' ? '' : parseAccountPageToken(pageToken);
+      context.reserve(most * listedAccountBytes);
       const found = await documents.listDocuments(scopeOf(context.tenant), { after, most: most + 1 });
       const page = found.slice(0, most);
       const last = found.length > most ? page.at(-1) : undefined;

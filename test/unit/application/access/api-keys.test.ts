@@ -4,7 +4,7 @@ import { type ApiKeys, createApiKeys } from '../../../../src/application/access/
 import { createKeyVerifier } from '../../../../src/application/access/key-verifier.ts';
 import { createManageAccounts, type ManageAccounts } from '../../../../src/application/access/manage-accounts.ts';
 import { makeKey } from '../../../../src/application/access/key-text.ts';
-import type { CallContext } from '../../../../src/application/ports/call-context.ts';
+import type { ReadContext } from '../../../../src/application/ports/call-context.ts';
 import type { DocumentStore } from '../../../../src/application/ports/document-store.ts';
 import type { TokenVerifier } from '../../../../src/application/ports/token-verifier.ts';
 import type { Principal } from '../../../../src/domain/access/principal.ts';
@@ -21,6 +21,8 @@ let clock: VirtualClock;
 let table: DocumentTable;
 let asked: string[];
 let refused: string[];
+/** What a call reserves for its answer. */
+let reserve: ReadContext['reserve'];
 /** Runs before each call of the store. Throws what the store throws. */
 let before: (name: string) => void;
 let documents: DocumentStore;
@@ -33,6 +35,7 @@ beforeEach(() => {
   table = new DocumentTable();
   asked = [];
   refused = [];
+  reserve = () => undefined;
   before = () => undefined;
   documents = watched(createMemoryDocuments(table));
   accounts = createManageAccounts({ documents, roles, clock });
@@ -62,8 +65,8 @@ function watched(store: DocumentStore): DocumentStore {
   return Object.fromEntries(wrapped) as DocumentStore;
 }
 
-function by(principal: Principal, tenant = principal.tenant ?? 'default'): CallContext {
-  return { tenant, principal, requestId: 'r1' };
+function by(principal: Principal, tenant = principal.tenant ?? 'default'): ReadContext {
+  return { tenant, principal, requestId: 'r1', reserve };
 }
 
 const admin = { ...mayEverything, tenant: 'acme', id: 'jwt:corp:admin' };
@@ -328,6 +331,17 @@ describe('who makes accounts and keys', () => {
     } while (pageToken !== '');
     expect(seen).toEqual(names.toSorted());
     await expect(accounts.list(by(admin), { pageSize: 2, pageToken: 'x' })).rejects.toEqual(code('INVALID_PAGE_TOKEN'));
+  });
+
+  it('reserves room for a page of accounts before it is loaded', async () => {
+    await billing();
+    asked.length = 0;
+    reserve = (bytes) => {
+      throw new TroupeError('OVERLOADED', { message: String(bytes) });
+    };
+    const page = { pageSize: 5_000, pageToken: '' };
+    await expect(accounts.list(by(admin), page)).rejects.toMatchObject({ code: 'OVERLOADED', message: '2048000' });
+    expect(asked).toEqual([]);
   });
 
   it('changes what they have read, and nothing else', async () => {
