@@ -30,6 +30,8 @@ export interface HttpEdge {
 const requestTimeoutMs = 10_000;
 const lookEveryMs = 2_000;
 const connectionsMax = 256;
+/** Of one request. */
+const headersMaxBytes = 8_192;
 
 export function createHttpEdge(options: HttpEdgeOptions): HttpEdge {
   const { host } = options;
@@ -38,6 +40,7 @@ export function createHttpEdge(options: HttpEdgeOptions): HttpEdge {
       requestTimeout: requestTimeoutMs,
       headersTimeout: requestTimeoutMs,
       connectionsCheckingInterval: lookEveryMs,
+      maxHeaderSize: headersMaxBytes,
     },
     (request, response) => {
       const path = (request.url ?? '/').split('?')[0] ?? '/';

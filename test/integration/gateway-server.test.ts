@@ -343,6 +343,9 @@ describe('http edge', () => {
     expect(await (await get('/metrics')).text()).toBe('troupe_up 1\n');
     expect((await get('/other')).status).toBe(404);
     expect((await get('/healthz', { method: 'POST' })).status).toBe(405);
+    const withHeader = (bytes: number) => get('/healthz', { headers: { 'x-more': 'x'.repeat(bytes) } });
+    expect((await withHeader(7_000)).status).toBe(200);
+    expect((await withHeader(8_192)).status).toBe(431);
     await http.stop();
   });
 
