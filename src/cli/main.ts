@@ -5,8 +5,8 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Command, CommanderError } from 'commander';
-import { readEnvironment } from '../config/index.ts';
-import { type CommandContext, defaultAddress } from './calls/command-context.ts';
+import { type Environment, readEnvironment } from '../config/index.ts';
+import type { CommandContext } from './calls/command-context.ts';
 import {
   addDeadLettersCommand,
   addInspectCommand,
@@ -21,6 +21,7 @@ import { addCancelCommand, addRedriveCommand, addRetryCommand } from './commands
 import { addFollowCommand } from './commands/follow-command.ts';
 import { addGetCommand, addListCommand, addRescheduleCommand, addWatchCommand } from './commands/job-commands.ts';
 import { addWhoAmICommand } from './commands/access-commands.ts';
+import { addConfigCommands } from './commands/config-commands.ts';
 import { addAccountCommands, addKeyCommands } from './commands/account-commands.ts';
 import { addDrainCommand, addProfileCommand, addQuarantineCommands } from './commands/operator-commands.ts';
 import { addEraseCommand, addLinkCommand, addOutputCommand } from './commands/payload-commands.ts';
@@ -31,6 +32,7 @@ import { addQueueCommands } from './commands/queue-commands.ts';
 import { addServeCommand } from './commands/serve-command.ts';
 import { addSubmitCommand } from './commands/submit-command.ts';
 import { addTsconfigCommand } from './commands/tsconfig-command.ts';
+import { defaultAddress } from './profiles/reach.ts';
 import { errorDocument, explainError } from './errors/explain-error.ts';
 import { exitCodeHelp, exitCodeOf, exitCodes } from './errors/exit-code.ts';
 import { documentLine } from './text/job-document.ts';
@@ -42,9 +44,16 @@ function buildProgram(context: CommandContext): Command {
   const program = new Command('troupe')
     .description('Runs CPU-heavy jobs on a cluster of Node.js machines.')
     .version(packageVersion(), '-V, --version')
+    .option('--profile <name>', 'use this profile of `troupe config` (default: TROUPE_PROFILE, else the current one)')
     .option('--address <host:port>', `gateway to call (default: TROUPE_ADDRESS, else ${defaultAddress})`)
-    .option('--tls', 'use TLS with the certificate authorities of this system')
-    .option('--ca <file>', 'use TLS with the certificate authority in this PEM file')
+    .option('--tls', 'use TLS (default: TROUPE_TLS)')
+    .option('--no-tls', 'use plain text, whatever the environment and the profile say')
+    .option(
+      '--ca <file>',
+      'use TLS with the certificate authorities in this PEM file, not those of the system (TROUPE_CA)',
+    )
+    .option('--client-cert <file>', 'use TLS with this certificate of your own, in PEM (TROUPE_CLIENT_CERT)')
+    .option('--client-key <file>', 'the private key of that certificate, in PEM (TROUPE_CLIENT_KEY)')
     .option(
       '--token <text>',
       'token of an issuer, API key, or operator token (default: TROUPE_TOKEN; prefer --token-file)',
@@ -86,6 +95,7 @@ function buildProgram(context: CommandContext): Command {
   addWhoAmICommand(program, context);
   addAccountCommands(program, context);
   addKeyCommands(program, context);
+  addConfigCommands(program, context);
   return program;
 }
 
@@ -116,6 +126,8 @@ function unread(terminal: Terminal, awaitsJobs: boolean): number {
 export interface CliOptions {
   readonly terminal?: Terminal;
   readonly signal?: AbortSignal;
+  /** Default: that of the process. */
+  readonly environment?: Environment;
 }
 
 /** Runs a command. Resolves to the exit code. `argv` starts with the name of the command. */
@@ -130,15 +142,11 @@ export async function runCli(argv: readonly string[], options: CliOptions = {}):
   const signal = AbortSignal.any([stop.signal, terminal.readerGone, ...(options.signal ? [options.signal] : [])]);
   let exitCode: number = exitCodes.ok;
   let awaitsJobs = false;
-  const environment = readEnvironment();
   const context: CommandContext = {
     terminal,
     signal,
     nowMs: () => Date.now(),
-    // An empty variable counts as not set.
-    environmentAddress: environment['TROUPE_ADDRESS'] || undefined,
-    environmentToken: environment['TROUPE_TOKEN'] || undefined,
-    noProxy: environment['no_grpc_proxy'] || environment['no_proxy'] || environment['NO_PROXY'] || '',
+    environment: options.environment ?? readEnvironment(),
     done: (code) => {
       exitCode = code;
     },

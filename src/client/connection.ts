@@ -4,11 +4,9 @@
  */
 import {
   type Channel,
-  type ChannelCredentials,
   Client,
   type ClientReadableStream,
   connectivityState,
-  credentials,
   Metadata,
   type ServiceError,
 } from '@grpc/grpc-js';
@@ -19,6 +17,7 @@ import { type Answer, answerOf, answerReader } from './answers.ts';
 import { errorOfCall, notConnected, notSayable, type TroupeClientError, unreadable } from './client-error.ts';
 import { deadlineAfter } from './deadline.ts';
 import { checkAddress, hostPortOf, isLoopbackHost } from './target.ts';
+import { channelCredentials, type TlsOptions } from './tls.ts';
 import { checkToken, renewable, tokenFrom, type TokenSource } from './token-source.ts';
 import { uploadCall } from './upload-call.ts';
 
@@ -31,11 +30,8 @@ export interface ConnectionOptions {
    * loopback addresses never use a proxy. `none`: no proxy.
    */
   readonly proxy?: 'environment' | 'none';
-  /**
-   * Use TLS. `ca` is the PEM of the authority; default: the authorities of the system. If `tls` is absent, the
-   * connection is plain text.
-   */
-  readonly tls?: { readonly ca?: Buffer };
+  /** Use TLS. If it is absent, the connection is plain text. */
+  readonly tls?: TlsOptions;
   /**
    * A token, sent as `authorization: Bearer` with every call. If it expires, give a function that returns a fresh one:
    * calls and streams then go on with it. Default: none.
@@ -241,13 +237,13 @@ function isServiceError(error: unknown): error is ServiceError {
   return error instanceof Error && 'code' in error && typeof error.code === 'number';
 }
 
-/** Throws INVALID_ARGUMENT if the address or the token is invalid. */
+/** Throws INVALID_ARGUMENT if the address, the token or the TLS is invalid. */
 function openChannel(options: ConnectionOptions): Client {
   const { address, token, proxy = 'environment' } = options;
   checkAddress(address, options.tls !== undefined);
   if (token !== undefined && typeof token !== 'function') checkToken(token);
   const isProxied = proxy === 'environment' && !isLoopbackHost(hostPortOf(address)?.host ?? '');
-  return new Client(address, channelCredentials(options), {
+  return new Client(address, channelCredentials(options.tls), {
     'grpc.enable_http_proxy': isProxied ? 1 : 0,
     'grpc.enable_channelz': 0,
     'grpc.max_receive_message_length': options.maxReceiveBytes ?? defaultMaxReceiveBytes,
@@ -256,10 +252,6 @@ function openChannel(options: ConnectionOptions): Client {
     'grpc.keepalive_time_ms': 30_000,
     'grpc.keepalive_timeout_ms': 10_000,
   });
-}
-
-function channelCredentials({ tls }: ConnectionOptions): ChannelCredentials {
-  return tls ? credentials.createSsl(tls.ca) : credentials.createInsecure();
 }
 
 /** A promise only if there is a source of tokens: a wait for nothing would cost every submit. */

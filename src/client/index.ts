@@ -51,6 +51,7 @@ export type { ClusterClient } from './cluster-client.ts';
 export type * from './cluster-types.ts';
 export type { AccessClient, CallerInfo } from './access-client.ts';
 export type { AccountsClient, ApiKeyInfo, MadeApiKey, ServiceAccountInfo } from './accounts-client.ts';
+export type { TlsOptions } from './tls.ts';
 export type { TokenSource } from './token-source.ts';
 export type { CallSettings } from './connection.ts';
 export type { DownloadOptions } from './download.ts';
@@ -129,7 +130,7 @@ export interface TroupeClient extends JobCalls, BulkClient, LinksClient {
 /** A gateway accepts 1,000 jobs per call. Smaller calls let it answer others in between. */
 const batchLimits = { maxJobs: 500, maxBytes: 4 * 1_048_576 };
 
-/** Creates a client. It connects with the first call. Throws INVALID_ARGUMENT if the address is invalid. */
+/** Creates a client. It connects with the first call. Throws INVALID_ARGUMENT if the address, the token or the TLS is invalid. */
 export function connect(options: ClientOptions): TroupeClient {
   const contract = loadContract();
   const codec = createStatusCodec(contract);

@@ -2,7 +2,7 @@
 export { ConfigError } from './config-error.ts';
 export type { ConfigProblem } from './config-error.ts';
 export { findConfigFile } from './config-file.ts';
-export { cacheFolder } from './cache-folder.ts';
+export { cacheFolder, configFolder } from './user-folders.ts';
 export { devPreset, migratePreset } from './command-presets.ts';
 export { handlerVariables } from './handlers-section.ts';
 export { readEnvironment } from './environment.ts';

@@ -29,6 +29,12 @@ const foreignVariables: ReadonlySet<string> = new Set([
   'TROUPE_CONFIG',
   'TROUPE_ADDRESS',
   'TROUPE_TOKEN',
+  'TROUPE_TLS',
+  'TROUPE_CA',
+  'TROUPE_CLIENT_CERT',
+  'TROUPE_CLIENT_KEY',
+  'TROUPE_PROFILE',
+  'TROUPE_PROFILE_FILE',
 ]);
 /** Kubernetes adds such variables to every pod for services named `troupe-…`. They do not belong to us. */
 const serviceLinkName = /_(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT_\d+_(TCP|UDP)(_.+)?)$/;

@@ -1,14 +1,20 @@
 /** What every client command needs: the terminal, the environment, and a client. */
 import type { Command } from 'commander';
 import { readFileSync } from 'node:fs';
+import type { Environment } from '../../config/index.ts';
 import {
   type ClientOptions,
   connect,
   hostPortOf,
   type RetryOptions,
+  type TlsOptions,
   type TroupeClient,
   TroupeClientError,
 } from '../../client/index.ts';
+import { profileFile, profileNamed } from '../profiles/choice.ts';
+import { readProfiles } from '../profiles/profile-file.ts';
+import type { Profile } from '../profiles/profile.ts';
+import { chosenProfile, fromEnvironment, fromFlags, type Labelled, type Reach, reachOf } from '../profiles/reach.ts';
 import { connectionHint } from './connection-hint.ts';
 import { durationText } from '../text/duration-text.ts';
 import { parseExactJson } from '../text/exact-json.ts';
@@ -19,66 +25,95 @@ import { isUnproxied } from './no-proxy.ts';
 import type { Terminal } from '../text/terminal.ts';
 import { given } from '../../domain/given.ts';
 
-export const defaultAddress = '127.0.0.1:50051';
-
 export interface CommandContext {
   readonly terminal: Terminal;
   /** Aborted by the first Ctrl-C, and when the reader of the results has gone. */
   readonly signal: AbortSignal;
   readonly nowMs: () => number;
-  /** `TROUPE_ADDRESS`, if it is set. */
-  readonly environmentAddress: string | undefined;
-  /** `TROUPE_TOKEN`, if it is set. */
-  readonly environmentToken: string | undefined;
-  /** `no_proxy`, or empty. */
-  readonly noProxy: string;
+  readonly environment: Environment;
   /** Sets the exit code of the command. */
   readonly done: (exitCode: number) => void;
   /** Declares that the exit code reports how jobs end from now on. */
   readonly awaitsJobs: () => void;
 }
 
-interface GlobalFlags {
-  readonly address?: string;
+interface GlobalFlags extends Profile {
   readonly json?: boolean;
-  readonly tls?: boolean;
-  readonly ca?: string;
-  readonly token?: string;
-  readonly tokenFile?: string;
+  readonly profile?: string;
 }
 
 export interface Session {
   readonly client: TroupeClient;
   readonly isJson: boolean;
-  /** The flag to append to commands that we suggest. Empty if no `--address` was given, because then none is needed. */
+  /** The flags to append to commands that we suggest: `--address` and `--profile`, as they were given. */
   readonly addressFlag: string;
 }
 
-function readFlagFile(flag: string, path: string): Buffer {
+function readNamed({ value, label }: Labelled): Buffer {
   try {
-    return readFileSync(path);
+    return readFileSync(value);
   } catch (error) {
-    throw fileProblem(`--${flag} ${path}`, 'read', error);
+    throw fileProblem(`${label} ${value}`, 'read', error);
   }
 }
 
 /** The file is read again for each call, since a command may outlive its token. */
-function tokenOfFile(path: string | undefined): (() => string) | undefined {
-  if (path === undefined) return undefined;
-  const read = (): string => readFlagFile('token-file', path).toString('utf8').trim();
+function tokenOf(credential: Reach['credential']): string | (() => string) | undefined {
+  if (credential === undefined) return undefined;
+  if ('token' in credential) return credential.token.value;
+  const read = (): string => readNamed(credential.tokenFile).toString('utf8').trim();
   // A wrong path is reported before anything is sent.
   read();
   return read;
 }
 
-function open(options: ClientOptions): TroupeClient {
+function tlsOf(tls: Reach['tls']): TlsOptions | undefined {
+  const { ca, own } = tls ?? {};
+  const read = (file: Labelled | undefined): Buffer | undefined => (file === undefined ? undefined : readNamed(file));
+  return tls === undefined ? undefined : given({ ca: read(ca), cert: read(own?.cert), key: read(own?.key) });
+}
+
+/** What the client refuses was said by a flag, a variable or a profile. */
+function open(options: ClientOptions, { address, tls, credential }: Reach): TroupeClient {
   try {
     return connect(options);
   } catch (error) {
     const [wrong] = error instanceof TroupeClientError ? error.violations : [];
     const why = wrong?.description ?? (error instanceof Error ? error.message : String(error));
-    throw new UsageError(`address ${options.address}: ${why}`);
+    const files = new Map([
+      ['tls.ca', tls?.ca],
+      ['tls.cert', tls?.own?.cert],
+      ['tls.key', tls?.own?.key],
+    ]);
+    const file = files.get(wrong?.field ?? '');
+    if (file !== undefined) throw new UsageError(`${file.label} ${file.value}: ${why}`);
+    if (wrong?.field === 'token' && credential !== undefined && 'token' in credential)
+      throw new UsageError(`${credential.token.label}: ${why}`);
+    throw new UsageError(`${address.label} ${address.value}: ${why}`);
   }
+}
+
+function reachOfCommand({ environment }: CommandContext, flags: GlobalFlags): Reach {
+  const [byFlag, byVariable] = [fromFlags(flags), fromEnvironment(environment)];
+  const file = profileFile(environment);
+  const profile = chosenProfile(
+    {
+      named: profileNamed(environment, flags.profile),
+      isAddressed: (byFlag.said.address ?? byVariable.said.address) !== undefined,
+    },
+    () => readProfiles(file),
+    file,
+  );
+  return reachOf([byFlag, byVariable, ...(profile === undefined ? [] : [profile])]);
+}
+
+function noProxyOf(environment: Environment): string {
+  return environment['no_grpc_proxy'] || environment['no_proxy'] || environment['NO_PROXY'] || '';
+}
+
+function givenFlags({ address, profile }: GlobalFlags): string {
+  const flags = Object.entries(given({ address, profile }));
+  return flags.map(([name, value]) => ` --${name} ${value}`).join('');
 }
 
 /** gRPC reads only the lower-case variable, and compares only the ends of names. */
@@ -119,29 +154,19 @@ export async function withSession<T>(
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
   const flags: GlobalFlags = command.optsWithGlobals();
-  const address = flags.address ?? context.environmentAddress ?? defaultAddress;
-  const ca = flags.ca === undefined ? undefined : readFlagFile('ca', flags.ca);
-  const token = flags.token ?? tokenOfFile(flags.tokenFile) ?? context.environmentToken;
-  const useTls = flags.tls === true || ca !== undefined;
-  // Submits get an idempotency key, so that a repeated one creates no second job. People watch a command less closely
-  // than a program watches its calls.
-  const access = given({ token });
-  const tls = useTls ? given({ ca }) : undefined;
-  const proxy = proxyFor(address, context.noProxy);
+  const reach = reachOfCommand(context, flags);
+  const address = reach.address.value;
+  const tls = tlsOf(reach.tls);
+  const token = tokenOf(reach.credential);
+  const proxy = proxyFor(address, noProxyOf(context.environment));
   const isJson = flags.json === true;
   const retry = { onRetry: sayRetry(context, isJson) };
-  const client = open({
-    address,
-    idempotent: true,
-    parseJson: parseExactJson,
-    retry,
-    proxy,
-    ...access,
-    ...given({ tls }),
-  });
+  // Submits get an idempotency key, so that a repeated one creates no second job. People watch a command less closely
+  // than a program watches its calls.
+  const calls = { address, idempotent: true, parseJson: parseExactJson, retry, proxy };
+  const client = open({ ...calls, ...given({ token, tls }) }, reach);
   try {
-    const addressFlag = flags.address === undefined ? '' : ` --address ${flags.address}`;
-    return await work({ client, isJson, addressFlag });
+    return await work({ client, isJson, addressFlag: givenFlags(flags) });
   } catch (error) {
     throw await withHint(error, address, tls);
   } finally {

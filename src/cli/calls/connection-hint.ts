@@ -4,28 +4,39 @@
  */
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import type { TlsOptions } from '../../client/index.ts';
 import { given } from '../../domain/given.ts';
 
 export interface Addressed {
   readonly host: string;
   readonly port: number;
   /** Undefined for plain text. */
-  readonly tls: { readonly ca?: Buffer } | undefined;
+  readonly tls: TlsOptions | undefined;
 }
 
 const probeMs = 2_000;
 
 type Outcome = 'open' | { readonly code: string };
 
-function outcomeOf(socket: Socket, openEvent: 'connect' | 'secureConnect'): Promise<Outcome> {
+/** Only after the handshake a server says that it refuses the certificate of the client, or just ends the connection. */
+const refusedCode = 'REFUSED_AFTER_HANDSHAKE';
+
+/** `data`: the server has to speak, too, as one of HTTP/2 does at once. */
+function outcomeOf(socket: Socket, openEvent: 'connect' | 'secureConnect' | 'data'): Promise<Outcome> {
   return new Promise((resolve) => {
+    let isShaken = false;
     const end = (outcome: Outcome): void => {
       socket.destroy();
       resolve(outcome);
     };
+    socket.once('secureConnect', () => (isShaken = true));
     socket.once(openEvent, () => end('open'));
-    socket.once('error', (error) => end({ code: 'code' in error ? String(error.code) : error.name }));
-    socket.setTimeout(probeMs, () => end({ code: 'ETIMEDOUT' }));
+    socket.once('error', (error) => {
+      const code = 'code' in error ? String(error.code) : error.name;
+      end({ code: isShaken ? refusedCode : code });
+    });
+    socket.once('close', () => end({ code: isShaken ? refusedCode : 'ECONNRESET' }));
+    socket.setTimeout(probeMs, () => end(isShaken ? 'open' : { code: 'ETIMEDOUT' }));
   });
 }
 
@@ -51,21 +62,18 @@ export async function connectionHint({ host, port, tls }: Addressed): Promise<st
   const tcp = await outcomeOf(connectTcp({ host, port }), 'connect');
   if (tcp !== 'open') return socketWords.get(tcp.code) ?? tcp.code;
   const servername = /^[\d.]+$|:/.test(host) ? undefined : host;
-  const secure = (verify: boolean): Promise<Outcome> =>
-    outcomeOf(
-      connectTls({
-        host,
-        port,
-        ALPNProtocols: ['h2'],
-        rejectUnauthorized: verify,
-        ...given({ ca: tls?.ca ? tls.ca : undefined, servername: servername || undefined }),
-      }),
-      'secureConnect',
-    );
+  const { ca, cert, key } = tls ?? {};
+  const options = { host, port, ALPNProtocols: ['h2'], ...given({ ca, cert, key, servername }) };
+  const secure = (rejectUnauthorized: boolean): Promise<Outcome> =>
+    outcomeOf(connectTls({ ...options, rejectUnauthorized }), rejectUnauthorized ? 'data' : 'secureConnect');
   if (tls === undefined)
     return (await secure(false)) === 'open' ? 'the gateway uses TLS: add --tls, or --ca FILE' : undefined;
   const handshake = await secure(true);
   if (handshake === 'open') return undefined;
   if (plainTextCodes.has(handshake.code)) return 'the gateway does not use TLS: leave out --tls and --ca';
+  if (handshake.code === refusedCode)
+    return cert === undefined
+      ? 'it ended the connection after the handshake; if it asks for a certificate, add --client-cert FILE --client-key FILE'
+      : 'it does not accept the certificate of --client-cert';
   return `its certificate is not trusted (${handshake.code}): name its certificate authority with --ca FILE`;
 }

@@ -1,6 +1,6 @@
 /** Suggests commands after the samples have run. They work as printed, with the actual ports. */
 import { relative } from 'node:path';
-import { defaultAddress } from '../calls/command-context.ts';
+import { defaultAddress } from '../profiles/reach.ts';
 import type { SampleRun } from './run-samples.ts';
 
 /** The default address of the `nats` tool. */

@@ -90,6 +90,13 @@ describe('loadConfig', () => {
     expect(problemsOf({ fileText: inSection })).toEqual([{ ...noSuchKey, path: `gateway.${name}` }]);
   });
 
+  it('passes over the variables of client commands, and not over others', () => {
+    const words = ['ADDRESS', 'TOKEN', 'TLS', 'CA', 'CLIENT_CERT', 'CLIENT_KEY', 'PROFILE', 'PROFILE_FILE'];
+    const env = Object.fromEntries(words.map((word) => [`TROUPE_${word}`, 'x']));
+    expect(problemsOf({ env })).toEqual([]);
+    expect(problemsOf({ env: { TROUPE_PROFILES: 'x' } })).toHaveLength(1);
+  });
+
   it('reads a file of JSON as well', () => {
     expect(loadConfig({ fileText: '{"gateway": {"port": 7}}' }).gateway.port).toBe(7);
     expect(loadConfig({ fileText: '' }).gateway.port).toBe(50_051);
