@@ -1,9 +1,12 @@
 /** What a handler reaches of its cell and its node when it tries. SECURITY.md names these tests. */
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { given } from '../../src/domain/given.ts';
 import { eventually, startPool, zooDir, type Harness } from '../support/rogue-handlers/harness.ts';
 import { CountedStreams } from '../support/run-streams.ts';
 
@@ -16,8 +19,8 @@ afterAll(async () => {
   await zoo.stop();
 });
 
-async function reached(what: string, pool = zoo): Promise<unknown> {
-  const { outcome } = await pool.run('reaches', { for: what }).ended;
+async function reached(what: string, pool = zoo, where: object = {}): Promise<unknown> {
+  const { outcome } = await pool.run('reaches', { for: what, ...where }).ended;
   if (outcome.kind !== 'succeeded' || outcome.output?.kind !== 'json') throw new Error(JSON.stringify(outcome));
   return JSON.parse(outcome.output.json);
 }
@@ -51,7 +54,7 @@ describe('a handler does not reach', () => {
   });
 });
 
-describe('a handler sees of its cell', () => {
+describe.runIf(process.platform === 'linux')('a handler sees of its cell', () => {
   it.each(['the environment of its cell', 'the environment of its cell in a report'])(
     'what the allocator reads, and what it was given: %s',
     async (what) => {
@@ -68,10 +71,82 @@ describe.runIf(process.platform === 'linux')('a handler under the user of its no
     'the descriptors of its node',
     'the memory of its node',
     'the memory of its cell',
+    'the memory of its cell by a program',
+    'to write into the memory of its cell',
     'a signal to its node',
   ])('%s', async (what) => {
     expect(await reached(what)).toMatchObject({ got: expect.anything() as unknown });
   });
+});
+
+/** What a handler reaches of a cell beside its own. */
+async function reachedNextDoor(cellUid?: number): Promise<readonly unknown[]> {
+  const pool = await startPool({ handlerDirs: [zooDir], threads: 2, cells: 2, memoryMb: 96, ...given({ cellUid }) });
+  try {
+    const pids = pool.pool.stats().cells.map(({ pid }) => pid);
+    return [
+      await reached('the memory of another cell', pool, { pids }),
+      await reached('a signal to another cell', pool, { pids }),
+    ];
+  } finally {
+    await pool.stop();
+  }
+}
+
+it.runIf(process.platform === 'linux')('a handler under the user of its node reaches other cells', async () => {
+  expect(await reachedNextDoor()).toEqual([{ got: 16 }, { got: true }]);
+});
+
+it('a handler does not reach the main thread while it is imported', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'troupe-import-'));
+  onTestFinished(() => rmSync(dir, { recursive: true }));
+  writeFileSync(join(dir, 'imports.job.ts'), importing);
+  const pool = await startPool({ handlerDirs: [dir], threads: 1, memoryMb: 96 });
+  await pool.stop();
+  expect(pool.manifests.map(({ version }) => version)).toEqual(['ERR_ACCESS_DENIED']);
+});
+
+const importing = `
+  import { Session } from 'node:inspector';
+  import { defineHandler } from 'troupe/handlers';
+  let version = 'reached';
+  try {
+    new Session().connectToMainThread();
+  } catch (error) {
+    version = error.code;
+  }
+  export default defineHandler({ name: 'imports', version, run: () => 1 });`;
+
+describe('a handler reaches under any user', () => {
+  it('the network', async () => {
+    const server = createServer((socket) => socket.end('an answer')).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    expect(await reached('the network', zoo, { port })).toEqual({ got: 'an answer' });
+    server.close();
+  });
+
+  it('native code', async () => {
+    expect(await reached('native code')).toEqual({ refused: 'ERR_DLOPEN_FAILED' });
+  });
+
+  it('what is sent to its cell', async () => {
+    expect(await reached('what is sent to its cell')).toEqual({ refused: 'EAGAIN' });
+  });
+});
+
+/** A file that only the user of the node may read, in a folder that all may pass. */
+function secretFile(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'troupe-secret-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  chmodSync(folder, 0o755);
+  const path = join(folder, 'secret');
+  writeFileSync(path, 'a secret', { mode: 0o600 });
+  return path;
+}
+
+it('a handler under the user of its node reads a file of its node', async () => {
+  expect(await reached('a file of its node', zoo, { path: secretFile() })).toEqual({ got: 'a secret' });
 });
 
 const isRoot = process.getuid?.() === 0;
@@ -99,6 +174,8 @@ describe.runIf(isRoot)('a handler under another user', () => {
     'the memory of its node',
     'the environment of its cell',
     'the memory of its cell',
+    'the memory of its cell by a program',
+    'to write into the memory of its cell',
   ])('does not reach %s', async (what) => {
     expect(await reached(what, other)).toEqual({ refused: 'EACCES' });
   });
@@ -123,6 +200,14 @@ describe.runIf(isRoot)('a handler under another user', () => {
   it('is not there if the system refuses: the start fails, and the key is named', async () => {
     const start = startPool({ handlerDirs: [zooDir], threads: 1, memoryMb: 96, cellUid: 2 ** 32 - 1 });
     await expect(start).rejects.toThrow('workers.cellUid: the cell cannot become user 4294967295');
+  });
+
+  it('ends other cells, and does not read their memory', async () => {
+    expect(await reachedNextDoor(uid)).toEqual([{ refused: 'EACCES' }, { got: true }]);
+  });
+
+  it('does not read a file of its node', async () => {
+    expect(await reached('a file of its node', other, { path: secretFile() })).toEqual({ refused: 'EACCES' });
   });
 
   it('sends its node no signal', async () => {

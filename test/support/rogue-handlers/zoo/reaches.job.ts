@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync, readdirSync, readFileSync, readlinkSync, readSync } from 'node:fs';
 import { Session } from 'node:inspector';
@@ -14,12 +15,17 @@ import { z } from 'zod';
 /** Tries to reach what is not its own, and reports what came of it: what it got, or the code of the refusal. */
 export default defineHandler({
   name: 'reaches',
-  input: z.object({ for: z.string() }),
-  run: async ({ for: what }) => {
+  input: z.object({
+    for: z.string(),
+    path: z.string().default(''),
+    port: z.number().default(0),
+    pids: z.array(z.number()).default([]),
+  }),
+  run: async ({ for: what, ...where }) => {
     const attempt = attempts.get(what);
     if (attempt === undefined) throw new Error(`nobody tries to reach ${what}`);
     try {
-      return { got: await attempt() };
+      return { got: await attempt(where) };
     } catch (error) {
       return { refused: error instanceof Error && 'code' in error ? String(error.code) : String(error) };
     }
@@ -29,7 +35,10 @@ export default defineHandler({
 const load = createRequire(import.meta.url) as (name: string) => Readonly<Record<string, (input: unknown) => unknown>>;
 const question = '1 + 1';
 
-const attempts = new Map<string, () => unknown>([
+const attempts = new Map<
+  string,
+  (where: { readonly path: string; readonly port: number; readonly pids: readonly number[] }) => unknown
+>([
   ['the main thread by a session', () => asked(new Session(), 'connectToMainThread')],
   ['the main thread by a session with promises', () => asked(new PromisedSession(), 'connectToMainThread')],
   ['itself by a session', () => asked(new Session(), 'connect')],
@@ -72,8 +81,20 @@ const attempts = new Map<string, () => unknown>([
   ['the memory of its cell', () => memoryOf(process.pid)],
   ['a signal to its node', () => process.kill(process.ppid, 0)],
   ['its user', () => process.getuid?.()],
+  ['the memory of another cell', ({ pids }) => memoryOf(otherOf(pids))],
+  ['a signal to another cell', ({ pids }) => process.kill(otherOf(pids), 0)],
+  ['to write into the memory of its cell', () => openSync('/proc/self/mem', 'r+')],
+  ['the memory of its cell by a program', () => openedByProgram(`/proc/${process.pid}/mem`)],
+  ['a file of its node', ({ path }) => readFileSync(path, 'utf8')],
+  ['the network', ({ port }) => answerOf(port)],
+  // The loader of the system looks for it: Node does not refuse to load native code.
+  ['native code', () => void Reflect.apply(process.dlopen, process, [{ exports: {} }, '/nowhere/nothing.node'])],
+  // Nothing waits there now. Otherwise it would be read.
+  ['what is sent to its cell', () => readSync(cellDescriptor, Buffer.alloc(1), 0, 1, null)],
 ]);
 
+/** The descriptor of the pipe from a cell to its node. */
+const cellDescriptor = 3;
 const nameOf = (variable: string): string => variable.split('=', 1)[0] ?? '';
 
 async function asked(session: Session | PromisedSession, how: 'connect' | 'connectToMainThread'): Promise<unknown> {
@@ -134,6 +155,27 @@ async function signalled(pid: number): Promise<string> {
     await sleep(50);
   }
   throw Object.assign(new Error('nobody listens'), { code: 'ECONNREFUSED' });
+}
+
+function otherOf(pids: readonly number[]): number {
+  return pids.find((pid) => pid !== process.pid) ?? 0;
+}
+
+function openedByProgram(path: string): string {
+  try {
+    return execFileSync('/bin/sh', ['-c', `exec 3<${path} && echo open`], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).toString();
+  } catch {
+    throw Object.assign(new Error('the program could not open it'), { code: 'EACCES' });
+  }
+}
+
+async function answerOf(port: number): Promise<string> {
+  const socket = createConnection({ port, host: '127.0.0.1' });
+  const [answer] = (await once(socket, 'data')) as [Buffer];
+  socket.destroy();
+  return answer.toString();
 }
 
 function reported(): readonly string[] {
