@@ -15,7 +15,7 @@ import type { CredentialFiles } from './credential-files.ts';
 import type { ProcessRuntime } from './runtime.ts';
 
 export interface AccessParts {
-  readonly runtime: Pick<ProcessRuntime, 'clock' | 'log'>;
+  readonly runtime: Pick<ProcessRuntime, 'clock' | 'log' | 'telemetry'>;
   readonly files: CredentialFiles;
   readonly documents: DocumentStore;
   readonly roles: Roles;
@@ -23,7 +23,7 @@ export interface AccessParts {
 
 export function gatewayAuthenticator(gateway: Config['gateway'], parts: AccessParts): Authenticator {
   const { files, documents, roles } = parts;
-  const { clock } = parts.runtime;
+  const { clock, telemetry } = parts.runtime;
   const log = parts.runtime.log.child({ component: 'access' });
   const { issuers } = gateway;
   const token = files.operatorToken(gateway);
@@ -36,6 +36,7 @@ export function gatewayAuthenticator(gateway: Config['gateway'], parts: AccessPa
       fetchDocument,
       clock,
       log,
+      telemetry,
     });
   const refusals = new RefusalLog({ clock, log });
   const keys = () => createKeyVerifier({ documents, roles, clock, refused: (reason) => refusals.say(reason) });

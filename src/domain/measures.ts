@@ -48,6 +48,7 @@ export const gauges = {
   workerDemandSlots: { name: 'troupe_worker_demand_slots', labelNames: ['worker_class', 'standing'] },
   gatewayRequestBytes: { name: 'troupe_gateway_request_bytes', labelNames: [] },
   gatewaySendBytes: { name: 'troupe_gateway_send_bytes', labelNames: [] },
+  gatewayIssuerAway: { name: 'troupe_gateway_issuer_away', labelNames: ['issuer'] },
   gatewayWatchesOpen: { name: 'troupe_gateway_watches_open', labelNames: [] },
 } as const satisfies Readonly<Record<string, Measure>>;
 

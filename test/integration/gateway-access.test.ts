@@ -77,6 +77,7 @@ beforeAll(async () => {
       fetchDocument,
       clock: realClock,
       log: silentLog,
+      telemetry: edge.telemetry,
     }),
     withoutCredential: 'nothing',
   });

@@ -4,6 +4,7 @@ import { base64url, CompactSign, exportSPKI, importJWK, SignJWT, UnsecuredJWT } 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { fetchDocument } from '../../src/adapters/issuers/fetch-document.ts';
 import type { IssuerSettings } from '../../src/adapters/issuers/issuer-settings.ts';
+import { createPrometheusTelemetry } from '../../src/adapters/telemetry/prometheus.ts';
 import { createTokenVerifier } from '../../src/adapters/issuers/token-verifier.ts';
 import { rolesWith } from '../../src/domain/access/role.ts';
 import { silentLog } from '../support/stores.ts';
@@ -46,9 +47,11 @@ function settingsOf({ url, audience }: TokenIssuer, changes: Partial<IssuerSetti
   };
 }
 
+let telemetry = createPrometheusTelemetry();
+
 function verifierOf(...issuers: readonly IssuerSettings[]) {
   const all = issuers.length > 0 ? issuers : [settingsOf(issuer)];
-  return createTokenVerifier({ issuers: all, roles: rolesWith({}), fetchDocument, clock, log });
+  return createTokenVerifier({ issuers: all, roles: rolesWith({}), fetchDocument, clock, log, telemetry });
 }
 
 async function outcome(token: string, verifier = verifierOf()): Promise<string> {
@@ -315,7 +318,8 @@ describe('the keys of an issuer', () => {
     expect(await outcome(await later(), verifier)).toBe('jwt:corp:alice');
   });
 
-  it('that are new while the issuer is away make a call retryable', async () => {
+  it('that are new while the issuer is away make a call retryable, and the metric says that it is away', async () => {
+    telemetry = createPrometheusTelemetry();
     const verifier = verifierOf();
     await verifier.verify(await issuer.sign());
     await issuer.rotate();
@@ -323,9 +327,11 @@ describe('the keys of an issuer', () => {
     const [one, other] = [await issuer.sign(), await issuer.sign({ sub: 'bob' })];
     expect(await outcome(one, verifier)).toBe('ISSUER_UNAVAILABLE');
     expect(await outcome(other, verifier)).toBe('ISSUER_UNAVAILABLE');
+    expect(await telemetry.metricsText()).toContain('troupe_gateway_issuer_away{issuer="corp"} 1');
     issuer.behaviour = 'answers';
     aheadMs = 30_001;
     expect(await outcome(one, verifier)).toBe('jwt:corp:alice');
+    expect(await telemetry.metricsText()).toContain('troupe_gateway_issuer_away{issuer="corp"} 0');
   });
 
   it.each(['fails', 'answers-html', 'answers-nothing'] as const)(

@@ -22,6 +22,7 @@ export function alertsOf(environment: KubernetesEnvironment): readonly Alert[] {
   return [
     ...jobAlerts(query, environment),
     ...gatewayAlerts(environment),
+    ...accessAlerts(query),
     ...shardAlerts(query),
     ...workerAlerts(query),
     ...busAlerts(query),
@@ -73,6 +74,27 @@ function gatewayAlerts(environment: KubernetesEnvironment): readonly Alert[] {
       severity: 'ticket',
       summary:
         '{{ $value | humanizePercentage }} of all calls fail. At this rate the error budget of 30 days lasts five days.',
+    },
+  ];
+}
+
+function accessAlerts(query: Queries): readonly Alert[] {
+  const refused = query.rate(counters.grpcRequests, '10m', [], { code: 'UNAUTHENTICATED' });
+  return [
+    {
+      name: 'TroupeIssuerAway',
+      expr: `${query.max(gauges.gatewayIssuerAway, ['issuer'])} > 0`,
+      for: '10m',
+      severity: 'ticket',
+      summary:
+        'The keys of the issuer {{ $labels.issuer }} cannot be fetched. Its tokens are accepted for 24 hours by the last ones.',
+    },
+    {
+      name: 'TroupeCallersRefused',
+      expr: `${refused} > 1 and ${refused} / ${query.rate(counters.grpcRequests, '10m')} > 0.2`,
+      for: '10m',
+      severity: 'ticket',
+      summary: '{{ $value | humanizePercentage }} of all calls are refused for want of a good credential.',
     },
   ];
 }

@@ -5,7 +5,7 @@
  * Nobody can make it ask more often than the constants below say, whatever key ids tokens name.
  */
 import { createLocalJWKSet, errors, type FlattenedJWSInput, type JSONWebKeySet, type JWSHeaderParameters } from 'jose';
-import type { Clock, Logger } from '../../application/ports/runtime.ts';
+import type { Clock, Gauge, Logger } from '../../application/ports/runtime.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import type { FetchDocument } from './fetch-document.ts';
 import type { IssuerSettings } from './issuer-settings.ts';
@@ -26,6 +26,8 @@ export interface IssuerKeysParts {
   readonly fetchDocument: FetchDocument;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Told after each fetch. */
+  readonly away: Gauge;
 }
 
 type FindKey = ReturnType<typeof createLocalJWKSet>;
@@ -103,7 +105,7 @@ export class IssuerKeys {
   }
 
   async #fetch(): Promise<void> {
-    const { settings, clock, log } = this.#parts;
+    const { settings, clock, log, away } = this.#parts;
     this.#triedAtMs = clock.monotonicMs();
     const issuer = settings.mapping.issuer;
     try {
@@ -112,10 +114,12 @@ export class IssuerKeys {
       this.#fetchedAtMs = clock.monotonicMs();
       if (this.#isAway) log.info({ event: 'issuer.back', issuer }, 'the keys of the issuer are known again');
       this.#failures = 0;
+      away.set(0, { issuer });
     } catch (error) {
       const delayMs = Math.min(retryMs.first * 2 ** this.#failures, retryMs.most);
       this.#failures += 1;
       this.#nextFetchMs = clock.monotonicMs() + delayMs;
+      away.set(1, { issuer });
       const keeps = this.#find !== undefined;
       log.warn(
         { event: 'issuer.away', issuer, err: error, keepsLastKeys: keeps },

@@ -8,13 +8,14 @@ import {
   type JWTPayload,
   type ProtectedHeaderParameters,
 } from 'jose';
-import type { Clock, Logger } from '../../application/ports/runtime.ts';
+import type { Clock, Logger, Telemetry } from '../../application/ports/runtime.ts';
 import type { TokenVerifier } from '../../application/ports/token-verifier.ts';
 import type { Principal } from '../../domain/access/principal.ts';
 import { RecentFindings } from '../../domain/access/recent-findings.ts';
 import type { Roles } from '../../domain/access/role.ts';
 import { principalOfClaims, type VerifiedClaims } from '../../domain/access/token-claims.ts';
 import { TroupeError } from '../../domain/errors.ts';
+import { gauges } from '../../domain/measures.ts';
 import type { FetchDocument } from './fetch-document.ts';
 import { IssuerKeys } from './issuer-keys.ts';
 import type { IssuerSettings } from './issuer-settings.ts';
@@ -26,6 +27,7 @@ export interface TokenVerifierParts {
   readonly fetchDocument: FetchDocument;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly telemetry: Telemetry;
 }
 
 /** Difference between the clocks of an issuer and of this machine that does no harm. */
@@ -50,9 +52,16 @@ interface KnownIssuer {
 }
 
 export function createTokenVerifier(parts: TokenVerifierParts): TokenVerifier {
-  const { roles, clock } = parts;
+  const { roles, clock, telemetry } = parts;
+  const away = telemetry.gauge({
+    ...gauges.gatewayIssuerAway,
+    help: 'Whether the last fetch of the keys of an issuer has failed (1) or not (0).',
+  });
   const issuers = new Map<string, KnownIssuer>(
-    parts.issuers.map((settings) => [settings.issuer, { settings, keys: new IssuerKeys({ ...parts, settings }) }]),
+    parts.issuers.map((settings) => [
+      settings.issuer,
+      { settings, keys: new IssuerKeys({ ...parts, settings, away }) },
+    ]),
   );
   for (const { keys } of issuers.values()) keys.begin();
   const monotonicMs = (): number => clock.monotonicMs();
