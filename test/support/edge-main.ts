@@ -7,5 +7,7 @@ const { port } = await edge.openGateway({ limits });
 process.on('message', () => {
   void edge.telemetry.metricsText().then((text) => process.send?.(text));
 });
-process.once('disconnect', () => process.exit(0));
+process.once('disconnect', () => {
+  void edge.close().then(() => process.exit(0));
+});
 process.send?.(port);
