@@ -47,6 +47,9 @@ describe('a gateway without authentication that others can reach', () => {
   it('lets everyone work, and nobody steer: it says what to configure', async () => {
     expect(await admit(open, 'EraseJobPayloads')).toMatchObject({ id: 'anyone' });
     expect(await admit(open, 'ListNodes')).toMatchObject({ id: 'anyone' });
+    // A service account outlives the setting, and its keys work at gateways that ask for credentials.
+    for (const method of ['CreateServiceAccount', 'CreateApiKey', 'ListServiceAccounts'])
+      await expect(admit(open, method)).rejects.toMatchObject({ code: 'PERMISSION_MISSING' });
     const refused = admit(open, 'DrainNode');
     await expect(refused).rejects.toMatchObject({
       code: 'PERMISSION_MISSING',
