@@ -66,7 +66,9 @@ export function jobsService(parts: ServiceParts): UntypedServiceImplementation {
     RetryJob: scope.unary('RetryJob', async (request, context) => {
       const retry = fromRetryRequest(request);
       const bytes = retry.input ? payloadBytes(retry.input) : 0;
-      return admission.submit({ jobs: 1, bytes }, async () => toAccepted(await useCases.retryJob.one(context, retry)));
+      return admission.submit({ jobs: 1, bytes }, async (loads) =>
+        toAccepted(await useCases.retryJob.one(context, { ...retry, loads })),
+      );
     }),
 
     ...bulkMethods(parts),

@@ -21,12 +21,16 @@ export interface RetryRequest {
   readonly input?: RequestPayload | undefined;
   /** Empty without a key. */
   readonly idempotencyKey: string;
+  /** Told how many bytes of the former input will be loaded, before they are. It throws if there is no room. */
+  readonly loads?: ((bytes: number) => void) | undefined;
 }
+
+type RetryRest = Omit<RetryRequest, 'jobId'>;
 
 export interface RetryJob {
   one(context: CallContext, request: RetryRequest): Promise<AcceptedJob>;
   /** For a caller that has already read the job. */
-  again(context: CallContext, record: JobRecord, request: Omit<RetryRequest, 'jobId'>): Promise<AcceptedJob>;
+  again(context: CallContext, record: JobRecord, request: RetryRest): Promise<AcceptedJob>;
 }
 
 export interface RetryJobParts {
@@ -38,8 +42,14 @@ export interface RetryJobParts {
 
 export function createRetryJob({ reader, payloads, submit, clock }: RetryJobParts): RetryJob {
   /** Loads the input, because it is checked against the schema of the handler. */
-  async function withSameInput(context: CallContext, record: JobRecord, key: string): Promise<AcceptedJob> {
-    const input = await openWhole(payloads, { record, payload: record.spec.input, nowMs: clock.nowMs() });
+  async function withSameInput(
+    context: CallContext,
+    record: JobRecord,
+    { idempotencyKey: key, loads }: RetryRest,
+  ): Promise<AcceptedJob> {
+    const { input: former } = record.spec;
+    if (former.kind === 'ref') loads?.(former.bytes);
+    const input = await openWhole(payloads, { record, payload: former, nowMs: clock.nowMs() });
     if (input.kind === 'gone') throw inputGone(record, input.why);
     return submit.one(context, requestAgain(record, input, key)).catch((error: unknown) => {
       throw holdsIn(context.principal, 'payloads.read', record.spec.queue) ? error : withoutWords(error);
@@ -57,7 +67,8 @@ export function createRetryJob({ reader, payloads, submit, clock }: RetryJobPart
     return submit.streamed(context, open, piecesOf(stored));
   }
 
-  const again: RetryJob['again'] = async (context, record, { input, idempotencyKey }) => {
+  const again: RetryJob['again'] = async (context, record, rest) => {
+    const { input, idempotencyKey } = rest;
     const { id, state } = record;
     if (!isTerminal(state)) {
       const message = `the job is ${state}: only one that has ended can be submitted again`;
@@ -66,7 +77,7 @@ export function createRetryJob({ reader, payloads, submit, clock }: RetryJobPart
     if (input !== undefined) return submit.one(context, requestAgain(record, input, idempotencyKey));
     const { input: same } = record.spec;
     const isStreamed = same.kind === 'ref' && same.encoding === 'bytes' && same.bytes > answeredMaxBytes;
-    return (isStreamed ? withSameBytes : withSameInput)(context, record, idempotencyKey);
+    return isStreamed ? withSameBytes(context, record, idempotencyKey) : withSameInput(context, record, rest);
   };
 
   return {

@@ -47,6 +47,34 @@ async function requestedAgain(spec: Partial<JobSpec>): Promise<JobRequest> {
   return request;
 }
 
+it('the former input is announced before it is loaded, and is not loaded if there is no room', async () => {
+  const clock = createManualClock();
+  const input: JobSpec['input'] = { kind: 'ref', id: 'some', bytes: 5_000, encoding: 'json' };
+  const record = { ...testRecord({ input }, { nowMs: clock.nowMs() }), state: 'FAILED' } as const;
+  const steps: unknown[] = [];
+  const retry = createRetryJob({
+    clock,
+    reader: { read: async () => ({ record }) },
+    payloads: {
+      getPayload: async () => {
+        steps.push('loaded');
+        return new TextEncoder().encode('{}');
+      },
+    } as unknown as PayloadStore,
+    submit: {
+      one: async () => ({ jobId: record.id, state: 'QUEUED', duplicate: false }),
+    } as unknown as SubmitJobs,
+  });
+  const request = { jobId: record.id, idempotencyKey: 'k' };
+  await retry.one(context, { ...request, loads: (bytes) => void steps.push(bytes) });
+  expect(steps).toEqual([5_000, 'loaded']);
+  const full = (): void => {
+    throw new TroupeError('OVERLOADED');
+  };
+  await expect(retry.one(context, { ...request, loads: full })).rejects.toMatchObject({ code: 'OVERLOADED' });
+  expect(steps).toHaveLength(2);
+});
+
 describe('a job with a large input of bytes', () => {
   const bytes = answeredMaxBytes + 3;
   const sha256 = new Uint8Array(32).fill(7);
