@@ -17,10 +17,12 @@ const advice = {
     'Repeat the call; nothing was done. Afterwards the queue is gone (QUEUE_NOT_FOUND) or accepts jobs again.',
   QUEUE_VERSION_CONFLICT: 'Read the queue, decide again, and repeat with its present version.',
   JOB_NOT_FOUND: 'Check the id. A job is removed when its retention is over.',
-  UNIQUE_KEY_TAKEN: 'Wait until the job in `jobId` has ended, or submit with another `on_conflict`.',
+  UNIQUE_KEY_TAKEN:
+    'Wait until the job in `jobId` has ended, or submit with another `on_conflict`. No `jobId`: it is in a queue in which you may not submit.',
   REPLACEMENT_PENDING:
     'Repeat the submit. The job in `jobId` is being cancelled, and ends when its code no longer runs.',
-  IDEMPOTENCY_KEY_REUSED: 'Use one key for one job. `jobId` is the job that has this key.',
+  IDEMPOTENCY_KEY_REUSED:
+    'Use one key for one job. `jobId` is the job that has this key, unless you may not submit in its queue.',
   PAYLOAD_GONE: 'Submit with a new input. `why` says what happened to the former one.',
   NO_PAYLOAD_LINK: 'Use `DownloadPayload` or `SubmitJobStream`: the bytes then pass the gateway.',
   JOB_STATE_FORBIDS: 'Check `state`. If the job is unfinished, cancel it first or wait for its end.',

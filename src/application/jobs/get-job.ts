@@ -12,7 +12,7 @@ import type { JobView } from '../ports/shard-protocol.ts';
 import { isDamagedPayload } from '../storage/damaged-payload.ts';
 import { given } from '../../domain/given.ts';
 
-/** A larger payload is not in an answer: what holdsIn answers would hold it as a whole. It is read with DownloadPayload. */
+/** A larger payload is not in an answer: what holds answers would hold it as a whole. It is read with DownloadPayload. */
 export const answeredMaxBytes = 16 * 1_048_576;
 
 interface GonePayload {

@@ -58,7 +58,7 @@ export async function checkJob(
     choice: choiceOf(parts, request),
     known: {
       handlers: () => parts.config.handlerNames(),
-      queues: () => queuesOf(tenant, parts.config.queues().keys()),
+      queues: () => queuesOf(context, parts.config.queues().keys()),
     },
     // A due time counts as ahead if either clock says so, as it does for the shard.
     nowMs: Math.min(nowMs, clock.wallMs()),

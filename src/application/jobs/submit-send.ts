@@ -1,8 +1,9 @@
 /** Sends a job to the owner of a shard. Deletes its stored input if the job is refused or existed before. */
 import { type ErrorCode, TroupeError } from '../../domain/errors.ts';
+import { given } from '../../domain/given.ts';
 import type { JobRecord } from '../../domain/job.ts';
 import { payloadIds } from '../../domain/payload-life.ts';
-import type { CallContext } from '../ports/call-context.ts';
+import { type CallContext, queuesAllowed } from '../ports/call-context.ts';
 import { uniqueHash } from './job-fingerprint.ts';
 import type { AcceptedJob } from './job-request.ts';
 import { limitHash } from '../queues/limit-home.ts';
@@ -26,9 +27,10 @@ export interface SendOptions {
 export async function sendJob(
   parts: SendParts,
   context: CallContext,
-  item: SubmitItem,
+  submit: Omit<SubmitItem, 'onlyIn'>,
   { shard, keepsInput = false }: SendOptions = {},
 ): Promise<AcceptedJob> {
+  const item = { ...submit, ...given({ onlyIn: queuesAllowed(context) }) };
   const { record, duplicate } = await send(parts, context, item, shard).catch(async (error: unknown) => {
     const isRefused = error instanceof TroupeError && refusals.has(error.code);
     if (isRefused && !keepsInput) await takeBack(parts, item);

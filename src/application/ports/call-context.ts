@@ -55,5 +55,11 @@ export function ensureMayIn({ principal, needs }: AskingContext, queue: string, 
   throw sees && needs !== undefined ? permissionMissing(needs) : missing();
 }
 
+/** Patterns of the queues that `ensureMayIn` allows. Undefined: all. */
+export function queuesAllowed({ principal, needs }: AskingContext): readonly string[] | undefined {
+  if (principal.onlyIn.size === 0) return undefined;
+  return needs === undefined ? [] : principal.onlyIn.get(needs);
+}
+
 /** Who asks, for what. */
 export type AskingContext = Pick<CallContext, 'tenant' | 'principal' | 'needs'>;

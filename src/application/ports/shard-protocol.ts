@@ -17,6 +17,11 @@ export interface SubmitItem {
   /** Both are present if the caller gave an idempotency key. */
   readonly keyHash?: string;
   readonly contentHash?: string;
+  /**
+   * Patterns of the queues in which the caller may submit. Keys belong to the whole tenant, and a job of another queue that
+   * has one of them is neither named nor replaced. Absent: all queues.
+   */
+  readonly onlyIn?: readonly string[];
 }
 export interface SubmitResult {
   readonly record: JobRecord;

@@ -1,7 +1,7 @@
 /** Who makes a call. It follows from the credential alone, never from what a request says. */
 import { TroupeError } from '../errors.ts';
 import type { Permission } from './permission.ts';
-import { isIn } from './role-binding.ts';
+import { isInSome } from './role-binding.ts';
 
 /**
  * - subject: a person or service, known by a token of an issuer.
@@ -33,8 +33,7 @@ export function holdsIn(
   permission: Permission,
   queue: string,
 ): boolean {
-  if (!permissions.has(permission)) return false;
-  return onlyIn.get(permission)?.some((pattern) => isIn(queue, pattern)) ?? true;
+  return permissions.has(permission) && isInSome(queue, onlyIn.get(permission));
 }
 
 /** Names the permission in its text too, because it is what the caller must ask for, and many clients show the text alone. */

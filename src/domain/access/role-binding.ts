@@ -22,6 +22,11 @@ export function isIn(queue: string, pattern: string): boolean {
   return pattern.endsWith('*') ? queue.startsWith(pattern.slice(0, -1)) : queue === pattern;
 }
 
+/** Whether the name of a queue fits one of some patterns. Undefined: all queues do. */
+export function isInSome(queue: string, patterns: readonly string[] | undefined): boolean {
+  return patterns?.some((pattern) => isIn(queue, pattern)) ?? true;
+}
+
 /** Whether every queue that fits `narrow` fits `wide`, too. */
 export function covers(wide: string, narrow: string): boolean {
   return narrow.endsWith('*') ? wide.endsWith('*') && isIn(narrow.slice(0, -1), wide) : isIn(narrow, wide);

@@ -2,7 +2,6 @@
  * Accepts jobs. It checks the limits, gives an idempotency key to one job only, and gives a unique key to one job until
  * the job has ended and its window is over.
  */
-import type { IdempotencyEntry } from '../../../application/ports/job-store.ts';
 import type { SubmitItem, SubmitResult } from '../../../application/ports/shard-protocol.ts';
 import { TroupeError } from '../../../domain/errors.ts';
 import type { RequestKey, UniqueKey } from '../../../domain/job.ts';
@@ -12,13 +11,15 @@ import { acceptJob } from '../../../domain/transitions.ts';
 import type { Slot } from '../core/batch-reply.ts';
 import { storeRefusal, withHolder } from './job-lookup.ts';
 import type { ShardCore } from '../core/shard-core.ts';
-import { meetFormer, meetHolder } from './unique-conflict.ts';
+import { mayName, meetFormer, meetHolder } from './unique-conflict.ts';
 
 /** One submit that is being processed. */
 interface Submission {
   readonly item: SubmitItem;
   readonly slot: Slot<SubmitResult>;
   readonly key?: RequestKey;
+  /** An ended job whose unique key this one may take, though its window is not over. */
+  readonly mayFollow?: JobId;
 }
 
 export function submit(core: ShardCore, item: SubmitItem, slot: Slot<SubmitResult>): void {
@@ -114,7 +115,7 @@ function hasUniqueKey(
   { onConflict }: UniqueKey,
   isLookedUp: boolean,
 ): boolean {
-  const { item, slot, key } = submission;
+  const { item, slot, key, mayFollow } = submission;
   const again = (): void => begin(core, submission);
   const holder = core.keys.unique.holderOf(item);
   if (holder !== undefined) {
@@ -127,9 +128,10 @@ function hasUniqueKey(
     lookUpWindow(core, submission);
     return false;
   }
-  if (former === 'nobody' || former === 'unknown' || former === item.spec.retryOf || onConflict === 'replace')
-    return true;
-  meetFormer(core, { item, key, holder: former, onConflict, slot, again });
+  if (former === 'nobody' || former === 'unknown' || former === item.spec.retryOf || former === mayFollow) return true;
+  if (onConflict === 'replace' && item.onlyIn === undefined) return true;
+  const follow = (): void => begin(core, { ...submission, mayFollow: former });
+  meetFormer(core, { item, key, holder: former, onConflict, slot, again, follow });
   return false;
 }
 
@@ -178,17 +180,14 @@ async function isRecorded({ table, services }: ShardCore, jobId: JobId): Promise
   return (await services.store.findJob(jobId)) !== undefined;
 }
 
-function answeredByKnownKey(core: ShardCore, { key, slot }: Submission): boolean {
+function answeredByKnownKey(core: ShardCore, { key, item, slot }: Submission): boolean {
   const entry = key && core.keys.requests.get(key.keyHash, core.nowMs());
   if (key === undefined || entry === undefined) return false;
-  answerKnownKey(core, entry, key, slot);
-  return true;
-}
-
-function answerKnownKey(core: ShardCore, entry: IdempotencyEntry, key: RequestKey, slot: Slot<SubmitResult>): void {
-  const { jobId } = entry;
+  const { jobId, contentHash } = entry;
   withHolder(core, jobId, slot, (record) => {
-    if (entry.contentHash === key.contentHash) slot.ok({ record, duplicate: true });
-    else slot.fail(new TroupeError('IDEMPOTENCY_KEY_REUSED', { metadata: { jobId } }));
+    const isNamed = mayName(item, record);
+    if (isNamed && contentHash === key.contentHash) slot.ok({ record, duplicate: true });
+    else slot.fail(new TroupeError('IDEMPOTENCY_KEY_REUSED', { metadata: isNamed ? { jobId } : {} }));
   });
+  return true;
 }

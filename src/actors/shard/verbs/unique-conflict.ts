@@ -4,6 +4,7 @@
  */
 import type { SubmitItem, SubmitResult } from '../../../application/ports/shard-protocol.ts';
 import { assertNever, invariant, TroupeError } from '../../../domain/errors.ts';
+import { isInSome } from '../../../domain/access/role-binding.ts';
 import { isTerminal, type JobRecord, type RequestKey, type UniqueConflict } from '../../../domain/job.ts';
 import type { JobId } from '../../../domain/job-id.ts';
 import type { Slot } from '../core/batch-reply.ts';
@@ -30,14 +31,24 @@ interface Conflict {
   readonly again: () => void;
 }
 
+/** Whether the caller may know of a job, and replace it. */
+export function mayName({ onlyIn }: SubmitItem, { spec }: JobRecord): boolean {
+  return isInSome(spec.queue, onlyIn);
+}
+
 export function meetHolder(core: ShardCore, conflict: Conflict): void {
-  const { holder, onConflict, slot } = conflict;
+  const { item, holder, onConflict, slot } = conflict;
   if (isLoadedFirst(core, holder, slot, conflict.again)) return;
   const entry = core.table.get(holder);
   invariant(entry !== undefined, 'the holder of a unique key is an unfinished job');
   // The holder has already ended, whatever this submit wants. Only its end is not durable yet.
+  const isNamed = mayName(item, entry.current);
   if (isTerminal(entry.current.state)) {
-    waitForEnd(core, conflict);
+    waitForEnd(core, conflict, isNamed ? { jobId: holder } : {});
+    return;
+  }
+  if (!isNamed) {
+    refuse(core, conflict);
     return;
   }
   switch (onConflict) {
@@ -59,23 +70,32 @@ export function meetHolder(core: ShardCore, conflict: Conflict): void {
   }
 }
 
-/** The holder has ended within its window. There is nothing left to replace. */
-export function meetFormer(core: ShardCore, conflict: Conflict): void {
-  const { holder, onConflict, slot } = conflict;
+/** The holder has ended within its window. There is nothing left to replace; `follow` takes its key. */
+export function meetFormer(core: ShardCore, conflict: Conflict & { readonly follow: () => void }): void {
+  const { item, holder, onConflict, slot, follow } = conflict;
   if (onConflict === 'return-existing') {
     returnExisting(core, conflict);
     return;
   }
   withHolder(core, holder, slot, (record) => {
-    slot.fail(taken(record));
+    if (onConflict !== 'replace' || !mayName(item, record)) {
+      slot.fail(taken(item, record));
+      return;
+    }
+    follow();
+    core.askFlush();
   });
 }
 
 /**
  * If the submit has an idempotency key, the existing job gets this key too. The same call later returns the same job.
  */
-function returnExisting(core: ShardCore, { holder, key, slot, again }: Conflict): void {
+function returnExisting(core: ShardCore, { item, holder, key, slot, again }: Conflict): void {
   withHolder(core, holder, slot, (record) => {
+    if (!mayName(item, record)) {
+      slot.fail(taken(item, record));
+      return;
+    }
     if (key === undefined) {
       slot.ok({ record, duplicate: true });
       return;
@@ -91,10 +111,10 @@ function returnExisting(core: ShardCore, { holder, key, slot, again }: Conflict)
 }
 
 /** Refuses the submit, unless the holder has ended by the time its record is durable. */
-function refuse(core: ShardCore, { holder, slot, again }: Conflict): void {
+function refuse(core: ShardCore, { item, holder, slot, again }: Conflict): void {
   withHolder(core, holder, slot, (record) => {
     if (!isTerminal(record.state)) {
-      slot.fail(taken(record));
+      slot.fail(taken(item, record));
       return;
     }
     again();
@@ -104,10 +124,10 @@ function refuse(core: ShardCore, { holder, slot, again }: Conflict): void {
 
 function replace(core: ShardCore, conflict: Conflict, entry: JobEntry): void {
   core.decide(entry, { kind: 'cancel', reason: 'replaced by a job with the same unique key' });
-  waitForEnd(core, conflict);
+  waitForEnd(core, conflict, { jobId: conflict.holder });
 }
 
-function waitForEnd(core: ShardCore, { item, holder, slot, again }: Conflict): void {
+function waitForEnd(core: ShardCore, { item, slot, again }: Conflict, metadata: { readonly jobId?: JobId }): void {
   core.keys.unique.whenFree(item, {
     untilMs: core.context.clock.monotonicMs() + replaceMaxMs,
     then(outcome) {
@@ -116,12 +136,15 @@ function waitForEnd(core: ShardCore, { item, holder, slot, again }: Conflict): v
         core.askFlush();
         return;
       }
-      slot.fail(new TroupeError('REPLACEMENT_PENDING', { metadata: { jobId: holder } }));
+      slot.fail(new TroupeError('REPLACEMENT_PENDING', { metadata }));
     },
   });
 }
 
-function taken({ id: jobId, state, createdAtMs, spec: { unique } }: JobRecord): TroupeError {
+function taken(item: SubmitItem, record: JobRecord): TroupeError {
+  if (!mayName(item, record)) return new TroupeError('UNIQUE_KEY_TAKEN');
+  const { id: jobId, state, createdAtMs, spec } = record;
+  const { unique } = spec;
   const windowEnd = unique?.windowMs === undefined ? undefined : new Date(createdAtMs + unique.windowMs).toISOString();
   const metadata = { jobId, state, ...given({ windowEndTime: windowEnd }) };
   return new TroupeError('UNIQUE_KEY_TAKEN', { metadata });

@@ -29,6 +29,8 @@ interface Options {
   readonly there?: boolean;
   readonly answer?: () => SubmitResult | { readonly error: TroupeError };
   readonly deletes?: 'fail';
+  /** As `tenant/queue`. */
+  readonly queues?: readonly string[];
 }
 
 function setUp(options: Options = {}) {
@@ -97,7 +99,7 @@ function setUp(options: Options = {}) {
     config: {
       manifestsOf: (handler) => manifests.filter(({ name }) => name === handler),
       handlerNames: () => manifests.map(({ name }) => name),
-      queues: () => new Map(),
+      queues: () => new Map((options.queues ?? []).map((name) => [name, 0])),
     },
     fleet: { versionsOf: () => ['1', '2.0.0', '2.1.0'] },
     payloads: {
@@ -153,6 +155,29 @@ async function codeOf(promise: Promise<unknown>): Promise<ErrorCode | undefined>
     (error: unknown) => TroupeError.from(error).code,
   );
 }
+
+describe('submit for a caller with a role in some queues', () => {
+  const scoped: CallContext = {
+    ...context,
+    principal: { ...mayEverything, onlyIn: new Map([['jobs.submit', ['report*', 'default']]]) },
+    needs: 'jobs.submit',
+  };
+
+  it('tells the shard in which queues, and nothing if in all', async () => {
+    const { submit, sent } = setUp();
+    await submit.one(scoped, echo);
+    await submit.one({ ...context, needs: 'jobs.submit' }, echo);
+    await submit.one({ ...scoped, needs: 'jobs.manage' }, echo);
+    expect(sent.map(({ items }) => items[0]?.onlyIn)).toEqual([['report*', 'default'], undefined, undefined]);
+  });
+
+  it('names only these queues where it meant another one', async () => {
+    const { submit } = setUp({ queues: ['default/report-1', 'default/deport-1', 'other/report-3'] });
+    const misspelt = { ...echo, queue: 'report-2' };
+    await expect(submit.one(scoped, misspelt)).rejects.toThrow(/did you mean report-1\?$/);
+    await expect(submit.one({ ...context, needs: 'jobs.submit' }, misspelt)).rejects.toThrow(/report-1, deport-1\?$/);
+  });
+});
 
 describe('submit', () => {
   it('sends a batch without keys to one shard, of this process if it has any', async () => {

@@ -55,6 +55,32 @@ describe('a unique key', () => {
     expect(found).toMatchObject({ duplicate: true, record: { id: holder } });
   });
 
+  it('of a job in a queue that is closed to the caller is taken: the job is neither named nor touched', async () => {
+    const token = await start(holder);
+    for (const onConflict of ['reject', 'return-existing', 'replace-waiting', 'replace'] as const) {
+      const { spec } = unique(onConflict);
+      const item = { spec: { ...spec, queue: 'reports' }, onlyIn: ['reports*'] };
+      const refusal: unknown = await shard.call('submit', item).catch((error: unknown) => error);
+      expect(refusal, onConflict).toMatchObject({ code: 'UNIQUE_KEY_TAKEN', metadata: {} });
+      expect(JSON.stringify(refusal)).not.toContain(holder);
+    }
+    expect([await stateOf(holder), shard.stops]).toEqual(['RUNNING', []]);
+    const asked = shard.send('submit', { ...unique('replace'), onlyIn: ['reports*', testSpec().queue] });
+    await shard.kit.settle();
+    expect(await stateOf(holder)).toBe('CANCELLING');
+    await shard.call('report', { jobId: holder, token, outcome: { kind: 'stopped' } });
+    expect((await shard.kit.outcome(asked, 1_000)).duplicate).toBe(false);
+  });
+
+  it('leaves an idempotency key to a job in another queue, and a caller without that queue is not led there', async () => {
+    const keyed = { ...unique('return-existing'), keyHash: 'request', contentHash: 'c' };
+    expect((await shard.call('submit', keyed)).record.id).toBe(holder);
+    const closed = { ...keyed, onlyIn: ['reports*'] };
+    const refusal: unknown = await shard.call('submit', closed).catch((error: unknown) => error);
+    expect(refusal).toMatchObject({ code: 'IDEMPOTENCY_KEY_REUSED', metadata: {} });
+    expect(JSON.stringify(refusal)).not.toContain(holder);
+  });
+
   it('changes hands from a job that waits, which is cancelled first; not from one that runs', async () => {
     const { record } = await shard.call('submit', unique('replace-waiting'));
     expect([record.state, await stateOf(holder)]).toEqual(['QUEUED', 'CANCELLED']);

@@ -71,6 +71,25 @@ describe('the window of a unique key', () => {
     await expect(shard.call('submit', windowed('reject'))).rejects.toMatchObject({ metadata: { jobId: next } });
   });
 
+  it('of a job in a queue that is closed to the caller is not over for it, whatever the way, and the job is not named', async () => {
+    const holder = await accepted(windowed('reject'));
+    await end(holder);
+    for (const crash of [false, true]) {
+      if (crash) await shard.start();
+      for (const way of ways) {
+        const item = { ...windowed(way, { queue: 'reports' }), onlyIn: ['reports*'] };
+        const refusal: unknown = await shard.call('submit', item).catch((error: unknown) => error);
+        expect(refusal, way).toMatchObject({ code: 'UNIQUE_KEY_TAKEN', metadata: {} });
+        expect(JSON.stringify(refusal)).not.toContain(holder);
+      }
+    }
+    await expect(shard.call('submit', windowed('reject'))).rejects.toMatchObject({ metadata: { jobId: holder } });
+    const open = { ...windowed('replace'), onlyIn: [testSpec().queue], keyHash: 'request', contentHash: 'c' };
+    const next = await accepted(open);
+    expect(next).not.toBe(holder);
+    expect(await accepted(open)).toBe(next);
+  });
+
   it('does not keep its holder from being repeated, and is given up by who is cancelled', async () => {
     const holder = await accepted(windowed('reject'));
     await end(holder);
