@@ -283,6 +283,7 @@ module.exports = {
     driver('metrics-in-telemetry', 'node_modules/prom-client/', '^src/adapters/telemetry/'),
     driver('logs-in-telemetry', 'node_modules/(pino|pino-pretty)/', '^src/adapters/telemetry/'),
     driver('commander-in-cli', 'node_modules/commander/', '^src/cli/'),
+    driver('openid-client-in-login', 'node_modules/openid-client/', '^src/cli/login/'),
   ],
   options: {
     doNotFollow: { path: 'node_modules' },

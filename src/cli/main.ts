@@ -26,6 +26,7 @@ import { addAccountCommands, addKeyCommands } from './commands/account-commands.
 import { addDrainCommand, addProfileCommand, addQuarantineCommands } from './commands/operator-commands.ts';
 import { addEraseCommand, addLinkCommand, addOutputCommand } from './commands/payload-commands.ts';
 import { addBackingCommand } from './commands/backing-command.ts';
+import { addLoginCommands } from './commands/login-commands.ts';
 import { addLogsCommand } from './commands/log-commands.ts';
 import { addMigrateCommand } from './commands/migrate-command.ts';
 import { addQueueCommands } from './commands/queue-commands.ts';
@@ -96,6 +97,7 @@ function buildProgram(context: CommandContext): Command {
   addAccountCommands(program, context);
   addKeyCommands(program, context);
   addConfigCommands(program, context);
+  addLoginCommands(program, context);
   return program;
 }
 

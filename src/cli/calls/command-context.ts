@@ -7,10 +7,14 @@ import {
   connect,
   hostPortOf,
   type RetryOptions,
+  type TokenSource,
   type TlsOptions,
   type TroupeClient,
   TroupeClientError,
 } from '../../client/index.ts';
+import { refreshed } from '../login/issuer.ts';
+import { alone, loginFile, readLogin, writeLogin } from '../login/login-file.ts';
+import { createLoginToken } from '../login/login-token.ts';
 import { profileFile, profileNamed } from '../profiles/choice.ts';
 import { readProfiles } from '../profiles/profile-file.ts';
 import type { Profile } from '../profiles/profile.ts';
@@ -93,7 +97,13 @@ function open(options: ClientOptions, { address, tls, credential }: Reach): Trou
   }
 }
 
-function reachOfCommand({ environment }: CommandContext, flags: GlobalFlags): Reach {
+interface CommandReach {
+  readonly reach: Reach;
+  /** The file of the login that counts, because nothing names a token. */
+  readonly login: string | undefined;
+}
+
+function reachOfCommand({ environment }: CommandContext, flags: GlobalFlags): CommandReach {
   const [byFlag, byVariable] = [fromFlags(flags), fromEnvironment(environment)];
   const file = profileFile(environment);
   const profile = chosenProfile(
@@ -104,7 +114,23 @@ function reachOfCommand({ environment }: CommandContext, flags: GlobalFlags): Re
     () => readProfiles(file),
     file,
   );
-  return reachOf([byFlag, byVariable, ...(profile === undefined ? [] : [profile])]);
+  const reach = reachOf([byFlag, byVariable, ...(profile === undefined ? [] : [profile])]);
+  const mayLogIn = profile !== undefined && reach.credential === undefined;
+  return { reach, login: mayLogIn ? loginFile(file, profile.name) : undefined };
+}
+
+/** A login that is over is reported before anything is sent. */
+async function loginTokenOf({ nowMs }: CommandContext, path: string | undefined): Promise<TokenSource | undefined> {
+  if (path === undefined || readLogin(path) === undefined) return undefined;
+  const source = createLoginToken({
+    nowMs,
+    read: () => readLogin(path),
+    write: (login) => writeLogin(path, login),
+    alone: (work) => alone(path, work),
+    refresh: (login) => refreshed(login, nowMs),
+  });
+  await source();
+  return source;
 }
 
 function noProxyOf(environment: Environment): string {
@@ -154,10 +180,10 @@ export async function withSession<T>(
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
   const flags: GlobalFlags = command.optsWithGlobals();
-  const reach = reachOfCommand(context, flags);
+  const { reach, login } = reachOfCommand(context, flags);
   const address = reach.address.value;
   const tls = tlsOf(reach.tls);
-  const token = tokenOf(reach.credential);
+  const token = tokenOf(reach.credential) ?? (await loginTokenOf(context, login));
   const proxy = proxyFor(address, noProxyOf(context.environment));
   const isJson = flags.json === true;
   const retry = { onRetry: sayRetry(context, isJson) };

@@ -6,6 +6,7 @@ import { given } from '../../domain/given.ts';
 import { oneLine } from '../../domain/printable.ts';
 import type { CommandContext } from '../calls/command-context.ts';
 import { exitCodes, UsageError } from '../errors/exit-code.ts';
+import { loginFile, readLogin } from '../login/login-file.ts';
 import { profileFile } from '../profiles/choice.ts';
 import { changeProfiles, readProfiles } from '../profiles/profile-file.ts';
 import {
@@ -31,6 +32,8 @@ export function addConfigCommands(program: Command, context: CommandContext): vo
     .description('delete a profile; if it is the current one, none is current afterwards')
     .action((name: string) => {
       profileOf(file, name);
+      if (readLogin(loginFile(file, name)) !== undefined)
+        throw new UsageError(`profile ${name} has a login: \`troupe logout --profile ${name}\` first`);
       changeProfiles(file, (document) => {
         document.deleteIn(['profiles', name]);
         if (document.get('current') === name) document.delete('current');
@@ -147,7 +150,7 @@ function credentialText({ hasToken, tokenFile }: Shown): string {
 }
 
 function profileText(profile: Shown): string {
-  const { name, isCurrent, address, tls, ca, clientCert, clientKey } = profile;
+  const { name, isCurrent, address, tls, ca, clientCert, clientKey, issuer, clientId, scope, audience } = profile;
   const rows = given({
     profile: isCurrent ? `${name} (current)` : name,
     address,
@@ -155,6 +158,10 @@ function profileText(profile: Shown): string {
     ca,
     clientCert,
     clientKey,
+    issuer,
+    clientId,
+    scope,
+    audience,
     credential: credentialText(profile),
   });
   return Object.entries(rows)

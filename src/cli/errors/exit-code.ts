@@ -7,6 +7,7 @@ import { ConfigError } from '../../config/index.ts';
 import { type ClientErrorCode, TroupeClientError } from '../../client/index.ts';
 import { assertNever, TroupeError } from '../../domain/errors.ts';
 import { fileErrorText } from './file-error.ts';
+import { LoginError } from './login-error.ts';
 
 export const exitCodes = {
   ok: 0,
@@ -128,6 +129,7 @@ export function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
   if (error instanceof UsageError || error instanceof ConfigError) return exitCodes.usage;
   if (error instanceof TroupeClientError || error instanceof TroupeError) return exitCodeOfErrorCode(error.code);
+  if (error instanceof LoginError) return exitCodes[error.exit];
   // A folder is missing or not writable.
   if (fileErrorText(error) !== undefined) return exitCodes.usage;
   return exitCodes.internal;

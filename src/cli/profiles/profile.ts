@@ -23,6 +23,10 @@ const settings = z.strictObject({
   clientKey: word.optional(),
   token: word.optional(),
   tokenFile: word.optional(),
+  issuer: word.optional(),
+  clientId: word.optional(),
+  scope: word.optional(),
+  audience: word.optional(),
 });
 
 export type ProfileKey = keyof typeof settings.shape;

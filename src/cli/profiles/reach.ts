@@ -10,11 +10,14 @@ import { type Profile, type ProfileKey, type Profiles, unknownProfile } from './
 
 export const defaultAddress = '127.0.0.1:50051';
 
+/** What `troupe login` asks an issuer with does not change how the gateway is reached. */
+type ReachKey = Exclude<ProfileKey, 'issuer' | 'clientId' | 'scope' | 'audience'>;
+
 /** What one source says. */
 export interface ReachSource {
   readonly said: Profile;
   /** How an error names a setting of this source: `--client-cert`, `TROUPE_CLIENT_CERT`, `profile prod: clientCert`. */
-  readonly label: (key: ProfileKey) => string;
+  readonly label: (key: ReachKey) => string;
 }
 
 /** A value, and how an error names it. */
@@ -40,7 +43,7 @@ export function reachOf(sources: readonly ReachSource[]): Reach {
     if (said.token !== undefined && said.tokenFile !== undefined)
       throw new UsageError(`${label('token')} and ${label('tokenFile')}: give only one of them`);
   }
-  const text = (...keys: readonly Exclude<ProfileKey, 'tls'>[]): Labelled | undefined => {
+  const text = (...keys: readonly Exclude<ReachKey, 'tls'>[]): Labelled | undefined => {
     const source = firstWith(sources, keys);
     const key = keys.find((name) => source?.said[name] !== undefined);
     const value = key === undefined ? undefined : source?.said[key];
@@ -59,7 +62,7 @@ export function reachOf(sources: readonly ReachSource[]): Reach {
   };
 }
 
-function firstWith(sources: readonly ReachSource[], keys: readonly ProfileKey[]): ReachSource | undefined {
+function firstWith(sources: readonly ReachSource[], keys: readonly ReachKey[]): ReachSource | undefined {
   return sources.find(({ said }) => keys.some((key) => said[key] !== undefined));
 }
 
@@ -76,7 +79,7 @@ function ownCertificate(
   return { cert: { value: cert, label: label('clientCert') }, key: { value: key, label: label('clientKey') } };
 }
 
-const flags: Readonly<Record<ProfileKey, string>> = {
+const flags: Readonly<Record<ReachKey, string>> = {
   address: '--address',
   tls: '--no-tls',
   ca: '--ca',
@@ -86,7 +89,7 @@ const flags: Readonly<Record<ProfileKey, string>> = {
   tokenFile: '--token-file',
 };
 
-const variables: Readonly<Record<Exclude<ProfileKey, 'tokenFile'>, string>> = {
+const variables: Readonly<Record<Exclude<ReachKey, 'tokenFile'>, string>> = {
   address: 'TROUPE_ADDRESS',
   tls: 'TROUPE_TLS',
   ca: 'TROUPE_CA',
@@ -101,8 +104,8 @@ export function fromFlags(said: Profile): ReachSource {
 
 /** An empty variable counts as not set. Throws UsageError. */
 export function fromEnvironment(environment: Readonly<Record<string, string | undefined>>): ReachSource {
-  const label = (key: ProfileKey): string => (key === 'tokenFile' ? '' : variables[key]);
-  const of = (key: Exclude<ProfileKey, 'tokenFile'>): string | undefined =>
+  const label = (key: ReachKey): string => (key === 'tokenFile' ? '' : variables[key]);
+  const of = (key: Exclude<ReachKey, 'tokenFile'>): string | undefined =>
     ownValue(environment, variables[key]) || undefined;
   const said = given({
     address: of('address'),
@@ -146,7 +149,7 @@ export function chosenProfile(
   { named, isAddressed }: Choice,
   read: () => Profiles,
   file: string,
-): ReachSource | undefined {
+): (ReachSource & { readonly name: string }) | undefined {
   if (named === undefined && isAddressed) return undefined;
   const profiles = read();
   const name = named?.value ?? profiles.current;
@@ -154,5 +157,5 @@ export function chosenProfile(
   const said = profiles.named.get(name);
   if (said === undefined)
     throw new UsageError(`${named?.label ?? 'current'}: ${unknownProfile(name, profiles.named)} in ${file}`);
-  return { said, label: (key) => `profile ${name}: ${key}` };
+  return { name, said, label: (key) => `profile ${name}: ${key}` };
 }
