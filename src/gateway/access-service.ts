@@ -5,6 +5,7 @@ import { toOptionalTime } from '../contract/time.ts';
 import { isPermission } from '../domain/access/permission.ts';
 import { holdsIn } from '../domain/access/principal.ts';
 import { TroupeError } from '../domain/errors.ts';
+import { namePattern } from '../domain/queue.ts';
 import { accountMethods } from './account-methods.ts';
 import type { ServiceParts } from './service-parts.ts';
 
@@ -27,6 +28,10 @@ export function accessService(
     ),
 
     TestPermission: scope.read('TestPermission', ({ permission, queue }, { principal }) => {
+      if (queue !== '' && !namePattern.test(queue)) {
+        const violations = [{ field: 'queue', description: 'is not the name of a queue' }];
+        throw new TroupeError('INVALID_ARGUMENT', { violations });
+      }
       if (isPermission(permission)) {
         const { permissions } = principal;
         const allowed = queue === '' ? permissions.has(permission) : holdsIn(principal, permission, queue);

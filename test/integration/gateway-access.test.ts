@@ -264,6 +264,10 @@ describe('a caller with a role in some queues', () => {
     expect(await both.access.testPermission('payloads.read')).toBe(true);
     expect(await both.access.testPermission('payloads.read', { queue: 'reports' })).toBe(false);
     expect(await both.access.testPermission('payloads.read', { queue: 'other-1' })).toBe(true);
+    await expect(both.access.testPermission('jobs.read', { queue: 'other *' })).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      violations: [{ field: 'queue', description: 'is not the name of a queue' }],
+    });
     expect((await both.access.whoAmI()).roles).toEqual(['tenant-admin@other-*', 'viewer']);
     const { jobId: open } = await both.submit('test.echo', { secret: canary }, { queue: 'other-1' });
     expect(await both.get(open)).toMatchObject({ withheld: false, input: { secret: canary } });

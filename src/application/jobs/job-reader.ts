@@ -9,7 +9,7 @@
 import { TroupeError } from '../../domain/errors.ts';
 import { isTerminal } from '../../domain/job.ts';
 import { type JobId, jobIdParts, parseJobId } from '../../domain/job-id.ts';
-import { type AskingContext, ensureMayIn } from '../ports/call-context.ts';
+import { type AskingContext, ensureMayIn, seesJobs } from '../ports/call-context.ts';
 import type { JobCache } from '../ports/job-cache.ts';
 import type { JobStore } from '../ports/job-store.ts';
 import type { ShardBatcher } from '../protocol/shard-batcher.ts';
@@ -17,7 +17,7 @@ import type { JobView } from '../ports/shard-protocol.ts';
 
 export interface JobReader {
   /**
-   * Rejects with JOB_NOT_FOUND, also for a job of another tenant, or in a queue that the caller may not see; with
+   * Rejects with JOB_NOT_FOUND, also for a job of another tenant, or in a queue whose jobs the caller may not see; with
    * PERMISSION_MISSING if the caller lacks the permission of the method there. `knownSeq` is the number of an event that was already
    * published: the answer is at least as new as that.
    */
@@ -90,7 +90,7 @@ export function createJobReader(parts: JobReaderParts): JobReader {
     const view = cached ? { record: cached } : await viewSince(id, knownSeq);
     const { tenant, queue } = view.record.spec;
     if (tenant !== asking.tenant) throw jobNotFound(id);
-    ensureMayIn(asking, queue, () => jobNotFound(id));
+    ensureMayIn(asking, queue, () => jobNotFound(id), seesJobs);
     if (!cached && isTerminal(view.record.state)) cache.put(view.record);
     return view;
   }

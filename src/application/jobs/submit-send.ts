@@ -30,7 +30,8 @@ export async function sendJob(
   submit: Omit<SubmitItem, 'onlyIn'>,
   { shard, keepsInput = false }: SendOptions = {},
 ): Promise<AcceptedJob> {
-  const item = { ...submit, ...given({ onlyIn: queuesAllowed(context) }) };
+  // Without a key it meets no other job.
+  const item = homeOf(submit) === undefined ? submit : { ...submit, ...given({ onlyIn: queuesAllowed(context) }) };
   const { record, duplicate } = await send(parts, context, item, shard).catch(async (error: unknown) => {
     const isRefused = error instanceof TroupeError && refusals.has(error.code);
     if (isRefused && !keepsInput) await takeBack(parts, item);

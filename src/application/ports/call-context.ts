@@ -45,13 +45,23 @@ export function ensureHolds({ principal }: CallContext, permission: Permission, 
   if (!holdsIn(principal, permission, queue)) throw permissionMissing(permission);
 }
 
+/** With one of these a caller sees a queue. */
+const seesQueue: readonly Permission[] = ['jobs.read', 'queues.read'];
+/** With this it sees the jobs in it. */
+export const seesJobs: readonly Permission[] = ['jobs.read'];
+
 /**
  * Refuses a call about a queue, or a job in it, if the caller has the permission of the method in other queues only. What the
  * caller may not even see is missing: `missing` makes the error. A method that names no permission allows nothing here.
  */
-export function ensureMayIn({ principal, needs }: AskingContext, queue: string, missing: () => TroupeError): void {
+export function ensureMayIn(
+  { principal, needs }: AskingContext,
+  queue: string,
+  missing: () => TroupeError,
+  seenWith = seesQueue,
+): void {
   if (principal.onlyIn.size === 0 || (needs !== undefined && holdsIn(principal, needs, queue))) return;
-  const sees = holdsIn(principal, 'jobs.read', queue) || holdsIn(principal, 'queues.read', queue);
+  const sees = seenWith.some((permission) => holdsIn(principal, permission, queue));
   throw sees && needs !== undefined ? permissionMissing(needs) : missing();
 }
 

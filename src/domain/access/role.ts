@@ -46,20 +46,20 @@ export interface Grants {
  */
 export function grantsOf(roles: Roles, bindings: readonly string[]): Grants {
   const everywhere = new Set<Permission>();
-  const scoped = new Map<Permission, string[]>();
+  const scoped = new Map<Permission, Set<string>>();
   for (const text of bindings) {
     const binding = parseBinding(text);
     const held = binding === undefined ? [] : (roles.get(binding.role) ?? []);
     for (const permission of held) {
       if (binding?.queues === undefined) everywhere.add(permission);
       else if (isQueuePermission(permission))
-        scoped.set(permission, [...(scoped.get(permission) ?? []), binding.queues]);
+        scoped.set(permission, (scoped.get(permission) ?? new Set()).add(binding.queues));
     }
   }
   for (const permission of everywhere) scoped.delete(permission);
   const all = Object.keys(permissions) as Permission[];
   return {
     permissions: new Set(all.filter((permission) => everywhere.has(permission) || scoped.has(permission))),
-    onlyIn: scoped,
+    onlyIn: new Map([...scoped].map(([permission, patterns]) => [permission, [...patterns]])),
   };
 }

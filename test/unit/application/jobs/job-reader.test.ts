@@ -99,6 +99,17 @@ describe('job reader', () => {
     expect(asked).toHaveLength(1);
   });
 
+  it('says the same of a job in a queue of which the caller sees the settings and no jobs; of one that it sees, what it lacks', async () => {
+    const { reader, cached } = setUp();
+    cached.set(record.id, record);
+    const onlyIn = new Map([['jobs.manage', ['other']] as const]);
+    const sees = { ...asking, needs: 'jobs.manage', principal: { ...mayEverything, onlyIn } } as const;
+    await expect(reader.read(sees, record.id)).rejects.toMatchObject({ code: 'PERMISSION_MISSING' });
+    const hidden = new Map([...onlyIn, ['jobs.read', ['other']] as const]);
+    const asks = { ...sees, principal: { ...mayEverything, onlyIn: hidden } };
+    await expect(reader.read(asks, record.id)).rejects.toMatchObject({ code: 'JOB_NOT_FOUND' });
+  });
+
   it('asks nobody for an id that no job can have', async () => {
     const { reader, asked } = setUp();
     const late = composeJobId({ createdAtMs: idTimeMaxMs + 1, shard: 0, queueNo: 1 }, 1n);

@@ -163,12 +163,17 @@ describe('submit for a caller with a role in some queues', () => {
     needs: 'jobs.submit',
   };
 
-  it('tells the shard in which queues, and nothing if in all', async () => {
+  it('tells the shard in which queues if the job has a key, and nothing if in all', async () => {
     const { submit, sent } = setUp();
+    const keyed = { ...echo, idempotencyKey: 'k' };
+    const unique = { ...echo, unique: { key: 'k', onConflict: 'replace' } } as const;
+    await submit.one(scoped, keyed);
+    await submit.one(scoped, unique);
     await submit.one(scoped, echo);
-    await submit.one({ ...context, needs: 'jobs.submit' }, echo);
-    await submit.one({ ...scoped, needs: 'jobs.manage' }, echo);
-    expect(sent.map(({ items }) => items[0]?.onlyIn)).toEqual([['report*', 'default'], undefined, undefined]);
+    await submit.one({ ...context, needs: 'jobs.submit' }, keyed);
+    await submit.one({ ...scoped, needs: 'jobs.manage' }, keyed);
+    const own = ['report*', 'default'];
+    expect(sent.map(({ items }) => items[0]?.onlyIn)).toEqual([own, own, undefined, undefined, undefined]);
   });
 
   it('names only these queues where it meant another one', async () => {

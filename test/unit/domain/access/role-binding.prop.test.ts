@@ -50,6 +50,12 @@ describe('a binding', () => {
     );
   });
 
+  it('that is given twice, or by thousands of groups, is one pattern each', () => {
+    const bindings = Array.from({ length: 20_000 }, (_, n) => `operator@team-${n % 100}-*`);
+    const { onlyIn } = grantsOf(rolesWith({}), bindings);
+    expect(onlyIn.get('jobs.submit')).toEqual(Array.from({ length: 100 }, (_, n) => `team-${n}-*`));
+  });
+
   it('for some queues gives nothing that is not about queues', () => {
     const roles = rolesWith({});
     const { permissions } = grantsOf(roles, ['tenant-admin@*', 'cluster-operator@reports']);
