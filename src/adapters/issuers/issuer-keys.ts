@@ -132,7 +132,15 @@ export class IssuerKeys {
     const { settings, fetchDocument } = this.#parts;
     const access = { ca: settings.ca(), bearer: settings.bearer() };
     const url = settings.keysUrl ?? (await this.#discover(access));
-    const document = await fetchDocument({ url, ...access });
+    // A discovery document must not choose who gets a credential of this gateway.
+    const isNamed = settings.keysUrl !== undefined || new URL(url).origin === new URL(settings.issuer).origin;
+    const bearer = isNamed ? access.bearer : undefined;
+    const document = await fetchDocument({ url, ...access, bearer }).catch((error: unknown) => {
+      if (bearer === access.bearer) throw error;
+      throw new Error(`${url} got no token of bearerPath, which is for the issuer itself: name it in keysUrl`, {
+        cause: error,
+      });
+    });
     const keys = isObject(document) ? document['keys'] : undefined;
     if (!Array.isArray(keys) || keys.length === 0) throw new Error(`${url} answered without keys`);
     // Keys that both sides know could only be used by a verifier that allows their algorithms. This one does not.
