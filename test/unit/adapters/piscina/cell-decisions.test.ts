@@ -31,11 +31,11 @@ describe('a cell is unfit', () => {
     expect(after([...with10, {}, ...with10]).unfit).toBeUndefined();
   });
 
-  it('above its memory for three pulses in a row', () => {
-    const full = { rssBytes: 1_001 };
-    expect(after([full, full]).unfit).toBeUndefined();
-    expect(after([full, full, {}, full, full]).unfit).toBeUndefined();
-    expect(after([full, full, full]).unfit).toBe('memory');
+  it('above its memory for five pulses in a row', () => {
+    const four = Array.from({ length: 4 }, () => ({ rssBytes: 1_001 }));
+    expect(after(four).unfit).toBeUndefined();
+    expect(after([...four, {}, ...four]).unfit).toBeUndefined();
+    expect(after([...four, { rssBytes: 1_001 }]).unfit).toBe('memory');
   });
 
   it('after so many runs, if that is wanted', () => {
