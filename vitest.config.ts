@@ -2,6 +2,8 @@
 // Two workers: a laptop has few cores. Three where tests mostly wait, for leases to end and Cassandras to start; one for
 // whole clusters on which a person looks (e2e). What computes in virtual time has long timeouts, since `npm test` runs it on
 // what other suites leave of the cores: they only find a test that hangs.
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 interface Bounds {
@@ -19,6 +21,8 @@ function project(name: string, include: readonly string[], bounds: Bounds, more:
       environment: 'node',
       pool: 'forks' as const,
       retry: 0,
+      // Client commands of the tests do not read the profiles of whoever runs them. There is no such file.
+      env: { TROUPE_PROFILE_FILE: join(tmpdir(), 'troupe-tests-have-no-profiles.yaml') },
       testTimeout: bounds.testTimeout,
       hookTimeout: bounds.hookTimeout,
       teardownTimeout: 10_000,
