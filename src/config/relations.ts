@@ -1,5 +1,5 @@
 /** Rules between keys. Each relation names the keys that it concerns. */
-import { parseBinding } from '../domain/access/role-binding.ts';
+import { roleOf } from '../domain/access/role-binding.ts';
 import { rolesWith } from '../domain/access/role.ts';
 import type { Config } from './schema.ts';
 
@@ -98,9 +98,7 @@ const rolesRelation: Relation = {
   check: ({ gateway: { issuers, roles } }) => {
     const known = rolesWith(roles);
     const unknown = issuers.flatMap((issuer) =>
-      [...issuer.roles, ...Object.values(issuer.groupRoles).flat()].filter(
-        (text) => !known.has(parseBinding(text)?.role ?? text),
-      ),
+      [...issuer.roles, ...Object.values(issuer.groupRoles).flat()].filter((text) => !known.has(roleOf(text))),
     );
     return requires(
       unknown.length === 0,

@@ -1,6 +1,6 @@
 /** Who may call the gateways: callers with tokens of issuers or with API keys, or everyone who reaches them. */
 import { z } from 'zod';
-import { bindingText, builtInRoles, isPermission, parseBinding } from '../../../src/contract/access-names.ts';
+import { bindingText, builtInRoles, isPermission, parseBinding, roleOf } from '../../../src/contract/access-names.ts';
 import { peer } from './network.ts';
 
 const name = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'is 1 to 64 of A-Z a-z 0-9 _ -');
@@ -82,7 +82,7 @@ function isBuiltIn(role: string): boolean {
 function rolesOf(issuers: readonly z.infer<typeof issuer>[]): readonly string[] {
   return issuers
     .flatMap(({ roles = [], groupRoles = {} }) => [...roles, ...Object.values(groupRoles).flat()])
-    .map((text) => parseBinding(text)?.role ?? text);
+    .map(roleOf);
 }
 
 export type GatewayAccess = z.infer<typeof gatewayAccess>;

@@ -1,7 +1,7 @@
 /** The roles of service accounts: which there are, and who may give them. */
 import type { Permission } from '../../domain/access/permission.ts';
 import type { Principal } from '../../domain/access/principal.ts';
-import { bindingText, covers, parseBinding } from '../../domain/access/role-binding.ts';
+import { bindingText, covers, parseBinding, roleOf } from '../../domain/access/role-binding.ts';
 import { grantsOf, type Roles } from '../../domain/access/role.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import type { FieldChecks } from '../calls/field-checks.ts';
@@ -24,7 +24,7 @@ export function checkRoles(checks: FieldChecks, given: readonly string[], roles:
  */
 export function ensureMayGive(principal: Principal, given: readonly string[], roles: Roles): void {
   for (const text of given) {
-    if (!roles.has(parseBinding(text)?.role ?? text)) {
+    if (!roles.has(roleOf(text))) {
       const message = `this gateway has no role ${text}, so nobody can give it here: change the roles of the service account`;
       throw new TroupeError('PERMISSION_MISSING', { message });
     }
@@ -46,5 +46,5 @@ function hasAll(
   if (!permissions.has(permission)) return false;
   const own = onlyIn.get(permission);
   if (own === undefined) return true;
-  return patterns?.every((narrow) => own.some((wide) => covers(wide, narrow))) ?? own.includes('*');
+  return patterns?.every((narrow) => own.some((wide) => covers(wide, narrow))) ?? false;
 }

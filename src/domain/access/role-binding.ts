@@ -1,4 +1,7 @@
-/** A role as it is given: in all queues, or in those whose names fit a pattern. Written `submitter` or `submitter@reports-*`. */
+/**
+ * A role as it is given: in all queues, or in those whose names fit a pattern. Written `submitter` or
+ * `submitter@reports-*`.
+ */
 
 export interface RoleBinding {
   readonly role: string;
@@ -15,6 +18,11 @@ export const bindingText =
 export function parseBinding(text: string): RoleBinding | undefined {
   const [, role, queues] = bindingPattern.exec(text) ?? [];
   return role === undefined ? undefined : { role, queues };
+}
+
+/** The name of the role that a text gives. A text that gives none is returned as it is, and no role has that name. */
+export function roleOf(text: string): string {
+  return parseBinding(text)?.role ?? text;
 }
 
 /** Whether the name of a queue fits a pattern. */

@@ -40,6 +40,9 @@ export interface Grants {
   readonly onlyIn: ReadonlyMap<Permission, readonly string[]>;
 }
 
+/** The pattern that every name fits: as good as none for what is about queues. */
+const everyQueue = '*';
+
 /**
  * What some bindings allow together. A binding for some queues gives nothing that is not about queues. A text that names no
  * role gives nothing.
@@ -49,11 +52,13 @@ export function grantsOf(roles: Roles, bindings: readonly string[]): Grants {
   const scoped = new Map<Permission, Set<string>>();
   for (const text of bindings) {
     const binding = parseBinding(text);
-    const held = binding === undefined ? [] : (roles.get(binding.role) ?? []);
-    for (const permission of held) {
-      if (binding?.queues === undefined) everywhere.add(permission);
-      else if (isQueuePermission(permission))
-        scoped.set(permission, (scoped.get(permission) ?? new Set()).add(binding.queues));
+    if (binding === undefined) continue;
+    const { role, queues } = binding;
+    for (const permission of roles.get(role) ?? []) {
+      if (queues === undefined) everywhere.add(permission);
+      else if (!isQueuePermission(permission)) continue;
+      else if (queues === everyQueue) everywhere.add(permission);
+      else scoped.set(permission, (scoped.get(permission) ?? new Set()).add(queues));
     }
   }
   for (const permission of everywhere) scoped.delete(permission);
