@@ -2,7 +2,7 @@
  * The text of an API key: `trp_<id>_<secret>_<checksum>`, in letters and digits. Prefix and checksum let scanners find a key
  * that leaked, and let a gateway refuse a mistyped one without asking the store.
  */
-import { createHash, hash, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 
 export interface KeyText {
   readonly id: string;
@@ -25,11 +25,11 @@ export function makeKey(random: (bytes: number) => Uint8Array = randomBytes): Ke
   return { id, text, digest: digestOf(text) };
 }
 
-/** Undefined if it is none: mistyped, cut off, or made up. */
-export function parseKey(text: string): KeyText | undefined {
+/** Undefined if it is none: mistyped, cut off, or made up. `digest`: that of the text, if the caller has it. */
+export function parseKey(text: string, digest = digestOf(text)): KeyText | undefined {
   const [, id, sum] = pattern.exec(text) ?? [];
   if (id === undefined || sum !== checksum(text.slice(0, text.lastIndexOf('_')))) return undefined;
-  return { id, text, digest: digestOf(text) };
+  return { id, text, digest };
 }
 
 /** Says of any text whether it is a key that is known, for less than `parseKey` costs. */
@@ -38,7 +38,7 @@ export function digestOf(text: string): string {
 }
 
 function checksum(body: string): string {
-  return inLetters(createHash('sha256').update(body).digest().subarray(0, 4), 6);
+  return inLetters(hash('sha256', body, 'buffer').subarray(0, 4), 6);
 }
 
 /** The bytes as a number in base 62, with leading zeros. */

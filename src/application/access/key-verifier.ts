@@ -88,17 +88,17 @@ export function createKeyVerifier(parts: KeyVerifierParts): TokenVerifier {
       if (principal !== undefined && clock.wallMs() < (principal.expiresAtMs ?? Infinity)) return principal;
       const refusal = refused.get(digest);
       if (refusal !== undefined) throw refusalOf(refusal, parts);
-      const key = parseKey(text);
+      const key = parseKey(text, digest);
       if (key === undefined) throw refusalOf({ refusal: 'TOKEN_INVALID', reason: 'it is no API key' }, parts);
-      const { running, most } = familiar.get(key.digest) === undefined ? strangeAsks : familiarAsks;
-      const before = running.get(key.digest);
+      const { running, most } = familiar.get(digest) === undefined ? strangeAsks : familiarAsks;
+      const before = running.get(digest);
       if (before !== undefined) return before;
       if (running.size >= most) {
         const message = 'too many API keys are being looked up';
         throw new TroupeError('OVERLOADED', { message, retryAfterMs: 1_000 });
       }
-      const answer = ask(key).finally(() => running.delete(key.digest));
-      running.set(key.digest, answer);
+      const answer = ask(key).finally(() => running.delete(digest));
+      running.set(digest, answer);
       return answer;
     },
   };
