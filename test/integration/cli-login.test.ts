@@ -7,9 +7,9 @@ import { dirname, join } from 'node:path';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { runCli } from '../../src/cli/main.ts';
-import { loadContract } from '../../src/contract/codec.ts';
 import { type DeviceIssuer, startDeviceIssuer } from '../support/device-issuer.ts';
 import { recordedTerminal } from '../support/recorded-terminal.ts';
+import { serveWhoAmI } from '../support/who-am-i.ts';
 
 let folder: string;
 let server: Server;
@@ -21,19 +21,7 @@ const heard: string[] = [];
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'troupe-cli-login-'));
   server = new Server();
-  const { WhoAmI } = loadContract().access;
-  server.addService(
-    { WhoAmI },
-    {
-      WhoAmI: (
-        call: { readonly metadata: { get(name: string): (string | Buffer)[] } },
-        answer: (error: null, value: object) => void,
-      ) => {
-        heard.push(call.metadata.get('authorization').toString());
-        answer(null, { principal: 'jwt:test:alice', roles: [], permissions: [] });
-      },
-    },
-  );
+  serveWhoAmI(server, (authorization) => void heard.push(authorization ?? ''));
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
       error ? reject(error) : resolve(bound),

@@ -8,9 +8,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { runCli } from '../../src/cli/main.ts';
 import { connect } from '../../src/client/index.ts';
-import { loadContract } from '../../src/contract/codec.ts';
 import { type Certificates, makeCertificates } from '../support/certificates.ts';
 import { recordedTerminal } from '../support/recorded-terminal.ts';
+import { serveWhoAmI } from '../support/who-am-i.ts';
 
 interface Heard {
   readonly token: string | undefined;
@@ -27,20 +27,7 @@ const heard: Heard[] = [];
 
 /** Asks every client for a certificate of `callers`, and answers WhoAmI. */
 async function startServer(): Promise<number> {
-  const { WhoAmI } = loadContract().access;
-  server.addService(
-    { WhoAmI },
-    {
-      WhoAmI: (
-        call: { readonly metadata: { get(name: string): (string | Buffer)[] } },
-        answer: (error: null, value: object) => void,
-      ) => {
-        const [token] = call.metadata.get('authorization');
-        heard.push({ token: token === undefined ? undefined : token.toString() });
-        answer(null, { principal: 'jwt:test:alice', roles: [], permissions: [] });
-      },
-    },
-  );
+  serveWhoAmI(server, (token) => void heard.push({ token }));
   const pair = { cert_chain: readFileSync(own.certPath), private_key: readFileSync(own.keyPath) };
   const asking = ServerCredentials.createSsl(readFileSync(callers.caPath), [pair], true);
   return new Promise((resolve, reject) => {

@@ -3,7 +3,7 @@
  * replaced as a whole. A lock file lets one process at a time refresh it: refresh tokens are often good for one use. A
  * lock that is 30 s old belongs to a process that died, since no refresh takes that long.
  */
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
@@ -11,6 +11,7 @@ import { given } from '../../domain/given.ts';
 import { UsageError } from '../errors/exit-code.ts';
 import { fileProblem } from '../errors/file-problem.ts';
 import { LoginError } from '../errors/login-error.ts';
+import { readPrivate, replacePrivate } from '../profiles/private-file.ts';
 
 const schema = z.strictObject({
   issuer: z.string(),
@@ -42,15 +43,10 @@ export function loginFile(profileFile: string, profile: string): string {
 
 /** Undefined if there is no login. Throws UsageError. */
 export function readLogin(path: string): Login | undefined {
-  try {
-    if (process.platform !== 'win32' && (statSync(path).mode & 0o077) !== 0)
-      throw new UsageError(`${path} has a token, and others may read or write it: run chmod 600 ${path}`);
-    const content = schema.safeParse(parsedJson(readFileSync(path, 'utf8')));
-    if (content.success) return given(content.data) as Login;
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return undefined;
-    throw fileProblem(path, 'read', error);
-  }
+  const text = readPrivate(path);
+  if (text === undefined) return undefined;
+  const content = schema.safeParse(parsedJson(text));
+  if (content.success) return given(content.data) as Login;
   throw new UsageError(`${path} is no file of a login: run \`troupe login\` again`);
 }
 
@@ -63,15 +59,7 @@ function parsedJson(text: string): unknown {
 }
 
 export function writeLogin(path: string, login: Login): void {
-  const draft = `${path}.${process.pid}.draft`;
-  try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    rmSync(draft, { force: true });
-    writeFileSync(draft, `${JSON.stringify(login)}\n`, { mode: 0o600, flag: 'wx', flush: true });
-    renameSync(draft, path);
-  } catch (error) {
-    throw fileProblem(path, 'written', error);
-  }
+  replacePrivate(path, `${JSON.stringify(login)}\n`);
 }
 
 export function removeLogin(path: string): void {
