@@ -17,7 +17,10 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const docsHandlers = fileURLToPath(new URL('../support/docs-handlers', import.meta.url));
 /** These start processes of their own, and are run by other suites: serve.test.ts, cli-migrate.test.ts, backup.test.ts. */
 const startsProcesses = /^(npx )?troupe (serve|migrate|backup) /;
-/** Its commands change files of whoever runs them, and log in at an issuer: cli-profiles.test.ts and cli-login.test.ts do that. */
+/**
+ * Its commands change files of whoever runs them, and log in at an issuer: cli-profiles.test.ts and cli-login.test.ts do
+ * that.
+ */
 const ownFiles = 'docs/guides/profiles.md';
 /** Its jobs must not have ended before the next line. */
 const pausedFor = 'docs/guides/keys.md';

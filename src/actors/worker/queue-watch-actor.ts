@@ -45,7 +45,10 @@ const lookEveryMs = 1_000;
 const idleLooks = 30;
 /** The same for a shared route of a queue that the configuration does not name. */
 const deletedLooks = 2;
-/** Consumers asked for at a time. A cluster may have thousands of queues, and each request to JetStream has a limit of time. */
+/**
+ * Consumers asked for at a time. A cluster may have thousands of queues, and each request to JetStream has a limit of
+ * time.
+ */
 const madeReadyAtOnce = 32;
 /** Handler routes pulled at a time. Another one waits until one of them is idle. */
 const handlerRoutesMax = 256;

@@ -129,7 +129,10 @@ export class Topology {
     return this.#maxAgeMs.get(`KV_${bucket}`) ?? 0;
   }
 
-  /** It is looked for first: to create one that is there costs the server ten times as much, and a node that starts asks for all. */
+  /**
+   * It is looked for first: to create one that is there costs the server ten times as much, and a node that starts asks
+   * for all.
+   */
   async ensureConsumer(route: WorkRoute): Promise<void> {
     const { names, limits } = this.#options;
     const desired = desiredConsumer(names, limits, route);

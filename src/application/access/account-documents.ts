@@ -10,7 +10,10 @@ import type { Document, DocumentPlace } from '../ports/document-store.ts';
 
 /** Where the account of a key is, and when the key was used. */
 export interface KeyOwner {
-  /** Of the key, as in its account: so whoever has not the secret is refused after one read, whether there is such a key or not. */
+  /**
+   * Of the key, as in its account: so whoever has not the secret is refused after one read, whether there is such a key
+   * or not.
+   */
   readonly digest: string;
   readonly tenant: string;
   readonly account: string;

@@ -18,8 +18,8 @@ import type { JobView } from '../ports/shard-protocol.ts';
 export interface JobReader {
   /**
    * Rejects with JOB_NOT_FOUND, also for a job of another tenant, or in a queue whose jobs the caller may not see; with
-   * PERMISSION_MISSING if the caller lacks the permission of the method there. `knownSeq` is the number of an event that was already
-   * published: the answer is at least as new as that.
+   * PERMISSION_MISSING if the caller lacks the permission of the method there. `knownSeq` is the number of an event that
+   * was already published: the answer is at least as new as that.
    */
   read(asking: AskingContext, jobId: string, knownSeq?: number): Promise<JobView>;
 }

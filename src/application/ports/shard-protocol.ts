@@ -19,8 +19,7 @@ export interface SubmitItem {
   readonly contentHash?: string;
   /**
    * Patterns of the queues in which the caller may submit. Keys belong to the whole tenant, and a job of another queue that
-   * has one of them is neither named nor replaced. Absent: all queues, or
-   * the job has no key.
+   * has one of them is neither named nor replaced. Absent: all queues, or the job has no key.
    */
   readonly onlyIn?: readonly string[];
 }
