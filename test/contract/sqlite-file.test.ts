@@ -55,7 +55,8 @@ describe('a sqlite file', () => {
     const reads = Promise.allSettled(Array.from({ length: 20_000 }, () => store.ping(answerMaxMs)));
     expect(await owner.commit([recordIn(partition)])).toBe('applied');
     const refused = (await reads).filter((read) => read.status === 'rejected');
-    expect(refused).toHaveLength(5_000);
+    // The sweep of expired rows may have a step in the same queue, which takes the place of one read.
+    expect([5_000, 5_001]).toContain(refused.length);
     for (const { reason } of refused.slice(0, 9)) {
       expect(reason).toMatchObject({
         code: 'STORE_UNAVAILABLE',
