@@ -1,0 +1,38 @@
+/**
+ * A tenant as administrators made it. A tenant that nobody made has no such record: where tenants need none, it is active
+ * and has no quotas.
+ */
+/**
+ * - ACTIVE: everything works.
+ * - PAUSED: nothing is submitted and nothing starts. What runs goes on, and everything can be read.
+ * - DELETING: nothing works any more, and what the tenant has is being removed. There is no way back.
+ * - DELETED: nothing is left but the name, so that nobody gets what is still kept of ended jobs by making it again.
+ */
+type TenantState = 'ACTIVE' | 'PAUSED' | 'DELETING' | 'DELETED';
+
+/** Limits on what a tenant has at a time, or does in a second. Absent: no limit, and nobody counts. */
+interface TenantQuotas {
+  /** Jobs that one gateway accepts in a second. */
+  readonly submitsPerSecond?: number;
+  /** Open streams and watches of one gateway. */
+  readonly streams?: number;
+  readonly queues?: number;
+  readonly serviceAccounts?: number;
+}
+
+export interface Tenant {
+  /** As `namePattern` says. */
+  readonly name: string;
+  readonly state: TenantState;
+  readonly description: string;
+  readonly quotas: TenantQuotas;
+  readonly createdAtMs: number;
+  /** The principal that made it. */
+  readonly creator: string;
+  /** When it became PAUSED, DELETING or DELETED. */
+  readonly stateSinceMs?: number;
+  /** Why it is paused, in the words of whoever paused it. */
+  readonly pauseReason?: string;
+  /** How long something of a deleted tenant may still be kept. Its name is taken until then. */
+  readonly nameTakenUntilMs?: number;
+}
