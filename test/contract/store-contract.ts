@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, describe } from 'vitest';
 import type { StoreHarness, StoreUnderTest } from '../support/stores.ts';
+import { describeAudit, describeAuditExpiry } from './audit-contract.ts';
 import { describeDocuments, describeLostDocuments } from './document-contract.ts';
 import { describeExpiry } from './expiry-contract.ts';
 import { describeFencing } from './fencing-contract.ts';
@@ -41,6 +42,8 @@ export function describeStoreContract(name: string, make: () => StoreHarness | P
     describePayloads(use);
     describeDocuments(use);
     describeLostDocuments(use);
+    describeAudit(use);
+    describeAuditExpiry(use);
     describeQueuesAndFacts(use);
   });
 }

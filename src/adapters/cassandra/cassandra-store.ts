@@ -6,6 +6,7 @@ import { invariant, TroupeError } from '../../domain/errors.ts';
 import type { Clock, Logger, Telemetry } from '../../application/ports/runtime.ts';
 import type { SchemaClimb, Store } from '../../application/ports/store.ts';
 import { createStoreMeasures } from '../../application/storage/store-measures.ts';
+import { createCassandraAuditStore } from './cassandra-audit-store.ts';
 import { createCassandraDocumentStore } from './cassandra-document-store.ts';
 import { createCassandraPayloadStore } from './cassandra-payload-store.ts';
 import { createCassandraQueueStore } from './cassandra-queue-store.ts';
@@ -112,6 +113,7 @@ function assemble(client: CqlClient, clock: Clock, schema: SchemaClimb): Store {
     },
     queues: createCassandraQueueStore(client, clock),
     documents: createCassandraDocumentStore(client, clock),
+    audit: createCassandraAuditStore(client, clock),
     payloads: createCassandraPayloadStore(client, clock),
     agreeFacts: createFacts(client, clock),
     objectsMark: {

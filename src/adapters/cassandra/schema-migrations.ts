@@ -10,6 +10,7 @@ import type { Clock, Logger } from '../../application/ports/runtime.ts';
 import type { SchemaClimb } from '../../application/ports/store.ts';
 import { isUnknownName } from './cassandra-error.ts';
 import type { CqlClient } from './cql-client.ts';
+import { createAuditRows } from './tables/audit-rows.ts';
 import { createClosedQueues } from './tables/closed-queues.ts';
 import { createCluster } from './tables/cluster.ts';
 import { createDocuments } from './tables/documents.ts';
@@ -43,6 +44,7 @@ const versions: readonly (readonly string[])[] = [
   [createJobKeys],
   [createUnfinishedLists],
   [createDocuments],
+  [createAuditRows],
 ];
 
 /** The newest version that this code knows. It refuses a keyspace of a later version, because it could damage it. */

@@ -9,6 +9,7 @@ import { createStoreMeasures } from '../../application/storage/store-measures.ts
 import { given } from '../../domain/given.ts';
 import { startExpirySweep } from './expiry-sweep.ts';
 import { createInlineLink } from './link/inline-link.ts';
+import { createSqliteAuditStore } from './sqlite-audit-store.ts';
 import { createSqliteDocumentStore } from './sqlite-document-store.ts';
 import { createSqliteJobStore } from './sqlite-job-store.ts';
 import { createSqlitePayloadStore } from './sqlite-payload-store.ts';
@@ -67,6 +68,7 @@ function storeOn(link: StoreLink, { path, clock, telemetry, ...options }: Sqlite
     jobs: createSqliteJobStore(measured, clock),
     queues: createSqliteQueueStore(measured),
     documents: createSqliteDocumentStore(measured),
+    audit: createSqliteAuditStore(measured, clock),
     payloads: createSqlitePayloadStore(measured, clock),
     agreeFacts: ({ clusterId, shardCount }) => measured.write('agreeFacts', { clusterId, shardCount }),
     objectsMark: {

@@ -1,4 +1,5 @@
 /** Everything that the adapter of a store provides. */
+import type { AuditStore } from './audit-store.ts';
 import type { DocumentStore } from './document-store.ts';
 import type { JobStore } from './job-store.ts';
 import type { PayloadStore } from './payload-store.ts';
@@ -32,6 +33,7 @@ export interface Store {
   readonly jobs: JobStore;
   readonly queues: QueueStore;
   readonly documents: DocumentStore;
+  readonly audit: AuditStore;
   readonly payloads: PayloadStore;
   /** The first caller's facts win and are returned to all callers. Safe when several processes call it at once. */
   agreeFacts(proposal: ClusterFacts): Promise<ClusterFacts>;

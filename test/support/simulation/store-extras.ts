@@ -1,9 +1,10 @@
-/** The other contents of the modelled store: queues, documents, payloads, the facts of the cluster. */
+/** The other contents of the modelled store: queues, documents, the audit log, payloads, the facts of the cluster. */
 import { createHash } from 'node:crypto';
 import type { PayloadStore } from '../../../src/application/ports/payload-store.ts';
 import type { QueueStore } from '../../../src/application/ports/queue-store.ts';
 import type { ClusterFacts } from '../../../src/application/ports/store.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';
+import { AuditTable } from '../memory-audit.ts';
 import { DocumentTable } from '../memory-documents.ts';
 import type { Queue, QueueClosing } from '../../../src/domain/queue.ts';
 
@@ -15,6 +16,7 @@ interface StoredPayload {
 
 export class StoreExtras {
   readonly documents = new DocumentTable();
+  readonly audit = new AuditTable();
   readonly queues = new Map<string, Queue>();
   readonly payloads = new Map<string, StoredPayload>();
   /**

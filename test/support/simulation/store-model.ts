@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import { recoveredPage } from '../../../src/application/storage/recovered-page.ts';
 import { listJobs } from '../../../src/application/storage/job-listing.ts';
+import type { AuditStore } from '../../../src/application/ports/audit-store.ts';
 import type { DocumentStore } from '../../../src/application/ports/document-store.ts';
 import {
   type CommitGroup,
@@ -62,6 +63,7 @@ export function openModelStore(parts: ModelStoreParts): Store {
       removeQueue: (closing) => transport('remove queue', () => extras.removeQueue(closing)),
     },
     documents: createDocuments(extras, transport),
+    audit: createAudit(extras, transport),
     payloads: {
       async writePayload({ name, expiresAtMs }, source) {
         const parts: Uint8Array[] = [];
@@ -102,6 +104,14 @@ export function openModelStore(parts: ModelStoreParts): Store {
     async close() {
       isClosed = true;
     },
+  };
+}
+
+function createAudit({ audit }: StoreExtras, transport: Transport): AuditStore {
+  return {
+    appendRows: (day, rows) => transport('append audit rows', () => audit.append(day, rows)),
+    readRows: (day, page) => transport('read audit rows', () => audit.read(day, page)),
+    findRow: (day, position) => transport('find audit row', () => audit.find(day, position)),
   };
 }
 

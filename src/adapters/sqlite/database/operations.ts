@@ -5,6 +5,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { invariant } from '../../../domain/errors.ts';
 import type { ClusterFacts } from '../../../application/ports/store.ts';
+import { createAuditOperations } from './audit-operations.ts';
 import { createCommitOperation } from './commit-operation.ts';
 import { createDocumentOperations } from './document-operations.ts';
 import { createFenceOperations } from './fence-operations.ts';
@@ -43,6 +44,7 @@ export function createOperations(file: DatabaseSync) {
   const payloads = createPayloadOperations(file);
   const queues = createQueueOperations(file);
   const documents = createDocumentOperations(file);
+  const audit = createAuditOperations(file);
   const groups = createCommitOperation(file);
   const facts = createFactOperations(file);
   const answers = file.prepare('SELECT 1 FROM cluster');
@@ -53,6 +55,7 @@ export function createOperations(file: DatabaseSync) {
     ...payloads.writes,
     ...queues.writes,
     ...documents.writes,
+    ...audit.writes,
     ...createSweepOperation(file),
     ...facts.writes,
   };
@@ -63,6 +66,7 @@ export function createOperations(file: DatabaseSync) {
     ...payloads.reads,
     ...queues.reads,
     ...documents.reads,
+    ...audit.reads,
     ...facts.reads,
     ping: (): boolean => answers.get() !== undefined,
   };

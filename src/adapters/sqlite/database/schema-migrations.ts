@@ -115,6 +115,16 @@ const version9 = `
   ) STRICT;
 `;
 
+/** Adds the audit log. Its rows are in the order in which they are read. */
+const version10 = `
+  CREATE TABLE audit_rows (
+    scope TEXT NOT NULL, day TEXT NOT NULL, at_ms INTEGER NOT NULL, writer TEXT NOT NULL, sequence INTEGER NOT NULL,
+    entry TEXT NOT NULL, hash TEXT NOT NULL, settled_at_ms INTEGER, settled_by INTEGER, expires_at INTEGER NOT NULL,
+    PRIMARY KEY (scope, day, at_ms, writer, sequence)
+  ) WITHOUT ROWID, STRICT;
+  CREATE INDEX audit_rows_by_expiry ON audit_rows (expires_at);
+`;
+
 const migrations: readonly string[] = [
   version1,
   version2,
@@ -125,6 +135,7 @@ const migrations: readonly string[] = [
   version7,
   version8,
   version9,
+  version10,
 ];
 
 /** The newest version that this code knows. It refuses a file of a later version, because it could damage it. */
