@@ -12,7 +12,7 @@ export interface CallerInfo {
   /** Stable id, such as `jwt:corp:4711`, `service:acme/billing`, `operator` or `anyone`. */
   readonly principal: string;
   /** `anyone`: the gateway asks for no credential. */
-  readonly kind: 'subject' | 'service' | 'operator' | 'anyone' | 'unknown';
+  readonly kind: 'subject' | 'service' | 'certificate' | 'operator' | 'anyone' | 'unknown';
   /** Absent if the credential names no tenant. Then only calls about the cluster are possible. */
   readonly tenant?: string;
   /** The roles as they were given, sorted: `viewer`, or for some queues `submitter@reports-*`. */

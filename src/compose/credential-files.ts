@@ -12,6 +12,8 @@ export interface CredentialFiles {
   operatorToken(gateway: Config['gateway']): (() => string) | undefined;
   /** Undefined without both paths: then the listener has no TLS. */
   serverTls(section: 'gateway' | 'scaler', tls: Config['scaler']['tls']): ServerTls | undefined;
+  /** The same certificate for clients that must show one. Undefined if they have no port. */
+  certificateTls(gateway: Config['gateway']): { readonly port: number; readonly tls: ServerTls } | undefined;
   /** Reads no file any more. */
   close(): void;
 }
@@ -52,6 +54,13 @@ export function createCredentialFiles({ clock, log }: Pick<ProcessRuntime, 'cloc
           ? follow(key, pair, checkedMaterial)
           : follow(key, { ...pair, clientCa: clientCaPath }, checkedMaterial);
       return { asksCallers: clientCaPath !== undefined, follow: (listener) => files.follow(listener) };
+    },
+    certificateTls({ tls: { certPath, keyPath }, certificates: { port, caPath } }) {
+      if (port === undefined || caPath === undefined || certPath === undefined || keyPath === undefined)
+        return undefined;
+      const paths = { cert: certPath, key: keyPath, clientCa: caPath };
+      const files = follow('gateway.certificates', paths, checkedMaterial);
+      return { port, tls: { asksCallers: true, follow: (listener) => files.follow(listener) } };
     },
     close() {
       for (const files of followed) files.stop();

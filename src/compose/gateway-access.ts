@@ -7,11 +7,15 @@ import { createTokenVerifier } from '../adapters/issuers/token-verifier.ts';
 import { createKeyVerifier } from '../application/access/key-verifier.ts';
 import type { DocumentStore } from '../application/ports/document-store.ts';
 import type { Config } from '../config/index.ts';
+import { given } from '../domain/given.ts';
+import { CertificateTable } from '../domain/access/client-certificate.ts';
 import type { Roles } from '../domain/access/role.ts';
 import { type Authenticator, createAuthenticator } from '../gateway/access/authenticator.ts';
+import { createCertificateVerifier } from '../gateway/access/certificate-verifier.ts';
 import { isLoopback } from '../gateway/listen-error.ts';
 import { checkFile } from './access.ts';
 import type { CredentialFiles } from './credential-files.ts';
+import { operatorWatch } from './operator-watch.ts';
 import type { ProcessRuntime } from './runtime.ts';
 
 export interface AccessParts {
@@ -40,34 +44,43 @@ export function gatewayAuthenticator(gateway: Config['gateway'], parts: AccessPa
     });
   const refusals = new RefusalLog({ clock, log });
   const keys = () => createKeyVerifier({ documents, roles, clock, refused: (reason) => refusals.say(reason) });
+  const table = new CertificateTable(gateway.certificates.identities, roles);
+  const certificates = () => createCertificateVerifier({ table, clock, refused: (reason) => refusals.say(reason) });
   return createAuthenticator({
     operatorToken: token,
+    ...given({
+      operatorCalled: withoutCredential === 'nothing' ? operatorWatch({ clock, log, telemetry }) : undefined,
+    }),
     tokens: issuers.length > 0 ? verifier() : undefined,
     keys: gateway.apiKeys ? keys() : undefined,
+    certificates: gateway.certificates.port === undefined ? undefined : certificates(),
     withoutCredential,
   });
 }
+
+type AskingKeys = Pick<Config['gateway'], 'auth' | 'host' | 'issuers' | 'apiKeys' | 'certificates'>;
 
 /**
  * With `auth: none` others may reach a gateway on loopback, too: through a proxy or a tunnel. So there it allows no more
  * than elsewhere.
  */
 export function allowedToAnyone(
-  { auth, host, issuers, apiKeys }: Pick<Config['gateway'], 'auth' | 'host' | 'issuers' | 'apiKeys'>,
+  { auth, host, issuers, apiKeys, certificates }: AskingKeys,
   hasOperatorToken: boolean,
 ): 'nothing' | 'work' | 'everything' {
-  if (issuers.length > 0 || apiKeys) return 'nothing';
+  if (issuers.length > 0 || apiKeys || certificates.port !== undefined) return 'nothing';
   return isLoopback(host) && auth === 'required' && !hasOperatorToken ? 'everything' : 'work';
 }
 
 function sayWhoMayCall(
-  { auth, host, issuers, apiKeys }: Config['gateway'],
+  { auth, host, issuers, apiKeys, certificates }: Config['gateway'],
   withoutCredential: 'nothing' | 'work' | 'everything',
   { log, hasOperatorToken }: { readonly log: ProcessRuntime['log']; readonly hasOperatorToken: boolean },
 ): void {
   const names = issuers.map(({ name }) => name);
-  const fields = { event: 'gateway.access', auth, host, issuers: names, apiKeys, withoutCredential };
-  if (withoutCredential === 'nothing' && issuers.length === 0 && !hasOperatorToken)
+  const takesCertificates = certificates.port !== undefined;
+  const fields = { event: 'gateway.access', auth, host, issuers: names, apiKeys, takesCertificates, withoutCredential };
+  if (apiKeys && issuers.length === 0 && !takesCertificates && !hasOperatorToken)
     log.warn(
       fields,
       'every call needs an API key, and nobody can make the first one here: set gateway.operatorTokenPath',
@@ -83,6 +96,8 @@ function sayWhoMayCall(
   }
 }
 
+const defaultTenantClaim = ['tenant'];
+
 /** The files are read again at each fetch of keys, so that they may be rotated. A wrong path is reported now. */
 function issuerSettings(issuer: Config['gateway']['issuers'][number], index: number): IssuerSettings {
   const { name, tenant, tenantClaim, groupsClaim, roles, groupRoles, caPath, bearerPath, ...rest } = issuer;
@@ -93,7 +108,7 @@ function issuerSettings(issuer: Config['gateway']['issuers'][number], index: num
     keysUrl: issuer.keysUrl,
     mapping: {
       issuer: name,
-      tenant: tenant === undefined ? { claim: tenantClaim } : { fixed: tenant },
+      tenant: tenant === undefined ? { claim: tenantClaim ?? defaultTenantClaim } : { fixed: tenant },
       groupsClaim,
       roles,
       groupRoles,

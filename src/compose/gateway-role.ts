@@ -93,7 +93,7 @@ export function createGatewayRole(parts: GatewayParts): GatewayRole {
       connections: connectionSettings(config),
     },
     reflection,
-    ...given({ tls: files.serverTls('gateway', tls) }),
+    ...given({ tls: files.serverTls('gateway', tls), certificates: files.certificateTls(config.gateway) }),
     insecure,
     log: log.child({ component: 'gateway' }),
     telemetry,

@@ -2,9 +2,10 @@
 import { z } from 'zod';
 import { isPermission } from '../domain/access/permission.ts';
 import { bindingText, parseBinding } from '../domain/access/role-binding.ts';
+import { identityPattern } from '../domain/access/client-certificate.ts';
 import { builtInRoles } from '../domain/access/role.ts';
 import { namePattern } from '../domain/queue.ts';
-import { key, path, token } from './schema-key.ts';
+import { key, path, port, token } from './schema-key.ts';
 
 const tokenAlgorithms = ['RS256', 'PS256', 'ES256', 'EdDSA'] as const;
 
@@ -23,30 +24,74 @@ const keysUrl = z
   .string()
   .refine(isSafeUrl, 'must be a URL that begins with https://, or with http:// on loopback, and holds no user');
 
-const issuer = z.strictObject({
-  name: token,
-  issuer: z.string().min(1).max(1_024),
-  audience: z.string().min(1).max(1_024),
-  keysUrl: keysUrl.optional(),
-  caPath: path.optional(),
-  bearerPath: path.optional(),
-  algorithms: z
-    .array(z.enum(tokenAlgorithms))
-    .min(1)
-    .default([...tokenAlgorithms]),
+const issuer = z
+  .strictObject({
+    name: token,
+    issuer: z.string().min(1).max(1_024),
+    audience: z.string().min(1).max(1_024),
+    keysUrl: keysUrl.optional(),
+    caPath: path.optional(),
+    bearerPath: path.optional(),
+    algorithms: z
+      .array(z.enum(tokenAlgorithms))
+      .min(1)
+      .default([...tokenAlgorithms]),
+    tenant: z.string().regex(namePattern, 'must be 1 to 64 of A-Z a-z 0-9 _ -').optional(),
+    tenantClaim: claimPath.optional(),
+    groupsClaim: claimPath.default(['groups']),
+    roles: roleNames.default([]),
+    groupRoles: z.record(z.string(), roleNames).default({}),
+  })
+  .refine(({ tenant, tenantClaim }) => tenant === undefined || tenantClaim === undefined, {
+    path: ['tenantClaim'],
+    error: 'must not be set together with tenant, which is the tenant of all tokens of the issuer',
+  });
+
+const identity = z.strictObject({
+  uri: z.string().regex(identityPattern, 'must be a URI such as spiffe://corp/ns/billing, or end with /*'),
   tenant: z.string().regex(namePattern, 'must be 1 to 64 of A-Z a-z 0-9 _ -').optional(),
-  tenantClaim: claimPath.default(['tenant']),
-  groupsClaim: claimPath.default(['groups']),
-  roles: roleNames.default([]),
-  groupRoles: z.record(z.string(), roleNames).default({}),
+  roles: roleNames.min(1),
 });
+
+const identitiesMax = 1_000;
+
+const certificates = z
+  .strictObject({
+    port: key(port.optional(), {
+      meaning:
+        'Port of a second gRPC listener on `gateway.host`, for clients that show a certificate. Their certificate is their credential.',
+      consequence:
+        'With it every call needs a credential, on both ports. It needs `gateway.tls`. 0 takes any free port.',
+      defaultNote: 'none',
+    }),
+    caPath: key(path.optional(), {
+      meaning: 'PEM file with the authorities that certify these clients.',
+      consequence:
+        'Read again when it changes, within 10 s. Connections that exist go on until they are `gateway.connectionAgeMaxMs` old.',
+      defaultNote: 'none',
+    }),
+    identities: key(
+      z
+        .array(identity)
+        .max(identitiesMax)
+        .refine((all) => new Set(all.map(({ uri }) => uri)).size === all.length, 'must have different URIs')
+        .default([]),
+      {
+        meaning:
+          'Whom the URI of a certificate names: `uri` (whole, or the beginning of URIs with `/*` at its end; the longest one counts), `tenant` and `roles`.',
+        consequence: 'A certificate whose URI is in none of them is refused. At most 1,000.',
+        defaultNote: 'none',
+      },
+    ),
+  })
+  .prefault({});
 
 const permission = z.string().refine(isPermission, 'is not a permission: docs/reference/access.md lists them');
 
 export const authKeys = {
   auth: key(z.enum(['required', 'none']).default('required'), {
     meaning:
-      'Whether callers must show a credential. On loopback none is needed as long as there are no issuers and no API keys.',
+      'Whether callers must show a credential. On loopback none is needed as long as there are no issuers, no API keys and no port for certificates.',
     consequence:
       'With `none`, everyone who reaches the port can do everything with jobs and queues of the tenant `default`, and see the cluster.',
   }),
@@ -70,6 +115,7 @@ export const authKeys = {
       defaultNote: 'none',
     },
   ),
+  certificates,
   roles: key(
     z
       .record(token, z.array(permission).min(1))

@@ -75,31 +75,36 @@ function listenRelation(
 
 /** Nobody opens a gateway to a network by forgetting something. */
 const authRelation: Relation = {
-  keys: ['gateway.auth', 'gateway.host', 'gateway.issuers', 'gateway.apiKeys'],
+  keys: ['gateway.auth', 'gateway.host', 'gateway.issuers', 'gateway.apiKeys', 'gateway.certificates.port'],
   rule:
-    '`gateway.host` is loopback, or `gateway.issuers` has an issuer, or `gateway.apiKeys` is true, or `gateway.auth` is ' +
-    '`none`, which goes with none of the others',
-  check: ({ gateway: { auth, host, issuers, apiKeys }, roles }) => {
-    const asks = issuers.length > 0 || apiKeys;
+    '`gateway.host` is loopback, or `gateway.issuers` has an issuer, or `gateway.apiKeys` is true, or ' +
+    '`gateway.certificates.port` is set, or `gateway.auth` is `none`, which goes with none of the others',
+  check: ({ gateway: { auth, host, issuers, apiKeys, certificates }, roles }) => {
+    const asks = issuers.length > 0 || apiKeys || certificates.port !== undefined;
     if (auth === 'none')
-      return requires(!asks, 'must not be none while gateway.issuers has issuers or gateway.apiKeys is true');
+      return requires(
+        !asks,
+        'must not be none while gateway.issuers has issuers, gateway.apiKeys is true or gateway.certificates.port is set',
+      );
     return requires(
       asks || loopback.test(host) || !roles.includes('gateway'),
-      `needs gateway.issuers or gateway.apiKeys, because others can reach ${host}: add an issuer, accept API keys, or ` +
-        'set gateway.auth to none (--no-auth) if everyone who reaches the port may work with all jobs',
+      `needs gateway.issuers, gateway.apiKeys or gateway.certificates, because others can reach ${host}: add an issuer, ` +
+        'accept API keys or certificates, or set gateway.auth to none (--no-auth) if everyone who reaches the port may work with all jobs',
     );
   },
 };
 
 /** A role that nobody defined gives nothing, silently. */
 const rolesRelation: Relation = {
-  keys: ['gateway.issuers', 'gateway.roles'],
-  rule: '`gateway.issuers` names built-in roles and those of `gateway.roles` only',
-  check: ({ gateway: { issuers, roles } }) => {
+  keys: ['gateway.issuers', 'gateway.certificates.identities', 'gateway.roles'],
+  rule: '`gateway.issuers` and `gateway.certificates.identities` name built-in roles and those of `gateway.roles` only',
+  check: ({ gateway: { issuers, certificates, roles } }) => {
     const known = rolesWith(roles);
-    const unknown = issuers.flatMap((issuer) =>
-      [...issuer.roles, ...Object.values(issuer.groupRoles).flat()].filter((text) => !known.has(roleOf(text))),
-    );
+    const named = [
+      ...issuers.flatMap((issuer) => [...issuer.roles, ...Object.values(issuer.groupRoles).flat()]),
+      ...certificates.identities.flatMap((identity) => identity.roles),
+    ];
+    const unknown = named.filter((text) => !known.has(roleOf(text)));
     return requires(
       unknown.length === 0,
       `names roles that do not exist: ${unknown.join(', ')} (there are ${[...known.keys()].join(', ')})`,
@@ -107,9 +112,23 @@ const rolesRelation: Relation = {
   },
 };
 
+/** Half a listener would be none, silently. */
+const certificatesRelation: Relation = {
+  keys: ['gateway.certificates.port', 'gateway.certificates.caPath', 'gateway.tls.certPath'],
+  rule: '`gateway.certificates.port` and `gateway.certificates.caPath` are set together, and only with `gateway.tls`',
+  check: ({ gateway: { certificates, tls } }) => {
+    const { port, caPath, identities } = certificates;
+    if (port === undefined && caPath === undefined && identities.length === 0) return undefined;
+    if (port === undefined || caPath === undefined)
+      return 'must be set together with gateway.certificates.caPath: without both, no certificate is accepted';
+    return requires(tls.certPath !== undefined, 'needs gateway.tls.certPath and gateway.tls.keyPath');
+  },
+};
+
 export const relations: readonly Relation[] = [
   authRelation,
   rolesRelation,
+  certificatesRelation,
   {
     keys: ['objects.kind', 'objects.files.path', 'store.kind'],
     rule: '`objects.kind: files` with the store `cassandra` needs `objects.files.path`',

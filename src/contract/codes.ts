@@ -89,6 +89,6 @@ export const actorStateCodes = {
   suspended: 9,
 } as const;
 
-export const principalKindCodes = { subject: 1, operator: 2, anyone: 3, service: 4 } as const;
+export const principalKindCodes = { subject: 1, operator: 2, anyone: 3, service: 4, certificate: 5 } as const;
 
 export const apiKeyStateCodes = { live: 1, retiring: 2, rotated: 3, revoked: 4, expired: 5 } as const;

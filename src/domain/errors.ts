@@ -32,6 +32,8 @@ export const errorRegistry = {
   AMBIGUOUS_CREDENTIALS: { retryable: false, message: 'the call carries more than one credential' },
   TOKEN_INVALID: { retryable: false, message: 'the token is not valid here' },
   TOKEN_EXPIRED: { retryable: false, message: 'the token has expired' },
+  CERTIFICATE_INVALID: { retryable: false, message: 'the client certificate gives no access here' },
+  CERTIFICATE_EXPIRED: { retryable: true, message: 'the client certificate has expired: connect again with a new one' },
   KEY_REVOKED: { retryable: false, message: 'the API key was revoked' },
   KEY_ROTATED: { retryable: false, message: 'another API key has taken the place of this one' },
   ACCESS_CHANGED: { retryable: true, message: 'what the caller may do has changed: call again' },

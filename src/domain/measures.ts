@@ -22,6 +22,7 @@ export const counters = {
   cellsRecycled: { name: 'troupe_cells_recycled_total', labelNames: ['why'] },
   cacheRequests: { name: 'troupe_cache_requests_total', labelNames: ['cache', 'result'] },
   grpcRequests: { name: 'troupe_grpc_requests_total', labelNames: ['method', 'code'] },
+  operatorCalls: { name: 'troupe_gateway_operator_calls_total', labelNames: [] },
   grpcConnectionsCut: { name: 'troupe_grpc_connections_cut_total', labelNames: ['server', 'reason'] },
   storeErrors: { name: 'troupe_store_errors_total', labelNames: ['store', 'query', 'code'] },
   natsLateDeliveries: { name: 'troupe_nats_late_deliveries_total', labelNames: [] },

@@ -1,6 +1,6 @@
 /** What the metadata of a call say, whoever makes it, and the context that follows once its caller is known. */
 import { randomUUID } from 'node:crypto';
-import { Metadata } from '@grpc/grpc-js';
+import { Metadata, type ServerUnaryCall } from '@grpc/grpc-js';
 import type { CallContext } from '../application/ports/call-context.ts';
 import type { Clock } from '../application/ports/runtime.ts';
 import type { Permission } from '../domain/access/permission.ts';
@@ -12,6 +12,7 @@ export interface IncomingCall {
   readonly metadata: Metadata;
   /** Absent if it comes in pieces. */
   readonly request?: unknown;
+  readonly getAuthContext: ServerUnaryCall<unknown, unknown>['getAuthContext'];
   getDeadline(): Date | number;
 }
 

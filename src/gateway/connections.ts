@@ -63,7 +63,7 @@ export class Connections {
   readonly #cuts: Counter;
   readonly #clients = new Map<string, Client>();
   readonly #idle = new Set<Connection>();
-  /** By address and port of the other end, which a session tells as well. */
+  /** By address and port of the other end, and the port of this one. A session tells them as well. */
   readonly #byPlace = new Map<string, Connection>();
   readonly #bySession = new WeakMap<Http2Session, Connection>();
   #calls = 0;
@@ -216,8 +216,11 @@ export class Connections {
   }
 }
 
-function placeOf({ remoteAddress, remotePort }: Pick<Socket, 'remoteAddress' | 'remotePort'>): string {
-  return `${remoteAddress ?? ''} ${remotePort ?? ''}`;
+/** A client may use one port of its own for connections to two of this server. */
+type Place = Pick<Socket, 'remoteAddress' | 'remotePort' | 'localPort'>;
+
+function placeOf({ remoteAddress, remotePort, localPort }: Place): string {
+  return `${remoteAddress ?? ''} ${remotePort ?? ''} ${localPort ?? ''}`;
 }
 
 function firstOf<T>(set: ReadonlySet<T>): T | undefined {

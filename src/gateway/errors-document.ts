@@ -37,6 +37,10 @@ const advice = {
   TOKEN_INVALID:
     'Get another token. What is wrong with this one, the gateway says in its log alone (event `token.refused`).',
   TOKEN_EXPIRED: 'Get a new token or API key and repeat the call. A stream continues from its last resume token.',
+  CERTIFICATE_INVALID:
+    'Use a certificate whose URI is an identity of `gateway.certificates`. The reason is in the log of the gateway.',
+  CERTIFICATE_EXPIRED:
+    'Renew the certificate and connect again; nothing was done. A stream continues from its last resume token.',
   KEY_REVOKED: 'Get a new API key from whoever manages the service account.',
   KEY_ROTATED: 'Use the API key that has taken the place of this one.',
   ACCESS_CHANGED: 'Repeat the call; nothing was done. A stream continues from its last resume token.',

@@ -6,6 +6,7 @@
  */
 import { type Server, ServerCredentials } from '@grpc/grpc-js';
 import type { Clock, Logger } from '../application/ports/runtime.ts';
+import { given } from '../domain/given.ts';
 import type { CallScope } from './call-scope.ts';
 import { ensureListenable, isLoopback, listenError, ListenError } from './listen-error.ts';
 import { secureCredentials, type ServerTls } from './server-tls.ts';
@@ -15,6 +16,8 @@ export interface ListenerOptions {
   /** 0 means any free port. */
   readonly port: number;
   readonly tls?: ServerTls;
+  /** A second port of the same host, for clients that show a certificate. */
+  readonly certificates?: { readonly port: number; readonly tls: ServerTls };
   /** Permit plain text on an address that other machines can reach. */
   readonly insecure: boolean;
   readonly log: Logger;
@@ -31,9 +34,15 @@ export interface ListenerParts {
 /** Prefix of the events in its log. */
 type ServerName = 'gateway' | 'scaler';
 
+export interface BoundPorts {
+  readonly port: number;
+  /** Absent unless clients with certificates have a port of their own. */
+  readonly certificatePort?: number;
+}
+
 export interface GrpcListener {
   /** Rejects with ListenError if it cannot listen. */
-  start(): Promise<{ readonly port: number }>;
+  start(): Promise<BoundPorts>;
   /** Idempotent. May be called before `start`. */
   stop(graceMs: number): Promise<void>;
 }
@@ -57,9 +66,9 @@ const cutMs = 200;
  * Starts and stops a server. `stop` resolves once all calls have ended, at the latest shortly after the grace period.
  */
 export function createListener(name: ServerName, options: ListenerOptions, parts: ListenerParts): GrpcListener {
-  const { host, log, clock } = options;
+  const { host, log, clock, certificates } = options;
   const { server, scope, underWay } = parts;
-  let target: string | undefined;
+  const targets: string[] = [];
   let stopped: Promise<void> | undefined;
 
   /** `drain` destroys the connections. Without channelz, `forceShutdown` does not find them. */
@@ -69,7 +78,7 @@ export function createListener(name: ServerName, options: ListenerOptions, parts
       log.warn({ event: `${name}.forced`, ...underWay() }, 'calls did not end within the grace and were cut off');
       scope.cutCalls();
     });
-    if (target !== undefined) server.drain(target, graceMs + cutMs);
+    for (const target of targets) server.drain(target, graceMs + cutMs);
     await new Promise<void>((resolve) => {
       server.tryShutdown(() => {
         resolve();
@@ -80,19 +89,24 @@ export function createListener(name: ServerName, options: ListenerOptions, parts
     log.info({ event: `${name}.stopped` }, `${name} stopped`);
   }
 
+  async function bind(wanted: number, credentials: ServerCredentials): Promise<number> {
+    await ensureListenable(host, wanted);
+    const port = await new Promise<number>((resolve, reject) => {
+      server.bindAsync(targetOf(host, wanted), credentials, (error, bound) => {
+        if (error) reject(listenError(error, { host, port: wanted }));
+        else resolve(bound);
+      });
+    });
+    targets.push(targetOf(host, port));
+    return port;
+  }
+
   return {
     async start() {
-      const credentials = credentialsOf(options);
-      await ensureListenable(host, options.port);
-      const port = await new Promise<number>((resolve, reject) => {
-        server.bindAsync(targetOf(host, options.port), credentials, (error, bound) => {
-          if (error) reject(listenError(error, options));
-          else resolve(bound);
-        });
-      });
-      target = targetOf(host, port);
-      log.info({ event: `${name}.started`, host, port }, `${name} listens`);
-      return { port };
+      const port = await bind(options.port, credentialsOf(options));
+      const certificatePort = certificates && (await bind(certificates.port, secureCredentials(certificates.tls)));
+      log.info({ event: `${name}.started`, host, port, ...given({ certificatePort }) }, `${name} listens`);
+      return { port, ...given({ certificatePort }) };
     },
 
     stop(graceMs) {

@@ -1,7 +1,13 @@
 /**
  * Adds to grpc-js what it has no options for, at the points where its server accepts connections and streams.
  */
-import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
+import {
+  constants,
+  type Http2SecureServer,
+  type Http2Server,
+  type IncomingHttpHeaders,
+  type ServerHttp2Stream,
+} from 'node:http2';
 import type { Server } from '@grpc/grpc-js';
 import type { Connections } from './connections.ts';
 import { FrameFloods } from './frame-floods.ts';
@@ -34,6 +40,8 @@ export interface StreamGuards {
   readonly connections: Connections;
   readonly send: SendBudget;
   readonly requests: RequestBudget;
+  /** Told of each server before it listens. */
+  readonly also?: (http2Server: Http2Server | Http2SecureServer) => void;
   /** Paths of methods whose requests consist of several messages, which are taken one at a time. */
   readonly inPieces: ReadonlySet<string>;
   /** Limit of `send`. One connection may hold it all. */
@@ -55,6 +63,7 @@ export function guardStreams(server: Server, guards: StreamGuards): void {
   insides._setupHandlers = (http2Server, interceptors) => {
     connections.follow(http2Server);
     floods.follow(http2Server);
+    guards.also?.(http2Server);
     setUp.call(server, http2Server, interceptors);
   };
   insides._streamHandler = (interceptors, stream, headers, ...more) => {

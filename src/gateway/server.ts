@@ -1,6 +1,7 @@
 /**
  * The gRPC server of a gateway: its services, its health and its limits. When it stops, it first reports NOT_SERVING.
  */
+import type { Http2SecureServer, Http2Server } from 'node:http2';
 import { Server } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 import type { Random, Telemetry } from '../application/ports/runtime.ts';
@@ -14,6 +15,7 @@ import { given } from '../domain/given.ts';
 import { accessService } from './access-service.ts';
 import type { Authenticator } from './access/authenticator.ts';
 import { createGatekeeper } from './access/gatekeeper.ts';
+import { followPeerCertificates } from './access/peer-certificates.ts';
 import { createAdmission } from './admission.ts';
 import { clusterService } from './cluster-service.ts';
 import { type CallScope, createCallScope } from './call-scope.ts';
@@ -134,7 +136,8 @@ function buildServer(options: GatewayOptions): BuiltServer {
     limits: { max: 4_096, maxPerAddress: 1_024, ...limits.connections, maxCalls },
     telemetry,
   });
-  guardStreams(server, { send: budget, sendMaxBytes, requests, inPieces, connections });
+  const also = (http2Server: Http2Server | Http2SecureServer): void => followPeerCertificates(http2Server, clock);
+  guardStreams(server, { send: budget, sendMaxBytes, requests, inPieces, connections, also });
   const parts = { useCases, scope, admission, mapper, wallMs: () => clock.wallMs() };
   server.addService(tolerant(contract.jobs), jobsService(parts));
   server.addService(tolerant(contract.queues), queuesService(parts));

@@ -61,6 +61,9 @@ export const statusTable = {
   AMBIGUOUS_CREDENTIALS: { status: grpc.UNAUTHENTICATED, extra: 'none' },
   TOKEN_INVALID: { status: grpc.UNAUTHENTICATED, extra: 'none' },
   TOKEN_EXPIRED: { status: grpc.UNAUTHENTICATED, extra: 'none' },
+  CERTIFICATE_INVALID: { status: grpc.UNAUTHENTICATED, extra: 'none' },
+  // The next connection may show a new one, and a stream goes on there.
+  CERTIFICATE_EXPIRED: { status: grpc.UNAVAILABLE, extra: 'none', retryAfterMs: 1_000, outcome: 'none' },
   KEY_REVOKED: { status: grpc.UNAUTHENTICATED, extra: 'none' },
   KEY_ROTATED: { status: grpc.UNAUTHENTICATED, extra: 'none' },
   // A stream goes on from its last resume token.

@@ -30,6 +30,7 @@ function seesNotes({ kind }: Reader): boolean {
       return true;
     case 'subject':
     case 'service':
+    case 'certificate':
       return false;
     default:
       return assertNever(kind);

@@ -343,7 +343,10 @@ export async function openEdge({
         get looksAtCredentials() {
           return edge.authenticator.looksAtCredentials;
         },
-        authenticate: (bearer) => edge.authenticator.authenticate(bearer),
+        get looksAtCertificates() {
+          return edge.authenticator.looksAtCertificates;
+        },
+        authenticate: (bearer, certificate) => edge.authenticator.authenticate(bearer, certificate),
         refusal: (principal, permission) => edge.authenticator.refusal(principal, permission),
       },
       useCases,

@@ -1,6 +1,6 @@
 /** Tokens against a real issuer: keys by HTTP, real signatures, and clocks that the test turns. */
 import { createHmac, generateKeyPairSync } from 'node:crypto';
-import { base64url, CompactSign, exportSPKI, importJWK, SignJWT, UnsecuredJWT } from 'jose';
+import { base64url, CompactSign, exportSPKI, generateKeyPair, importJWK, SignJWT, UnsecuredJWT } from 'jose';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { fetchDocument } from '../../src/adapters/issuers/fetch-document.ts';
 import type { IssuerSettings } from '../../src/adapters/issuers/issuer-settings.ts';
@@ -87,6 +87,20 @@ describe('a token', () => {
   it.each(['RS256', 'PS256', 'ES256', 'EdDSA'])('may be signed with %s', async (alg) => {
     await issuer.rotate({ alg });
     expect(await outcome(await issuer.sign())).toBe('jwt:corp:alice');
+  });
+
+  it('may name no key while the issuer has several of its kind', async () => {
+    const [first, second] = [
+      await issuer.sign({}, { kid: undefined }),
+      (await issuer.rotate(), await issuer.sign({}, { kid: undefined })),
+    ];
+    expect(await outcome(first)).toBe('jwt:corp:alice');
+    expect(await outcome(second)).toBe('jwt:corp:alice');
+    const { privateKey } = await generateKeyPair('ES256');
+    const payload = { iss: issuer.url, aud: 'troupe', sub: 'alice', exp: nowS() + 60 };
+    expect(await outcome(await new SignJWT(payload).setProtectedHeader({ alg: 'ES256' }).sign(privateKey))).toBe(
+      'TOKEN_INVALID',
+    );
   });
 
   it('is known at once when it comes again, until its time is over', async () => {

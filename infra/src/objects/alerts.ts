@@ -90,6 +90,13 @@ function accessAlerts(query: Queries): readonly Alert[] {
         'The keys of the issuer {{ $labels.issuer }} cannot be fetched. Its tokens are accepted for 24 hours by the last ones.',
     },
     {
+      name: 'TroupeOperatorTokenUsed',
+      expr: `${query.increase(counters.operatorCalls, '15m')} > 0`,
+      for: '0m',
+      severity: 'ticket',
+      summary: 'Somebody has called with the operator token in the last 15 minutes.',
+    },
+    {
       name: 'TroupeCallersRefused',
       expr: `${refused} > 1 and ${refused} / ${query.rate(counters.grpcRequests, '10m')} > 0.2`,
       for: '10m',

@@ -6,6 +6,8 @@ import {
   errors,
   jwtVerify,
   type JWTPayload,
+  type JWTVerifyGetKey,
+  type JWTVerifyOptions,
   type ProtectedHeaderParameters,
 } from 'jose';
 import type { Clock, Logger, Telemetry } from '../../application/ports/runtime.ts';
@@ -36,6 +38,8 @@ const toleranceS = 30;
 const lifetimeMaxS = 24 * 3_600;
 /** Ids of subjects are at most this long in OpenID Connect. */
 const subjectMax = 255;
+/** Each costs a signature. */
+const keysTriedMax = 4;
 /** Access tokens (RFC 9068) and ID tokens. A token of another type was made for another purpose. */
 const types: ReadonlySet<string> = new Set(['jwt', 'at+jwt', 'application/at+jwt']);
 
@@ -111,15 +115,36 @@ async function check(token: string, settings: IssuerSettings, keys: IssuerKeys, 
   const nowMs = clock.wallMs();
   // First: what jose says of extensions has their names in it, and so words of whoever made up the token.
   checkHeader(decodeProtectedHeader(token));
-  const { payload } = await jwtVerify(token, (header, input) => keys.key(header, input), {
+  const keyOf: JWTVerifyGetKey = (header, input) => keys.key(header, input);
+  const options = {
     issuer: settings.issuer,
     audience: settings.audience,
     algorithms: [...settings.algorithms],
     clockTolerance: toleranceS,
     currentDate: new Date(nowMs),
     requiredClaims: ['exp', 'sub'],
-  });
+  };
+  const payload = await jwtVerify(token, keyOf, options).then(
+    (verified) => verified.payload,
+    (error: unknown) => verifyWithEach(token, error, options),
+  );
   return checkClaims(payload, nowMs);
+}
+
+/** A token that names no key may be signed by any one of its kind: issuers have several while they rotate them. */
+async function verifyWithEach(token: string, error: unknown, options: JWTVerifyOptions): Promise<JWTPayload> {
+  if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
+  let tried = 0;
+  for await (const key of error) {
+    if (tried === keysTriedMax) break;
+    tried += 1;
+    try {
+      return (await jwtVerify(token, key, options)).payload;
+    } catch (failed) {
+      if (!(failed instanceof errors.JWSSignatureVerificationFailed)) throw failed;
+    }
+  }
+  throw new errors.JWSSignatureVerificationFailed();
 }
 
 function checkHeader({ crit, typ }: ProtectedHeaderParameters & { readonly typ?: string }): void {

@@ -73,6 +73,7 @@ function exitCodeOfErrorCode(code: ClientErrorCode): number {
     case 'SHUTTING_DOWN':
     case 'ISSUER_UNAVAILABLE':
     case 'ACCESS_CHANGED':
+    case 'CERTIFICATE_EXPIRED':
     case 'CALL_DEADLINE_EXCEEDED':
     case 'GATEWAY_UNAVAILABLE':
       return exitCodes.unreachable;
@@ -104,6 +105,7 @@ function exitCodeOfErrorCode(code: ClientErrorCode): number {
     case 'AMBIGUOUS_CREDENTIALS':
     case 'TOKEN_INVALID':
     case 'TOKEN_EXPIRED':
+    case 'CERTIFICATE_INVALID':
     case 'KEY_REVOKED':
     case 'KEY_ROTATED':
     case 'SERVICE_ACCOUNT_EXISTS':

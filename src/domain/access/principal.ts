@@ -6,14 +6,15 @@ import { isInSome } from './role-binding.ts';
 /**
  * - subject: a person or service, known by a token of an issuer.
  * - service: a service account, known by an API key.
+ * - certificate: a program, known by the URI of its client certificate.
  * - operator: the holder of the operator token.
  * - anyone: whoever reaches a gateway that asks for no credential.
  */
-type PrincipalKind = 'subject' | 'service' | 'operator' | 'anyone';
+type PrincipalKind = 'subject' | 'service' | 'certificate' | 'operator' | 'anyone';
 
 export interface Principal {
   readonly kind: PrincipalKind;
-  /** Stable, and safe to log: `jwt:corp:4711`, `service:acme/billing`, `operator`, `anyone`. */
+  /** Stable, and safe to log: `jwt:corp:4711`, `service:acme/billing`, `spiffe://corp/ns/billing`, `operator`, `anyone`. */
   readonly id: string;
   /** Undefined: the credential names none, so the principal can only make calls about the cluster. */
   readonly tenant: string | undefined;

@@ -1,5 +1,6 @@
 /** Finds out who makes a call: from its one credential, or from its absence where none is needed. */
 import { createHash, timingSafeEqual } from 'node:crypto';
+import type { PeerCertificate } from 'node:tls';
 import { keyPrefix } from '../../application/access/key-text.ts';
 import type { TokenVerifier } from '../../application/ports/token-verifier.ts';
 import type { Permission } from '../../domain/access/permission.ts';
@@ -7,16 +8,21 @@ import { permissionMissing, type Principal } from '../../domain/access/principal
 import { type builtInRoles, grantsOf, rolesWith } from '../../domain/access/role.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import { defaultTenant } from '../../domain/queue.ts';
+import type { CertificateVerifier } from './certificate-verifier.ts';
 
 export interface AuthenticatorOptions {
   /**
    * Whoever sends the present token may do everything, in the default tenant and in the cluster. Undefined: there is none.
    */
   readonly operatorToken: (() => string) | undefined;
+  /** Told of each call with that token. */
+  readonly operatorCalled?: () => void;
   /** Undefined: no issuer is configured. */
   readonly tokens: TokenVerifier | undefined;
   /** Undefined: API keys are not accepted here. */
   readonly keys?: TokenVerifier | undefined;
+  /** Undefined: there is no listener for clients with certificates. */
+  readonly certificates?: CertificateVerifier | undefined;
   /**
    * What callers without a credential may do. `work`: all that concerns jobs and queues, and see the cluster.
    * `everything`: steer the cluster, too. `nothing`: they are refused.
@@ -27,28 +33,41 @@ export interface AuthenticatorOptions {
 export interface Authenticator {
   /** False: every caller is the same principal, and credentials are not looked at, because nothing could check them. */
   readonly looksAtCredentials: boolean;
+  /** False: no connection has a certificate. */
+  readonly looksAtCertificates: boolean;
   /**
-   * Throws or rejects with NO_CREDENTIALS, or with what `TokenVerifier.verify` throws for tokens and for API keys.
+   * Throws or rejects with NO_CREDENTIALS, AMBIGUOUS_CREDENTIALS, or with what `TokenVerifier.verify` throws for tokens and
+   * for API keys, and `CertificateVerifier.verify` for certificates.
    */
-  authenticate(bearer: string | undefined): Principal | Promise<Principal>;
+  authenticate(bearer: string | undefined, certificate?: PeerCertificate): Principal | Promise<Principal>;
   /** The refusal of a call for which this principal lacks the permission. It says how to get it, if the caller can. */
   refusal(principal: Principal, permission: Permission): TroupeError;
 }
 
 export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
-  const { operatorToken, tokens, keys } = options;
+  const { operatorToken, tokens, keys, certificates } = options;
   const isOperator = operatorToken === undefined ? () => false : createComparison(operatorToken);
   const anyone = anyoneWith(options.withoutCredential);
-  const looksAtCredentials = operatorToken !== undefined || tokens !== undefined || keys !== undefined;
+  const looksAtCertificates = certificates !== undefined;
+  const looksAtCredentials =
+    operatorToken !== undefined || tokens !== undefined || keys !== undefined || looksAtCertificates;
 
   return {
     looksAtCredentials,
-    authenticate(bearer) {
+    looksAtCertificates,
+    authenticate(bearer, certificate) {
+      if (certificate !== undefined && certificates !== undefined) {
+        if (bearer === undefined) return certificates.verify(certificate);
+        throw new TroupeError('AMBIGUOUS_CREDENTIALS');
+      }
       if (bearer === undefined) {
         if (anyone !== undefined) return anyone;
         throw new TroupeError('NO_CREDENTIALS');
       }
-      if (isOperator(bearer)) return operator;
+      if (isOperator(bearer)) {
+        options.operatorCalled?.();
+        return operator;
+      }
       if (keys !== undefined && bearer.startsWith(keyPrefix)) return keys.verify(bearer);
       if (tokens === undefined) throw new TroupeError('TOKEN_INVALID');
       return tokens.verify(bearer);

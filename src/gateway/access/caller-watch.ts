@@ -24,6 +24,7 @@ export interface CallerWatch {
 /** Returns the function that stops watching. */
 export function watchCaller({ clock, principal, admit, end: endCall }: CallerWatch): () => void {
   const { expiresAtMs = Infinity, kind } = principal;
+  const expired = kind === 'certificate' ? 'CERTIFICATE_EXPIRED' : 'TOKEN_EXPIRED';
   const endsAtMs = expiresAtMs + expiryGraceMs;
   let isOver = false;
   let stopExpiry = (): void => undefined;
@@ -41,7 +42,7 @@ export function watchCaller({ clock, principal, admit, end: endCall }: CallerWat
   const expireLater = (): void => {
     stopExpiry = clock.setTimer(Math.max(0, endsAtMs - clock.wallMs()), () => {
       if (clock.wallMs() < endsAtMs) expireLater();
-      else end(new TroupeError('TOKEN_EXPIRED'));
+      else end(new TroupeError(expired));
     });
   };
   const lookLater = (afterMs: number): void => {

@@ -2,7 +2,7 @@
  * The one place that decides whether a call may be made. No method can skip it, because the wrapper of all calls asks it
  * first, and a method that the contract gives no access option keeps the server from starting.
  */
-import type { Metadata } from '@grpc/grpc-js';
+import type { Metadata, ServerUnaryCall } from '@grpc/grpc-js';
 import type { MethodAccess } from '../../contract/method-access.ts';
 import type { Permission } from '../../domain/access/permission.ts';
 import type { Principal } from '../../domain/access/principal.ts';
@@ -14,6 +14,8 @@ import { UnknownCallers } from './unknown-callers.ts';
 /** A call, as far as it matters for who may make it. */
 interface AskingCall {
   readonly metadata: Metadata;
+  /** What TLS knows of the other end. */
+  readonly getAuthContext?: ServerUnaryCall<unknown, unknown>['getAuthContext'];
   /** Absent for a request in pieces, of which none has been taken yet. */
   readonly request?: unknown;
 }
@@ -25,7 +27,7 @@ export interface Gatekeeper {
    */
   admit(method: string, call: AskingCall): Principal | Promise<Principal>;
   /** Like `admit`, for a call that was admitted before: its request is not held, so it takes no room from new callers. */
-  admitAgain(method: string, call: Pick<AskingCall, 'metadata'>): Principal | Promise<Principal>;
+  admitAgain(method: string, call: Omit<AskingCall, 'request'>): Principal | Promise<Principal>;
   /** The permission that the method names. Undefined if it names none. */
   needs(method: string): Permission | undefined;
 }
@@ -47,19 +49,20 @@ export function createGatekeeper(
   };
   const admit = (
     method: string,
-    metadata: Metadata,
+    call: Omit<AskingCall, 'request'>,
     held: (principal: Promise<Principal>) => Promise<Principal>,
   ): Principal | Promise<Principal> => {
     const access = accessOf(method);
-    const bearer = authenticator.looksAtCredentials ? bearerOf(metadata) : undefined;
-    const principal = authenticator.authenticate(bearer);
+    const bearer = authenticator.looksAtCredentials ? bearerOf(call.metadata) : undefined;
+    const certificate = authenticator.looksAtCertificates ? call.getAuthContext?.().sslPeerCertificate : undefined;
+    const principal = authenticator.authenticate(bearer, certificate);
     return principal instanceof Promise
       ? held(principal).then((known) => allowed(authenticator, known, access))
       : allowed(authenticator, principal, access);
   };
   return {
-    admit: (method, { metadata, request }) => admit(method, metadata, (known) => unknown.hold(request, known)),
-    admitAgain: (method, { metadata }) => admit(method, metadata, (known) => known),
+    admit: (method, call) => admit(method, call, (known) => unknown.hold(call.request, known)),
+    admitAgain: (method, call) => admit(method, call, (known) => known),
     needs(method) {
       const access = accessOf(method);
       return access.scope === 'caller' ? undefined : access.permission;

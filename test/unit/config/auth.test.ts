@@ -14,6 +14,10 @@ function problemsOf(sources: ConfigSources): readonly string[] {
   }
 }
 
+const tls = { certPath: 'cert.pem', keyPath: 'key.pem' };
+const named = { uri: 'spiffe://corp/ns/billing/*', tenant: 'billing', roles: ['viewer'] };
+const withCertificates = { port: 50_052, caPath: 'ca.pem', identities: [named] };
+
 const fileWith = (gateway: object): ConfigSources => ({ fileText: JSON.stringify({ gateway }) });
 
 describe('issuers', () => {
@@ -22,7 +26,6 @@ describe('issuers', () => {
       {
         ...corp,
         algorithms: ['RS256', 'PS256', 'ES256', 'EdDSA'],
-        tenantClaim: ['tenant'],
         groupsClaim: ['groups'],
         roles: [],
         groupRoles: {},
@@ -39,6 +42,7 @@ describe('issuers', () => {
   });
 
   it('open a gateway to others without another word', () => {
+    expect(problemsOf(fileWith({ host: '0.0.0.0', tls, certificates: withCertificates }))).toEqual([]);
     expect(problemsOf(fileWith({ host: '0.0.0.0', insecure: true, issuers: [corp] }))).toEqual([]);
   });
 
@@ -54,6 +58,22 @@ describe('issuers', () => {
     [{ issuers: [{ ...corp, keysUrl: 'file:///etc/passwd' }] }, 'gateway.issuers.0.keysUrl'],
     [{ issuers: [{ ...corp, tenant: 'a.b' }] }, 'gateway.issuers.0.tenant'],
     [{ issuers: [{ ...corp, tenantClaim: [] }] }, 'gateway.issuers.0.tenantClaim'],
+    [{ issuers: [{ ...corp, tenant: 'acme', tenantClaim: 'team' }] }, 'gateway.issuers.0.tenantClaim'],
+    [{ certificates: { port: 50_052, caPath: 'ca.pem' } }, 'gateway.certificates.port'],
+    [{ certificates: { port: 50_052 }, tls }, 'gateway.certificates.port'],
+    [{ certificates: { caPath: 'ca.pem' }, tls }, 'gateway.certificates.port'],
+    [{ certificates: { identities: [named] }, tls }, 'gateway.certificates.port'],
+    [{ certificates: { ...withCertificates, identities: [{ ...named, roles: ['boss'] }] }, tls }, 'gateway.issuers'],
+    [
+      { certificates: { ...withCertificates, identities: [{ ...named, roles: [] }] }, tls },
+      'gateway.certificates.identities.0.roles',
+    ],
+    [
+      { certificates: { ...withCertificates, identities: [{ ...named, uri: 'corp' }] }, tls },
+      'gateway.certificates.identities.0.uri',
+    ],
+    [{ certificates: { ...withCertificates, identities: [named, named] }, tls }, 'gateway.certificates.identities'],
+    [{ certificates: withCertificates, tls, auth: 'none' }, 'gateway.auth'],
     [{ issuers: [{ ...corp, secret: 'x' }] }, 'gateway.issuers.0.secret'],
     [{ issuers: [{ ...corp, issuer: 'corp' }] }, 'gateway.issuers'],
     [{ issuers: [{ ...corp, issuer: 'http://id.example.com' }] }, 'gateway.issuers'],
