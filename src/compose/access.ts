@@ -3,12 +3,14 @@
  * store from them.
  */
 import { readFileSync } from 'node:fs';
-import type { CassandraAccess } from '../adapters/cassandra/cql-client.ts';
+import type { CassandraAccess, CassandraTls } from '../adapters/cassandra/cassandra-access.ts';
+import { freshFiles } from '../adapters/files/fresh-files.ts';
 import type { S3Access } from '../adapters/s3/s3-payload-store.ts';
 import type { NatsTls } from '../adapters/nats/link.ts';
 import type { NatsLogin } from '../adapters/nats/login.ts';
 import { type Config, ConfigError } from '../config/index.ts';
 import { given } from '../domain/given.ts';
+import { checkAuthorities, checkPair } from './tls-material.ts';
 
 export function natsAccess(nats: Config['nats']): { readonly login?: NatsLogin; readonly tls?: NatsTls } {
   const { credsPath, passwordPath, tls } = nats;
@@ -30,14 +32,40 @@ function natsLogin({ credsPath, user, passwordPath }: Config['nats']): NatsLogin
 }
 
 export function cassandraAccess({ user, passwordPath, tls }: Config['store']['cassandra']): CassandraAccess {
-  const password = readNamed('store.cassandra.passwordPath', passwordPath)?.trimEnd();
-  const ca = readNamed('store.cassandra.tls.caPath', tls.caPath);
-  const cert = readNamed('store.cassandra.tls.certPath', tls.certPath);
-  const key = readNamed('store.cassandra.tls.keyPath', tls.keyPath);
+  checkFile('store.cassandra.passwordPath', passwordPath);
+  const { caPath, certPath, keyPath } = tls;
+  for (const [name, path] of Object.entries({ caPath, certPath, keyPath }))
+    checkFile(`store.cassandra.tls.${name}`, path);
   return given({
-    login: user !== undefined && password !== undefined ? { user, password } : undefined,
-    tls: ca === undefined ? undefined : { ca, ...given({ cert, key }) },
+    login: user !== undefined && passwordPath !== undefined ? { user, password: passwordIn(passwordPath) } : undefined,
+    tls: caPath === undefined ? undefined : cassandraTls(caPath, { certPath, keyPath }),
   });
+}
+
+function passwordIn(path: string): () => string {
+  return freshFiles({ password: path }, ({ password }) => password.toString('utf8').trimEnd());
+}
+
+function cassandraTls(
+  ca: string,
+  { certPath, keyPath }: { certPath: string | undefined; keyPath: string | undefined },
+) {
+  try {
+    return certPath !== undefined && keyPath !== undefined
+      ? freshFiles({ ca, cert: certPath, key: keyPath }, wholeMaterial)
+      : freshFiles({ ca }, wholeMaterial);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new ConfigError([{ path: 'store.cassandra.tls', source: ca, message }]);
+  }
+}
+
+/** Throws for what is half written. */
+function wholeMaterial(material: CassandraTls): CassandraTls {
+  const { ca, cert, key } = material;
+  checkAuthorities(ca);
+  if (cert !== undefined && key !== undefined) checkPair({ cert, key });
+  return material;
 }
 
 /** The bucket is there: a relation of the configuration says so. */

@@ -1,11 +1,10 @@
 /** The credentials of the edge that lie in files. They are read again while the process runs, so that they may be rotated. */
-import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { createSecureContext } from 'node:tls';
 import { type FollowedFiles, followFiles } from '../adapters/files/followed-files.ts';
 import { type Config, ConfigError, operatorTokenPattern } from '../config/index.ts';
-import type { ServerTls } from '../gateway/server-tls.ts';
+import type { ServerTls, TlsMaterial } from '../gateway/server-tls.ts';
 import { checkFile } from './access.ts';
 import type { ProcessRuntime } from './runtime.ts';
+import { checkAuthorities, checkPair } from './tls-material.ts';
 
 export interface CredentialFiles {
   /** Undefined if none is configured. */
@@ -74,30 +73,9 @@ function parseToken({ token }: { readonly token: Buffer }): string {
   throw new Error('must hold a token of 16 to 512 visible ASCII characters');
 }
 
-interface Pair {
-  readonly cert: Buffer;
-  readonly key: Buffer;
-}
-
-/**
- * What is half written must not reach the server. TLS itself would take a certificate with a key of another kind, and
- * authorities of which it can read only some or none.
- */
-function checkedMaterial<Material extends Pair & { readonly clientCa?: Buffer }>(material: Material): Material {
-  const { cert, key, clientCa } = material;
-  createSecureContext({ cert, key, ca: clientCa });
-  if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) {
-    throw new Error('the key is not that of the certificate');
-  }
-  if (clientCa !== undefined) checkAuthorities(clientCa.toString('latin1'));
+/** Throws for what must not reach the server. */
+function checkedMaterial<Material extends TlsMaterial>(material: Material): Material {
+  checkPair(material);
+  if (material.clientCa !== undefined) checkAuthorities(material.clientCa);
   return material;
 }
-
-/** Throws unless there is a certificate, and all that begin are whole. */
-function checkAuthorities(pem: string): void {
-  const parts = pem.split(/(?=-----BEGIN )/).filter((part) => certificateStart.test(part));
-  if (parts.length === 0) throw new Error('the file of the client authorities holds no certificate');
-  for (const part of parts) new X509Certificate(part);
-}
-
-const certificateStart = /^-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----/;

@@ -54,7 +54,7 @@ export const storeSection = z.strictObject({
       }),
       passwordPath: key(path.optional(), {
         meaning: 'File with the password of `user`. White space at its end is ignored.',
-        consequence: 'Read when the process starts.',
+        consequence: 'Read at each connection, so you may replace it while the process runs.',
         defaultNote: 'no login',
       }),
       tls: clientTls('the ring'),

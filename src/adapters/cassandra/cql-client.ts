@@ -2,10 +2,11 @@
  * The only way to Cassandra: prepared statements in the modes of `cql-statement.ts`, measured, limited in number, with
  * translated errors. Rows are plain column objects, which the caller types.
  */
-import { auth, Client, policies, types, type ClientOptions, type QueryOptions } from 'cassandra-driver';
+import { Client, policies, types, type QueryOptions } from 'cassandra-driver';
 import { invariant, TroupeError } from '../../domain/errors.ts';
 import type { Logger } from '../../application/ports/runtime.ts';
 import type { StoreMeasures } from '../../application/storage/store-measures.ts';
+import { accessOptions, type CassandraAccess } from './cassandra-access.ts';
 import { isUnknownName, translateCassandraError } from './cassandra-error.ts';
 import { guardControlConnection } from './control-connection-guard.ts';
 import type { CqlStatement, StatementMode } from './tables/cql-statement.ts';
@@ -23,12 +24,6 @@ const rowsMax = 2_000;
 const schemaTimeoutMs = 30_000;
 /** Longest delay between two attempts to reach a server that is away. */
 const reconnectMaxMs = 1_000;
-
-/** Credentials that the ring requires. The TLS fields are PEM texts. */
-export interface CassandraAccess {
-  readonly login?: { readonly user: string; readonly password: string };
-  readonly tls?: { readonly ca: string; readonly cert?: string; readonly key?: string };
-}
 
 export interface CqlClientOptions {
   /** `host:port` */
@@ -85,16 +80,6 @@ const optionsByMode: Readonly<Record<StatementMode, QueryOptions>> = {
   write: { consistency: localQuorum, isIdempotent: true, retry: retryOnce },
   conditional: { consistency: localQuorum, serialConsistency: localSerial, isIdempotent: false, retry: noRetry },
 };
-
-function accessOptions({ login, tls }: CassandraAccess): ClientOptions {
-  return {
-    ...given({
-      authProvider: login === undefined ? undefined : new auth.PlainTextAuthProvider(login.user, login.password),
-    }),
-    // The driver turns verification off unless it is switched on explicitly.
-    ...given({ sslOptions: tls === undefined ? undefined : { ...tls, rejectUnauthorized: true } }),
-  };
-}
 
 function createDriver(options: CqlClientOptions): Client {
   const port = Number(options.contactPoints[0]?.split(':').at(-1));
