@@ -1,5 +1,7 @@
 /** The edge of a process: gRPC for clients, HTTP for probes and metrics. */
+import { randomUUID } from 'node:crypto';
 import type { NatsBus } from '../adapters/nats/connect-nats.ts';
+import { createAuditLog } from '../application/audit/audit-log.ts';
 import type { JobCache } from '../application/ports/job-cache.ts';
 import type { NodeClient } from '../application/ports/node-link.ts';
 import type { ShardBatcher } from '../application/protocol/shard-batcher.ts';
@@ -10,6 +12,7 @@ import { createUseCases, type UseCases } from '../application/use-cases.ts';
 import type { Config } from '../config/index.ts';
 import { rolesWith } from '../domain/access/role.ts';
 import { createHttpEdge, type HttpEdge, type Readiness } from '../gateway/http-edge.ts';
+import { denialsPerSecondDefault } from '../gateway/audit/denial-budget.ts';
 import { createInputValidator } from '../gateway/input-validator.ts';
 import type { GrpcListener } from '../gateway/grpc-listener.ts';
 import { createScaler } from '../gateway/scaler-server.ts';
@@ -38,9 +41,12 @@ export interface GatewayRole {
   /** Undefined unless the scaler is enabled. */
   readonly scaler: GrpcListener | undefined;
   readonly useCases: UseCases;
-  /** Follows the files of its credentials no more. */
-  close(): void;
+  /** Follows the files of its credentials no more, and ends the audit log. The gateway has stopped. */
+  close(): Promise<void>;
 }
+
+/** Time to store the last entries. */
+const auditEndMaxMs = 5_000;
 
 /** Creates the edge without starting it. `process.ts` starts it last and stops it first. */
 export function createGatewayRole(parts: GatewayParts): GatewayRole {
@@ -74,7 +80,9 @@ export function createGatewayRole(parts: GatewayParts): GatewayRole {
   const { host, port, tls, insecure, reflection, payloadMaxBytes } = config.gateway;
   const { jobsInFlightMax, bytesInFlightMax, sendBytesMax, watchesMax } = config.gateway;
   const files = createCredentialFiles(parts.runtime);
+  const audit = auditOf(parts);
   const gateway = createGateway({
+    audit,
     authenticator: gatewayAuthenticator(config.gateway, {
       runtime: parts.runtime,
       files,
@@ -101,7 +109,30 @@ export function createGatewayRole(parts: GatewayParts): GatewayRole {
     random,
   });
   const scaler = config.scaler.enabled ? scalerOf(parts, useCases, files) : undefined;
-  return { gateway, scaler, useCases, close: () => files.close() };
+  return {
+    gateway,
+    scaler,
+    useCases,
+    close() {
+      files.close();
+      return audit.log.close(auditEndMaxMs);
+    },
+  };
+}
+
+/** Its chains are those of this start of the process: a restart begins others. */
+function auditOf({ config, store, runtime: { clock, log } }: GatewayParts) {
+  const { required, submits, reads, retentionMs } = config.audit;
+  return {
+    log: createAuditLog({
+      store: store.audit,
+      clock,
+      log: log.child({ component: 'audit' }),
+      writer: randomUUID(),
+      retentionMs,
+    }),
+    settings: { required, submits, reads, denialsPerSecond: denialsPerSecondDefault },
+  };
 }
 
 function connectionSettings({ gateway }: Config) {

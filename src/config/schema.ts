@@ -5,6 +5,7 @@
  * generated from that. Rules between keys are in `relations.ts`.
  */
 import { z } from 'zod';
+import { auditSection } from './audit-section.ts';
 import { natsSection, storeSection } from './backing-sections.ts';
 import { objectsSection } from './objects-section.ts';
 import { gatewaySection, httpSection } from './edge-sections.ts';
@@ -41,6 +42,7 @@ export const configSchema = z.strictObject({
   objects: objectsSection.prefault({}),
   nats: natsSection.prefault({}),
   gateway: gatewaySection.prefault({}),
+  audit: auditSection.prefault({}),
   http: httpSection.prefault({}),
   scaler: scalerSection.prefault({}),
   shards: shardsSection.prefault({}),

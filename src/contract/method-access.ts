@@ -1,11 +1,15 @@
 /** What each method of the contract asks of its caller, as the option `access` of the .proto files says. */
 import type protobuf from 'protobufjs';
 import { type AccessScope, isClusterPermission, isPermission, type Permission } from '../domain/access/permission.ts';
+import { type AuditRule, auditRules } from '../domain/audit/audit-entry.ts';
 import { loadContractRoot } from './root.ts';
 
 /** A method that needs a permission, for things of the tenant or of the cluster; or one about the caller itself. */
-export type MethodAccess =
-  { readonly scope: Exclude<AccessScope, 'caller'>; readonly permission: Permission } | { readonly scope: 'caller' };
+export type MethodAccess = { readonly audit: AuditRule } & (
+  { readonly scope: Exclude<AccessScope, 'caller'>; readonly permission: Permission } | { readonly scope: 'caller' }
+);
+
+const rulesByName = new Map<unknown, AuditRule>(auditRules.map((rule) => [`AUDIT_RULE_${rule.toUpperCase()}`, rule]));
 
 const services = ['troupe.v1.Jobs', 'troupe.v1.Queues', 'troupe.v1.Cluster', 'troupe.v1.Access'] as const;
 
@@ -26,11 +30,13 @@ export function loadMethodAccess(root: protobuf.Root = loadContractRoot()): Read
 function accessOf({ name, options }: protobuf.Method): MethodAccess {
   const permission: unknown = options?.['(troupe.v1.access).permission'];
   const scope: unknown = options?.['(troupe.v1.access).scope'];
-  if (scope === 'ACCESS_SCOPE_CALLER' && permission === undefined) return { scope: 'caller' };
+  const audit = rulesByName.get(options?.['(troupe.v1.access).audit']);
+  if (audit === undefined) throw new Error(`the method ${name} needs the option access with an audit rule`);
+  if (scope === 'ACCESS_SCOPE_CALLER' && permission === undefined) return { scope: 'caller', audit };
   if (typeof permission !== 'string' || !isPermission(permission)) {
     throw new Error(`the method ${name} needs the option access with a permission of src/domain/access/permission.ts`);
   }
   const wanted = isClusterPermission(permission) ? 'ACCESS_SCOPE_CLUSTER' : 'ACCESS_SCOPE_TENANT';
   if (scope !== wanted) throw new Error(`the method ${name} needs the option access with scope ${wanted}`);
-  return { scope: isClusterPermission(permission) ? 'cluster' : 'tenant', permission };
+  return { scope: isClusterPermission(permission) ? 'cluster' : 'tenant', permission, audit };
 }

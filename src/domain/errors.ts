@@ -39,6 +39,10 @@ export const errorRegistry = {
   ACCESS_CHANGED: { retryable: true, message: 'what the caller may do has changed: call again' },
   ISSUER_UNAVAILABLE: { retryable: true, message: 'the token cannot be checked, because its issuer does not answer' },
   PERMISSION_MISSING: { retryable: false, message: 'the caller lacks the permission for this call' },
+  AUDIT_UNAVAILABLE: {
+    retryable: true,
+    message: 'the call was not made, because the audit log cannot be written',
+  },
   SERVICE_ACCOUNT_NOT_FOUND: { retryable: false, message: 'the service account does not exist' },
   SERVICE_ACCOUNT_EXISTS: { retryable: false, message: 'a service account with this name already exists' },
   SERVICE_ACCOUNT_CHANGED: { retryable: true, message: 'somebody else changed the service account in the meantime' },

@@ -24,6 +24,7 @@ export const counters = {
   grpcRequests: { name: 'troupe_grpc_requests_total', labelNames: ['method', 'code'] },
   operatorCalls: { name: 'troupe_gateway_operator_calls_total', labelNames: [] },
   grpcConnectionsCut: { name: 'troupe_grpc_connections_cut_total', labelNames: ['server', 'reason'] },
+  auditGaps: { name: 'troupe_audit_gaps_total', labelNames: ['what'] },
   storeErrors: { name: 'troupe_store_errors_total', labelNames: ['store', 'query', 'code'] },
   natsLateDeliveries: { name: 'troupe_nats_late_deliveries_total', labelNames: [] },
   workLost: { name: 'troupe_work_lost_total', labelNames: [] },

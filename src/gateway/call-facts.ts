@@ -3,9 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { Metadata, type ServerUnaryCall } from '@grpc/grpc-js';
 import type { CallContext } from '../application/ports/call-context.ts';
 import type { Clock } from '../application/ports/runtime.ts';
-import type { Permission } from '../domain/access/permission.ts';
 import type { Principal } from '../domain/access/principal.ts';
-import { given } from '../domain/given.ts';
+import { given, type Named } from '../domain/given.ts';
 import { defaultTenant } from '../domain/queue.ts';
 
 export interface IncomingCall {
@@ -14,12 +13,14 @@ export interface IncomingCall {
   readonly request?: unknown;
   readonly getAuthContext: ServerUnaryCall<unknown, unknown>['getAuthContext'];
   getDeadline(): Date | number;
+  /** Address and port of the client. */
+  getPeer(): string;
 }
 
 const requestIdPattern = /^[\x21-\x7e]{1,128}$/;
 const traceparentPattern = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
-export type CallFacts = Omit<CallContext, 'tenant' | 'principal' | 'needs' | 'signal'>;
+export type CallFacts = Omit<CallContext, 'tenant' | 'principal' | 'needs' | 'signal' | 'report'>;
 
 export function factsOf(call: IncomingCall, clock: Clock): CallFacts {
   const deadline = call.getDeadline();
@@ -33,8 +34,12 @@ export function factsOf(call: IncomingCall, clock: Clock): CallFacts {
 }
 
 /** A principal without a tenant gets here only with calls about the cluster. Those name no tenant, and mean the default. */
-export function contextOf(facts: CallFacts, principal: Principal, needs: Permission | undefined): CallContext {
-  return { ...facts, tenant: principal.tenant ?? defaultTenant, principal, ...given({ needs }) };
+export function contextOf(
+  facts: CallFacts,
+  principal: Principal,
+  more: Pick<Named<CallContext>, 'needs' | 'report'>,
+): CallContext {
+  return { ...facts, tenant: principal.tenant ?? defaultTenant, principal, ...given(more) };
 }
 
 /** Returns undefined for a header that does not match its pattern. */

@@ -1,5 +1,5 @@
 /**
- * What every call has in common: caller, deadline, request id, metrics, log line, and errors as statuses. It is one
+ * What every call has in common: caller, audit, deadline, request id, metrics, log line, and errors as statuses. It is one
  * wrapper and not a chain of interceptors, because every call pays for it.
  */
 import {
@@ -17,6 +17,7 @@ import type { AccessMethods, ClusterMethods, JobsMethods, QueuesMethods } from '
 import type { ReflectionMethods } from '../contract/reflection.ts';
 import { TroupeError } from '../domain/errors.ts';
 import type { Gatekeeper } from './access/gatekeeper.ts';
+import type { Auditor } from './audit/auditor.ts';
 import { AnswerRoom } from './answer-room.ts';
 import { arriving } from './arriving-messages.ts';
 import { contextOf, factsOf, trailers } from './call-facts.ts';
@@ -76,6 +77,7 @@ export interface CallScope {
 
 export interface CallScopeParts {
   readonly gatekeeper: Gatekeeper;
+  readonly auditor: Auditor;
   readonly budget: SendBudget;
   readonly mapper: StatusMapper;
   readonly clock: Clock;
@@ -84,7 +86,7 @@ export interface CallScopeParts {
 }
 
 export function createCallScope(parts: CallScopeParts): CallScope {
-  const { clock, telemetry, budget, gatekeeper } = parts;
+  const { clock, telemetry, budget, gatekeeper, auditor } = parts;
   const streams = new Set<AbortController>();
   /** For each unary call in progress, the function that fails it. */
   const calls = new Set<(error: unknown) => void>();
@@ -99,13 +101,16 @@ export function createCallScope(parts: CallScopeParts): CallScope {
       // A call is settled once: `cutCalls` may have failed it already.
       if (!calls.delete(fail)) return;
       durations.observe((clock.monotonicMs() - startedAtMs) / 1_000, { method });
+      auditor.failed({ method, call, facts }, error);
       callback(failureOf(method, error, facts.requestId));
     };
     calls.add(fail);
     const answer = async () => {
       const admitted = gatekeeper.admit(method, call);
       const principal = admitted instanceof Promise ? await admitted : admitted;
-      return handle(readable(call.request), contextOf(facts, principal, gatekeeper.needs(method)));
+      return auditor.run({ method, call, facts }, principal, (report) =>
+        handle(readable(call.request), contextOf(facts, principal, { needs: gatekeeper.needs(method), report })),
+      );
     };
     answer().then((response) => {
       if (!calls.delete(fail)) return;
@@ -116,7 +121,7 @@ export function createCallScope(parts: CallScopeParts): CallScope {
   };
 
   const read = createRead(unary, budget);
-  const hold = createHold({ streams, clock, gatekeeper }, requests, failureOf);
+  const hold = createHold({ streams, clock, gatekeeper, auditor }, requests, failureOf);
   const pumping = ({ signal }: HeldContext, room: AnswerRoom): PumpParts => ({ room, clock, signal });
 
   const stream: CallScope['stream'] = (method, handle) => (call) => {

@@ -44,6 +44,8 @@ const advice = {
   KEY_REVOKED: 'Get a new API key from whoever manages the service account.',
   KEY_ROTATED: 'Use the API key that has taken the place of this one.',
   ACCESS_CHANGED: 'Repeat the call; nothing was done. A stream continues from its last resume token.',
+  AUDIT_UNAVAILABLE:
+    'Repeat the call; nothing was done. `docs/operating/audit.md` says which calls need the audit log.',
   SERVICE_ACCOUNT_NOT_FOUND: 'Check the name with `Access.ListServiceAccounts`.',
   SERVICE_ACCOUNT_EXISTS: 'Use the account, or change it (`Access.UpdateServiceAccount`).',
   SERVICE_ACCOUNT_CHANGED: 'Read the account, decide again, and repeat with its present etag.',

@@ -5,6 +5,7 @@ import type { Clock, Counter } from '../application/ports/runtime.ts';
 import { TroupeError } from '../domain/errors.ts';
 import { watchCaller } from './access/caller-watch.ts';
 import type { Gatekeeper } from './access/gatekeeper.ts';
+import type { Auditor } from './audit/auditor.ts';
 import { contextOf, factsOf, type IncomingCall, trailers } from './call-facts.ts';
 import type { GrpcFailure } from './status-mapper.ts';
 
@@ -19,11 +20,12 @@ interface HoldParts {
   readonly streams: Set<AbortController>;
   readonly clock: Clock;
   readonly gatekeeper: Gatekeeper;
+  readonly auditor: Auditor;
 }
 
 /** Runs a call until it is done, its client leaves, its caller may not make it any more, or the gateway stops. */
 export function createHold(
-  { streams, clock, gatekeeper }: HoldParts,
+  { streams, clock, gatekeeper, auditor }: HoldParts,
   requests: Counter,
   failureOf: (method: string, error: unknown, requestId: string) => GrpcFailure,
 ): <T>(
@@ -42,7 +44,10 @@ export function createHold(
     const admitAndRun = async () => {
       const principal = await gatekeeper.admit(method, call);
       stopWatch = watchCaller({ clock, principal, admit: () => gatekeeper.admitAgain(method, call), end });
-      return run({ ...contextOf(facts, principal, gatekeeper.needs(method)), signal: controller.signal });
+      return auditor.run({ method, call, facts }, principal, (report) => {
+        const context = contextOf(facts, principal, { needs: gatekeeper.needs(method), report });
+        return run({ ...context, signal: controller.signal });
+      });
     };
     admitAndRun()
       .then(
@@ -50,7 +55,10 @@ export function createHold(
           requests.add(1, { method, code: 'OK' });
           settle.done(value, trailers(facts));
         },
-        (error: unknown) => settle.failed(failureOf(method, error, facts.requestId)),
+        (error: unknown) => {
+          auditor.failed({ method, call, facts }, error);
+          settle.failed(failureOf(method, error, facts.requestId));
+        },
       )
       .finally(() => {
         stopWatch();

@@ -10,6 +10,7 @@ import { createStatusCodec } from '../contract/error-details.ts';
 import { loadExternalScaler } from '../contract/external-scaler.ts';
 import type { Principal } from '../domain/access/principal.ts';
 import type { Gatekeeper } from './access/gatekeeper.ts';
+import { unaudited } from './audit/auditor.ts';
 import { createCallScope } from './call-scope.ts';
 import { Connections } from './connections.ts';
 import { connectionOptions, createListener, type GrpcListener, type ListenerOptions } from './grpc-listener.ts';
@@ -52,7 +53,15 @@ export function createScaler(options: ScalerOptions): GrpcListener {
   const { demand, telemetry, clock, log, streamsMax = 256 } = options;
   const mapper = createStatusMapper(createStatusCodec(loadContract()));
   const budget = createSendBudget(sendMaxBytes, telemetry);
-  const scope = createCallScope({ gatekeeper: listenerGuards, mapper, clock, log, telemetry, budget });
+  const scope = createCallScope({
+    gatekeeper: listenerGuards,
+    auditor: unaudited,
+    mapper,
+    clock,
+    log,
+    telemetry,
+    budget,
+  });
   const server = new Server({
     ...connectionOptions,
     'grpc.max_receive_message_length': messageMaxBytes,

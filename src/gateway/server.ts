@@ -14,6 +14,7 @@ import { loadMethodAccess } from '../contract/method-access.ts';
 import { given } from '../domain/given.ts';
 import { accessService } from './access-service.ts';
 import type { Authenticator } from './access/authenticator.ts';
+import { type AuditorParts, createAuditor } from './audit/auditor.ts';
 import { createGatekeeper } from './access/gatekeeper.ts';
 import { followPeerCertificates } from './access/peer-certificates.ts';
 import { createAdmission } from './admission.ts';
@@ -58,6 +59,7 @@ interface ConnectionSettings extends Partial<Omit<ConnectionLimits, 'maxCalls'>>
 export interface GatewayOptions extends ListenerOptions {
   readonly authenticator: Authenticator;
   readonly useCases: UseCases;
+  readonly audit: Pick<AuditorParts, 'log' | 'settings'>;
   readonly limits: GatewayLimits;
   /** Serve reflection to generic clients. */
   readonly reflection: boolean;
@@ -119,8 +121,10 @@ function buildServer(options: GatewayOptions): BuiltServer {
   const messageMaxBytes = limits.payloadMaxBytes + envelopeMaxBytes;
   const maxBytes = limits.maxBytesInFlight ?? Math.max(4 * limits.payloadMaxBytes, 64 * 1_048_576);
   const requests = new RequestBudget({ maxBytes, messageMaxBytes, telemetry, nowMs: () => performance.now() });
-  const gatekeeper = createGatekeeper(options.authenticator, loadMethodAccess(), maxBytes);
-  const scope = createCallScope({ gatekeeper, mapper, clock, log, telemetry, budget });
+  const accessOfMethods = loadMethodAccess();
+  const gatekeeper = createGatekeeper(options.authenticator, accessOfMethods, maxBytes);
+  const auditor = createAuditor({ ...options.audit, accessOfMethods, clock, logger: log, telemetry });
+  const scope = createCallScope({ gatekeeper, auditor, mapper, clock, log, telemetry, budget });
   const admissionLimits = {
     maxJobs: limits.maxJobsInFlight ?? 20_000,
     maxBytes,

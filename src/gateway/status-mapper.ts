@@ -71,6 +71,8 @@ export const statusTable = {
   // Not UNAUTHENTICATED: the caller should keep its token and come back.
   ISSUER_UNAVAILABLE: { status: grpc.UNAVAILABLE, extra: 'none', retryAfterMs: 1_000, outcome: 'none' },
   PERMISSION_MISSING: { status: grpc.PERMISSION_DENIED, extra: 'none' },
+  // Refused before anything was done.
+  AUDIT_UNAVAILABLE: { status: grpc.UNAVAILABLE, extra: 'none', retryAfterMs: 1_000, outcome: 'none' },
   SERVICE_ACCOUNT_NOT_FOUND: { status: grpc.NOT_FOUND, extra: 'service-account' },
   SERVICE_ACCOUNT_EXISTS: { status: grpc.ALREADY_EXISTS, extra: 'service-account' },
   SERVICE_ACCOUNT_CHANGED: { status: grpc.ABORTED, extra: 'service-account', retryAfterMs: 100 },
@@ -94,6 +96,12 @@ export const statusTable = {
   CALL_CANCELLED: { status: grpc.CANCELLED, extra: 'none' },
   INTERNAL_ERROR: { status: grpc.INTERNAL, extra: 'request' },
 } as const satisfies Record<ErrorCode, Mapping>;
+
+/** Whether a call failed because of who its caller is, or because that is not known. */
+export function refusesCaller(code: ErrorCode): boolean {
+  const { status } = statusTable[code];
+  return status === grpc.UNAUTHENTICATED || status === grpc.PERMISSION_DENIED;
+}
 
 /** Names of the details of an error with this code, for the reference. */
 export function detailsNamed(code: ErrorCode): readonly string[] {

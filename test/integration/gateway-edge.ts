@@ -3,11 +3,14 @@
  * lies behind the ports is short: shards that decide with the real domain and commit to the store, a feed in memory,
  * and a configuration that the test fills. `hold` and `fates` make shards slow or absent.
  */
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createPrometheusTelemetry, type PrometheusTelemetry } from '../../src/adapters/telemetry/prometheus.ts';
 import { openSqliteStore } from '../../src/adapters/sqlite/sqlite-store.ts';
+import { type AuditLog, createAuditLog } from '../../src/application/audit/audit-log.ts';
+import type { AuditStore } from '../../src/application/ports/audit-store.ts';
 import { createShardBatcher } from '../../src/application/protocol/shard-batcher.ts';
 import type { NodeVerb, NodeVerbs } from '../../src/application/ports/node-protocol.ts';
 import type { LiveFeed } from '../../src/application/ports/bus.ts';
@@ -73,6 +76,9 @@ export interface Edge {
   readonly quarantines: ReturnType<typeof memoryQuarantines>;
   /** Who may call. At first everyone may do everything. */
   authenticator: Authenticator;
+  /** Where the audit log is written. At first the store. */
+  auditStore: AuditStore;
+  readonly auditLog: AuditLog;
   /** While set, batches wait for it. */
   hold: Promise<void> | undefined;
   watchers(): number;
@@ -337,6 +343,18 @@ export async function openEdge({
     ...limits,
   });
 
+  const auditLog = createAuditLog({
+    store: {
+      appendRows: (...rows) => edge.auditStore.appendRows(...rows),
+      readRows: store.audit.readRows,
+      findRow: store.audit.findRow,
+    },
+    clock,
+    log: silentLog,
+    writer: randomUUID(),
+    retentionMs: 86_400_000,
+  });
+
   async function openGateway(options: Partial<GatewayOptions> = {}) {
     const gateway = createGateway({
       authenticator: {
@@ -348,6 +366,10 @@ export async function openEdge({
         },
         authenticate: (bearer, certificate) => edge.authenticator.authenticate(bearer, certificate),
         refusal: (principal, permission) => edge.authenticator.refusal(principal, permission),
+      },
+      audit: {
+        log: auditLog,
+        settings: { required: 'admin', submits: false, reads: 'people', denialsPerSecond: 10 },
       },
       useCases,
       host: '127.0.0.1',
@@ -379,6 +401,8 @@ export async function openEdge({
     nodes,
     quarantines,
     authenticator: openToAll,
+    auditStore: store.audit,
+    auditLog,
     followers: () => next.size,
     watchers: () => [...listeners.values()].reduce((sum, ofJob) => sum + ofJob.size, 0),
     async apply(id, order) {

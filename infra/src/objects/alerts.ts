@@ -97,6 +97,14 @@ function accessAlerts(query: Queries): readonly Alert[] {
       summary: 'Somebody has called with the operator token in the last 15 minutes.',
     },
     {
+      name: 'TroupeAuditGaps',
+      expr: `${query.rate(counters.auditGaps, '10m', ['what'])} > 0`,
+      for: '1m',
+      severity: 'ticket',
+      summary:
+        'The audit log could not be written in time ({{ $labels.what }}). Calls of administrators are refused meanwhile.',
+    },
+    {
       name: 'TroupeCallersRefused',
       expr: `${refused} > 1 and ${refused} / ${query.rate(counters.grpcRequests, '10m')} > 0.2`,
       for: '10m',

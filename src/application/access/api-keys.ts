@@ -76,6 +76,7 @@ export function createApiKeys(parts: AccountParts): ApiKeys {
       documents.removeDocument(document, { expectedRevision: document.revision }).catch(() => undefined);
       throw error;
     }
+    context.report?.({ changes: [{ field: 'key', new: id }] });
     return { text: made.text, key };
   }
 

@@ -142,6 +142,7 @@ function principalOf({ tenant, name, roles: names }: ServiceAccount, key: ApiKey
     roles: names,
     ...grantsOf(roles, names),
     expiresAtMs: key.expiresAtMs,
+    credential: key.id,
   };
 }
 

@@ -1,5 +1,6 @@
 /** Makes, changes and removes the service accounts of a tenant. api-keys.ts makes their keys. */
 import type { ServiceAccount } from '../../domain/access/service-account.ts';
+import { changesBetween } from '../../domain/audit/audit-entry.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import { given } from '../../domain/given.ts';
 import { namePattern } from '../../domain/queue.ts';
@@ -110,7 +111,7 @@ export function createManageAccounts(parts: AccountParts): ManageAccounts {
 
 async function createAccount(
   parts: AccountParts,
-  { tenant, principal }: CallContext,
+  { tenant, principal, report }: CallContext,
   { name, description, roles: names }: CreateAccount,
 ): Promise<StoredAccount> {
   const { documents, roles, clock } = parts;
@@ -133,6 +134,7 @@ async function createAccount(
   };
   const { outcome, document } = await documents.createDocument(accountPlace(account), accountBody(account));
   if (outcome === 'exists') throw new TroupeError('SERVICE_ACCOUNT_EXISTS', { metadata: { account: name } });
+  report?.({ changes: changesBetween(undefined, settingsOf(account)) });
   return { account, etag: document.revision };
 }
 
@@ -156,7 +158,13 @@ async function updateAccount(
   const { outcome, document } = await documents.replaceDocument(accountPlace(account), change);
   if (outcome === 'missing') throw accountNotFound(name);
   if (outcome === 'conflict' || document === undefined) throw accountChanged(name);
+  context.report?.({ changes: changesBetween(settingsOf(account), settingsOf(changed)) });
   return { account: changed, etag: document.revision };
+}
+
+/** What people set, and neither keys nor their digests. */
+function settingsOf({ roles, description }: ServiceAccount): Readonly<Record<string, unknown>> {
+  return { roles, description };
 }
 
 /** Two creations at the same time may pass together. */

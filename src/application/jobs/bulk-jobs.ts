@@ -10,6 +10,7 @@
  */
 import { TroupeError } from '../../domain/errors.ts';
 import type { JobRecord, JobState } from '../../domain/job.ts';
+import { given } from '../../domain/given.ts';
 import { clockAheadMaxMs } from '../../domain/steady-time.ts';
 import { type CallContext, ensureAwaited, type ReadContext } from '../ports/call-context.ts';
 import type { JobFilter } from './job-filter.ts';
@@ -77,7 +78,7 @@ export async function* forEachJob(
       ensureAwaited(context, clock.nowMs());
       const page = await listJobs(context, { ...asked, queue: query.queue, pageSize: pageJobs, pageToken });
       const found = page.records.filter((record) => !isOwn(record));
-      const outcome = await onPage(found, pace, act);
+      const outcome = await onPage(found, pace, { act, ...given({ report: context.report }) });
       pageToken = page.nextPageToken;
       yield { ...outcome, pageToken: pageToken === '' ? '' : bulkPageToken(createdBeforeMs, pageToken) };
       if (pageToken === '') return;
@@ -115,7 +116,11 @@ function createPace(clock: Clock, context: CallContext, perSecond: number | unde
 type PageOutcome = Omit<BulkStep, 'pageToken'>;
 
 /** Counts refusals. Any other error ends the operation before its page is reported as done. */
-async function onPage(records: readonly JobRecord[], pace: Pace, act: BulkAction['act']): Promise<PageOutcome> {
+async function onPage(
+  records: readonly JobRecord[],
+  pace: Pace,
+  { act, report }: Pick<BulkAction, 'act'> & Pick<CallContext, 'report'>,
+): Promise<PageOutcome> {
   const failures: BulkFailure[] = [];
   let done = 0;
   let refused = 0;
@@ -127,6 +132,7 @@ async function onPage(records: readonly JobRecord[], pace: Pace, act: BulkAction
     const one = act(record).then(
       () => {
         done += 1;
+        report?.({ jobId: record.id });
       },
       (error: unknown) => {
         if (!(error instanceof TroupeError) || error.retryable || error.code === 'INTERNAL_ERROR') {

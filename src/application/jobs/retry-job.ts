@@ -85,7 +85,9 @@ export function createRetryJob({ reader, payloads, submit, clock }: RetryJobPart
     async one(context, request) {
       ensureAwaited(context, clock.nowMs());
       const { record } = await reader.read(context, request.jobId);
-      return again(context, record, request);
+      const accepted = await again(context, record, request);
+      context.report?.({ jobId: accepted.jobId });
+      return accepted;
     },
   };
 }

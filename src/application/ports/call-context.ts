@@ -1,7 +1,14 @@
 /** The caller of a call, and how long it waits for the answer. */
 import type { Permission } from '../../domain/access/permission.ts';
 import { holdsIn, permissionMissing, type Principal } from '../../domain/access/principal.ts';
+import type { FieldChange } from '../../domain/audit/audit-entry.ts';
 import { TroupeError } from '../../domain/errors.ts';
+
+/**
+ * Tells the audit log what a call has changed: fields with their old and new values, without payloads and secrets; or a job
+ * that it has acted upon. Absent if nobody records the call.
+ */
+export type ActReport = (act: { readonly changes?: readonly FieldChange[]; readonly jobId?: string }) => void;
 
 export interface CallContext {
   /** Whose jobs and queues the call is about. It follows from the credential. */
@@ -15,6 +22,7 @@ export interface CallContext {
   readonly deadlineAtMs?: number;
   /** Aborts when the caller is gone or can no longer be answered. Its reason is a TroupeError. */
   readonly signal?: AbortSignal;
+  readonly report?: ActReport;
   /** W3C traceparent. */
   readonly traceparent?: string;
 }

@@ -1,5 +1,6 @@
 /** Creates and changes queues: in the store first, then in the shared configuration. */
 import { holdsIn, permissionMissing } from '../../domain/access/principal.ts';
+import { changesBetween } from '../../domain/audit/audit-entry.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import type { PublishedEvents } from '../../domain/job.ts';
 import {
@@ -94,6 +95,7 @@ export function createManageQueues({ store, catalog, views, stats, remove, clock
     // Announce an existing queue too: its creator may have died before it did.
     await catalog.announce(queue);
     if (outcome === 'exists') throw new TroupeError('QUEUE_EXISTS', { metadata: { queue: name } });
+    context.report?.({ changes: changesBetween(undefined, { ...queue.settings }) });
     return views.of(queue);
   }
 
@@ -143,6 +145,7 @@ export function createManageQueues({ store, catalog, views, stats, remove, clock
     const result = await store.updateQueue({ tenant, name, settings, expectedVersion, nowMs: clock.nowMs() });
     if (result.outcome === 'missing' || (result.outcome === 'updated' && !result.queue)) throw queueNotFound(name);
     if (result.outcome === 'conflict' || !result.queue) throw versionConflict(name, result.queue ?? present);
+    context.report?.({ changes: changesBetween({ ...present.settings }, { ...result.queue.settings }) });
     await catalog.announce(result.queue);
     return views.of(result.queue);
   }

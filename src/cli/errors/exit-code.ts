@@ -72,6 +72,7 @@ function exitCodeOfErrorCode(code: ClientErrorCode): number {
     case 'OUTCOME_UNKNOWN':
     case 'SHUTTING_DOWN':
     case 'ISSUER_UNAVAILABLE':
+    case 'AUDIT_UNAVAILABLE':
     case 'ACCESS_CHANGED':
     case 'CERTIFICATE_EXPIRED':
     case 'CALL_DEADLINE_EXCEEDED':

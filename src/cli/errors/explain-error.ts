@@ -20,6 +20,7 @@ const hints: ReadonlyMap<ClientErrorCode, string> = new Map([
   ],
   ['KEY_REVOKED', 'pass another key with --token-file FILE or TROUPE_TOKEN'],
   ['KEY_ROTATED', 'pass its successor with --token-file FILE or TROUPE_TOKEN'],
+  ['AUDIT_UNAVAILABLE', 'nothing was done: try again when the store of the cluster answers'],
   ['ISSUER_UNAVAILABLE', 'the token may be right: try again when its issuer answers'],
   ['SERVICE_ACCOUNT_NOT_FOUND', '`troupe accounts list` shows the service accounts'],
   ['TOO_MANY_API_KEYS', '`troupe accounts get NAME` shows the keys, `troupe keys revoke NAME ID` revokes one'],

@@ -10,7 +10,7 @@ import { isInSome } from './role-binding.ts';
  * - operator: the holder of the operator token.
  * - anyone: whoever reaches a gateway that asks for no credential.
  */
-type PrincipalKind = 'subject' | 'service' | 'certificate' | 'operator' | 'anyone';
+export type PrincipalKind = 'subject' | 'service' | 'certificate' | 'operator' | 'anyone';
 
 export interface Principal {
   readonly kind: PrincipalKind;
@@ -26,6 +26,8 @@ export interface Principal {
   readonly onlyIn: ReadonlyMap<Permission, readonly string[]>;
   /** Epoch ms by this machine's clock. Undefined if the credential does not expire. */
   readonly expiresAtMs: number | undefined;
+  /** The id of the credential, if it has one: of the API key, or the `jti` of the token. For the audit log. */
+  readonly credential?: string;
 }
 
 /** Whether the principal has a permission in a queue. */

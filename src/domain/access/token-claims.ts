@@ -1,5 +1,6 @@
 /** From the claims of a verified token to a principal. The mapping is configuration; nothing here is decided by code. */
 import { namePattern } from '../queue.ts';
+import { given } from '../given.ts';
 import { ownValue } from '../own-value.ts';
 import type { Principal } from './principal.ts';
 import { grantsOf, type Roles } from './role.ts';
@@ -28,6 +29,8 @@ export interface VerifiedClaims {
 
 /** Groups of one token beyond this number count for nothing: a directory may put thousands into a token. */
 const groupsMax = 500;
+/** Of the id of a token. */
+const credentialMaxLength = 128;
 
 /** Throws an Error, whose text is for the log, if the claims do not fit the mapping. */
 export function principalOfClaims(verified: VerifiedClaims, mapping: ClaimMapping, roles: Roles): Principal {
@@ -35,6 +38,7 @@ export function principalOfClaims(verified: VerifiedClaims, mapping: ClaimMappin
   const groups = textsOf(claimAt(claims, mapping.groupsClaim)).slice(0, groupsMax);
   const names = [...mapping.roles, ...groups.flatMap((group) => ownValue(mapping.groupRoles, group) ?? [])];
   const sorted = [...new Set(names)].sort();
+  const id = claimAt(claims, ['jti']);
   return {
     kind: 'subject',
     id: `jwt:${mapping.issuer}:${subject}`,
@@ -42,6 +46,7 @@ export function principalOfClaims(verified: VerifiedClaims, mapping: ClaimMappin
     roles: sorted,
     ...grantsOf(roles, sorted),
     expiresAtMs,
+    ...given({ credential: typeof id === 'string' ? id.slice(0, credentialMaxLength) : undefined }),
   };
 }
 

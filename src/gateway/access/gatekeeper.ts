@@ -33,7 +33,9 @@ export interface Gatekeeper {
 }
 
 /** Methods that are no part of our contract, and tell every caller the same. */
-const openMethods: ReadonlyMap<string, MethodAccess> = new Map([['ServerReflectionInfo', { scope: 'caller' }]]);
+const openMethods: ReadonlyMap<string, MethodAccess> = new Map([
+  ['ServerReflectionInfo', { scope: 'caller', audit: 'none' }],
+]);
 
 export function createGatekeeper(
   authenticator: Authenticator,
@@ -70,13 +72,28 @@ export function createGatekeeper(
   };
 }
 
+/** Whom each refusal was for. */
+const refusedCallers = new WeakMap<TroupeError, Principal>();
+
+/** Undefined if the refusal was for someone who is not known. */
+export function refusedCaller(refusal: TroupeError): Principal | undefined {
+  return refusedCallers.get(refusal);
+}
+
+function refusal(principal: Principal, error: TroupeError): TroupeError {
+  refusedCallers.set(error, principal);
+  return error;
+}
+
 function allowed(authenticator: Authenticator, principal: Principal, access: MethodAccess): Principal {
   if (access.scope === 'caller') return principal;
   const { scope, permission } = access;
-  if (!principal.permissions.has(permission)) throw authenticator.refusal(principal, permission);
+  if (!principal.permissions.has(permission)) {
+    throw refusal(principal, authenticator.refusal(principal, permission));
+  }
   if (scope === 'tenant' && principal.tenant === undefined) {
     const message = 'this call is about the jobs and queues of a tenant, and the credential names no tenant';
-    throw new TroupeError('PERMISSION_MISSING', { message, metadata: { permission } });
+    throw refusal(principal, new TroupeError('PERMISSION_MISSING', { message, metadata: { permission } }));
   }
   return principal;
 }

@@ -1,0 +1,223 @@
+import { describe, expect, it } from 'vitest';
+import { chainsMax, createAuditLog, heldRowsMax } from '../../../../src/application/audit/audit-log.ts';
+import { ChainCheck } from '../../../../src/application/audit/chain-check.ts';
+import type { AuditRow, AuditStore, StoredAuditRow } from '../../../../src/application/ports/audit-store.ts';
+import type { Logger } from '../../../../src/application/ports/runtime.ts';
+import { parseEntry } from '../../../../src/domain/audit/audit-entry.ts';
+import { TroupeError } from '../../../../src/domain/errors.ts';
+import { AuditTable, createMemoryAudit } from '../../../support/memory-audit.ts';
+import { silentLog } from '../../../support/stores.ts';
+import { createManualClock } from '../manual-clock.ts';
+
+const dayMs = 86_400_000;
+const call = { method: 'CancelJob', address: '127.0.0.1', requestId: 'r' };
+const scope = 'tenant/acme';
+
+function makeLog() {
+  const clock = createManualClock();
+  const table = new AuditTable();
+  const memory = createMemoryAudit(table);
+  const writes: (readonly AuditRow[])[] = [];
+  const world = { fail: false, hold: undefined as Promise<void> | undefined };
+  const store: AuditStore = {
+    ...memory,
+    async appendRows(day, rows, expiresAtMs) {
+      writes.push(rows);
+      await world.hold;
+      if (world.fail) throw new TroupeError('STORE_UNAVAILABLE');
+      await memory.appendRows(day, rows, expiresAtMs);
+    },
+  };
+  const heads: unknown[] = [];
+  const log: Logger = { ...silentLog, info: (fields) => heads.push(fields), child: () => log };
+  const audit = createAuditLog({ store, clock, log, writer: 'w', retentionMs: dayMs });
+  const today = (): string => new Date(clock.wallMs()).toISOString().slice(0, 10);
+  const rows = (day = today(), of = scope): readonly StoredAuditRow[] =>
+    table.days.get(JSON.stringify([of, day])) ?? [];
+  const kinds = (day = today()) => rows(day).map(({ entry }) => parseEntry(entry)?.kind);
+  const faultOf = (day = today()) => {
+    const check = new ChainCheck({ scope, day }, 'w');
+    for (const row of rows(day)) check.accept(row);
+    check.finish();
+    return check.break;
+  };
+  return { audit, clock, world, writes, heads, table, today, rows, kinds, faultOf };
+}
+
+const settled = async (promise: Promise<unknown> | undefined) =>
+  promise?.then(
+    () => 'stored',
+    () => 'failed',
+  );
+
+describe('the audit log', () => {
+  it('writes what comes during a write together in the next one, in order', async () => {
+    const { audit, world, writes, faultOf, rows } = makeLog();
+    let go: () => void = () => undefined;
+    world.hold = new Promise((resolve) => (go = resolve));
+    const tickets = Array.from({ length: 50 }, () => audit.begin(scope, call));
+    await Promise.resolve();
+    go();
+    await tickets.at(-1)?.stored;
+    expect(writes.map((one) => one.length)).toEqual([1, 49]);
+    expect(rows()).toHaveLength(50);
+    expect(faultOf()).toBeUndefined();
+  });
+
+  it('repeats a failed write with the same rows, tells who waits at once, and has no gap afterwards', async () => {
+    const { audit, clock, world, writes, kinds, faultOf } = makeLog();
+    world.fail = true;
+    const first = audit.begin(scope, call);
+    expect(await settled(first?.stored)).toBe('failed');
+    // It is known that the store is away.
+    const second = audit.begin(scope, call);
+    expect(await settled(second?.stored)).toBe('failed');
+    expect(kinds()).toEqual([]);
+    world.fail = false;
+    clock.advance(250);
+    await expect.poll(() => kinds()).toEqual(['intent', 'intent']);
+    expect(writes[1]).toEqual(writes[0]);
+    expect(faultOf()).toBeUndefined();
+    expect(await settled(audit.begin(scope, call)?.stored)).toBe('stored');
+  });
+
+  it('holds a bounded number of rows, and records how many it has lost', async () => {
+    const { audit, clock, world, kinds, rows, faultOf } = makeLog();
+    world.fail = true;
+    for (let n = 0; n < heldRowsMax; n += 1) expect(audit.begin(scope, call)).toBeDefined();
+    for (let n = 0; n < 3; n += 1) expect(audit.begin(scope, call)).toBeUndefined();
+    world.fail = false;
+    clock.advance(250);
+    await expect.poll(() => rows().length).toBe(heldRowsMax + 1);
+    await audit.begin(scope, call)?.stored;
+    expect(kinds().filter((kind) => kind === 'lost')).toEqual(['lost']);
+    const lost = rows().find(({ entry }) => parseEntry(entry)?.kind === 'lost');
+    expect(parseEntry(lost?.entry ?? '')).toMatchObject({ count: 3 });
+    expect(faultOf()).toBeUndefined();
+  });
+
+  it('has both rows of a call in the chain of its day, which ends when the last of them has', async () => {
+    const { audit, clock, kinds, heads, faultOf, today } = makeLog();
+    const yesterday = today();
+    const intent = audit.begin(scope, call);
+    await intent?.stored;
+    clock.advance(dayMs);
+    const other = audit.begin(scope, call);
+    await other?.stored;
+    expect([kinds(yesterday), kinds()]).toEqual([['intent'], ['intent']]);
+    expect(heads).toEqual([]);
+    if (intent !== undefined) await audit.settle(intent, { code: 'OK' })?.stored;
+    await expect
+      .poll(() => heads)
+      .toMatchObject([{ event: 'audit.head', scope, day: yesterday, writer: 'w', rows: 3 }]);
+    expect(kinds(yesterday)).toEqual(['intent', 'outcome', 'end']);
+    expect(faultOf(yesterday)).toBeUndefined();
+  });
+
+  it('ends the chains of a day without calls soon after midnight', async () => {
+    const { audit, clock, kinds, heads, today } = makeLog();
+    const day = today();
+    await audit.deny(scope, call, 'PERMISSION_MISSING')?.stored;
+    clock.advance(dayMs);
+    await expect.poll(() => kinds(day)).toEqual(['denied', 'end']);
+    await expect.poll(() => heads.length).toBe(1);
+  });
+
+  it('ends at a shutdown, tells its heads, and takes nothing afterwards', async () => {
+    const { audit, heads, rows, kinds } = makeLog();
+    await audit.begin(scope, call)?.stored;
+    await audit.close(1_000);
+    expect(kinds()).toEqual(['intent', 'end']);
+    expect(heads).toMatchObject([{ rows: 2, hash: rows().at(-1)?.hash }]);
+    expect(audit.begin(scope, call)).toBeUndefined();
+  });
+
+  it('ends in bounded time while the store is away', async () => {
+    const { audit, clock, world } = makeLog();
+    world.hold = new Promise(() => undefined);
+    audit.begin(scope, call);
+    const closing = audit.close(1_000);
+    clock.advance(1_000);
+    await closing;
+    expect(audit.begin(scope, call)).toBeUndefined();
+  });
+
+  it('has a bounded number of chains', async () => {
+    const { audit } = makeLog();
+    for (let n = 0; n < chainsMax; n += 1) {
+      const ticket = audit.begin(`tenant/${n}`, call);
+      expect(ticket).toBeDefined();
+      if (n % 1_000 === 0) await ticket?.stored;
+    }
+    expect(audit.begin('tenant/one-more', call)).toBeUndefined();
+    expect(audit.begin('tenant/1', call)).toBeDefined();
+  });
+});
+
+describe('a chain', () => {
+  /** Intent, its outcome, a refusal. */
+  async function whole() {
+    const world = makeLog();
+    const intent = world.audit.begin(scope, call);
+    if (intent !== undefined) await world.audit.settle(intent, { code: 'OK' })?.stored;
+    await world.audit.deny(scope, call, 'PERMISSION_MISSING')?.stored;
+    const key = JSON.stringify([scope, world.today()]);
+    const change = (how: (rows: readonly StoredAuditRow[]) => readonly StoredAuditRow[]) => {
+      world.table.days.set(key, [...how(world.rows())]);
+      return world.faultOf();
+    };
+    return { ...world, change };
+  }
+  const at = (n: number, how: (row: StoredAuditRow) => StoredAuditRow) => (rows: readonly StoredAuditRow[]) =>
+    rows.map((row, index) => (index === n ? how(row) : row));
+
+  it('that nobody has touched is whole', async () => {
+    expect((await whole()).change((rows) => rows)).toBeUndefined();
+  });
+
+  it('shows a row that was changed', async () => {
+    const edited = at(0, (row) => ({ ...row, entry: row.entry.replace('CancelJob', 'GetJobLog') }));
+    expect((await whole()).change(edited)).toEqual({ sequence: 1, fault: 'changed' });
+    const garbled = at(1, (row) => ({ ...row, entry: '{' }));
+    expect((await whole()).change(garbled)).toEqual({ sequence: 2, fault: 'changed' });
+  });
+
+  it('shows a row that was changed together with its hash, at the next one', async () => {
+    const forged = at(0, (row) => ({ ...row, hash: 'f'.repeat(64) }));
+    expect((await whole()).change(forged)).toEqual({ sequence: 1, fault: 'changed' });
+  });
+
+  it('shows a row that was removed, at the beginning too', async () => {
+    expect((await whole()).change((rows) => rows.slice(1))).toEqual({ sequence: 2, fault: 'missing' });
+    const middle = (rows: readonly StoredAuditRow[]) => rows.filter((_, n) => n !== 1);
+    expect((await whole()).change(middle)).toEqual({ sequence: 3, fault: 'missing' });
+  });
+
+  it('shows rows that were swapped', async () => {
+    const swapped = ([a, b, ...rest]: readonly StoredAuditRow[]) =>
+      a && b ? [{ ...a, entry: b.entry, hash: b.hash }, { ...b, entry: a.entry, hash: a.hash }, ...rest] : [];
+    expect((await whole()).change(swapped)).toEqual({ sequence: 1, fault: 'moved' });
+  });
+
+  it('shows that the note on its outcome was changed or removed', async () => {
+    const pointed = at(0, (row) => ({ ...row, settledBy: { atMs: row.atMs, sequence: 3 } }));
+    expect((await whole()).change(pointed)).toEqual({ sequence: 2, fault: 'outcome' });
+    const hidden = at(0, ({ settledBy: _, ...row }) => row);
+    expect((await whole()).change(hidden)).toEqual({ sequence: 2, fault: 'outcome' });
+  });
+
+  it('cannot be shown as that of another tenant or day', async () => {
+    const { rows } = await whole();
+    const check = new ChainCheck({ scope: 'tenant/rival', day: '2026-11-30' }, 'w');
+    for (const row of rows()) check.accept(row);
+    expect(check.break).toEqual({ sequence: 1, fault: 'changed' });
+  });
+
+  it('without its end looks whole, but not to who has been told its head', async () => {
+    const { rows, today } = await whole();
+    const check = new ChainCheck({ scope, day: today() }, 'w', 3);
+    for (const row of rows().slice(0, 2)) check.accept(row);
+    check.finish();
+    expect([check.break, check.isEnded, check.hashThere]).toEqual([undefined, false, undefined]);
+  });
+});
