@@ -18,6 +18,7 @@ import type { Config } from '../config/index.ts';
 import type { Readiness } from '../gateway/http-edge.ts';
 import { createJobCache } from '../gateway/job-cache.ts';
 import { natsAccess } from './access.ts';
+import { handlerSecrets } from './handler-secrets.ts';
 import { adminPath, startClusterRoles } from './cluster-roles.ts';
 import { DrainRequest } from './drain-request.ts';
 import { createGatewayRole, createProbes, type GatewayRole } from './gateway-role.ts';
@@ -279,7 +280,7 @@ function createPool(
     clock,
     log,
     telemetry,
-    ...given({ onNews, cellUid }),
+    ...given({ onNews, cellUid, secrets: handlerSecrets(config.workers, clock) }),
     outputMaxBytes: config.gateway.payloadMaxBytes,
     streamedMaxBytes: streamedMaxBytes(config),
     scratchFolder: config.workers.scratchDir ?? join(config.dataDir, 'scratch'),

@@ -3,6 +3,7 @@ import { maxShards } from '../domain/job-id.ts';
 import { defaultWorkerClass, workerClassPattern, workerClassText } from '../domain/worker-class.ts';
 import { z } from 'zod';
 import { key, path, wholeNumber } from './schema-key.ts';
+import { secretKeys } from './secret-keys.ts';
 
 /** Must equal `commitGroupMax` of the store port. A test compares them. */
 const groupRecordsLimit = 500;
@@ -61,6 +62,7 @@ export const workersSection = z.strictObject({
     unit: 'processes',
     consequence: 'A handler that kills its process also ends the attempts beside it. Each process costs about 50 MiB.',
   }),
+  secrets: secretKeys,
   cellUid: key(wholeNumber(1, 2 ** 31 - 1).optional(), {
     meaning: 'User under which the cells of this node run, and group of the same number.',
     consequence:

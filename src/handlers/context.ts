@@ -83,6 +83,13 @@ export interface HandlerContext {
   readonly lastCheckpoint: unknown;
   /** The same as a stream or a file, whatever its size. Undefined if there is none. */
   readonly lastCheckpointInput: HandlerInput | undefined;
+  /**
+   * The value of a secret that the nodes give to this handler for the tenant of the job (`workers.secrets`). White space at
+   * its end is left out. Ask for it when you need it and do not keep it: it may have been replaced meanwhile. Log lines, notes
+   * and failures show `[secret NAME]` in its place; outputs and checkpoints do not. Also a sign of life. Rejects if there is
+   * none that this handler may read.
+   */
+  secret(name: string): Promise<string>;
   /** Gives a sign of life and does nothing else, for handlers with a heartbeat timeout. Sends no message. */
   heartbeat(): void;
   /** Throws if the attempt is cancelled or out of time. Works inside a synchronous loop too. Also a sign of life. */

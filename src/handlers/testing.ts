@@ -7,12 +7,13 @@ import { join } from 'node:path';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { RunOutput, RunPayload } from '../domain/attempt-outcome.ts';
 import type { Failure } from '../domain/job.ts';
+import { ownValue } from '../domain/own-value.ts';
 import { NotJsonError, strictJson } from '../domain/strict-json.ts';
 import { decodeCheckpoint, encodeCheckpoint, stillSaved } from './checkpoint.ts';
 import type { HandlerContext } from './context.ts';
 import type { Handler } from './definition.ts';
 import { executeHandler, type HandlerOutcome } from './execution.ts';
-import { cancelled } from './handler-error.ts';
+import { cancelled, fail } from './handler-error.ts';
 import { isByteStream, memorySource, type OutputSink, PayloadStreams } from './payload-streams.ts';
 
 /** How a test runs a handler. */
@@ -32,6 +33,8 @@ export interface RunHandlerOptions {
   readonly traceparent?: string;
   /** The last checkpoint of an earlier attempt. Default: none. */
   readonly lastCheckpoint?: unknown;
+  /** What `ctx.secret` returns, by name. Default: none. */
+  readonly secrets?: Readonly<Record<string, string>>;
 }
 
 /** What the handler reported while it ran. */
@@ -91,6 +94,7 @@ export async function runHandler<In extends StandardSchemaV1, Out extends Standa
     get lastCheckpointInput() {
       return streams.checkpoint;
     },
+    secret: (name) => secretOf(options.secrets ?? {}, handler.name, name),
     heartbeat: () => undefined,
     throwIfCancelled() {
       if (signal.aborted) throw cancelled('the attempt was cancelled');
@@ -111,6 +115,15 @@ export async function runHandler<In extends StandardSchemaV1, Out extends Standa
     case 'stopped':
       return { kind: 'cancelled', ...notes };
   }
+}
+
+/** Rejects like a node that has none for this handler. */
+async function secretOf(secrets: Readonly<Record<string, string>>, handler: string, name: string): Promise<string> {
+  const value = ownValue(secrets, name);
+  if (value !== undefined) return value;
+  throw fail(`the handler ${handler} gets no secret "${name}" here: see the option secrets`, {
+    code: 'PERMISSION_MISSING',
+  });
 }
 
 /** An input that JSON cannot express is reported as INVALID_INPUT. */

@@ -169,6 +169,17 @@ const handlerEnv = z
     }
   });
 
+/** Names, or their beginnings with `*`. */
+const grantNames = z
+  .array(
+    z
+      .string()
+      .regex(/^[A-Za-z0-9._/-]{0,256}\*?$/)
+      .min(1),
+  )
+  .min(1)
+  .max(100);
+
 const workerClassShape = z.strictObject({
   /** Short, because the name of its pods is also the name of a Troupe node, which has at most 63 characters. */
   name: dnsLabel.max(24),
@@ -204,6 +215,14 @@ const workerClassShape = z.strictObject({
   env: handlerEnv.default({}),
   /** Secrets that its handlers read. Each is mounted as the folder /secrets/NAME. */
   secrets: z.array(dnsLabel).max(20).default([]),
+  /**
+   * Which handlers get which of their values with `ctx.secret('NAME/KEY')`, in jobs of which tenants: `workers.secrets.grants` of
+   * its nodes. Default: none.
+   */
+  secretGrants: z
+    .array(z.strictObject({ secrets: grantNames, handlers: grantNames, tenants: grantNames }))
+    .max(100)
+    .default([]),
   /** Destinations that its handlers may reach, in addition to Troupe's own. Everything else is closed. */
   egress: z
     .array(

@@ -9,7 +9,7 @@ import type { GatewayAccess } from '../config/gateway-access.ts';
 import type { GatewayConfig, WorkerClassConfig } from '../config/workloads.ts';
 import { cellRssMaxMb } from '../config/worker-memory.ts';
 import { type Component, type KubernetesObject, metadata } from './kubernetes-object.ts';
-import { configFile, dataFolder, mounted, scratchFolder } from './mounts.ts';
+import { configFile, dataFolder, handlerSecretsFolder, mounted, scratchFolder } from './mounts.ts';
 import { cassandraContactPoints, type NatsRole, natsServers, ports } from './names.ts';
 import { natsInboxPrefix } from './nats-accounts.ts';
 
@@ -158,7 +158,7 @@ export function workersSettings(
   workers: WorkerClassConfig,
   { name, graceMs }: { readonly name: string; readonly graceMs: number },
 ): Settings {
-  const { handlerDirs, cells, threadMemoryMb, threadMemoryMaxMb = threadMemoryMb, scratchGb } = workers;
+  const { handlerDirs, cells, threadMemoryMb, threadMemoryMaxMb = threadMemoryMb, scratchGb, secretGrants } = workers;
   const names = Object.keys(workers.env);
   return {
     roles: ['workers'],
@@ -173,6 +173,7 @@ export function workersSettings(
       ...(scratchGb > 0 && { scratchDir: scratchFolder }),
       scratchMaxBytes: Math.floor(scratchGb * gibibyte * usableScratch),
       ...(scratchGb > 0 && { cellScratchMaxBytes: ownScratchBytes(scratchGb, cells) }),
+      ...(secretGrants.length > 0 && { secrets: { path: handlerSecretsFolder, grants: secretGrants } }),
     },
     ...(names.length > 0 && { handlers: { env: names } }),
     ...(workers.podDeletionCost && { kubernetes: { podDeletionCost: true } }),

@@ -89,6 +89,7 @@ function requestOf(run: NodeAttempt, input: RunInput, checkpoint: RunInput | und
   return {
     runId: run.runId,
     jobId: run.jobId,
+    tenant: spec.tenant,
     attempt,
     handler: spec.handler,
     input,

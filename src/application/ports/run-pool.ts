@@ -9,6 +9,7 @@ export interface RunRequest {
   /** Unique in the node: `<jobId>#<token>`. */
   readonly runId: string;
   readonly jobId: JobId;
+  readonly tenant: string;
   readonly attempt: number;
   readonly handler: string;
   readonly input: RunInput;

@@ -117,6 +117,7 @@ export async function startPool(
       const request = {
         runId,
         jobId: `job-${count}` as JobId,
+        tenant: 'default',
         attempt: 1,
         handler,
         input: payloadOf(input),

@@ -1,5 +1,6 @@
 /** The options of a pool, with every default filled in once. */
 import { totalmem } from 'node:os';
+import type { HandlerSecrets } from '../../../application/ports/handler-secrets.ts';
 import type { HandlerNewsListener } from '../../../application/ports/handler-news.ts';
 import type { Clock, Logger, Telemetry } from '../../../application/ports/runtime.ts';
 import type { MemoryBounds } from '../../../domain/memory-class.ts';
@@ -43,6 +44,8 @@ export interface CellPoolOptions {
   readonly cellUid?: number;
   /** Number of processes over which the threads are spread; default 1. */
   readonly cells?: number;
+  /** What handlers may read with `ctx.secret`; default nothing. */
+  readonly secrets?: HandlerSecrets;
   /** What handlers see in `process.env`; default nothing. */
   readonly handlerEnv?: ReadonlyMap<string, string>;
   /** Environment of the cell processes, which threads do not see; default none. */
@@ -56,11 +59,12 @@ export interface CellPoolOptions {
   readonly telemetry: Telemetry;
 }
 
-type Derived = 'memoryMb' | 'memoryMaxMb' | 'cellRssMaxMb' | 'scratchFolder' | 'cellUid';
+type Derived = 'memoryMb' | 'memoryMaxMb' | 'cellRssMaxMb' | 'scratchFolder' | 'cellUid' | 'secrets';
 
 export interface CompleteOptions extends Required<Omit<CellPoolOptions, Derived>> {
   readonly scratchFolder: string | undefined;
   readonly cellUid: number | undefined;
+  readonly secrets: HandlerSecrets | undefined;
   readonly memory: MemoryBounds;
   readonly rssMaxBytes: number;
 }
@@ -69,7 +73,16 @@ const usableShare = 0.8;
 const mib = 2 ** 20;
 
 export function completeOptions(options: CellPoolOptions): CompleteOptions {
-  const { memoryMb = 512, memoryMaxMb = 4_096, cellRssMaxMb = 0, cells = 1, scratchFolder, cellUid, ...rest } = options;
+  const {
+    memoryMb = 512,
+    memoryMaxMb = 4_096,
+    cellRssMaxMb = 0,
+    cells = 1,
+    scratchFolder,
+    cellUid,
+    secrets,
+    ...rest
+  } = options;
   const outputMaxBytes = rest.outputMaxBytes ?? 16 * mib;
   return {
     lookaheadMs: 200,
@@ -89,6 +102,7 @@ export function completeOptions(options: CellPoolOptions): CompleteOptions {
     ...rest,
     scratchFolder,
     cellUid,
+    secrets,
     cells,
     memory: { defaultMb: memoryMb, maxMb: Math.max(memoryMb, memoryMaxMb) },
     rssMaxBytes: cellRssMaxMb > 0 ? cellRssMaxMb * mib : Math.floor((usableShare * memoryThereIs()) / cells),

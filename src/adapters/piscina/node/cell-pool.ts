@@ -16,6 +16,7 @@ import type { Logger } from '../../../application/ports/runtime.ts';
 import { TroupeError } from '../../../domain/errors.ts';
 import { given } from '../../../domain/given.ts';
 import type { HandlerManifest } from '../../../domain/handler-manifest.ts';
+import { SecretMask } from '../../../domain/secret-mask.ts';
 import { CellGeneration } from './cell-generation.ts';
 import type { CellSupervisorOptions } from './cell-supervisor.ts';
 import { cellMeasures, type CellMeasures } from './cell-measures.ts';
@@ -108,8 +109,10 @@ class CellPool implements RunPool {
     const limit = this.#options.threads + lookAheadMaxRuns;
     if (this.#stopping !== undefined) throw new TroupeError('SHUTTING_DOWN');
     if (this.#runs.size >= limit) throw new TroupeError('OVERLOADED', { metadata: { limit: String(limit) } });
-    const { streamedMaxBytes: outputMaxBytes } = this.#options;
-    const run = newPoolRun(request, new RunPump({ request, streams, scratch: this.#scratch, outputMaxBytes }));
+    const { streamedMaxBytes: outputMaxBytes, secrets } = this.#options;
+    const mask = new SecretMask();
+    const pump = new RunPump({ request, streams, scratch: this.#scratch, outputMaxBytes, secrets, mask });
+    const run = newPoolRun(request, pump, mask);
     const generation = this.#generations.current;
     const supervisor = generation?.choose();
     if (supervisor === undefined || generation?.knows(request.handler) !== true) {

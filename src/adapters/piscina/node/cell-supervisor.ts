@@ -11,6 +11,7 @@ import { newFitness, nextFitness, type UnfitReason } from './cell-fitness.ts';
 import type { CellEvent, CellSetup, CellVitals, HandlerProblem, LoadedHandler } from '../protocol/cell-frames.ts';
 import { lossesOf } from './cell-losses.ts';
 import { CellProcess, describeExit, type CellExit } from './cell-process.ts';
+import { maskedEvent, maskedOutcome } from './masked-events.ts';
 import type { PoolRun, RunHome } from './pool-run.ts';
 import { RestartPauses } from './restart-pauses.ts';
 import { CellProfiles } from './run-profile.ts';
@@ -223,9 +224,9 @@ export class CellSupervisor implements RunHome {
       case 'stuck': {
         const run = this.#runs.get(event.runId);
         if (run === undefined) return;
-        if (event.kind === 'stuck') this.#onStuck(run, event.outcome);
+        if (event.kind === 'stuck') this.#onStuck(run, maskedOutcome(run.mask, event.outcome));
         else if (event.kind === 'stream-ask') void this.#answer(run, event);
-        else this.#onRunEvent(run, event);
+        else this.#onRunEvent(run, maskedEvent(run.mask, event));
       }
     }
   }

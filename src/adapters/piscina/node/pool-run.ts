@@ -1,5 +1,6 @@
 /** A run that the pool has accepted, from `run()` to `ended`. */
 import type { RunOutcome, RunRequest } from '../../../application/ports/run-pool.ts';
+import type { SecretMask } from '../../../domain/secret-mask.ts';
 import type { CellVitals } from '../protocol/cell-frames.ts';
 import type { RunPump } from './run-pump.ts';
 
@@ -20,6 +21,8 @@ export interface PoolRun {
   startedAtMs: number | undefined;
   fraction: number;
   note: string;
+  /** What its texts must not have. */
+  readonly mask: SecretMask;
   /** Set when the run does not end by itself: its outcome once its process is gone. */
   stuckOutcome: RunOutcome | undefined;
   /** It waited past the deadline of its job, and was asked to stop for that. */
@@ -28,7 +31,7 @@ export interface PoolRun {
   withdrawn: boolean;
 }
 
-export function newPoolRun(request: RunRequest, pump: RunPump): PoolRun {
+export function newPoolRun(request: RunRequest, pump: RunPump, mask: SecretMask): PoolRun {
   return {
     request,
     pump,
@@ -36,6 +39,7 @@ export function newPoolRun(request: RunRequest, pump: RunPump): PoolRun {
     startedAtMs: undefined,
     fraction: 0,
     note: '',
+    mask,
     stuckOutcome: undefined,
     late: false,
     withdrawn: false,

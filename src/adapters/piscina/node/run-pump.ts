@@ -4,10 +4,12 @@
  */
 import { createHash } from 'node:crypto';
 import { payloadPartBytes, type PayloadParts } from '../../../application/ports/payload-store.ts';
+import type { HandlerSecrets } from '../../../application/ports/handler-secrets.ts';
 import type { RunRequest, RunStreams, StreamSource, StreamTarget } from '../../../application/ports/run-pool.ts';
 import { clipped } from '../../../domain/clipped-text.ts';
 import { TroupeError } from '../../../domain/errors.ts';
 import { failureMaxChars } from '../../../domain/job.ts';
+import type { SecretMask } from '../../../domain/secret-mask.ts';
 import { asksOpenMax, type StreamAnswer, type StreamAsk } from '../protocol/stream-messages.ts';
 import type { ScratchCell, ScratchSpace } from './scratch-folder.ts';
 
@@ -16,6 +18,9 @@ interface PumpParts {
   readonly streams: RunStreams | undefined;
   readonly scratch: ScratchSpace;
   readonly outputMaxBytes: number;
+  /** Undefined: this node gives none. */
+  readonly secrets: HandlerSecrets | undefined;
+  readonly mask: SecretMask;
 }
 
 export class RunPump {
@@ -72,7 +77,18 @@ export class RunPump {
         return { kind: 'done' };
       case 'place':
         return { kind: 'path', path: await scratch.reserve(request.runId, ask.of, bytesIn(request, ask.of), cell) };
+      case 'secret':
+        return { kind: 'secret', value: await this.#secret(ask.name) };
     }
+  }
+
+  /** It is masked before it leaves this process, so that no text of the run can come sooner. */
+  async #secret(name: string): Promise<string> {
+    const { request, secrets, mask } = this.#parts;
+    const value = await secrets?.find(request, name);
+    if (value === undefined) throw notGiven(request.handler, name);
+    if (mask.add(name, value)) return value;
+    throw new TroupeError('OVERLOADED', { message: 'the attempt has read too many secrets' });
   }
 
   #writer(to: StreamTarget): Writer {
@@ -165,6 +181,12 @@ class WrittenParts implements PayloadParts {
     }
     this.#next = undefined;
   }
+}
+
+/** The same for one that does not exist and for one that others may read. */
+function notGiven(handler: string, name: string): TroupeError {
+  const message = `the handler ${handler} gets no secret "${clipped(name, 100)}" here: see workers.secrets`;
+  return new TroupeError('PERMISSION_MISSING', { message });
 }
 
 function required(streams: RunStreams | undefined): RunStreams {

@@ -115,6 +115,7 @@ const setup = z.object({
 const request: z.ZodType<RunRequest> = z.object({
   runId,
   jobId: z.custom<JobId>((id) => typeof id === 'string'),
+  tenant: z.string(),
   attempt: z.number(),
   handler: z.string(),
   input: z.union([payload, streamedInput]),

@@ -1,6 +1,7 @@
 /**
  * How a thread moves payloads piece by piece: it asks, its cell passes the question on, and the node process answers. A
- * thread has at most `asksOpenMax` questions open, each with one piece, so that is what a stream holds on the whole way.
+ * thread has at most `asksOpenMax` questions open, each with one piece, so that is what a stream holds on the whole way. Secrets
+ * come the same way, so that none is in what a thread is started with.
  */
 import { z } from 'zod';
 import { payloadPartBytes } from '../../../application/ports/payload-store.ts';
@@ -23,12 +24,15 @@ export type StreamAsk =
   /** What came so far is nothing. Answer: `done`. */
   | { readonly kind: 'abandon'; readonly to: StreamTarget }
   /** Room for it in a file. Answer: `path`. */
-  | { readonly kind: 'place'; readonly of: StreamSource };
+  | { readonly kind: 'place'; readonly of: StreamSource }
+  /** A secret that its handler may read. Answer: `secret`. */
+  | { readonly kind: 'secret'; readonly name: string };
 
 export type StreamAnswer =
   | { readonly kind: 'piece'; readonly bytes: Uint8Array }
   | { readonly kind: 'done' }
   | { readonly kind: 'path'; readonly path: string }
+  | { readonly kind: 'secret'; readonly value: string }
   /** `lasting`: every attempt would meet the same. */
   | { readonly kind: 'refused'; readonly code: string; readonly message: string; readonly lasting: boolean };
 
@@ -50,6 +54,8 @@ const count = z.int().nonnegative();
 const piece = z.instanceof(Uint8Array).refine((bytes) => bytes.byteLength <= payloadPartBytes);
 const digest = z.instanceof(Uint8Array).refine((bytes) => bytes.byteLength === 32);
 const textMaxChars = 4_096;
+/** Of a file of 64 KiB. */
+const secretMaxChars = 65_536;
 const text = z.string().max(textMaxChars);
 
 export const streamAskShape: z.ZodType<StreamAsk> = z.discriminatedUnion('kind', [
@@ -58,6 +64,7 @@ export const streamAskShape: z.ZodType<StreamAsk> = z.discriminatedUnion('kind',
   z.object({ kind: z.literal('finish'), to: target, bytes: count, sha256: digest }),
   z.object({ kind: z.literal('abandon'), to: target }),
   z.object({ kind: z.literal('place'), of: source }),
+  z.object({ kind: z.literal('secret'), name: text }),
 ]);
 
 export const streamAnswerShape: z.ZodType<StreamAnswer> = z.discriminatedUnion('kind', [
@@ -65,6 +72,7 @@ export const streamAnswerShape: z.ZodType<StreamAnswer> = z.discriminatedUnion('
   z.object({ kind: z.literal('piece'), bytes: piece.transform((view) => new Uint8Array(view)) }),
   z.object({ kind: z.literal('done') }),
   z.object({ kind: z.literal('path'), path: text }),
+  z.object({ kind: z.literal('secret'), value: z.string().max(secretMaxChars) }),
   z.object({ kind: z.literal('refused'), code: text, message: text, lasting: z.boolean() }),
 ]);
 

@@ -120,10 +120,16 @@ class LazySignal {
   }
 }
 
+interface ContextParts {
+  readonly voice: RunVoice;
+  readonly payloads: PayloadStreams;
+  readonly secret: HandlerContext['secret'];
+}
+
 export function createThreadContext(
   { request, endsAtMs }: RunTask,
   slot: RunSlot,
-  { voice, payloads }: { readonly voice: RunVoice; readonly payloads: PayloadStreams },
+  { voice, payloads, secret }: ContextParts,
 ): { readonly ctx: HandlerContext; readonly close: (ended: { readonly succeeded: boolean }) => void } {
   const signal = new LazySignal(slot);
   const checkpoints = new ThreadCheckpoints(slot, (note) => voice.checkpoint(note), performance.now.bind(performance));
@@ -168,6 +174,7 @@ export function createThreadContext(
       last ??= { value: decodeCheckpoint(request.checkpoint) };
       return last.value;
     },
+    secret,
     heartbeat,
     throwIfCancelled() {
       if (!open) return;

@@ -87,8 +87,10 @@ async function run(
     post: ask,
     beat: () => slot.beat(),
   });
-  const payloads = streams.streams;
-  const { ctx, close } = createThreadContext(task, slot, { voice: own, payloads });
+  const questions = streams;
+  const payloads = questions.streams;
+  const secret = (name: string): Promise<string> => questions.secret(name);
+  const { ctx, close } = createThreadContext(task, slot, { voice: own, payloads, secret });
   let outcome: HandlerOutcome;
   let startedAtMs = now();
   let changed: string | undefined;

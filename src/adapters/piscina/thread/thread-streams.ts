@@ -1,6 +1,7 @@
 /** The streams of one run inside its thread: each piece is a question to the node process. */
 import type { MessagePort } from 'node:worker_threads';
 import type { StreamSource, StreamTarget } from '../../../application/ports/run-pool.ts';
+import { clipped } from '../../../domain/clipped-text.ts';
 import type { RunInput } from '../../../domain/attempt-outcome.ts';
 import { fail } from '../../../handlers/handler-error.ts';
 import {
@@ -17,6 +18,9 @@ import {
   type ThreadAnswer,
   type ThreadAsk,
 } from '../protocol/stream-messages.ts';
+
+/** No file has a longer name, so what was cut names none. */
+const secretNameMaxChars = 300;
 
 interface StreamsParts {
   readonly runId: string;
@@ -57,6 +61,12 @@ export class ThreadStreams {
     const next = this.#waiting.shift();
     if (next === undefined) this.#rooms += 1;
     else next.resolve(undefined);
+  }
+
+  /** The value of a secret that the handler may read. Rejects with `fail` if it gets none. */
+  async secret(name: string): Promise<string> {
+    const answer = await this.#ask('input', { kind: 'secret', name: clipped(name, secretNameMaxChars) });
+    return answer.kind === 'secret' ? answer.value : unexpected(answer);
   }
 
   /** Nobody answers any more. */

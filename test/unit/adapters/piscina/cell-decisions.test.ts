@@ -1,4 +1,5 @@
 // The pure decisions about cells: when one is unfit, which threads make room, who is to blame, how long a restart waits.
+import { SecretMask } from '../../../../src/domain/secret-mask.ts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { newFitness, nextFitness, type Fitness } from '../../../../src/adapters/piscina/node/cell-fitness.ts';
@@ -127,6 +128,7 @@ describe('when a cell dies', () => {
     request: {
       runId: `r${key}`,
       jobId: 'j' as JobId,
+      tenant: 'default',
       attempt: 1,
       handler: 'h',
       input: { kind: 'json', json: '{}' },
@@ -137,6 +139,7 @@ describe('when a cell dies', () => {
     startedAtMs,
     fraction: 0,
     note: '',
+    mask: new SecretMask(),
     stuckOutcome: undefined,
     late: false,
     withdrawn: false,

@@ -13,6 +13,7 @@ import type { HandlerContext } from '../../../../../src/handlers/context.ts';
 const request: RunRequest = {
   runId: 'r',
   jobId: 'j' as JobId,
+  tenant: 'default',
   attempt: 1,
   handler: 'h',
   input: { kind: 'json', json: 'null' },
@@ -112,7 +113,11 @@ describe('a sign of life', () => {
       post: () => undefined,
       beat: () => slot.beat(),
     });
-    const made = createThreadContext({ kind: 'run', request, endsAtMs: 0 }, slot, { voice, payloads });
+    const made = createThreadContext({ kind: 'run', request, endsAtMs: 0 }, slot, {
+      voice,
+      payloads,
+      secret: () => Promise.reject(new Error('not wanted')),
+    });
     return { ctx: made.ctx, close: () => made.close({ succeeded: true }), signs: () => slot.pulse };
   }
 

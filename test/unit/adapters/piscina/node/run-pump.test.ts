@@ -1,4 +1,5 @@
 /** The streams of a run in the process of the node: what a thread may say, and what comes of it in the store. */
+import { SecretMask } from '../../../../../src/domain/secret-mask.ts';
 import { createHash } from 'node:crypto';
 import { expect, it } from 'vitest';
 import { RunPump } from '../../../../../src/adapters/piscina/node/run-pump.ts';
@@ -18,6 +19,7 @@ const sha256 = new Uint8Array(createHash('sha256').update(whole).digest());
 const request: RunRequest = {
   runId: 'r',
   jobId: 'j' as JobId,
+  tenant: 'default',
   attempt: 1,
   handler: 'test.streams',
   input: { kind: 'json', json: '1' },
@@ -44,6 +46,8 @@ function pump(outputMaxBytes = 10 * payloadPartBytes) {
     streams: { read: () => new Promise(() => undefined), write },
     scratch: { reserve: () => Promise.reject(new Error('not wanted')), release: (runId) => void released.push(runId) },
     outputMaxBytes,
+    secrets: undefined,
+    mask: new SecretMask(),
   });
   const says = async (...asks: readonly StreamAsk[]): Promise<unknown[]> => {
     const answers: unknown[] = [];
@@ -93,7 +97,14 @@ it('what goes wrong in the node itself does not end the job, and what is wrong w
     const fails = (): Promise<never> => Promise.reject(error);
     const streams = { read: fails, write: fails };
     const scratch = { reserve: fails, release: () => undefined };
-    const made = new RunPump({ request, streams, scratch, outputMaxBytes: payloadPartBytes });
+    const made = new RunPump({
+      request,
+      streams,
+      scratch,
+      outputMaxBytes: payloadPartBytes,
+      secrets: undefined,
+      mask: new SecretMask(),
+    });
     const answers = await Promise.all(asks.map((ask) => made.answer(ask)));
     return answers.map((answer) => answer.kind === 'refused' && answer.lasting);
   };

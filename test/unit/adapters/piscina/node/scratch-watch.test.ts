@@ -66,6 +66,7 @@ function runOf(handler: string, startedAtMs: number | undefined): Parameters<typ
   const request: RunRequest = {
     runId: `run of ${handler}`,
     jobId: 'job' as JobId,
+    tenant: 'default',
     attempt: 1,
     handler,
     input: { kind: 'json', json: '{}' },
