@@ -38,7 +38,7 @@ const codesHead = `/**
 `;
 
 /** Enums whose words are written in capitals inside. All others are written like-this. */
-const inCapitals: ReadonlySet<string> = new Set(['JobState', 'FailureReason', 'WaitingReason']);
+const inCapitals: ReadonlySet<string> = new Set(['JobState', 'FailureReason', 'WaitingReason', 'TenantState']);
 
 /** As in .prettierrc. */
 const lineMax = 120;
@@ -61,6 +61,7 @@ const apart = [
   { proto: 'troupe/v1/cluster.proto', file: 'cluster-messages.ts', service: 'Cluster' },
   { proto: 'troupe/v1/queues.proto', file: 'queue-messages.ts', service: 'Queues' },
   { proto: 'troupe/v1/access.proto', file: 'access-messages.ts', service: 'Access' },
+  { proto: 'troupe/v1/tenants.proto', file: 'tenant-messages.ts', service: 'Tenants' },
 ] as const;
 
 /** File contents by name. */

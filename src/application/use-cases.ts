@@ -9,6 +9,7 @@ import { createSeeCluster, type SeeCluster } from './cluster/see-cluster.ts';
 import { createSteerCluster, type SteerCluster } from './cluster/steer-cluster.ts';
 import { createWatchTree, type WatchTree } from './cluster/watch-tree.ts';
 import { createEraseJobPayloads, type EraseJobPayloads } from './jobs/erase-job-payloads.ts';
+import { createDeleteTenant, type DeleteTenant } from './cluster/delete-tenant.ts';
 import { createDeleteQueue } from './queues/delete-queue.ts';
 import { createDownloadPayload, type DownloadPayload } from './jobs/download-payload.ts';
 import { createExplainJob } from './jobs/explain-job.ts';
@@ -24,7 +25,7 @@ import type { JobCache } from './ports/job-cache.ts';
 import type { Membership, SharedConfig } from './ports/membership.ts';
 import type { NodeClient } from './ports/node-link.ts';
 import type { QueueQuarantines } from './ports/queue-quarantines.ts';
-import type { Clock, Logger, Random } from './ports/runtime.ts';
+import type { Clock, Logger, Random, Telemetry } from './ports/runtime.ts';
 import type { Store } from './ports/store.ts';
 import { createGetPayloadLink, type GetPayloadLink } from './jobs/payload-link.ts';
 import { createQueueCatalog } from './queues/queue-catalog.ts';
@@ -42,6 +43,11 @@ import type { ShardBatcher } from './protocol/shard-batcher.ts';
 import { createShardChoice } from './protocol/shard-choice.ts';
 import { createSubmitJobs, type SubmitJobs } from './jobs/submit-jobs.ts';
 import { createUploads, type Uploads } from './jobs/uploads.ts';
+import type { KnownTenants } from './tenants/known-tenants.ts';
+import { createManageTenants, type ManageTenants } from './tenants/manage-tenants.ts';
+import { createQuotaAlarms } from './tenants/quota-alarms.ts';
+import { createTenantLimits, type TenantLimits } from './tenants/tenant-limits.ts';
+import { createTenantRoom } from './tenants/tenant-room.ts';
 import { createWatchJob, type WatchJob } from './jobs/watch-job.ts';
 import { createWatchJobs, type WatchJobs } from './jobs/watch-jobs.ts';
 
@@ -64,6 +70,9 @@ export interface UseCases {
   readonly queues: ManageQueues;
   readonly accounts: ManageAccounts;
   readonly apiKeys: ApiKeys;
+  readonly tenants: ManageTenants;
+  readonly deleteTenant: DeleteTenant;
+  readonly tenantLimits: TenantLimits;
   readonly seeCluster: SeeCluster;
   readonly watchTree: WatchTree;
   readonly steerCluster: SteerCluster;
@@ -73,6 +82,7 @@ export interface UseCases {
 export interface UseCaseParts {
   readonly batcher: ShardBatcher;
   readonly store: Pick<Store, 'jobs' | 'queues' | 'payloads' | 'documents'>;
+  readonly knownTenants: KnownTenants;
   /** What service accounts can be given. */
   readonly roles: Roles;
   readonly config: Pick<SharedConfig, 'manifestsOf' | 'handlerNames' | 'queues' | 'touchQueue' | 'removeQueue'>;
@@ -85,6 +95,7 @@ export interface UseCaseParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  readonly telemetry: Pick<Telemetry, 'counter'>;
   readonly shardCount: number;
   /** Shards that this process serves now. Always empty in a gateway without shards. */
   readonly localShards: () => readonly number[];
@@ -114,7 +125,9 @@ export function createUseCases(parts: UseCaseParts): UseCases {
   const queueStats = createQueueStatsReader({ batcher, shardCount, clock });
   const room = createQueueRoom({ stats: queueStats, clock, random });
   const lateCheck = createLateCheck({ stats: queueStats, clock, random });
-  const submitParts = { ...parts, payloads, shards, catalog, room, lateCheck };
+  const { tenantRoom, ...ofTenants } = tenantUseCases(parts);
+  const { tenantLimits } = ofTenants;
+  const submitParts = { ...parts, payloads, shards, catalog, room, lateCheck, tenantLimits };
   const submit = createSubmitJobs(submitParts);
   const explain = createExplainJob({ batcher, stats: queueStats, quarantines, fleet, clock });
   const getJob = createGetJob({ reader, payloads, explain, clock });
@@ -123,16 +136,9 @@ export function createUseCases(parts: UseCaseParts): UseCases {
   const retryJob = createRetryJob({ reader, payloads, submit, clock });
   const asker = new NodesAsker({ nodes, membership, clock, log: parts.log });
   const queueViews = createQueueViews({ store: store.queues, quarantines, membership });
-  const deleteQueue = createDeleteQueue({
-    store: store.queues,
-    catalog,
-    stats: queueStats,
-    batcher,
-    shardCount,
-    clock,
-    log: parts.log,
-  });
-  const accountParts = { documents: store.documents, roles: parts.roles, clock };
+  const queueParts = { store: store.queues, catalog, stats: queueStats };
+  const deleteQueue = createDeleteQueue({ ...parts, ...queueParts });
+  const cancelJobs = createCancelJobs({ listJobs, cancelJob, clock });
   const seeCluster = createSeeCluster({ asker, shardCount, clock });
   return {
     submit,
@@ -146,20 +152,20 @@ export function createUseCases(parts: UseCaseParts): UseCases {
     rescheduleJob: createRescheduleJob({ reader, batcher, clock }),
     retryJob,
     redriveJobs: createRedriveJobs({ listJobs, retryJob, clock }),
-    cancelJobs: createCancelJobs({ listJobs, cancelJob, clock }),
+    cancelJobs,
     watchJob: createWatchJob({ reader, feed: parts.feed, payloads, clock, batcher }),
     watchJobs: createWatchJobs({ reader, events: parts.events, catalog, clock }),
     getJobLog: createGetJobLog({ reader, batcher, payloads, clock }),
-    queues: createManageQueues({
-      store: store.queues,
-      catalog,
-      views: queueViews,
-      stats: queueStats,
+    queues: createManageQueues({ ...queueParts, views: queueViews, clock, remove: deleteQueue, room: tenantRoom }),
+    ...ofTenants,
+    deleteTenant: createDeleteTenant({
+      ...tenantStores(parts),
+      cancelJobs,
+      deleteQueue,
+      quarantines,
       clock,
-      remove: deleteQueue,
+      log: parts.log,
     }),
-    accounts: createManageAccounts(accountParts),
-    apiKeys: createApiKeys(accountParts),
     seeCluster,
     watchTree: createWatchTree({ see: seeCluster, clock }),
     steerCluster: createSteerCluster({ asker, quarantines, queueViews, reader, clock }),
@@ -171,5 +177,26 @@ export function createUseCases(parts: UseCaseParts): UseCases {
       clock,
       load: createClusterLoadReader({ batcher, shardCount, clock }),
     }),
+  };
+}
+
+function tenantStores({ knownTenants: known, store: { documents, queues } }: UseCaseParts) {
+  return { known, documents, queues };
+}
+
+/** What tenants may do, and what they and their administrators make. */
+function tenantUseCases(parts: UseCaseParts) {
+  const { roles, clock } = parts;
+  const { known, documents, queues } = tenantStores(parts);
+  const alarms = createQuotaAlarms(parts);
+  const tenantLimits = createTenantLimits({ ...parts, known, alarms });
+  const tenantRoom = createTenantRoom({ documents, alarms, clock });
+  const accountParts = { documents, roles, room: tenantRoom, clock };
+  return {
+    tenantLimits,
+    tenantRoom,
+    tenants: createManageTenants({ documents, known, queues, limits: tenantLimits, clock }),
+    accounts: createManageAccounts(accountParts),
+    apiKeys: createApiKeys(accountParts),
   };
 }

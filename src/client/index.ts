@@ -26,6 +26,7 @@ import { fromSubmitResponse } from './job-mapper.ts';
 import { keyGiven, toSubmitRequest } from './job-requests.ts';
 import type { JobDraft, JobInfo, JobOptions, SubmittedJob } from './job-types.ts';
 import { createLinksClient, type LinksClient } from './links.ts';
+import { createTenantsClient, type TenantsClient } from './tenants-client.ts';
 import { createQueuesClient, type QueuesClient } from './queues-client.ts';
 import { withClientErrors } from './rejections.ts';
 import { createBackoff, mayRepeat, type RetryOptions, withRetries } from './retry.ts';
@@ -51,6 +52,7 @@ export type { ClusterClient } from './cluster-client.ts';
 export type * from './cluster-types.ts';
 export type { AccessClient, CallerInfo } from './access-client.ts';
 export type { AccountsClient, ApiKeyInfo, MadeApiKey, ServiceAccountInfo } from './accounts-client.ts';
+export type { TenantDeletion, TenantInfo, TenantQuotasInfo, TenantsClient, TenantUseInfo } from './tenants-client.ts';
 export type { TlsOptions } from './tls.ts';
 export type { TokenSource } from './token-source.ts';
 export type { CallSettings } from './connection.ts';
@@ -123,6 +125,8 @@ export interface TroupeClient extends JobCalls, BulkClient, LinksClient {
   readonly access: AccessClient;
   /** The service accounts of the tenant and their API keys. */
   readonly accounts: AccountsClient;
+  /** The tenants of the cluster, for its administrators; and the caller's own. */
+  readonly tenants: TenantsClient;
   /** Closes the connection. Open streams end with CALL_CANCELLED. Other calls in progress still get their answers. */
   close(): void;
 }
@@ -171,6 +175,7 @@ export function connect(options: ClientOptions): TroupeClient {
     cluster: withClientErrors(createClusterClient(parts)),
     access: withClientErrors(createAccessClient(parts)),
     accounts: withClientErrors(createAccountsClient(parts)),
+    tenants: withClientErrors(createTenantsClient(parts)),
     close: () => connection.close(),
   };
 }

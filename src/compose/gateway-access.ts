@@ -6,12 +6,14 @@ import { RefusalLog } from '../adapters/issuers/refusal-log.ts';
 import { createTokenVerifier } from '../adapters/issuers/token-verifier.ts';
 import { createKeyVerifier } from '../application/access/key-verifier.ts';
 import type { DocumentStore } from '../application/ports/document-store.ts';
+import type { KnownTenants } from '../application/tenants/known-tenants.ts';
 import type { Config } from '../config/index.ts';
 import { given } from '../domain/given.ts';
 import { CertificateTable } from '../domain/access/client-certificate.ts';
 import type { Roles } from '../domain/access/role.ts';
 import { type Authenticator, createAuthenticator } from '../gateway/access/authenticator.ts';
 import { createCertificateVerifier } from '../gateway/access/certificate-verifier.ts';
+import { createTenantCheck, type TenantCheck } from '../gateway/access/tenant-check.ts';
 import { isLoopback } from '../gateway/listen-error.ts';
 import { checkFile } from './access.ts';
 import type { CredentialFiles } from './credential-files.ts';
@@ -56,6 +58,15 @@ export function gatewayAuthenticator(gateway: Config['gateway'], parts: AccessPa
     certificates: gateway.certificates.port === undefined ? undefined : certificates(),
     withoutCredential,
   });
+}
+
+export function gatewayTenants(
+  { tenants }: Pick<Config['gateway'], 'tenants'>,
+  { runtime, known }: { readonly runtime: Pick<ProcessRuntime, 'clock' | 'log'>; readonly known: KnownTenants },
+): TenantCheck {
+  const log = runtime.log.child({ component: 'access' });
+  const refusals = new RefusalLog({ clock: runtime.clock, log });
+  return createTenantCheck({ known, mustBeMade: tenants === 'listed', refused: (reason) => refusals.say(reason) });
 }
 
 type AskingKeys = Pick<Config['gateway'], 'auth' | 'host' | 'issuers' | 'apiKeys' | 'certificates'>;

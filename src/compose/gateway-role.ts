@@ -8,6 +8,7 @@ import type { ShardBatcher } from '../application/protocol/shard-batcher.ts';
 import type { ShardRouter } from '../application/protocol/shard-router.ts';
 import type { Store } from '../application/ports/store.ts';
 import { HandlerFleet } from '../application/jobs/handler-fleet.ts';
+import { createKnownTenants } from '../application/tenants/known-tenants.ts';
 import { createUseCases, type UseCases } from '../application/use-cases.ts';
 import type { Config } from '../config/index.ts';
 import { rolesWith } from '../domain/access/role.ts';
@@ -19,7 +20,7 @@ import { createScaler } from '../gateway/scaler-server.ts';
 import { createGateway, type Gateway } from '../gateway/server.ts';
 import { given } from '../domain/given.ts';
 import { createCredentialFiles, type CredentialFiles } from './credential-files.ts';
-import { gatewayAuthenticator } from './gateway-access.ts';
+import { gatewayAuthenticator, gatewayTenants } from './gateway-access.ts';
 import { streamedMaxBytes } from './object-store.ts';
 import type { ProcessRuntime } from './runtime.ts';
 
@@ -53,8 +54,12 @@ export function createGatewayRole(parts: GatewayParts): GatewayRole {
   const { config, bus, store, router, batcher, shardCount, cache } = parts;
   const { clock, random, log, telemetry } = parts.runtime;
   const roles = rolesWith(config.gateway.roles);
+  const mustBeMade = config.gateway.tenants === 'listed';
+  const known = createKnownTenants({ documents: store.documents, clock, log, mustBeMade });
   const useCases = createUseCases({
     roles,
+    knownTenants: known,
+    telemetry,
     batcher,
     store,
     config: bus.config,
@@ -77,8 +82,7 @@ export function createGatewayRole(parts: GatewayParts): GatewayRole {
       quarantines: bus.quarantines,
     },
   });
-  const { host, port, tls, insecure, reflection, payloadMaxBytes } = config.gateway;
-  const { jobsInFlightMax, bytesInFlightMax, sendBytesMax, watchesMax } = config.gateway;
+  const { host, port, tls, insecure, reflection } = config.gateway;
   const files = createCredentialFiles(parts.runtime);
   const audit = auditOf(parts);
   const gateway = createGateway({
@@ -89,17 +93,11 @@ export function createGatewayRole(parts: GatewayParts): GatewayRole {
       documents: store.documents,
       roles,
     }),
+    tenantCheck: gatewayTenants(config.gateway, { runtime: parts.runtime, known }),
     useCases,
     host,
     port,
-    limits: {
-      payloadMaxBytes,
-      maxJobsInFlight: jobsInFlightMax,
-      maxBytesInFlight: bytesInFlightMax,
-      maxSendBytes: sendBytesMax,
-      maxWatches: watchesMax,
-      connections: connectionSettings(config),
-    },
+    limits: limitsOf(config),
     reflection,
     ...given({ tls: files.serverTls('gateway', tls), certificates: files.certificateTls(config.gateway) }),
     insecure,
@@ -132,6 +130,18 @@ function auditOf({ config, store, runtime: { clock, log } }: GatewayParts) {
       retentionMs,
     }),
     settings: { required, submits, reads, denialsPerSecond: denialsPerSecondDefault },
+  };
+}
+
+function limitsOf(config: Config) {
+  const { payloadMaxBytes, jobsInFlightMax, bytesInFlightMax, sendBytesMax, watchesMax } = config.gateway;
+  return {
+    payloadMaxBytes,
+    maxJobsInFlight: jobsInFlightMax,
+    maxBytesInFlight: bytesInFlightMax,
+    maxSendBytes: sendBytesMax,
+    maxWatches: watchesMax,
+    connections: connectionSettings(config),
   };
 }
 

@@ -99,6 +99,12 @@ export const authKeys = {
     meaning: 'Whether API keys of service accounts are accepted. `troupe accounts` and `troupe keys` make them.',
     consequence: 'If so, every call needs a credential.',
   }),
+  tenants: key(z.enum(['open', 'listed']).default('open'), {
+    meaning:
+      'Which tenants may call. `open`: every tenant that a credential names. `listed`: those that `troupe tenants create` has made, and `default`.',
+    consequence:
+      'With `listed`, callers of other tenants are refused with TOKEN_INVALID. A tenant that was made is let in within 5 s.',
+  }),
   issuers: key(
     z
       .array(issuer)

@@ -1,5 +1,6 @@
 /** The messages of the service Access. Made by scripts/contract-types.ts from proto/; do not edit. */
 import type { Duration, Timestamp } from './shared-messages.ts';
+import type { Tenant, TenantUse } from './tenant-messages.ts';
 
 export type WhoAmIRequest = Readonly<Record<string, never>>;
 
@@ -19,6 +20,13 @@ export interface TestPermissionRequest {
 
 export interface TestPermissionResponse {
   readonly allowed: boolean;
+}
+
+export type GetOwnTenantRequest = Readonly<Record<string, never>>;
+
+export interface GetOwnTenantResponse {
+  readonly tenant: Tenant | null;
+  readonly use: TenantUse | null;
 }
 
 export interface ServiceAccount {
@@ -122,6 +130,7 @@ export interface RevokeApiKeyResponse {
 export interface AccessMethods {
   readonly WhoAmI: readonly [WhoAmIRequest, WhoAmIResponse];
   readonly TestPermission: readonly [TestPermissionRequest, TestPermissionResponse];
+  readonly GetOwnTenant: readonly [GetOwnTenantRequest, GetOwnTenantResponse];
   readonly CreateServiceAccount: readonly [CreateServiceAccountRequest, CreateServiceAccountResponse];
   readonly GetServiceAccount: readonly [GetServiceAccountRequest, GetServiceAccountResponse];
   readonly ListServiceAccounts: readonly [ListServiceAccountsRequest, ListServiceAccountsResponse];

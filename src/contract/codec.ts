@@ -53,6 +53,7 @@ export interface Contract {
   readonly queues: ServiceCodec<wire.QueuesMethods>;
   readonly cluster: ServiceCodec<wire.ClusterMethods>;
   readonly access: ServiceCodec<wire.AccessMethods>;
+  readonly tenants: ServiceCodec<wire.TenantsMethods>;
   message<T>(fullName: string): MessageCodec<T>;
 }
 
@@ -63,6 +64,7 @@ export function loadContract(): Contract {
     queues: serviceCodec(root, 'troupe.v1.Queues'),
     cluster: serviceCodec(root, 'troupe.v1.Cluster'),
     access: serviceCodec(root, 'troupe.v1.Access'),
+    tenants: serviceCodec(root, 'troupe.v1.Tenants'),
     message: (fullName) => messageCodec(root.lookupType(fullName)),
   };
 }

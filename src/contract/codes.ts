@@ -92,3 +92,7 @@ export const actorStateCodes = {
 export const principalKindCodes = { subject: 1, operator: 2, anyone: 3, service: 4, certificate: 5 } as const;
 
 export const apiKeyStateCodes = { live: 1, retiring: 2, rotated: 3, revoked: 4, expired: 5 } as const;
+
+export const tenantStateCodes = { ACTIVE: 1, PAUSED: 2, DELETING: 3, DELETED: 4 } as const;
+
+export const deletionPhaseCodes = { queues: 1, accounts: 2, settling: 3, done: 4 } as const;

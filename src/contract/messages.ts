@@ -6,4 +6,5 @@ export type * from './jobs-messages.ts';
 export type * from './cluster-messages.ts';
 export type * from './queue-messages.ts';
 export type * from './access-messages.ts';
+export type * from './tenant-messages.ts';
 export type * from './shared-messages.ts';

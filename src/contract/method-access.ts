@@ -11,7 +11,13 @@ export type MethodAccess = { readonly audit: AuditRule } & (
 
 const rulesByName = new Map<unknown, AuditRule>(auditRules.map((rule) => [`AUDIT_RULE_${rule.toUpperCase()}`, rule]));
 
-const services = ['troupe.v1.Jobs', 'troupe.v1.Queues', 'troupe.v1.Cluster', 'troupe.v1.Access'] as const;
+const services = [
+  'troupe.v1.Jobs',
+  'troupe.v1.Queues',
+  'troupe.v1.Cluster',
+  'troupe.v1.Access',
+  'troupe.v1.Tenants',
+] as const;
 
 /**
  * By the name of the method. Throws if a method has no option, or one that makes no sense, or the name of another: nobody

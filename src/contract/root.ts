@@ -11,6 +11,7 @@ export const protoFiles = [
   'troupe/v1/queues.proto',
   'troupe/v1/cluster.proto',
   'troupe/v1/access.proto',
+  'troupe/v1/tenants.proto',
   'google/rpc/error_details.proto',
 ] as const;
 

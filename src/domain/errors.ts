@@ -49,7 +49,13 @@ export const errorRegistry = {
   API_KEY_NOT_FOUND: { retryable: false, message: 'the service account has no such API key' },
   API_KEY_ENDED: { retryable: false, message: 'the API key is not in use any more' },
   TOO_MANY_API_KEYS: { retryable: false, message: 'two API keys of the service account are in use: revoke one first' },
-  QUOTA_EXCEEDED: { retryable: false, message: 'the tenant has as many as it may have' },
+  LIMIT_REACHED: { retryable: false, message: 'there are as many as there may be: delete one first' },
+  TENANT_NOT_FOUND: { retryable: false, message: 'the tenant does not exist' },
+  TENANT_EXISTS: { retryable: false, message: 'a tenant with this name already exists' },
+  TENANT_CHANGED: { retryable: true, message: 'somebody else changed the tenant in the meantime' },
+  TENANT_PAUSED: { retryable: false, message: 'the tenant is paused: it can submit nothing until it is resumed' },
+  TENANT_DELETING: { retryable: false, message: 'the tenant is being deleted' },
+  QUOTA_EXCEEDED: { retryable: true, message: 'the tenant is at its quota' },
   INVALID_PAGE_TOKEN: { retryable: false, message: 'the page token does not belong to this list' },
   INVALID_RESUME_TOKEN: { retryable: false, message: 'the resume token does not belong to this job' },
   BACKLOG_FULL: { retryable: true, message: 'the backlog is at its limit' },
@@ -96,7 +102,7 @@ export interface WireError {
 }
 
 /** Metadata that can name the subject of an error, most specific first. */
-const subjects = ['jobId', 'handler', 'path', 'node', 'queue', 'keyId', 'account'] as const;
+const subjects = ['jobId', 'handler', 'path', 'node', 'queue', 'keyId', 'account', 'tenant'] as const;
 const subjectLengthMax = 256;
 
 /** The text of the registry and the subject of the error. */

@@ -28,6 +28,7 @@ export const counters = {
   storeErrors: { name: 'troupe_store_errors_total', labelNames: ['store', 'query', 'code'] },
   natsLateDeliveries: { name: 'troupe_nats_late_deliveries_total', labelNames: [] },
   workLost: { name: 'troupe_work_lost_total', labelNames: [] },
+  tenantQuotas: { name: 'troupe_tenant_quotas_total', labelNames: ['quota', 'level'] },
   natsPublishFailures: { name: 'troupe_nats_publish_failures_total', labelNames: ['code'] },
 } as const satisfies Readonly<Record<string, Measure>>;
 

@@ -2,6 +2,8 @@
  * A tenant as administrators made it. A tenant that nobody made has no such record: where tenants need none, it is active
  * and has no quotas.
  */
+import type { Range } from './setting-ranges.ts';
+
 /**
  * - ACTIVE: everything works.
  * - PAUSED: nothing is submitted and nothing starts. What runs goes on, and everything can be read.
@@ -11,7 +13,7 @@
 type TenantState = 'ACTIVE' | 'PAUSED' | 'DELETING' | 'DELETED';
 
 /** Limits on what a tenant has at a time, or does in a second. Absent: no limit, and nobody counts. */
-interface TenantQuotas {
+export interface TenantQuotas {
   /** Jobs that one gateway accepts in a second. */
   readonly submitsPerSecond?: number;
   /** Open streams and watches of one gateway. */
@@ -19,6 +21,8 @@ interface TenantQuotas {
   readonly queues?: number;
   readonly serviceAccounts?: number;
 }
+
+export type TenantQuota = keyof TenantQuotas;
 
 export interface Tenant {
   /** As `namePattern` says. */
@@ -36,3 +40,11 @@ export interface Tenant {
   /** How long something of a deleted tenant may still be kept. Its name is taken until then. */
   readonly nameTakenUntilMs?: number;
 }
+
+/** The valid values of each quota. */
+export const tenantQuotaRanges = {
+  submitsPerSecond: { min: 1, max: 1_000_000, text: 'a whole number from 1 to 1,000,000', integer: true },
+  streams: { min: 1, max: 1_000_000, text: 'a whole number from 1 to 1,000,000', integer: true },
+  queues: { min: 1, max: 100_000, text: 'a whole number from 1 to 100,000', integer: true },
+  serviceAccounts: { min: 1, max: 1_000, text: 'a whole number from 1 to 1,000', integer: true },
+} as const satisfies Readonly<Record<TenantQuota, Range>>;

@@ -7,12 +7,13 @@ import { holdsIn } from '../domain/access/principal.ts';
 import { TroupeError } from '../domain/errors.ts';
 import { namePattern } from '../domain/queue.ts';
 import { accountMethods } from './account-methods.ts';
+import { toTenant } from './tenant-mapper.ts';
 import type { ServiceParts } from './service-parts.ts';
 
 export function accessService(
   parts: Pick<ServiceParts, 'scope' | 'useCases' | 'wallMs'>,
 ): UntypedServiceImplementation {
-  const { scope } = parts;
+  const { scope, useCases } = parts;
   return {
     ...accountMethods(parts),
 
@@ -26,6 +27,11 @@ export function accessService(
         expireTime: toOptionalTime(principal.expiresAtMs),
       }),
     ),
+
+    GetOwnTenant: scope.read('GetOwnTenant', async (_request, context) => {
+      const { use, ...stored } = await useCases.tenants.get(context, context.tenant);
+      return { tenant: toTenant(stored), use };
+    }),
 
     TestPermission: scope.read('TestPermission', ({ permission, queue }, { principal }) => {
       if (queue !== '' && !namePattern.test(queue)) {

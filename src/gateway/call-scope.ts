@@ -11,9 +11,16 @@ import {
 } from '@grpc/grpc-js';
 import type { CallContext, ReadContext } from '../application/ports/call-context.ts';
 import type { Clock, Counter, Histogram, Logger, Telemetry } from '../application/ports/runtime.ts';
+import type { TenantLimits } from '../application/tenants/tenant-limits.ts';
 import type { Init } from '../contract/codec.ts';
 import type { ExternalScalerMethods } from '../contract/external-scaler.ts';
-import type { AccessMethods, ClusterMethods, JobsMethods, QueuesMethods } from '../contract/messages.ts';
+import type {
+  AccessMethods,
+  ClusterMethods,
+  JobsMethods,
+  QueuesMethods,
+  TenantsMethods,
+} from '../contract/messages.ts';
 import type { ReflectionMethods } from '../contract/reflection.ts';
 import { TroupeError } from '../domain/errors.ts';
 import type { Gatekeeper } from './access/gatekeeper.ts';
@@ -29,7 +36,14 @@ import type { GrpcFailure, StatusMapper } from './status-mapper.ts';
 import { counters, histograms } from '../domain/measures.ts';
 
 interface Methods
-  extends JobsMethods, QueuesMethods, ClusterMethods, AccessMethods, ExternalScalerMethods, ReflectionMethods {}
+  extends
+    JobsMethods,
+    QueuesMethods,
+    ClusterMethods,
+    AccessMethods,
+    TenantsMethods,
+    ExternalScalerMethods,
+    ReflectionMethods {}
 type Method = keyof Methods;
 type Request<M extends Method> = Methods[M][0];
 type Response<M extends Method> = Methods[M][1];
@@ -78,6 +92,8 @@ export interface CallScope {
 export interface CallScopeParts {
   readonly gatekeeper: Gatekeeper;
   readonly auditor: Auditor;
+  /** Open streams of each tenant. */
+  readonly tenantLimits: Pick<TenantLimits, 'openStream'>;
   readonly budget: SendBudget;
   readonly mapper: StatusMapper;
   readonly clock: Clock;
@@ -86,7 +102,7 @@ export interface CallScopeParts {
 }
 
 export function createCallScope(parts: CallScopeParts): CallScope {
-  const { clock, telemetry, budget, gatekeeper, auditor } = parts;
+  const { clock, telemetry, budget, gatekeeper, auditor, tenantLimits } = parts;
   const streams = new Set<AbortController>();
   /** For each unary call in progress, the function that fails it. */
   const calls = new Set<(error: unknown) => void>();
@@ -121,7 +137,7 @@ export function createCallScope(parts: CallScopeParts): CallScope {
   };
 
   const read = createRead(unary, budget);
-  const hold = createHold({ streams, clock, gatekeeper, auditor }, requests, failureOf);
+  const hold = createHold({ streams, clock, gatekeeper, auditor, tenantLimits }, requests, failureOf);
   const pumping = ({ signal }: HeldContext, room: AnswerRoom): PumpParts => ({ room, clock, signal });
 
   const stream: CallScope['stream'] = (method, handle) => (call) => {

@@ -52,7 +52,16 @@ const advice = {
   API_KEY_NOT_FOUND: 'Check the id with `Access.GetServiceAccount`. Keys that ended long ago are forgotten.',
   API_KEY_ENDED: 'Make a new key (`Access.CreateApiKey`). `state` says how this one ended.',
   TOO_MANY_API_KEYS: 'Revoke a key (`Access.RevokeApiKey`), or wait until the overlap of a rotation is over.',
-  QUOTA_EXCEEDED: 'Delete what is not used any more. `quota`, `limit` and `used` say what there is too much of.',
+  LIMIT_REACHED: 'Delete what is not used any more. `quota`, `limit` and `used` say what there is too much of.',
+  TENANT_NOT_FOUND: 'Check the name with `Tenants.ListTenants`. A tenant that nobody made has no settings.',
+  TENANT_EXISTS:
+    'Use the tenant, or change it (`Tenants.UpdateTenant`). The name of a deleted one is free after a year.',
+  TENANT_CHANGED: 'Read the tenant, decide again, and repeat with its present etag.',
+  TENANT_PAUSED:
+    'Ask whoever administers the cluster. Jobs that were accepted before wait, and can be read and cancelled.',
+  TENANT_DELETING: 'Ask whoever administers the cluster. A deletion cannot be undone.',
+  QUOTA_EXCEEDED:
+    'Wait as long as RetryInfo says, or ask for a higher quota. `quota`, `limit` and `used` say which it is.',
   ISSUER_UNAVAILABLE: 'Repeat the call with the same token; nothing was done.',
   PERMISSION_MISSING: 'Ask for a role that has the permission in `permission`. `Access.WhoAmI` shows what you have.',
   INVALID_PAGE_TOKEN: 'Start the list again from its first page.',

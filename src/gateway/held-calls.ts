@@ -2,6 +2,7 @@
 import type { Metadata } from '@grpc/grpc-js';
 import type { CallContext } from '../application/ports/call-context.ts';
 import type { Clock, Counter } from '../application/ports/runtime.ts';
+import type { TenantLimits } from '../application/tenants/tenant-limits.ts';
 import { TroupeError } from '../domain/errors.ts';
 import { watchCaller } from './access/caller-watch.ts';
 import type { Gatekeeper } from './access/gatekeeper.ts';
@@ -21,11 +22,12 @@ interface HoldParts {
   readonly clock: Clock;
   readonly gatekeeper: Gatekeeper;
   readonly auditor: Auditor;
+  readonly tenantLimits: Pick<TenantLimits, 'openStream'>;
 }
 
 /** Runs a call until it is done, its client leaves, its caller may not make it any more, or the gateway stops. */
 export function createHold(
-  { streams, clock, gatekeeper, auditor }: HoldParts,
+  { streams, clock, gatekeeper, auditor, tenantLimits }: HoldParts,
   requests: Counter,
   failureOf: (method: string, error: unknown, requestId: string) => GrpcFailure,
 ): <T>(
@@ -41,8 +43,11 @@ export function createHold(
     const facts = factsOf(call, clock);
     const end = (why: TroupeError): void => controller.abort(why);
     let stopWatch = (): void => undefined;
+    let leave = (): void => undefined;
     const admitAndRun = async () => {
       const principal = await gatekeeper.admit(method, call);
+      const tenant = gatekeeper.tenantOf(method, principal);
+      if (tenant !== undefined) leave = tenantLimits.openStream(tenant);
       stopWatch = watchCaller({ clock, principal, admit: () => gatekeeper.admitAgain(method, call), end });
       return auditor.run({ method, call, facts }, principal, (report) => {
         const context = contextOf(facts, principal, { needs: gatekeeper.needs(method), report });
@@ -62,6 +67,7 @@ export function createHold(
       )
       .finally(() => {
         stopWatch();
+        leave();
         streams.delete(controller);
       });
   };

@@ -47,7 +47,14 @@ const caller: Principal = {
   onlyIn: new Map(),
   expiresAtMs: undefined,
 };
-const listenerGuards: Gatekeeper = { admit: () => caller, admitAgain: () => caller, needs: () => undefined };
+const listenerGuards: Gatekeeper = {
+  admit: () => caller,
+  admitAgain: () => caller,
+  tenantOf: () => undefined,
+  needs: () => undefined,
+};
+/** KEDA's streams are of no tenant. */
+const tenantLimits = { openStream: () => () => undefined };
 
 export function createScaler(options: ScalerOptions): GrpcListener {
   const { demand, telemetry, clock, log, streamsMax = 256 } = options;
@@ -56,6 +63,7 @@ export function createScaler(options: ScalerOptions): GrpcListener {
   const scope = createCallScope({
     gatekeeper: listenerGuards,
     auditor: unaudited,
+    tenantLimits,
     mapper,
     clock,
     log,

@@ -17,6 +17,7 @@ import type { Authenticator } from './access/authenticator.ts';
 import { type AuditorParts, createAuditor } from './audit/auditor.ts';
 import { createGatekeeper } from './access/gatekeeper.ts';
 import { followPeerCertificates } from './access/peer-certificates.ts';
+import type { TenantCheck } from './access/tenant-check.ts';
 import { createAdmission } from './admission.ts';
 import { clusterService } from './cluster-service.ts';
 import { type CallScope, createCallScope } from './call-scope.ts';
@@ -29,6 +30,7 @@ import { RequestBudget } from './request-budget.ts';
 import { createSendBudget } from './send-budget.ts';
 import { jobsService, queuesService } from './services.ts';
 import { createStatusMapper } from './status-mapper.ts';
+import { tenantsService } from './tenants-service.ts';
 
 interface GatewayLimits {
   /** Limit of one payload in bytes. Messages may be slightly larger. The use cases have the same limit. */
@@ -58,6 +60,7 @@ interface ConnectionSettings extends Partial<Omit<ConnectionLimits, 'maxCalls'>>
 
 export interface GatewayOptions extends ListenerOptions {
   readonly authenticator: Authenticator;
+  readonly tenantCheck: TenantCheck;
   readonly useCases: UseCases;
   readonly audit: Pick<AuditorParts, 'log' | 'settings'>;
   readonly limits: GatewayLimits;
@@ -78,6 +81,9 @@ const envelopeMaxBytes = 1_048_576;
 /** Calls at a time besides submits and watches. */
 const readsMax = 10_000;
 
+/** What health checks can ask about. The empty name stands for all. */
+const services = ['', ...['Jobs', 'Queues', 'Cluster', 'Access', 'Tenants'].map((name) => `troupe.v1.${name}`)];
+
 /** Creates the server. It listens after `start`. */
 export function createGateway(options: GatewayOptions): Gateway {
   const { server, health, scope, jobsInFlight } = buildServer(options);
@@ -86,8 +92,7 @@ export function createGateway(options: GatewayOptions): Gateway {
 
   function setServing(serving: boolean): void {
     const status = serving && !isStopped ? 'SERVING' : 'NOT_SERVING';
-    for (const service of ['', 'troupe.v1.Jobs', 'troupe.v1.Queues', 'troupe.v1.Cluster', 'troupe.v1.Access'])
-      health.setStatus(service, status);
+    for (const service of services) health.setStatus(service, status);
   }
 
   return {
@@ -122,9 +127,10 @@ function buildServer(options: GatewayOptions): BuiltServer {
   const maxBytes = limits.maxBytesInFlight ?? Math.max(4 * limits.payloadMaxBytes, 64 * 1_048_576);
   const requests = new RequestBudget({ maxBytes, messageMaxBytes, telemetry, nowMs: () => performance.now() });
   const accessOfMethods = loadMethodAccess();
-  const gatekeeper = createGatekeeper(options.authenticator, accessOfMethods, maxBytes);
+  const gatekeeper = createGatekeeper(options.authenticator, accessOfMethods, options.tenantCheck, maxBytes);
   const auditor = createAuditor({ ...options.audit, accessOfMethods, clock, logger: log, telemetry });
-  const scope = createCallScope({ gatekeeper, auditor, mapper, clock, log, telemetry, budget });
+  const { tenantLimits } = useCases;
+  const scope = createCallScope({ gatekeeper, auditor, tenantLimits, mapper, clock, log, telemetry, budget });
   const admissionLimits = {
     maxJobs: limits.maxJobsInFlight ?? 20_000,
     maxBytes,
@@ -147,6 +153,7 @@ function buildServer(options: GatewayOptions): BuiltServer {
   server.addService(tolerant(contract.queues), queuesService(parts));
   server.addService(tolerant(contract.cluster), clusterService(parts));
   server.addService(tolerant(contract.access), accessService(parts));
+  server.addService(tolerant(contract.tenants), tenantsService(parts));
   const health = new HealthImplementation();
   health.addToServer(server);
   if (options.reflection) {

@@ -10,7 +10,7 @@ import { toTime } from '../contract/time.ts';
 import { type ErrorCode, TroupeError } from '../domain/errors.ts';
 
 /** Resources that the metadata of an error can name. */
-type Resource = 'job' | 'queue' | 'node' | 'actor' | 'service-account' | 'api-key';
+type Resource = 'job' | 'queue' | 'node' | 'actor' | 'service-account' | 'api-key' | 'tenant';
 const resourceKeys = {
   job: 'jobId',
   queue: 'queue',
@@ -18,6 +18,7 @@ const resourceKeys = {
   actor: 'path',
   'service-account': 'account',
   'api-key': 'keyId',
+  tenant: 'tenant',
 } as const satisfies Record<Resource, string>;
 
 /** The detail that complements ErrorInfo. RetryInfo is added whenever a retry makes sense. */
@@ -80,7 +81,14 @@ export const statusTable = {
   API_KEY_ENDED: { status: grpc.FAILED_PRECONDITION, extra: 'api-key' },
   TOO_MANY_API_KEYS: { status: grpc.FAILED_PRECONDITION, extra: 'service-account' },
   // Not RESOURCE_EXHAUSTED, because waiting does not help: something has to be deleted first.
-  QUOTA_EXCEEDED: { status: grpc.FAILED_PRECONDITION, extra: 'quota' },
+  LIMIT_REACHED: { status: grpc.FAILED_PRECONDITION, extra: 'quota' },
+  TENANT_NOT_FOUND: { status: grpc.NOT_FOUND, extra: 'tenant' },
+  TENANT_EXISTS: { status: grpc.ALREADY_EXISTS, extra: 'tenant' },
+  TENANT_CHANGED: { status: grpc.ABORTED, extra: 'tenant', retryAfterMs: 100 },
+  // Not UNAVAILABLE, because it may last for days, until an administrator ends it: clients would ask again and again.
+  TENANT_PAUSED: { status: grpc.FAILED_PRECONDITION, extra: 'tenant' },
+  TENANT_DELETING: { status: grpc.FAILED_PRECONDITION, extra: 'tenant' },
+  QUOTA_EXCEEDED: { status: grpc.RESOURCE_EXHAUSTED, extra: 'quota', retryAfterMs: 1_000, outcome: 'none' },
   INVALID_PAGE_TOKEN: { status: grpc.INVALID_ARGUMENT, extra: 'field' },
   INVALID_RESUME_TOKEN: { status: grpc.INVALID_ARGUMENT, extra: 'field' },
   BACKLOG_FULL: { status: grpc.RESOURCE_EXHAUSTED, extra: 'quota', retryAfterMs: 1_000, outcome: 'none' },
@@ -158,7 +166,8 @@ function extraOf(error: TroupeError, extra: Extra, requestId: string): Detail | 
     case 'node':
     case 'actor':
     case 'service-account':
-    case 'api-key': {
+    case 'api-key':
+    case 'tenant': {
       const resourceName = metadata[resourceKeys[extra]] ?? '';
       return { name: 'ResourceInfo', value: { resourceType: extra, resourceName, description } };
     }

@@ -65,6 +65,7 @@ const services = [
   'troupe.v1.Cluster',
   'troupe.v1.Jobs',
   'troupe.v1.Queues',
+  'troupe.v1.Tenants',
 ];
 
 describe('grpcurl', () => {

@@ -31,6 +31,7 @@ import type {
   UnfinishedJobs,
 } from '../../src/application/ports/shard-protocol.ts';
 import { noStats, type QueueStats } from '../../src/domain/queue-stats.ts';
+import { createKnownTenants } from '../../src/application/tenants/known-tenants.ts';
 import { createUseCases } from '../../src/application/use-cases.ts';
 import { type ClientOptions, connect, type TroupeClient } from '../../src/client/index.ts';
 import { TroupeError } from '../../src/domain/errors.ts';
@@ -43,6 +44,7 @@ import { acceptJob, decide, type JobCommand } from '../../src/domain/transitions
 import { createInputValidator } from '../../src/gateway/input-validator.ts';
 import { createJobCache } from '../../src/gateway/job-cache.ts';
 import { type Authenticator, createAuthenticator } from '../../src/gateway/access/authenticator.ts';
+import { createTenantCheck } from '../../src/gateway/access/tenant-check.ts';
 import { createGateway, type Gateway, type GatewayOptions } from '../../src/gateway/server.ts';
 import { memoryQuarantines } from '../support/queue-marks.ts';
 import { realClock, silentLog } from '../support/stores.ts';
@@ -74,6 +76,8 @@ export interface Edge {
   /** Members of the cluster by id; a verb that has no answer meets silence. */
   readonly nodes: Map<string, { readonly info: NodeInfo; readonly answers: NodeAnswers }>;
   readonly quarantines: ReturnType<typeof memoryQuarantines>;
+  /** Why callers were refused for their tenant. */
+  readonly refused: readonly string[];
   /** Who may call. At first everyone may do everything. */
   authenticator: Authenticator;
   /** Where the audit log is written. At first the store. */
@@ -205,6 +209,8 @@ export interface EdgeOptions {
   readonly payloads?: (small: PayloadStore) => PayloadStore;
   /** Of the gateway. */
   readonly clock?: Clock;
+  /** Tenants that nobody made are refused. */
+  readonly mustBeMade?: boolean;
   /** Largest input that is streamed. Default: that of any other. */
   readonly streamedMaxBytes?: number;
 }
@@ -212,6 +218,7 @@ export interface EdgeOptions {
 export async function openEdge({
   payloads = (small) => small,
   clock = realClock,
+  mustBeMade = false,
   ...limits
 }: EdgeOptions = {}): Promise<Edge> {
   const folder = mkdtempSync(join(tmpdir(), 'troupe-edge-'));
@@ -300,7 +307,11 @@ export async function openEdge({
       return () => next.delete(listener);
     },
   };
+  const refused: string[] = [];
+  const known = createKnownTenants({ documents: store.documents, clock, log: silentLog, mustBeMade });
   const useCases = createUseCases({
+    knownTenants: known,
+    telemetry,
     batcher: createShardBatcher({
       client: shards,
       clock,
@@ -367,6 +378,7 @@ export async function openEdge({
         authenticate: (bearer, certificate) => edge.authenticator.authenticate(bearer, certificate),
         refusal: (principal, permission) => edge.authenticator.refusal(principal, permission),
       },
+      tenantCheck: createTenantCheck({ known, mustBeMade, refused: (reason) => void refused.push(reason) }),
       audit: {
         log: auditLog,
         settings: { required: 'admin', submits: false, reads: 'people', denialsPerSecond: 10 },
@@ -400,6 +412,7 @@ export async function openEdge({
     hold: undefined,
     nodes,
     quarantines,
+    refused,
     authenticator: openToAll,
     auditStore: store.audit,
     auditLog,

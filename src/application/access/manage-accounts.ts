@@ -31,7 +31,7 @@ interface AccountPage {
 
 /** Every call is for the tenant of the caller. */
 export interface ManageAccounts {
-  /** Rejects with SERVICE_ACCOUNT_EXISTS, PERMISSION_MISSING or QUOTA_EXCEEDED. */
+  /** Rejects with SERVICE_ACCOUNT_EXISTS, PERMISSION_MISSING, LIMIT_REACHED or TENANT_DELETING. */
   create(context: CallContext, request: CreateAccount): Promise<StoredAccount>;
   get(context: CallContext, name: string): Promise<AccountView>;
   /** By name, ascending. `pageSize` 0 means 100; at most 1,000 are returned. */
@@ -114,7 +114,7 @@ async function createAccount(
   { tenant, principal, report }: CallContext,
   { name, description, roles: names }: CreateAccount,
 ): Promise<StoredAccount> {
-  const { documents, roles, clock } = parts;
+  const { documents, roles, clock, room } = parts;
   const checks = new FieldChecks();
   checks.pattern('name', name, namePattern);
   checkRoles(checks, names, roles);
@@ -132,7 +132,10 @@ async function createAccount(
     creator: principal.id,
     keys: [],
   };
-  const { outcome, document } = await documents.createDocument(accountPlace(account), accountBody(account));
+  const making = { tenant, quota: 'serviceAccounts', name, existing: () => accountNames(parts, tenant) } as const;
+  const { outcome, document } = await room.within(making, () =>
+    documents.createDocument(accountPlace(account), accountBody(account)),
+  );
   if (outcome === 'exists') throw new TroupeError('SERVICE_ACCOUNT_EXISTS', { metadata: { account: name } });
   report?.({ changes: changesBetween(undefined, settingsOf(account)) });
   return { account, etag: document.revision };
@@ -167,13 +170,18 @@ function settingsOf({ roles, description }: ServiceAccount): Readonly<Record<str
   return { roles, description };
 }
 
-/** Two creations at the same time may pass together. */
-async function ensureRoom({ documents }: AccountParts, tenant: string): Promise<void> {
+async function accountNames({ documents }: AccountParts, tenant: string): Promise<readonly string[]> {
   const found = await documents.listDocuments(scopeOf(tenant), { after: '', most: accountsMax });
+  return found.map(({ name }) => name);
+}
+
+/** Two creations at the same time may pass together. */
+async function ensureRoom(parts: AccountParts, tenant: string): Promise<void> {
+  const found = await accountNames(parts, tenant);
   if (found.length < accountsMax) return;
   const message = `the tenant has ${accountsMax} service accounts, which is the limit`;
-  const metadata = { quota: 'service-accounts', limit: String(accountsMax), used: String(found.length) };
-  throw new TroupeError('QUOTA_EXCEEDED', { message, metadata });
+  const metadata = { quota: 'serviceAccounts', limit: String(accountsMax), used: String(found.length) };
+  throw new TroupeError('LIMIT_REACHED', { message, metadata });
 }
 
 function scopeOf(tenant: string): Omit<DocumentPlace, 'name'> {

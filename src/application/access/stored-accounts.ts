@@ -7,11 +7,13 @@ import { FieldChecks } from '../calls/field-checks.ts';
 import type { CallContext } from '../ports/call-context.ts';
 import type { DocumentStore } from '../ports/document-store.ts';
 import type { Clock } from '../ports/runtime.ts';
+import type { TenantRoom } from '../tenants/tenant-room.ts';
 import { accountBody, accountOf, accountPlace, keyPlace } from './account-documents.ts';
 
 export interface AccountParts {
   readonly documents: DocumentStore;
   readonly roles: Roles;
+  readonly room: TenantRoom;
   readonly clock: Clock;
 }
 

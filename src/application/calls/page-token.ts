@@ -60,6 +60,16 @@ export function parseAccountPageToken(token: string): string {
   return name;
 }
 
+export function tenantPageToken(after: string): string {
+  return encode('t1', after);
+}
+
+export function parseTenantPageToken(token: string): string {
+  const name = decode('t1', token) ?? '';
+  if (!namePattern.test(name)) throw invalidPageToken();
+  return name;
+}
+
 /** `log` is the last line that was sent, in watches that include log lines. */
 export function resumeToken(jobId: JobId, seq: number, log?: LogPosition): string {
   const lines = log === undefined ? [] : [log.attempt, log.number];

@@ -15,6 +15,7 @@ import { queueNotFound, queuesOf } from '../queues/queue-names.ts';
 import type { QueueRoom } from '../queues/queue-room.ts';
 import type { ShardBatcher } from '../protocol/shard-batcher.ts';
 import type { ShardChoice } from '../protocol/shard-choice.ts';
+import type { TenantLimits } from '../tenants/tenant-limits.ts';
 
 export interface SubmitParts {
   readonly batcher: ShardBatcher;
@@ -26,6 +27,7 @@ export interface SubmitParts {
   readonly fleet: Pick<HandlerFleet, 'versionsOf'>;
   readonly payloads: PayloadStore;
   readonly validator: InputValidator;
+  readonly tenantLimits: Pick<TenantLimits, 'ensureMaySubmit' | 'takeSubmit'>;
   readonly clock: Clock;
   /** Hard limit of an input that is handed over whole, in bytes. */
   readonly payloadMaxBytes: number;
@@ -38,17 +40,26 @@ export interface CheckedJob {
   readonly nowMs: number;
 }
 
-/** `streamedBytes` is the size of an input that is streamed afterwards. */
+/**
+ * `streamedBytes` is the size of an input that is streamed afterwards. `submittedLater`: the job takes no place in the quota of
+ * its tenant yet.
+ */
 export async function checkJob(
   parts: SubmitParts,
   context: CallContext,
-  { request, streamedBytes }: { readonly request: JobRequest; readonly streamedBytes?: number },
+  {
+    request,
+    streamedBytes,
+    submittedLater = false,
+  }: { readonly request: JobRequest; readonly streamedBytes?: number; readonly submittedLater?: boolean },
 ): Promise<CheckedJob> {
-  const { catalog, clock } = parts;
+  const { catalog, clock, tenantLimits } = parts;
   const nowMs = clock.nowMs();
   ensureAwaited(context, nowMs);
   const queueName = request.queue === '' ? defaultQueueName : request.queue;
   const { tenant } = context;
+  const looked = tenantLimits.ensureMaySubmit(tenant);
+  if (looked instanceof Promise) await looked;
   ensureMayIn(context, queueName, () => queueNotFound(queueName));
   const queue = catalog.known(tenant, queueName) ?? (await catalog.find(tenant, queueName));
   const resolution = resolveJob(request, {
@@ -69,6 +80,7 @@ export async function checkJob(
     streamedBytes,
   });
   await parts.lateCheck(resolution.spec);
+  if (!submittedLater) tenantLimits.takeSubmit(tenant);
   return { resolution, nowMs };
 }
 

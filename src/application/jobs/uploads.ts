@@ -65,7 +65,7 @@ async function beginUpload(
   const { request, inputBytes, sha256 } = announced;
   const links = uploadLinks(parts);
   checkAnnounced(announced);
-  const checked = await checkJob(parts, context, { request, streamedBytes: inputBytes });
+  const checked = await checkJob(parts, context, { request, streamedBytes: inputBytes, submittedLater: true });
   if (inputBytes > linkMaxBytes) throw tooLargeForLink(inputBytes);
   return inItsPlace(parts, checked, async () => {
     const { nowMs, resolution } = checked;

@@ -31,6 +31,7 @@ import {
 } from './settings-checks.ts';
 import { queueNotFound } from './queue-names.ts';
 import { given } from '../../domain/given.ts';
+import type { TenantRoom } from '../tenants/tenant-room.ts';
 
 const pageSizeMax = 1_000;
 const pageSizeDefault = 100;
@@ -59,7 +60,7 @@ interface QueuePage {
 
 /** Every call is for the tenant of the caller. */
 export interface ManageQueues {
-  /** Rejects with QUEUE_EXISTS. Repeating the call announces the existing queue again. */
+  /** Rejects with QUEUE_EXISTS, LIMIT_REACHED or TENANT_DELETING. Repeating the call announces the existing queue again. */
   create(context: CallContext, name: string, settings: SettingsRequest): Promise<QueueView>;
   get(context: CallContext, name: string): Promise<QueueView>;
   /** Statistics over all shards. Shards that do not answer are counted as silent. */
@@ -81,23 +82,12 @@ export interface ManageQueuesParts {
   readonly views: QueueViews;
   readonly stats: Pick<QueueStatsReader, 'read'>;
   readonly remove: DeleteQueue;
+  readonly room: TenantRoom;
   readonly clock: Clock;
 }
 
-export function createManageQueues({ store, catalog, views, stats, remove, clock }: ManageQueuesParts): ManageQueues {
-  async function create(context: CallContext, name: string, request: SettingsRequest): Promise<QueueView> {
-    ensureAwaited(context, clock.nowMs());
-    check(name, request);
-    ensureMayIn(context, name, () => permissionMissing('queues.manage'));
-    const settings = merge(request, defaultQueueSettings);
-    const { tenant } = context;
-    const { outcome, queue } = await store.createQueue({ tenant, name, settings, nowMs: clock.nowMs() });
-    // Announce an existing queue too: its creator may have died before it did.
-    await catalog.announce(queue);
-    if (outcome === 'exists') throw new TroupeError('QUEUE_EXISTS', { metadata: { queue: name } });
-    context.report?.({ changes: changesBetween(undefined, { ...queue.settings }) });
-    return views.of(queue);
-  }
+export function createManageQueues(parts: ManageQueuesParts): ManageQueues {
+  const { store, catalog, views, stats, remove, clock } = parts;
 
   /** Reads the store and not the catalog, so that the settings are current. */
   async function get(context: CallContext, name: string): Promise<QueueView> {
@@ -159,7 +149,34 @@ export function createManageQueues({ store, catalog, views, stats, remove, clock
     await remove(context, name);
   }
 
+  const create: ManageQueues['create'] = (context, name, request) => createQueue(parts, context, name, request);
+
   return { create, get, stats: statsOf, list, update, remove: checkedRemove };
+}
+
+async function createQueue(
+  { store, catalog, views, room, clock }: ManageQueuesParts,
+  context: CallContext,
+  name: string,
+  request: SettingsRequest,
+): Promise<QueueView> {
+  ensureAwaited(context, clock.nowMs());
+  check(name, request);
+  ensureMayIn(context, name, () => permissionMissing('queues.manage'));
+  const settings = merge(request, defaultQueueSettings);
+  const { tenant } = context;
+  const making = { tenant, quota: 'queues', name, existing: () => queueNames(store, tenant) } as const;
+  const make = () => store.createQueue({ tenant, name, settings, nowMs: clock.nowMs() });
+  const { outcome, queue } = await room.within(making, make);
+  // Announce an existing queue too: its creator may have died before it did.
+  await catalog.announce(queue);
+  if (outcome === 'exists') throw new TroupeError('QUEUE_EXISTS', { metadata: { queue: name } });
+  context.report?.({ changes: changesBetween(undefined, { ...queue.settings }) });
+  return views.of(queue);
+}
+
+async function queueNames(store: Pick<QueueStore, 'listQueues'>, tenant: string): Promise<readonly string[]> {
+  return (await store.listQueues(tenant)).map(({ name }) => name);
 }
 
 function checkAsked(context: CallContext, name: string, settings: SettingsRequest, version?: number): void {

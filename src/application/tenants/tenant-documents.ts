@@ -6,7 +6,7 @@ import type { Document, DocumentPlace } from '../ports/document-store.ts';
 /** The format of the bodies. */
 const version = 1;
 
-const tenantsScope = { collection: 'tenants', scope: 'cluster' } as const satisfies Omit<DocumentPlace, 'name'>;
+export const tenantsScope = { collection: 'tenants', scope: 'cluster' } as const satisfies Omit<DocumentPlace, 'name'>;
 
 export function tenantPlace(name: string): DocumentPlace {
   return { ...tenantsScope, name };

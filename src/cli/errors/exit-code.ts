@@ -5,7 +5,7 @@
 import { CommanderError } from 'commander';
 import { ConfigError } from '../../config/index.ts';
 import { type ClientErrorCode, TroupeClientError } from '../../client/index.ts';
-import { assertNever, TroupeError } from '../../domain/errors.ts';
+import { TroupeError } from '../../domain/errors.ts';
 import { fileErrorText } from './file-error.ts';
 import { LoginError } from './login-error.ts';
 
@@ -32,7 +32,7 @@ export const exitMeanings: Readonly<Record<ExitName, string>> = {
   jobFailed: 'the job FAILED or EXPIRED',
   usage: 'wrong usage, invalid input or configuration, or a port that is in use',
   unreachable: 'the cluster or the store cannot be reached, or did not answer in time; try again',
-  notFound: 'the job, queue, handler, node, actor, service account or API key does not exist',
+  notFound: 'the job, queue, handler, node, actor, service account, API key or tenant does not exist',
   refused:
     'refused: the state of the job forbids it, a key or name is in use, a limit is reached, or a token is missing',
   jobCancelled: 'the job was CANCELLED',
@@ -56,82 +56,78 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-/** A switch over all codes, so that a new error code without an exit code does not compile. */
-function exitCodeOfErrorCode(code: ClientErrorCode): number {
-  switch (code) {
-    case 'INVALID_JOB_SPEC':
-    case 'INVALID_ARGUMENT':
-    case 'PAYLOAD_TOO_LARGE':
-    case 'INVALID_PAGE_TOKEN':
-    case 'INVALID_RESUME_TOKEN':
-      return exitCodes.usage;
-    case 'SHARD_UNAVAILABLE':
-    case 'NODE_SILENT':
-    case 'STORE_UNAVAILABLE':
-    case 'BROKER_UNAVAILABLE':
-    case 'OUTCOME_UNKNOWN':
-    case 'SHUTTING_DOWN':
-    case 'ISSUER_UNAVAILABLE':
-    case 'AUDIT_UNAVAILABLE':
-    case 'ACCESS_CHANGED':
-    case 'CERTIFICATE_EXPIRED':
-    case 'CALL_DEADLINE_EXCEEDED':
-    case 'GATEWAY_UNAVAILABLE':
-      return exitCodes.unreachable;
-    case 'UNKNOWN_HANDLER':
-    case 'QUEUE_NOT_FOUND':
-    case 'JOB_NOT_FOUND':
-    case 'RUN_NOT_FOUND':
-    case 'NODE_NOT_FOUND':
-    case 'ACTOR_NOT_FOUND':
-    case 'SERVICE_ACCOUNT_NOT_FOUND':
-    case 'API_KEY_NOT_FOUND':
-      return exitCodes.notFound;
-    case 'QUEUE_EXISTS':
-    case 'QUEUE_NOT_EMPTY':
-    case 'QUEUE_CLOSING':
-    case 'QUEUE_VERSION_CONFLICT':
-    case 'IDEMPOTENCY_KEY_REUSED':
-    case 'UNIQUE_KEY_TAKEN':
-    case 'REPLACEMENT_PENDING':
-    case 'PAYLOAD_GONE':
-    case 'NO_PAYLOAD_LINK':
-    case 'JOB_STATE_FORBIDS':
-    case 'BACKLOG_FULL':
-    case 'QUEUE_FULL':
-    case 'WOULD_BE_LATE':
-    case 'OVERLOADED':
-    case 'PROFILE_BUSY':
-    case 'NO_CREDENTIALS':
-    case 'AMBIGUOUS_CREDENTIALS':
-    case 'TOKEN_INVALID':
-    case 'TOKEN_EXPIRED':
-    case 'CERTIFICATE_INVALID':
-    case 'KEY_REVOKED':
-    case 'KEY_ROTATED':
-    case 'SERVICE_ACCOUNT_EXISTS':
-    case 'SERVICE_ACCOUNT_CHANGED':
-    case 'API_KEY_ENDED':
-    case 'TOO_MANY_API_KEYS':
-    case 'QUOTA_EXCEEDED':
-    case 'PERMISSION_MISSING':
-      return exitCodes.refused;
-    case 'CALL_CANCELLED':
-      return exitCodes.interrupted;
-    case 'INTERNAL_ERROR':
-    case 'UNDECODABLE_ANSWER':
-    case 'UNEXPECTED_STATUS':
-      return exitCodes.internal;
-    default:
-      return assertNever(code);
-  }
-}
+/** Of every code, so that a new error code without an exit code does not compile. */
+const exitOfCode: Readonly<Record<ClientErrorCode, ExitName>> = {
+  INVALID_JOB_SPEC: 'usage',
+  INVALID_ARGUMENT: 'usage',
+  PAYLOAD_TOO_LARGE: 'usage',
+  INVALID_PAGE_TOKEN: 'usage',
+  INVALID_RESUME_TOKEN: 'usage',
+  SHARD_UNAVAILABLE: 'unreachable',
+  NODE_SILENT: 'unreachable',
+  STORE_UNAVAILABLE: 'unreachable',
+  BROKER_UNAVAILABLE: 'unreachable',
+  OUTCOME_UNKNOWN: 'unreachable',
+  SHUTTING_DOWN: 'unreachable',
+  ISSUER_UNAVAILABLE: 'unreachable',
+  AUDIT_UNAVAILABLE: 'unreachable',
+  ACCESS_CHANGED: 'unreachable',
+  CERTIFICATE_EXPIRED: 'unreachable',
+  CALL_DEADLINE_EXCEEDED: 'unreachable',
+  GATEWAY_UNAVAILABLE: 'unreachable',
+  UNKNOWN_HANDLER: 'notFound',
+  QUEUE_NOT_FOUND: 'notFound',
+  JOB_NOT_FOUND: 'notFound',
+  RUN_NOT_FOUND: 'notFound',
+  NODE_NOT_FOUND: 'notFound',
+  ACTOR_NOT_FOUND: 'notFound',
+  SERVICE_ACCOUNT_NOT_FOUND: 'notFound',
+  API_KEY_NOT_FOUND: 'notFound',
+  TENANT_NOT_FOUND: 'notFound',
+  QUEUE_EXISTS: 'refused',
+  QUEUE_NOT_EMPTY: 'refused',
+  QUEUE_CLOSING: 'refused',
+  QUEUE_VERSION_CONFLICT: 'refused',
+  IDEMPOTENCY_KEY_REUSED: 'refused',
+  UNIQUE_KEY_TAKEN: 'refused',
+  REPLACEMENT_PENDING: 'refused',
+  PAYLOAD_GONE: 'refused',
+  NO_PAYLOAD_LINK: 'refused',
+  JOB_STATE_FORBIDS: 'refused',
+  BACKLOG_FULL: 'refused',
+  QUEUE_FULL: 'refused',
+  WOULD_BE_LATE: 'refused',
+  OVERLOADED: 'refused',
+  PROFILE_BUSY: 'refused',
+  NO_CREDENTIALS: 'refused',
+  AMBIGUOUS_CREDENTIALS: 'refused',
+  TOKEN_INVALID: 'refused',
+  TOKEN_EXPIRED: 'refused',
+  CERTIFICATE_INVALID: 'refused',
+  KEY_REVOKED: 'refused',
+  KEY_ROTATED: 'refused',
+  SERVICE_ACCOUNT_EXISTS: 'refused',
+  SERVICE_ACCOUNT_CHANGED: 'refused',
+  API_KEY_ENDED: 'refused',
+  TOO_MANY_API_KEYS: 'refused',
+  LIMIT_REACHED: 'refused',
+  TENANT_EXISTS: 'refused',
+  TENANT_CHANGED: 'refused',
+  TENANT_PAUSED: 'refused',
+  TENANT_DELETING: 'refused',
+  QUOTA_EXCEEDED: 'refused',
+  PERMISSION_MISSING: 'refused',
+  CALL_CANCELLED: 'interrupted',
+  INTERNAL_ERROR: 'internal',
+  UNDECODABLE_ANSWER: 'internal',
+  UNEXPECTED_STATUS: 'internal',
+};
 
 /** The exit code of an error. Unknown errors are internal ones. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
   if (error instanceof UsageError || error instanceof ConfigError) return exitCodes.usage;
-  if (error instanceof TroupeClientError || error instanceof TroupeError) return exitCodeOfErrorCode(error.code);
+  if (error instanceof TroupeClientError || error instanceof TroupeError) return exitCodes[exitOfCode[error.code]];
   if (error instanceof LoginError) return exitCodes[error.exit];
   // A folder is missing or not writable.
   if (fileErrorText(error) !== undefined) return exitCodes.usage;

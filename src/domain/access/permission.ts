@@ -9,10 +9,11 @@ export const permissions = {
   'logs.read': 'read the logs of jobs',
   'queues.read': 'see queues, their settings and figures',
   'queues.manage': 'create, change and delete queues',
-  'tenant.read': 'see the service accounts of the tenant and their API keys',
+  'tenant.read': 'see the quotas of the tenant, its service accounts and their API keys',
   'tenant.manage': 'create, change and delete service accounts, and make and revoke their API keys',
   'cluster.read': 'see nodes, shards, actors and dead letters',
   'cluster.operate': 'drain nodes, stop and resume queues, and profile running jobs',
+  'cluster.admin': 'create, change, pause and delete tenants, and see all of them',
 } as const satisfies Readonly<Record<string, string>>;
 
 export type Permission = keyof typeof permissions;

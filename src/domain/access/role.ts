@@ -22,6 +22,7 @@ export const builtInRoles = {
   ],
   'cluster-viewer': ['cluster.read'],
   'cluster-operator': ['cluster.read', 'cluster.operate'],
+  'cluster-admin': ['cluster.read', 'cluster.operate', 'cluster.admin'],
 } as const satisfies Readonly<Record<string, readonly Permission[]>>;
 
 /** The permissions of each role, by its name. */

@@ -87,7 +87,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   };
 }
 
-const everything = ['cluster-operator', 'tenant-admin'] as const satisfies readonly (keyof typeof builtInRoles)[];
+const everything = ['cluster-admin', 'tenant-admin'] as const satisfies readonly (keyof typeof builtInRoles)[];
 /** All that is about queues, and nothing that lasts beyond them: a key that anyone made would work at other gateways. */
 const work = ['cluster-viewer', 'tenant-admin@*'] as const;
 

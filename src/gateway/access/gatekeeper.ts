@@ -9,6 +9,7 @@ import type { Principal } from '../../domain/access/principal.ts';
 import { invariant, TroupeError } from '../../domain/errors.ts';
 import type { Authenticator } from './authenticator.ts';
 import { bearerOf } from './bearer.ts';
+import type { TenantCheck } from './tenant-check.ts';
 import { UnknownCallers } from './unknown-callers.ts';
 
 /** A call, as far as it matters for who may make it. */
@@ -22,12 +23,14 @@ interface AskingCall {
 
 export interface Gatekeeper {
   /**
-   * Returns who makes the call, as a promise only if that takes an issuer or a signature. Throws or rejects with a
+   * Returns who makes the call, as a promise only if that takes an issuer, a signature or the store. Throws or rejects with a
    * TroupeError if the call may not be made, or if too much is held for callers that are not known yet.
    */
   admit(method: string, call: AskingCall): Principal | Promise<Principal>;
   /** Like `admit`, for a call that was admitted before: its request is not held, so it takes no room from new callers. */
   admitAgain(method: string, call: Omit<AskingCall, 'request'>): Principal | Promise<Principal>;
+  /** The tenant that a call of the method is about. Undefined if it is about the cluster, or the caller itself. */
+  tenantOf(method: string, principal: Principal): string | undefined;
   /** The permission that the method names. Undefined if it names none. */
   needs(method: string): Permission | undefined;
 }
@@ -40,6 +43,7 @@ const openMethods: ReadonlyMap<string, MethodAccess> = new Map([
 export function createGatekeeper(
   authenticator: Authenticator,
   accessOfMethods: ReadonlyMap<string, MethodAccess>,
+  tenants: TenantCheck,
   /** Most bytes of requests whose callers are not known yet. */
   unknownMaxBytes: number,
 ): Gatekeeper {
@@ -57,14 +61,22 @@ export function createGatekeeper(
     const access = accessOf(method);
     const bearer = authenticator.looksAtCredentials ? bearerOf(call.metadata) : undefined;
     const certificate = authenticator.looksAtCertificates ? call.getAuthContext?.().sslPeerCertificate : undefined;
+    const serve = (known: Principal): Principal | Promise<Principal> => {
+      const principal = allowed(authenticator, known, access);
+      const served = servedBy(tenants, principal, access);
+      return served instanceof Promise ? served.then(() => principal) : principal;
+    };
     const principal = authenticator.authenticate(bearer, certificate);
-    return principal instanceof Promise
-      ? held(principal).then((known) => allowed(authenticator, known, access))
-      : allowed(authenticator, principal, access);
+    if (principal instanceof Promise) return held(principal.then(serve));
+    const served = serve(principal);
+    return served instanceof Promise ? held(served) : served;
   };
   return {
     admit: (method, call) => admit(method, call, (known) => unknown.hold(call.request, known)),
     admitAgain: (method, call) => admit(method, call, (known) => known),
+    tenantOf(method, { tenant }) {
+      return accessOf(method).scope === 'tenant' ? tenant : undefined;
+    },
     needs(method) {
       const access = accessOf(method);
       return access.scope === 'caller' ? undefined : access.permission;
@@ -83,6 +95,18 @@ export function refusedCaller(refusal: TroupeError): Principal | undefined {
 function refusal(principal: Principal, error: TroupeError): TroupeError {
   refusedCallers.set(error, principal);
   return error;
+}
+
+/** So that a refusal for the tenant's sake is recorded with its caller, too. */
+function servedBy(tenants: TenantCheck, principal: Principal, access: MethodAccess): undefined | Promise<void> {
+  const withCaller = (error: unknown): never => {
+    throw error instanceof TroupeError ? refusal(principal, error) : error;
+  };
+  try {
+    return tenants.admit(principal, access)?.catch(withCaller);
+  } catch (error) {
+    return withCaller(error);
+  }
 }
 
 function allowed(authenticator: Authenticator, principal: Principal, access: MethodAccess): Principal {

@@ -11,6 +11,7 @@ import { createShardRouter, type ShardRouter } from '../../../src/application/pr
 import type { JobCache } from '../../../src/application/ports/job-cache.ts';
 import type { RunPool } from '../../../src/application/ports/run-pool.ts';
 import type { Store } from '../../../src/application/ports/store.ts';
+import { createKnownTenants } from '../../../src/application/tenants/known-tenants.ts';
 import { createUseCases, type UseCases } from '../../../src/application/use-cases.ts';
 import type { WindowLimits } from '../../../src/actors/shard/services/dispatch-windows.ts';
 import { DrainRequest } from '../../../src/compose/drain-request.ts';
@@ -245,8 +246,11 @@ export class SimNode {
     const { config, membership, quarantines } = bus;
     const { clock, random } = this.host;
     const admin = system.refAt<AdminMessage>(adminPath);
+    const log = this.#ground.world.log(this.nodeId);
     return createUseCases({
       store,
+      knownTenants: createKnownTenants({ documents: store.documents, clock, log, mustBeMade: false }),
+      telemetry: noTelemetry,
       roles: rolesWith({}),
       config,
       cache,
@@ -258,7 +262,7 @@ export class SimNode {
       feed: bus.live,
       events: bus.events,
       validator: { validate: () => [] },
-      log: this.#ground.world.log(this.nodeId),
+      log,
       shardCount: this.#ground.shardCount,
       localShards: () => router.local(),
       payloadMaxBytes: 1_048_576,

@@ -20,6 +20,7 @@ function rootWith(
               Jobs: service(methodsOfJobs === 'none' ? {} : { DrainNode: method }),
               Queues: service({}),
               Access: service({}),
+              Tenants: service({}),
               Cluster: service({ DrainNode: method }),
             },
           },
@@ -31,31 +32,36 @@ function rootWith(
 
 const permission = '(troupe.v1.access).permission';
 const scope = '(troupe.v1.access).scope';
+const audited = { '(troupe.v1.access).audit': 'AUDIT_RULE_ADMIN' };
 
 describe('what methods need', () => {
   it('is said by every method of every service', () => {
     const access = loadMethodAccess();
-    const services = ['Jobs', 'Queues', 'Cluster', 'Access'];
+    const services = ['Jobs', 'Queues', 'Cluster', 'Access', 'Tenants'];
     const methods = services.flatMap((name) => loadContractRoot().lookupService(`troupe.v1.${name}`).methodsArray);
     expect([...access.keys()].sort()).toEqual(methods.map(({ name }) => name).sort());
-    expect(access.get('SubmitJob')).toEqual({ scope: 'tenant', permission: 'jobs.submit' });
-    expect(access.get('DrainNode')).toEqual({ scope: 'cluster', permission: 'cluster.operate' });
+    expect(access.get('SubmitJob')).toEqual({ scope: 'tenant', permission: 'jobs.submit', audit: 'submit' });
+    expect(access.get('DrainNode')).toEqual({ scope: 'cluster', permission: 'cluster.operate', audit: 'admin' });
   });
 
   it.each([
     ['no option', undefined],
-    ['no permission', { [scope]: 'ACCESS_SCOPE_CLUSTER' }],
-    ['a permission that does not exist', { [permission]: 'jobs.destroy', [scope]: 'ACCESS_SCOPE_TENANT' }],
-    ['a permission named like a property', { [permission]: 'toString', [scope]: 'ACCESS_SCOPE_TENANT' }],
-    ['no scope', { [permission]: 'cluster.operate' }],
-    ['the scope of another permission', { [permission]: 'cluster.operate', [scope]: 'ACCESS_SCOPE_TENANT' }],
-    ['a permission for the caller itself', { [permission]: 'jobs.read', [scope]: 'ACCESS_SCOPE_CALLER' }],
+    ['no audit rule', { [permission]: 'cluster.operate', [scope]: 'ACCESS_SCOPE_CLUSTER' }],
+    ['no permission', { ...audited, [scope]: 'ACCESS_SCOPE_CLUSTER' }],
+    ['a permission that does not exist', { ...audited, [permission]: 'jobs.destroy', [scope]: 'ACCESS_SCOPE_TENANT' }],
+    ['a permission named like a property', { ...audited, [permission]: 'toString', [scope]: 'ACCESS_SCOPE_TENANT' }],
+    ['no scope', { ...audited, [permission]: 'cluster.operate' }],
+    [
+      'the scope of another permission',
+      { ...audited, [permission]: 'cluster.operate', [scope]: 'ACCESS_SCOPE_TENANT' },
+    ],
+    ['a permission for the caller itself', { ...audited, [permission]: 'jobs.read', [scope]: 'ACCESS_SCOPE_CALLER' }],
   ])('keeps a server from starting: %s', (_, options) => {
     expect(() => loadMethodAccess(rootWith(options))).toThrow(/DrainNode/);
   });
 
   it('must be clear from the name of the method', () => {
-    const options = { [permission]: 'cluster.operate', [scope]: 'ACCESS_SCOPE_CLUSTER' };
+    const options = { ...audited, [permission]: 'cluster.operate', [scope]: 'ACCESS_SCOPE_CLUSTER' };
     expect(loadMethodAccess(rootWith(options)).size).toBe(1);
     expect(() => loadMethodAccess(rootWith(options, 'the same'))).toThrow(/two services.*DrainNode/);
   });

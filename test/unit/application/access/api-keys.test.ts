@@ -12,6 +12,7 @@ import { grantsOf, rolesWith } from '../../../../src/domain/access/role.ts';
 import { TroupeError } from '../../../../src/domain/errors.ts';
 import { createVirtualClock, type VirtualClock } from '../../../../src/kernel/testkit/virtual-clock.ts';
 import { callerWith, mayEverything } from '../../../support/callers.ts';
+import { roomForAll } from '../../../support/open-tenants.ts';
 import { createMemoryDocuments, DocumentTable } from '../../../support/memory-documents.ts';
 
 const roles = rolesWith({ auditor: ['logs.read'] });
@@ -38,8 +39,8 @@ beforeEach(() => {
   reserve = () => undefined;
   before = () => undefined;
   documents = watched(createMemoryDocuments(table));
-  accounts = createManageAccounts({ documents, roles, clock });
-  keys = createApiKeys({ documents, roles, clock });
+  accounts = createManageAccounts({ room: roomForAll, documents, roles, clock });
+  keys = createApiKeys({ room: roomForAll, documents, roles, clock });
   verifier = newVerifier();
 });
 
@@ -359,8 +360,8 @@ describe('who makes accounts and keys', () => {
     for (let n = 0; n < 1_000; n += 1)
       await accounts.create(by(admin), { name: `a${n}`, roles: ['viewer'], description: '' });
     await expect(accounts.create(by(admin), { name: 'b', roles: ['viewer'], description: '' })).rejects.toMatchObject({
-      code: 'QUOTA_EXCEEDED',
-      metadata: { quota: 'service-accounts', limit: '1000', used: '1000' },
+      code: 'LIMIT_REACHED',
+      metadata: { quota: 'serviceAccounts', limit: '1000', used: '1000' },
     });
   });
 

@@ -12,6 +12,7 @@ import { rolesWith } from '../../../../src/domain/access/role.ts';
 import { TroupeError } from '../../../../src/domain/errors.ts';
 import { createVirtualClock, type VirtualClock } from '../../../../src/kernel/testkit/virtual-clock.ts';
 import { callerWith, mayEverything } from '../../../support/callers.ts';
+import { roomForAll } from '../../../support/open-tenants.ts';
 import { createMemoryDocuments, DocumentTable } from '../../../support/memory-documents.ts';
 
 const roles = rolesWith({ auditor: ['logs.read'] });
@@ -44,8 +45,8 @@ beforeEach(async () => {
       return found;
     },
   };
-  accounts = createManageAccounts({ documents, roles, clock });
-  keys = createApiKeys({ documents, roles, clock });
+  accounts = createManageAccounts({ room: roomForAll, documents, roles, clock });
+  keys = createApiKeys({ room: roomForAll, documents, roles, clock });
   verifier = createKeyVerifier({ documents, roles, clock, refused: () => undefined });
   await accounts.create(context, { name: 'billing', roles: ['submitter', 'auditor'], description: '' });
 });
@@ -128,6 +129,7 @@ describe('a revocation', () => {
     const { etag } = await accounts.get(context, 'billing');
     // A replica that is behind answers.
     const behind = createManageAccounts({
+      room: roomForAll,
       documents: { ...documents, findDocument: async () => stale },
       roles,
       clock,
@@ -149,7 +151,7 @@ describe('a revocation', () => {
 describe('a gateway that lacks a role of the configuration', () => {
   it('makes no key of an account that has it, since another gateway may know what it allows', async () => {
     const little = callerWith(['tenant.manage', 'jobs.read', 'jobs.submit', 'queues.read'], 'acme');
-    const elsewhere = createApiKeys({ documents, roles: rolesWith({}), clock });
+    const elsewhere = createApiKeys({ room: roomForAll, documents, roles: rolesWith({}), clock });
     const refused = elsewhere.create({ ...context, principal: little }, usual);
     await expect(refused).rejects.toMatchObject({ code: 'PERMISSION_MISSING', message: /has no role auditor/ });
     expect((await accounts.get(context, 'billing')).account.keys).toEqual([]);
@@ -166,7 +168,7 @@ describe('a key that could not be made', () => {
         return documents.createDocument(place, body);
       },
     };
-    const busy = createApiKeys({ documents: watched, roles, clock });
+    const busy = createApiKeys({ room: roomForAll, documents: watched, roles, clock });
     const tries = await settled(Array.from({ length: 10 }, () => busy.create(context, usual)));
     expect(tries.filter((answer) => answer === 'TOO_MANY_API_KEYS')).toHaveLength(8);
     await expect.poll(() => ids.filter((id) => ownerOf(id) !== undefined).length).toBe(2);

@@ -7,6 +7,7 @@ import { TroupeError } from '../../../../src/domain/errors.ts';
 import { type AuthenticatorOptions, createAuthenticator } from '../../../../src/gateway/access/authenticator.ts';
 import { createGatekeeper } from '../../../../src/gateway/access/gatekeeper.ts';
 import { callerWith } from '../../../support/callers.ts';
+import { openCheck } from '../../../support/open-tenants.ts';
 
 const operatorToken = 'a-token-of-some-length';
 const submitter = callerWith(['jobs.submit'], 'acme');
@@ -27,7 +28,9 @@ async function admit(
   const all = { operatorToken: undefined, tokens: undefined, withoutCredential: 'nothing', ...options } as const;
   const metadata = new Metadata();
   for (const value of authorization) metadata.add('authorization', value);
-  return createGatekeeper(createAuthenticator(all), loadMethodAccess(), 1_000_000).admit(method, { metadata });
+  return createGatekeeper(createAuthenticator(all), loadMethodAccess(), openCheck, 1_000_000).admit(method, {
+    metadata,
+  });
 }
 
 const onLoopback = { withoutCredential: 'everything' } as const;
@@ -126,7 +129,7 @@ describe('callers whose issuer has not said its keys yet', () => {
     const answer = Promise.withResolvers<Principal>();
     const options = { operatorToken: undefined, withoutCredential: 'nothing' } as const;
     const authenticator = createAuthenticator({ ...options, tokens: { verify: () => answer.promise } });
-    const gatekeeper = createGatekeeper(authenticator, loadMethodAccess(), 1_000_000);
+    const gatekeeper = createGatekeeper(authenticator, loadMethodAccess(), openCheck, 1_000_000);
     const enter = async (request: unknown) => gatekeeper.admit('SubmitJob', { metadata, request });
     const waiting = [enter(large), enter(large)];
     await expect(enter(large)).rejects.toMatchObject({ code: 'OVERLOADED', retryAfterMs: 1_000 });
@@ -141,7 +144,7 @@ describe('callers whose issuer has not said its keys yet', () => {
     const answer = Promise.withResolvers<Principal>();
     const options = { operatorToken: undefined, withoutCredential: 'nothing' } as const;
     const authenticator = createAuthenticator({ ...options, tokens: { verify: () => answer.promise } });
-    const gatekeeper = createGatekeeper(authenticator, loadMethodAccess(), 1_000_000);
+    const gatekeeper = createGatekeeper(authenticator, loadMethodAccess(), openCheck, 1_000_000);
     // A stream of requests counts with what gRPC reads ahead, of which a call that goes on has nothing left.
     const looks = Array.from({ length: 100 }, async () => gatekeeper.admitAgain('SubmitJobStream', { metadata }));
     const first = (async () => gatekeeper.admit('SubmitJob', { metadata, request: large }))();
@@ -158,7 +161,7 @@ describe('callers whose issuer has not said its keys yet', () => {
     const answer = Promise.withResolvers<Principal>();
     const options = { operatorToken: undefined, withoutCredential: 'nothing' } as const;
     const authenticator = createAuthenticator({ ...options, tokens: { verify: () => answer.promise } });
-    const gatekeeper = createGatekeeper(authenticator, loadMethodAccess(), 1);
+    const gatekeeper = createGatekeeper(authenticator, loadMethodAccess(), openCheck, 1);
     const enter = async () => gatekeeper.admit('SubmitJob', { metadata, request: large });
     const one = enter();
     await expect(enter()).rejects.toMatchObject({ code: 'OVERLOADED' });

@@ -1,0 +1,232 @@
+/** Makes, changes and pauses tenants. delete-tenant.ts deletes them. */
+import { changesBetween } from '../../domain/audit/audit-entry.ts';
+import { TroupeError } from '../../domain/errors.ts';
+import { given } from '../../domain/given.ts';
+import { namePattern } from '../../domain/queue.ts';
+import { type Tenant, type TenantQuota, tenantQuotaRanges, type TenantQuotas } from '../../domain/tenant.ts';
+import { FieldChecks } from '../calls/field-checks.ts';
+import { parseTenantPageToken, tenantPageToken } from '../calls/page-token.ts';
+import { type CallContext, ensureAwaited, type ReadContext } from '../ports/call-context.ts';
+import type { QueueStore } from '../ports/queue-store.ts';
+import type { Clock } from '../ports/runtime.ts';
+import {
+  changeTenant,
+  ensureStays,
+  findTenant,
+  settingsOf,
+  type StoredTenant,
+  type StoredTenantParts,
+  tenantChanged,
+  writeTenant,
+} from './stored-tenants.ts';
+import { tenantBody, tenantOf, tenantPlace, tenantsScope } from './tenant-documents.ts';
+import type { TenantLimits } from './tenant-limits.ts';
+
+/** What a tenant uses, by the names of its quotas. */
+type TenantUse = Readonly<Record<TenantQuota, number>>;
+
+interface TenantView extends StoredTenant {
+  readonly use: TenantUse;
+}
+
+interface TenantPage {
+  readonly tenants: readonly StoredTenant[];
+  readonly nextPageToken: string;
+}
+
+/** Quotas of a request. Absent: it stays. 0: no limit. */
+export type QuotasRequest = { readonly [Q in TenantQuota]?: number | undefined };
+
+export interface ManageTenants {
+  /** Rejects with TENANT_EXISTS, also for a deleted tenant whose name is still taken, or with LIMIT_REACHED. */
+  create(context: CallContext, request: CreateTenant): Promise<StoredTenant>;
+  get(context: CallContext, name: string): Promise<TenantView>;
+  /** By name, ascending. `pageSize` 0 means 100; at most 1,000 are returned. */
+  list(context: ReadContext, page: { readonly pageSize: number; readonly pageToken: string }): Promise<TenantPage>;
+  /** Rejects with TENANT_CHANGED if the tenant no longer has the etag. */
+  update(context: CallContext, request: UpdateTenant): Promise<StoredTenant>;
+  pause(context: CallContext, request: { readonly name: string; readonly reason: string }): Promise<StoredTenant>;
+  resume(context: CallContext, name: string): Promise<StoredTenant>;
+}
+
+interface CreateTenant {
+  readonly name: string;
+  readonly description: string;
+  readonly quotas: QuotasRequest;
+}
+
+interface UpdateTenant {
+  readonly name: string;
+  readonly etag: string;
+  readonly description: string | undefined;
+  readonly quotas: QuotasRequest;
+}
+
+export interface ManageTenantsParts extends StoredTenantParts {
+  readonly queues: Pick<QueueStore, 'listQueues'>;
+  readonly limits: Pick<TenantLimits, 'useOf'>;
+  readonly clock: Clock;
+}
+
+const tenantsMax = 10_000;
+const textMax = 256;
+const pageSizeMax = 1_000;
+const pageSizeDefault = 100;
+/** What a tenant takes in a page, about. Its true size is known once it is loaded. */
+const listedTenantBytes = 1_024;
+/** More than a tenant may have (`manage-accounts.ts`). */
+const accountsCounted = 1_001;
+
+/** In the names of the contract. */
+const quotaFields: Readonly<Record<TenantQuota, string>> = {
+  submitsPerSecond: 'submits_per_second',
+  streams: 'streams',
+  queues: 'queues',
+  serviceAccounts: 'service_accounts',
+};
+const quotaNames = Object.keys(quotaFields) as TenantQuota[];
+
+export function createManageTenants(parts: ManageTenantsParts): ManageTenants {
+  const { documents, clock } = parts;
+  return {
+    create(context, request) {
+      ensureAwaited(context, clock.nowMs());
+      return createTenant(parts, context, request);
+    },
+
+    async get(context, name) {
+      ensureAwaited(context, clock.nowMs());
+      const stored = await findTenant(parts, name);
+      return { ...stored, use: await useOf(parts, name) };
+    },
+
+    async list(context, { pageSize, pageToken }) {
+      ensureAwaited(context, clock.nowMs());
+      const most = Math.min(pageSize === 0 ? pageSizeDefault : pageSize, pageSizeMax);
+      const after = pageToken === '' ? '' : parseTenantPageToken(pageToken);
+      context.reserve(most * listedTenantBytes);
+      const found = await documents.listDocuments(tenantsScope, { after, most: most + 1 });
+      const page = found.slice(0, most);
+      const last = found.length > most ? page.at(-1) : undefined;
+      return {
+        tenants: page.map((document) => ({ tenant: tenantOf(document), etag: document.revision })),
+        nextPageToken: last === undefined ? '' : tenantPageToken(last.name),
+      };
+    },
+
+    async update(context, { name, etag, description, quotas }) {
+      ensureAwaited(context, clock.nowMs());
+      const checks = new FieldChecks();
+      if (description !== undefined) checks.length('description', description, textMax);
+      if (etag === '') checks.add('etag', 'is required');
+      checkQuotas(checks, quotas);
+      checks.ensureNone();
+      const present = await findTenant(parts, name);
+      ensureStays(present.tenant);
+      // The rest of the tenant is written as it was read, so it has to be what the etag stands for.
+      if (present.etag !== etag) throw tenantChanged(name);
+      const merged = mergeQuotas(present.tenant.quotas, quotas);
+      const written = await writeTenant(parts, { ...present.tenant, ...given({ description }), quotas: merged }, etag);
+      if (written === undefined) throw tenantChanged(name);
+      context.report?.({ changes: changesBetween(settingsOf(present.tenant), settingsOf(written.tenant)) });
+      return written;
+    },
+
+    pause(context, { name, reason }) {
+      ensureAwaited(context, clock.nowMs());
+      const checks = new FieldChecks();
+      checks.length('reason', reason, textMax);
+      checks.ensureNone();
+      return changeTenant(parts, { name, report: context.report }, (tenant) => {
+        ensureStays(tenant);
+        if (tenant.state === 'PAUSED' && tenant.pauseReason === reason) return tenant;
+        return { ...tenant, state: 'PAUSED', stateSinceMs: clock.wallMs(), pauseReason: reason };
+      });
+    },
+
+    resume(context, name) {
+      ensureAwaited(context, clock.nowMs());
+      return changeTenant(parts, { name, report: context.report }, (tenant) => {
+        ensureStays(tenant);
+        if (tenant.state === 'ACTIVE') return tenant;
+        const { pauseReason: _, ...rest } = tenant;
+        return { ...rest, state: 'ACTIVE', stateSinceMs: clock.wallMs() };
+      });
+    },
+  };
+}
+
+async function createTenant(
+  parts: ManageTenantsParts,
+  { principal, report }: CallContext,
+  { name, description, quotas }: CreateTenant,
+): Promise<StoredTenant> {
+  const { documents, known, clock } = parts;
+  const checks = new FieldChecks();
+  checks.pattern('name', name, namePattern);
+  checks.length('description', description, textMax);
+  checkQuotas(checks, quotas);
+  checks.ensureNone();
+  await ensureRoom(parts);
+  const tenant: Tenant = {
+    name,
+    state: 'ACTIVE',
+    description,
+    quotas: mergeQuotas({}, quotas),
+    createdAtMs: clock.wallMs(),
+    creator: principal.id,
+  };
+  const { outcome, document } = await documents.createDocument(tenantPlace(name), tenantBody(tenant));
+  if (outcome === 'created') {
+    report?.({ changes: changesBetween(undefined, settingsOf(tenant)) });
+    known.keep(tenant);
+    return { tenant, etag: document.revision };
+  }
+  const present = tenantOf(document);
+  if (present.state !== 'DELETED') throw new TroupeError('TENANT_EXISTS', { metadata: { tenant: name } });
+  const { nameTakenUntilMs = Infinity } = present;
+  if (clock.wallMs() < nameTakenUntilMs) throw nameTaken(name, nameTakenUntilMs);
+  const written = await writeTenant(parts, tenant, document.revision);
+  if (written === undefined) throw tenantChanged(name);
+  report?.({ changes: changesBetween(undefined, settingsOf(tenant)) });
+  return written;
+}
+
+function nameTaken(tenant: string, untilMs: number): TroupeError {
+  const until = Number.isFinite(untilMs) ? new Date(untilMs).toISOString() : 'it is forgotten';
+  const message = `the tenant ${tenant} was deleted, and its ended jobs may be kept until ${until}: take another name`;
+  return new TroupeError('TENANT_EXISTS', { message, metadata: { tenant } });
+}
+
+function checkQuotas(checks: FieldChecks, quotas: QuotasRequest): void {
+  for (const quota of quotaNames) checks.limit(`quotas.${quotaFields[quota]}`, quotas[quota], tenantQuotaRanges[quota]);
+}
+
+function mergeQuotas(present: TenantQuotas, request: QuotasRequest): TenantQuotas {
+  const merged = (quota: TenantQuota): number | undefined => (request[quota] ?? present[quota]) || undefined;
+  return given(Object.fromEntries(quotaNames.map((quota) => [quota, merged(quota)])));
+}
+
+async function useOf({ documents, queues, limits }: ManageTenantsParts, tenant: string): Promise<TenantUse> {
+  const page = { after: '', most: accountsCounted };
+  const accounts = await documents.listDocuments({ collection: 'service-accounts', scope: tenant }, page);
+  const own = await queues.listQueues(tenant);
+  return { ...limits.useOf(tenant), queues: own.length, serviceAccounts: accounts.length };
+}
+
+/** Two creations at the same time may pass together. */
+async function ensureRoom({ documents }: ManageTenantsParts): Promise<void> {
+  let count = 0;
+  for (let after: string | undefined = ''; after !== undefined;) {
+    const found: readonly { readonly name: string }[] = await documents.listDocuments(tenantsScope, {
+      after,
+      most: pageSizeMax,
+    });
+    count += found.length;
+    after = found.length === pageSizeMax ? found.at(-1)?.name : undefined;
+  }
+  if (count < tenantsMax) return;
+  const message = `there are ${tenantsMax} tenants, which is the limit`;
+  const metadata = { quota: 'tenants', limit: String(tenantsMax), used: String(count) };
+  throw new TroupeError('LIMIT_REACHED', { message, metadata });
+}

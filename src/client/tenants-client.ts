@@ -1,0 +1,198 @@
+/** Calls for the tenants of the cluster. */
+import { deletionPhaseCodes, tenantStateCodes } from '../contract/codes.ts';
+import type * as wire from '../contract/messages.ts';
+import { timestampMs } from '../contract/time.ts';
+import { wordOf } from '../contract/word-of.ts';
+import { given } from '../domain/given.ts';
+import type { CallParts } from './call-parts.ts';
+import { incompleteAnswer } from './client-error.ts';
+import { resumedStream } from './resumed-stream.ts';
+import { withRetries } from './retry.ts';
+
+/** A tenant. */
+export interface TenantInfo {
+  /** Unique in the cluster. */
+  readonly name: string;
+  /** PAUSED: it can submit nothing. DELETING: it can do nothing. DELETED: only its name is left. */
+  readonly state: 'ACTIVE' | 'PAUSED' | 'DELETING' | 'DELETED' | 'UNKNOWN';
+  /** What it is for. */
+  readonly description: string;
+  /** What it may use at most. An absent quota is no limit. */
+  readonly quotas: TenantQuotasInfo;
+  /** Different after each change. */
+  readonly etag: string;
+  /** When it was made. */
+  readonly createdAt: Date;
+  /** Who made it. */
+  readonly creator: string;
+  /** When it came into its state. Absent if it was active ever since it was made. */
+  readonly stateAt?: Date;
+  /** Why it is paused. */
+  readonly pauseReason?: string;
+  /** From when on the name of a deleted tenant can be used again. */
+  readonly nameFreeAt?: Date;
+}
+
+/** What a tenant may use at most. In a change, an absent quota stays as it is, and 0 removes the limit. */
+export interface TenantQuotasInfo {
+  /** Jobs that each gateway accepts in a second, with bursts of as many. */
+  readonly submitsPerSecond?: number;
+  /** Open streams of each gateway. */
+  readonly streams?: number;
+  /** Queues. */
+  readonly queues?: number;
+  /** Service accounts. */
+  readonly serviceAccounts?: number;
+}
+
+/** A tenant and what it uses, in the words of its quotas. */
+export interface TenantUseInfo extends TenantInfo {
+  /** Submits and streams are those of the gateway that answers. */
+  readonly use: Required<TenantQuotasInfo>;
+}
+
+/** How far a deletion is. The numbers are those of one call. */
+export interface TenantDeletion {
+  /** What it is doing. `settling`: it waits until every gateway surely refuses the tenant. */
+  readonly phase: 'queues' | 'accounts' | 'settling' | 'done' | 'unknown';
+  /** The queue that is being deleted. */
+  readonly queue?: string;
+  /** Jobs that were cancelled. */
+  readonly jobsCancelled: number;
+  /** Queues that were deleted. */
+  readonly queuesDeleted: number;
+  /** Service accounts that were deleted. */
+  readonly accountsDeleted: number;
+}
+
+/** Calls about a tenant that nobody made reject with TENANT_NOT_FOUND. */
+export interface TenantsClient {
+  /** Makes a tenant. Rejects with TENANT_EXISTS. */
+  create(
+    name: string,
+    tenant?: { readonly description?: string; readonly quotas?: TenantQuotasInfo },
+  ): Promise<TenantInfo>;
+  /** Returns a tenant. */
+  get(name: string): Promise<TenantUseInfo>;
+  /** Returns the tenant of the caller. */
+  own(): Promise<TenantUseInfo>;
+  /** Lists all tenants that were made, by name, ascending. */
+  list(): AsyncGenerator<TenantInfo, void>;
+  /** Changes what is given. Rejects with TENANT_CHANGED if the tenant no longer has the etag. */
+  update(
+    name: string,
+    etag: string,
+    change: { readonly description?: string; readonly quotas?: TenantQuotasInfo },
+  ): Promise<TenantInfo>;
+  /** Lets a tenant submit nothing any more. `reason` is shown to those who try. */
+  pause(name: string, options?: { readonly reason?: string }): Promise<TenantInfo>;
+  /** Ends the pause. */
+  resume(name: string): Promise<TenantInfo>;
+  /**
+   * Deletes a tenant with its queues and service accounts. It takes 45 s at least. Yields the progress, and continues after a
+   * lost connection. A deletion that was left half-way is gone on with by another call.
+   */
+  delete(name: string, options?: { readonly signal?: AbortSignal }): AsyncGenerator<TenantDeletion, void>;
+}
+
+export function createTenantsClient({ connection, contract, backoff }: CallParts): TenantsClient {
+  const { tenants, access } = contract;
+
+  async function* list(): AsyncGenerator<TenantInfo, void> {
+    let pageToken = '';
+    do {
+      const request = { pageToken };
+      const page = await withRetries(backoff, 'always', undefined, () =>
+        connection.unary(tenants.ListTenants, request),
+      );
+      for (const tenant of page.tenants) yield fromTenant(tenant);
+      pageToken = page.nextPageToken;
+    } while (pageToken !== '');
+  }
+
+  /** Repeated only if nothing was done. */
+  const change = <T>(call: () => Promise<T>): Promise<T> => withRetries(backoff, 'if-not-done', undefined, call);
+  const read = <T>(call: () => Promise<T>): Promise<T> => withRetries(backoff, 'always', undefined, call);
+
+  return {
+    list,
+    async create(name, { description = '', quotas } = {}) {
+      const request = { name, description, ...given({ quotas }) };
+      return tenantOf(await change(() => connection.unary(tenants.CreateTenant, request)));
+    },
+    async get(name) {
+      return withUse(await read(() => connection.unary(tenants.GetTenant, { name })));
+    },
+    async own() {
+      return withUse(await read(() => connection.unary(access.GetOwnTenant, {})));
+    },
+    async update(name, etag, { description, quotas }) {
+      const request = { name, etag, ...given({ description, quotas }) };
+      return tenantOf(await change(() => connection.unary(tenants.UpdateTenant, request)));
+    },
+    async pause(name, { reason = '' } = {}) {
+      return tenantOf(await read(() => connection.unary(tenants.PauseTenant, { name, reason })));
+    },
+    async resume(name) {
+      return tenantOf(await read(() => connection.unary(tenants.ResumeTenant, { name })));
+    },
+    async *delete(name, { signal } = {}) {
+      const steps = resumedStream(backoff, {
+        // What is left is found by looking: there is no place to continue from.
+        open: () => connection.stream(tenants.DeleteTenant, { name }, { signal }),
+        tokenOf: () => '',
+        signal,
+      });
+      for await (const step of steps) yield fromStep(step);
+    },
+  };
+}
+
+function tenantOf({ tenant }: { readonly tenant: wire.Tenant | null }): TenantInfo {
+  if (!tenant) throw incompleteAnswer('the gateway answered without a tenant');
+  return fromTenant(tenant);
+}
+
+function withUse(answer: { readonly tenant: wire.Tenant | null; readonly use: wire.TenantUse | null }): TenantUseInfo {
+  if (!answer.use) throw incompleteAnswer('the gateway answered without the use of the tenant');
+  const { submitsPerSecond, streams, queues, serviceAccounts } = answer.use;
+  return { ...tenantOf(answer), use: { submitsPerSecond, streams, queues, serviceAccounts } };
+}
+
+function fromTenant(tenant: wire.Tenant): TenantInfo {
+  const { name, description, etag, creator, quotas, pauseReason } = tenant;
+  return {
+    name,
+    description,
+    etag,
+    creator,
+    state: wordOf(tenantStateCodes, tenant.state) ?? 'UNKNOWN',
+    quotas: given({
+      submitsPerSecond: quotas?.submitsPerSecond ?? undefined,
+      streams: quotas?.streams ?? undefined,
+      queues: quotas?.queues ?? undefined,
+      serviceAccounts: quotas?.serviceAccounts ?? undefined,
+    }),
+    createdAt: dateOf(tenant.createTime),
+    ...given({
+      stateAt: tenant.stateTime === null ? undefined : dateOf(tenant.stateTime),
+      pauseReason: pauseReason === '' ? undefined : pauseReason,
+      nameFreeAt: tenant.nameFreeTime === null ? undefined : dateOf(tenant.nameFreeTime),
+    }),
+  };
+}
+
+function fromStep(step: wire.DeleteTenantResponse): TenantDeletion {
+  const { queue, jobsCancelled, queuesDeleted, accountsDeleted } = step;
+  return {
+    phase: wordOf(deletionPhaseCodes, step.phase) ?? 'unknown',
+    ...given({ queue: queue === '' ? undefined : queue }),
+    jobsCancelled,
+    queuesDeleted,
+    accountsDeleted,
+  };
+}
+
+function dateOf(time: wire.Timestamp | null): Date {
+  return new Date(timestampMs(time) ?? Number.NaN);
+}

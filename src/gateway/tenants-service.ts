@@ -1,0 +1,40 @@
+/** The methods of Tenants. */
+import type { UntypedServiceImplementation } from '@grpc/grpc-js';
+import type { ServiceParts } from './service-parts.ts';
+import { fromQuotas, toDeletionStep, toTenant } from './tenant-mapper.ts';
+
+export function tenantsService({ scope, admission, useCases }: ServiceParts): UntypedServiceImplementation {
+  const { tenants, deleteTenant } = useCases;
+  return {
+    CreateTenant: scope.unary('CreateTenant', async ({ name, description, quotas }, context) => ({
+      tenant: toTenant(await tenants.create(context, { name, description, quotas: fromQuotas(quotas) })),
+    })),
+
+    GetTenant: scope.read('GetTenant', async ({ name }, context) => {
+      const { use, ...stored } = await tenants.get(context, name);
+      return { tenant: toTenant(stored), use };
+    }),
+
+    ListTenants: scope.read('ListTenants', async (request, context) => {
+      const page = await tenants.list(context, request);
+      return { tenants: page.tenants.map(toTenant), nextPageToken: page.nextPageToken };
+    }),
+
+    UpdateTenant: scope.unary('UpdateTenant', async ({ name, etag, description, quotas }, context) => {
+      const change = { name, etag, description: description ?? undefined, quotas: fromQuotas(quotas) };
+      return { tenant: toTenant(await tenants.update(context, change)) };
+    }),
+
+    PauseTenant: scope.unary('PauseTenant', async (request, context) => ({
+      tenant: toTenant(await tenants.pause(context, request)),
+    })),
+
+    ResumeTenant: scope.unary('ResumeTenant', async ({ name }, context) => ({
+      tenant: toTenant(await tenants.resume(context, name)),
+    })),
+
+    DeleteTenant: scope.stream('DeleteTenant', ({ name }, context) =>
+      admission.watch(() => deleteTenant(context, name), toDeletionStep),
+    ),
+  };
+}

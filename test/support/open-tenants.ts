@@ -1,0 +1,15 @@
+/** Parts for tests of what is not about tenants: every tenant is served, and has no quotas. */
+import type { TenantLimits } from '../../src/application/tenants/tenant-limits.ts';
+import type { TenantRoom } from '../../src/application/tenants/tenant-room.ts';
+import type { TenantCheck } from '../../src/gateway/access/tenant-check.ts';
+
+export const roomForAll: TenantRoom = { within: (_, make) => make() };
+
+export const noLimits: TenantLimits = {
+  ensureMaySubmit: () => undefined,
+  takeSubmit: () => undefined,
+  openStream: () => () => undefined,
+  useOf: () => ({ submitsPerSecond: 0, streams: 0 }),
+};
+
+export const openCheck: TenantCheck = { admit: () => undefined };
