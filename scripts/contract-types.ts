@@ -62,6 +62,7 @@ const apart = [
   { proto: 'troupe/v1/queues.proto', file: 'queue-messages.ts', service: 'Queues' },
   { proto: 'troupe/v1/access.proto', file: 'access-messages.ts', service: 'Access' },
   { proto: 'troupe/v1/tenants.proto', file: 'tenant-messages.ts', service: 'Tenants' },
+  { proto: 'troupe/v1/audit.proto', file: 'audit-messages.ts', service: 'Audit' },
 ] as const;
 
 /** File contents by name. */

@@ -1,6 +1,7 @@
 /** All use cases of the edge, wired from the ports that they need. */
 import { type ApiKeys, createApiKeys } from './access/api-keys.ts';
 import { createManageAccounts, type ManageAccounts } from './access/manage-accounts.ts';
+import { createReadAudit, type ReadAudit } from './audit/read-audit.ts';
 import { type CancelJobs, createCancelJobs } from './jobs/cancel-jobs.ts';
 import { type CancelJob, createCancelJob } from './jobs/cancel-job.ts';
 import type { HandlerFleet } from './jobs/handler-fleet.ts';
@@ -73,6 +74,7 @@ export interface UseCases {
   readonly tenants: ManageTenants;
   readonly deleteTenant: DeleteTenant;
   readonly tenantLimits: TenantLimits;
+  readonly audit: ReadAudit;
   readonly seeCluster: SeeCluster;
   readonly watchTree: WatchTree;
   readonly steerCluster: SteerCluster;
@@ -81,7 +83,7 @@ export interface UseCases {
 
 export interface UseCaseParts {
   readonly batcher: ShardBatcher;
-  readonly store: Pick<Store, 'jobs' | 'queues' | 'payloads' | 'documents'>;
+  readonly store: Pick<Store, 'jobs' | 'queues' | 'payloads' | 'documents' | 'audit'>;
   readonly knownTenants: KnownTenants;
   /** What service accounts can be given. */
   readonly roles: Roles;
@@ -166,6 +168,7 @@ export function createUseCases(parts: UseCaseParts): UseCases {
       clock,
       log: parts.log,
     }),
+    audit: createReadAudit({ store: store.audit, clock }),
     seeCluster,
     watchTree: createWatchTree({ see: seeCluster, clock }),
     steerCluster: createSteerCluster({ asker, quarantines, queueViews, reader, clock }),

@@ -22,6 +22,7 @@ import { addFollowCommand } from './commands/follow-command.ts';
 import { addGetCommand, addListCommand, addRescheduleCommand, addWatchCommand } from './commands/job-commands.ts';
 import { addWhoAmICommand } from './commands/access-commands.ts';
 import { addConfigCommands } from './commands/config-commands.ts';
+import { addAuditCommands } from './commands/audit-commands.ts';
 import { addAccountCommands, addKeyCommands } from './commands/account-commands.ts';
 import { addDrainCommand, addProfileCommand, addQuarantineCommands } from './commands/operator-commands.ts';
 import { addEraseCommand, addLinkCommand, addOutputCommand } from './commands/payload-commands.ts';
@@ -96,6 +97,7 @@ function buildProgram(context: CommandContext): Command {
   addWhoAmICommand(program, context);
   addAccountCommands(program, context);
   addKeyCommands(program, context);
+  addAuditCommands(program, context);
   addConfigCommands(program, context);
   addLoginCommands(program, context);
   return program;

@@ -15,6 +15,7 @@ import { createStatusCodec, type StatusCodec } from '../contract/error-details.t
 import type * as wire from '../contract/messages.ts';
 import { type AccessClient, createAccessClient } from './access-client.ts';
 import { type AccountsClient, createAccountsClient } from './accounts-client.ts';
+import { type AuditClient, createAuditClient } from './audit-client.ts';
 import { type ClusterClient, createClusterClient } from './cluster-client.ts';
 import { clientErrorOf, errorOfStatus, incompleteAnswer, type TroupeClientError } from './client-error.ts';
 import { type CallSettings, type ConnectionOptions, openConnection } from './connection.ts';
@@ -53,6 +54,14 @@ export type * from './cluster-types.ts';
 export type { AccessClient, CallerInfo } from './access-client.ts';
 export type { AccountsClient, ApiKeyInfo, MadeApiKey, ServiceAccountInfo } from './accounts-client.ts';
 export type { TenantDeletion, TenantInfo, TenantQuotasInfo, TenantsClient, TenantUseInfo } from './tenants-client.ts';
+export type {
+  AuditChainInfo,
+  AuditClient,
+  AuditEntryInfo,
+  AuditHeadInfo,
+  AuditListOptions,
+  AuditRowInfo,
+} from './audit-client.ts';
 export type { TlsOptions } from './tls.ts';
 export type { TokenSource } from './token-source.ts';
 export type { CallSettings } from './connection.ts';
@@ -127,6 +136,8 @@ export interface TroupeClient extends JobCalls, BulkClient, LinksClient {
   readonly accounts: AccountsClient;
   /** The tenants of the cluster, for its administrators; and the caller's own. */
   readonly tenants: TenantsClient;
+  /** Who did what: the audit log. */
+  readonly audit: AuditClient;
   /** Closes the connection. Open streams end with CALL_CANCELLED. Other calls in progress still get their answers. */
   close(): void;
 }
@@ -176,6 +187,7 @@ export function connect(options: ClientOptions): TroupeClient {
     access: withClientErrors(createAccessClient(parts)),
     accounts: withClientErrors(createAccountsClient(parts)),
     tenants: withClientErrors(createTenantsClient(parts)),
+    audit: withClientErrors(createAuditClient(parts)),
     close: () => connection.close(),
   };
 }

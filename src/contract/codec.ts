@@ -54,6 +54,7 @@ export interface Contract {
   readonly cluster: ServiceCodec<wire.ClusterMethods>;
   readonly access: ServiceCodec<wire.AccessMethods>;
   readonly tenants: ServiceCodec<wire.TenantsMethods>;
+  readonly audit: ServiceCodec<wire.AuditMethods>;
   message<T>(fullName: string): MessageCodec<T>;
 }
 
@@ -65,6 +66,7 @@ export function loadContract(): Contract {
     cluster: serviceCodec(root, 'troupe.v1.Cluster'),
     access: serviceCodec(root, 'troupe.v1.Access'),
     tenants: serviceCodec(root, 'troupe.v1.Tenants'),
+    audit: serviceCodec(root, 'troupe.v1.Audit'),
     message: (fullName) => messageCodec(root.lookupType(fullName)),
   };
 }

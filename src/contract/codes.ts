@@ -96,3 +96,11 @@ export const apiKeyStateCodes = { live: 1, retiring: 2, rotated: 3, revoked: 4, 
 export const tenantStateCodes = { ACTIVE: 1, PAUSED: 2, DELETING: 3, DELETED: 4 } as const;
 
 export const deletionPhaseCodes = { queues: 1, accounts: 2, settling: 3, done: 4 } as const;
+
+export const auditDecisionCodes = { allowed: 1, denied: 2 } as const;
+
+export const auditEntryKindCodes = { call: 1, 'denied-calls': 2, lost: 3, damaged: 4 } as const;
+
+export const auditOutcomeCodes = { unknown: 1, succeeded: 2, failed: 3 } as const;
+
+export const auditFaultCodes = { missing: 1, moved: 2, changed: 3, outcome: 4, tail: 5 } as const;

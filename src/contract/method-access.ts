@@ -11,12 +11,13 @@ export type MethodAccess = { readonly audit: AuditRule } & (
 
 const rulesByName = new Map<unknown, AuditRule>(auditRules.map((rule) => [`AUDIT_RULE_${rule.toUpperCase()}`, rule]));
 
-const services = [
+export const serviceNames = [
   'troupe.v1.Jobs',
   'troupe.v1.Queues',
   'troupe.v1.Cluster',
   'troupe.v1.Access',
   'troupe.v1.Tenants',
+  'troupe.v1.Audit',
 ] as const;
 
 /**
@@ -24,7 +25,7 @@ const services = [
  * could guard it.
  */
 export function loadMethodAccess(root: protobuf.Root = loadContractRoot()): ReadonlyMap<string, MethodAccess> {
-  const methods = services.flatMap((service) => root.lookupService(service).methodsArray);
+  const methods = serviceNames.flatMap((service) => root.lookupService(service).methodsArray);
   const access = new Map<string, MethodAccess>();
   for (const method of methods) {
     if (access.has(method.name)) throw new Error(`two services have a method ${method.name}: rename one of them`);

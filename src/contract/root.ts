@@ -12,6 +12,7 @@ export const protoFiles = [
   'troupe/v1/cluster.proto',
   'troupe/v1/access.proto',
   'troupe/v1/tenants.proto',
+  'troupe/v1/audit.proto',
   'google/rpc/error_details.proto',
 ] as const;
 

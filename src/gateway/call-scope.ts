@@ -16,6 +16,7 @@ import type { Init } from '../contract/codec.ts';
 import type { ExternalScalerMethods } from '../contract/external-scaler.ts';
 import type {
   AccessMethods,
+  AuditMethods,
   ClusterMethods,
   JobsMethods,
   QueuesMethods,
@@ -42,6 +43,7 @@ interface Methods
     ClusterMethods,
     AccessMethods,
     TenantsMethods,
+    AuditMethods,
     ExternalScalerMethods,
     ReflectionMethods {}
 type Method = keyof Methods;

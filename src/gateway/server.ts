@@ -10,8 +10,9 @@ import { loadContract } from '../contract/codec.ts';
 import { loadDescriptors } from '../contract/descriptors.ts';
 import { createStatusCodec } from '../contract/error-details.ts';
 import { loadReflection } from '../contract/reflection.ts';
-import { loadMethodAccess } from '../contract/method-access.ts';
+import { loadMethodAccess, serviceNames } from '../contract/method-access.ts';
 import { given } from '../domain/given.ts';
+import { auditService } from './audit-service.ts';
 import { accessService } from './access-service.ts';
 import type { Authenticator } from './access/authenticator.ts';
 import { type AuditorParts, createAuditor } from './audit/auditor.ts';
@@ -81,9 +82,6 @@ const envelopeMaxBytes = 1_048_576;
 /** Calls at a time besides submits and watches. */
 const readsMax = 10_000;
 
-/** What health checks can ask about. The empty name stands for all. */
-const services = ['', ...['Jobs', 'Queues', 'Cluster', 'Access', 'Tenants'].map((name) => `troupe.v1.${name}`)];
-
 /** Creates the server. It listens after `start`. */
 export function createGateway(options: GatewayOptions): Gateway {
   const { server, health, scope, jobsInFlight } = buildServer(options);
@@ -92,7 +90,8 @@ export function createGateway(options: GatewayOptions): Gateway {
 
   function setServing(serving: boolean): void {
     const status = serving && !isStopped ? 'SERVING' : 'NOT_SERVING';
-    for (const service of services) health.setStatus(service, status);
+    // The empty name stands for all.
+    for (const service of ['', ...serviceNames]) health.setStatus(service, status);
   }
 
   return {
@@ -154,6 +153,7 @@ function buildServer(options: GatewayOptions): BuiltServer {
   server.addService(tolerant(contract.cluster), clusterService(parts));
   server.addService(tolerant(contract.access), accessService(parts));
   server.addService(tolerant(contract.tenants), tenantsService(parts));
+  server.addService(tolerant(contract.audit), auditService(parts));
   const health = new HealthImplementation();
   health.addToServer(server);
   if (options.reflection) {

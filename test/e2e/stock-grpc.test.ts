@@ -62,6 +62,7 @@ const services = [
   'grpc.reflection.v1.ServerReflection',
   'grpc.reflection.v1alpha.ServerReflection',
   'troupe.v1.Access',
+  'troupe.v1.Audit',
   'troupe.v1.Cluster',
   'troupe.v1.Jobs',
   'troupe.v1.Queues',

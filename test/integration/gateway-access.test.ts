@@ -8,6 +8,7 @@ import { fetchDocument } from '../../src/adapters/issuers/fetch-document.ts';
 import { createTokenVerifier } from '../../src/adapters/issuers/token-verifier.ts';
 import type { TroupeClient } from '../../src/client/index.ts';
 import { loadMethodAccess } from '../../src/contract/method-access.ts';
+import { isQueuePermission } from '../../src/domain/access/permission.ts';
 import { builtInRoles, rolesWith } from '../../src/domain/access/role.ts';
 import { createAuthenticator } from '../../src/gateway/access/authenticator.ts';
 import { allMethods, type RawAnswer, rawCall, rawClient } from '../support/raw-calls.ts';
@@ -116,6 +117,7 @@ function requestAbout(id: string, queue: string): unknown {
     now: true,
     when: 'now',
     part: 'open',
+    day: '2026-11-30',
     filter: {},
   };
 }
@@ -230,7 +232,7 @@ describe('a caller with a role in some queues', () => {
       await acme.queues.create('reps').catch(() => undefined);
       const { jobId: id } = await acme.submit('test.echo', {}, { queue: 'reps' });
       const { reason } = await call(method, requestAbout(id, 'reps'), own);
-      const isAboutQueues = needs.scope === 'tenant' && !needs.permission.startsWith('tenant.');
+      const isAboutQueues = needs.scope === 'tenant' && isQueuePermission(needs.permission);
       const isRefused = reason !== undefined && refused.has(reason);
       if (isRefused === isAboutQueues) wrong.push({ method, reason });
     }

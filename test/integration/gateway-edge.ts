@@ -6,6 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { DatabaseSync } from 'node:sqlite';
 import { join } from 'node:path';
 import { createPrometheusTelemetry, type PrometheusTelemetry } from '../../src/adapters/telemetry/prometheus.ts';
 import { openSqliteStore } from '../../src/adapters/sqlite/sqlite-store.ts';
@@ -83,6 +84,8 @@ export interface Edge {
   /** Where the audit log is written. At first the store. */
   auditStore: AuditStore;
   readonly auditLog: AuditLog;
+  /** Changes rows of the audit log behind the back of the store. */
+  changeAudit(sql: string, ...values: readonly string[]): void;
   /** While set, batches wait for it. */
   hold: Promise<void> | undefined;
   watchers(): number;
@@ -416,6 +419,11 @@ export async function openEdge({
     authenticator: openToAll,
     auditStore: store.audit,
     auditLog,
+    changeAudit(sql, ...values) {
+      const file = new DatabaseSync(join(folder, 'troupe.db'), { timeout: 5_000 });
+      file.prepare(sql).run(...values);
+      file.close();
+    },
     followers: () => next.size,
     watchers: () => [...listeners.values()].reduce((sum, ofJob) => sum + ofJob.size, 0),
     async apply(id, order) {

@@ -4,6 +4,7 @@
  *
  * The head of each chain is told when it ends: who has it can show that later rows are missing.
  */
+import { dayOf } from '../../domain/audit/audit-day.ts';
 import type { ActedJobs, AuditedCall, FieldChange } from '../../domain/audit/audit-entry.ts';
 import { type ErrorCode, TroupeError } from '../../domain/errors.ts';
 import type { AuditStore } from '../ports/audit-store.ts';
@@ -48,11 +49,6 @@ export function clusterScope(): string {
 
 export function tenantScope(tenant: string): string {
   return `tenant/${tenant}`;
-}
-
-/** The UTC day, as in an `AuditDay`. */
-export function dayOf(atMs: number): string {
-  return new Date(atMs).toISOString().slice(0, 10);
 }
 
 export function createAuditLog(parts: AuditLogParts): AuditLog {

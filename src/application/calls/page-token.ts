@@ -3,8 +3,10 @@
  * It is checked against the call that uses it. It is not secret, because it contains only what the client has already
  * seen.
  */
+import type { AuditPosition } from '../ports/audit-store.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import { type JobId, jobIdParts, parseJobId } from '../../domain/job-id.ts';
+import { isDay } from '../../domain/audit/audit-day.ts';
 import type { LogPosition } from '../../domain/job-log.ts';
 import { namePattern } from '../../domain/queue.ts';
 
@@ -123,6 +125,45 @@ export function parseQueueResumeToken(token: string, queueNo: number): readonly 
 function parsePosition(text: string): QueuePosition | undefined {
   const [, position, log, mark = ''] = /^([0-9]{1,15})\.([^#]{1,64})(?:#([0-9]{1,40}))?$/.exec(text) ?? [];
   return log === undefined ? undefined : { log, position: Number(position), mark };
+}
+
+/** Where a reader of the audit log is: beyond this row of this day, or at its beginning. */
+export interface AuditCursor {
+  readonly day: string;
+  readonly beyond: AuditPosition | undefined;
+}
+
+export function auditPageToken(cursor: AuditCursor): string {
+  return encode('u1', auditText(cursor));
+}
+
+export function parseAuditPageToken(token: string): AuditCursor {
+  const cursor = auditCursor(decode('u1', token));
+  if (cursor === undefined) throw invalidPageToken();
+  return cursor;
+}
+
+export function auditResumeToken(cursor: AuditCursor): string {
+  return encode('x1', auditText(cursor));
+}
+
+export function parseAuditResumeToken(token: string): AuditCursor {
+  const cursor = auditCursor(decode('x1', token));
+  if (cursor === undefined) throw invalidResumeToken('does not belong to this export');
+  return cursor;
+}
+
+function auditText({ day, beyond }: AuditCursor): string {
+  return beyond === undefined ? day : `${day}.${beyond.atMs}.${beyond.sequence}.${beyond.writer}`;
+}
+
+const auditCursorPattern = /^(2[0-9]{3}-[0-9]{2}-[0-9]{2})(?:\.([0-9]{1,15})\.([0-9]{1,10})\.([0-9a-zA-Z-]{0,64}))?$/;
+
+function auditCursor(text: string | undefined): AuditCursor | undefined {
+  const [, day, atMs, sequence, writer] = auditCursorPattern.exec(text ?? '') ?? [];
+  if (day === undefined || !isDay(day)) return undefined;
+  if (writer === undefined) return { day, beyond: undefined };
+  return { day, beyond: { atMs: Number(atMs), sequence: Number(sequence), writer } };
 }
 
 function encode(kind: string, text: string): string {

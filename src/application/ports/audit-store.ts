@@ -22,7 +22,7 @@ export interface AuditPosition {
 }
 
 /** A row of the same day and writer. */
-type AuditNeighbour = Pick<AuditPosition, 'atMs' | 'sequence'>;
+export type AuditNeighbour = Pick<AuditPosition, 'atMs' | 'sequence'>;
 
 export interface AuditRow extends AuditPosition {
   /** JSON of at most `auditEntryMaxBytes`. */

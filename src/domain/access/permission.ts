@@ -11,9 +11,11 @@ export const permissions = {
   'queues.manage': 'create, change and delete queues',
   'tenant.read': 'see the quotas of the tenant, its service accounts and their API keys',
   'tenant.manage': 'create, change and delete service accounts, and make and revoke their API keys',
+  'audit.read': 'read the audit log of the tenant',
   'cluster.read': 'see nodes, shards, actors and dead letters',
   'cluster.operate': 'drain nodes, stop and resume queues, and profile running jobs',
   'cluster.admin': 'create, change, pause and delete tenants, and see all of them',
+  'cluster.audit': 'read the audit log of the cluster',
 } as const satisfies Readonly<Record<string, string>>;
 
 export type Permission = keyof typeof permissions;
@@ -27,7 +29,7 @@ export function isPermission(text: string): text is Permission {
 
 /** Permissions about queues and their jobs. They can be held for some queues only. */
 export function isQueuePermission(permission: Permission): boolean {
-  return !permission.startsWith('cluster.') && !permission.startsWith('tenant.');
+  return !['cluster.', 'tenant.', 'audit.'].some((about) => permission.startsWith(about));
 }
 
 /** Permissions about the cluster, which belongs to no tenant. */

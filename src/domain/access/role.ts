@@ -19,10 +19,12 @@ export const builtInRoles = {
     'queues.manage',
     'tenant.read',
     'tenant.manage',
+    'audit.read',
   ],
   'cluster-viewer': ['cluster.read'],
-  'cluster-operator': ['cluster.read', 'cluster.operate'],
-  'cluster-admin': ['cluster.read', 'cluster.operate', 'cluster.admin'],
+  auditor: [...viewer, 'audit.read'],
+  'cluster-operator': ['cluster.read', 'cluster.operate', 'cluster.audit'],
+  'cluster-admin': ['cluster.read', 'cluster.operate', 'cluster.audit', 'cluster.admin'],
 } as const satisfies Readonly<Record<string, readonly Permission[]>>;
 
 /** The permissions of each role, by its name. */

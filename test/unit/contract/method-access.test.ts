@@ -21,6 +21,7 @@ function rootWith(
               Queues: service({}),
               Access: service({}),
               Tenants: service({}),
+              Audit: service({}),
               Cluster: service({ DrainNode: method }),
             },
           },
@@ -32,12 +33,14 @@ function rootWith(
 
 const permission = '(troupe.v1.access).permission';
 const scope = '(troupe.v1.access).scope';
-const audited = { '(troupe.v1.access).audit': 'AUDIT_RULE_ADMIN' };
+const audit = '(troupe.v1.access).audit';
+const recorded = { [audit]: 'AUDIT_RULE_ADMIN' };
+const operate = { [permission]: 'cluster.operate', [scope]: 'ACCESS_SCOPE_CLUSTER' };
 
 describe('what methods need', () => {
   it('is said by every method of every service', () => {
     const access = loadMethodAccess();
-    const services = ['Jobs', 'Queues', 'Cluster', 'Access', 'Tenants'];
+    const services = ['Jobs', 'Queues', 'Cluster', 'Access', 'Tenants', 'Audit'];
     const methods = services.flatMap((name) => loadContractRoot().lookupService(`troupe.v1.${name}`).methodsArray);
     expect([...access.keys()].sort()).toEqual(methods.map(({ name }) => name).sort());
     expect(access.get('SubmitJob')).toEqual({ scope: 'tenant', permission: 'jobs.submit', audit: 'submit' });
@@ -46,22 +49,23 @@ describe('what methods need', () => {
 
   it.each([
     ['no option', undefined],
-    ['no audit rule', { [permission]: 'cluster.operate', [scope]: 'ACCESS_SCOPE_CLUSTER' }],
-    ['no permission', { ...audited, [scope]: 'ACCESS_SCOPE_CLUSTER' }],
-    ['a permission that does not exist', { ...audited, [permission]: 'jobs.destroy', [scope]: 'ACCESS_SCOPE_TENANT' }],
-    ['a permission named like a property', { ...audited, [permission]: 'toString', [scope]: 'ACCESS_SCOPE_TENANT' }],
-    ['no scope', { ...audited, [permission]: 'cluster.operate' }],
+    ['no audit rule', operate],
+    ['an audit rule that does not exist', { ...operate, [audit]: 'toString' }],
+    ['no permission', { ...recorded, [scope]: 'ACCESS_SCOPE_CLUSTER' }],
+    ['a permission that does not exist', { ...recorded, [permission]: 'jobs.destroy', [scope]: 'ACCESS_SCOPE_TENANT' }],
+    ['a permission named like a property', { ...recorded, [permission]: 'toString', [scope]: 'ACCESS_SCOPE_TENANT' }],
+    ['no scope', { ...recorded, [permission]: 'cluster.operate' }],
     [
       'the scope of another permission',
-      { ...audited, [permission]: 'cluster.operate', [scope]: 'ACCESS_SCOPE_TENANT' },
+      { ...recorded, [permission]: 'cluster.operate', [scope]: 'ACCESS_SCOPE_TENANT' },
     ],
-    ['a permission for the caller itself', { ...audited, [permission]: 'jobs.read', [scope]: 'ACCESS_SCOPE_CALLER' }],
+    ['a permission for the caller itself', { ...recorded, [permission]: 'jobs.read', [scope]: 'ACCESS_SCOPE_CALLER' }],
   ])('keeps a server from starting: %s', (_, options) => {
     expect(() => loadMethodAccess(rootWith(options))).toThrow(/DrainNode/);
   });
 
   it('must be clear from the name of the method', () => {
-    const options = { ...audited, [permission]: 'cluster.operate', [scope]: 'ACCESS_SCOPE_CLUSTER' };
+    const options = { ...operate, ...recorded };
     expect(loadMethodAccess(rootWith(options)).size).toBe(1);
     expect(() => loadMethodAccess(rootWith(options, 'the same'))).toThrow(/two services.*DrainNode/);
   });

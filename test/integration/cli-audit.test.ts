@@ -1,0 +1,96 @@
+// `troupe audit list|export|verify` against a real gateway: what they print, and the exit codes.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runCli } from '../../src/cli/main.ts';
+import { dayOf } from '../../src/domain/audit/audit-day.ts';
+import { recordedTerminal } from '../support/recorded-terminal.ts';
+import { type Edge, openEdge } from './gateway-edge.ts';
+
+let edge: Edge;
+let folder: string;
+let jobId: string;
+
+beforeAll(async () => {
+  edge = await openEdge();
+  folder = mkdtempSync(join(tmpdir(), 'troupe-cli-audit-'));
+  const client = edge.client();
+  await client.queues.create('reports');
+  ({ jobId } = await client.submit('test.echo', {}, { queue: 'reports' }));
+  await client.cancel(jobId, 'no longer needed');
+});
+afterAll(async () => {
+  rmSync(folder, { recursive: true, force: true });
+  await edge.close();
+});
+
+async function audit(...args: readonly string[]): Promise<{ code: number; out: string; err: string }> {
+  const terminal = recordedTerminal();
+  const code = await runCli(['audit', ...args, '--address', `127.0.0.1:${edge.port}`], { terminal });
+  return { code, ...terminal.written };
+}
+
+interface Row {
+  readonly writer: string;
+  readonly sequence: number;
+  readonly hash: string;
+  readonly entry: { readonly kind: string };
+}
+
+async function exported(): Promise<readonly Row[]> {
+  const { out } = await audit('export');
+  return out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Row);
+}
+
+describe('troupe audit', () => {
+  it('list says who cancelled a job, and why', async () => {
+    const { code, out } = await audit('list', '--resource', jobId);
+    expect(code).toBe(0);
+    expect(out).toMatch(/^TIME +WHO +WHAT +ABOUT +OUTCOME +FROM +REASON\n/);
+    expect(out).toMatch(new RegExp(`anyone +CancelJob +job=${jobId} +succeeded +127\\.0\\.0\\.1 +no longer needed`));
+    const { out: json } = await audit('list', '--limit', '1', '--json');
+    expect(JSON.parse(json)).toMatchObject({ method: 'CancelJob', outcome: 'succeeded', principal: 'anyone' });
+    expect((await audit('list', '--denied')).out).not.toContain('CancelJob');
+    expect((await audit('list', '--cluster')).code).toBe(0);
+  });
+
+  it('export prints the rows, one on each line', async () => {
+    const rows = await exported();
+    expect(rows.map(({ entry }) => entry.kind)).toEqual(['intent', 'outcome', 'intent', 'outcome']);
+    expect(rows.map(({ sequence }) => sequence)).toEqual([1, 2, 3, 4]);
+  });
+
+  it('verify compares with the heads of a log, and its exit code says whether the chains are whole', async () => {
+    const today = dayOf(Date.now());
+    const whole = await audit('verify');
+    expect(whole).toMatchObject({ code: 0, err: '' });
+    expect(whole.out).toMatch(/ 4 +[0-9a-f]{16} +open +whole\n/);
+    const last = (await exported()).at(-1);
+    const head = {
+      event: 'audit.head',
+      scope: 'tenant/default',
+      day: today,
+      writer: last?.writer,
+      rows: 4,
+      hash: last?.hash,
+    };
+    const path = join(folder, 'heads.json');
+    const others = [
+      { ...head, scope: 'tenant/other', rows: 99 },
+      { ...head, day: '2020-01-01', rows: 99 },
+      { event: 'x' },
+      7,
+    ];
+    writeFileSync(path, ['no JSON', ...[head, ...others].map((line) => JSON.stringify(line))].join('\n'));
+    expect(await audit('verify', today, '--heads', path)).toMatchObject({ code: 0 });
+    writeFileSync(path, JSON.stringify({ ...head, rows: 6 }));
+    const cut = await audit('verify', '--heads', path);
+    expect([cut.code, cut.out]).toEqual([7, expect.stringContaining('tail at 5')]);
+    expect((await audit('verify', '--heads', join(folder, 'none'))).code).toBe(2);
+    expect((await audit('verify', 'today')).code).toBe(2);
+  });
+});
