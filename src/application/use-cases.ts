@@ -1,4 +1,5 @@
 /** All use cases of the edge, wired from the ports that they need. */
+import { randomBytes } from 'node:crypto';
 import { type ApiKeys, createApiKeys } from './access/api-keys.ts';
 import { createManageAccounts, type ManageAccounts } from './access/manage-accounts.ts';
 import { createReadAudit, type ReadAudit } from './audit/read-audit.ts';
@@ -27,10 +28,15 @@ import type { Membership, SharedConfig } from './ports/membership.ts';
 import type { NodeClient } from './ports/node-link.ts';
 import type { QueueQuarantines } from './ports/queue-quarantines.ts';
 import type { Clock, Logger, Random, Telemetry } from './ports/runtime.ts';
+import type { CallContext } from './ports/call-context.ts';
+import type { JobView } from './ports/shard-protocol.ts';
 import type { Store } from './ports/store.ts';
+import { createFingerprintKeys } from './sealing/fingerprint-keys.ts';
+import type { Sealing } from './sealing/sealing.ts';
 import { createGetPayloadLink, type GetPayloadLink } from './jobs/payload-link.ts';
 import { createQueueCatalog } from './queues/queue-catalog.ts';
 import { createGetJobLog, type GetJobLog } from './jobs/read-log.ts';
+import { readableJob } from './jobs/readable-job.ts';
 import { createRedriveJobs, type RedriveJobs } from './jobs/redrive-jobs.ts';
 import { createRescheduleJob, type RescheduleJob } from './jobs/reschedule-job.ts';
 import { createRetryJob, type RetryJob } from './jobs/retry-job.ts';
@@ -55,6 +61,8 @@ import { createWatchJobs, type WatchJobs } from './jobs/watch-jobs.ts';
 export interface UseCases {
   readonly submit: SubmitJobs;
   readonly getJob: GetJob;
+  /** Opens the texts of a job for a caller that may read them. */
+  readonly readable: <View extends JobView>(context: CallContext, view: View) => Promise<View>;
   readonly listJobs: ListJobs;
   readonly cancelJob: CancelJob;
   readonly eraseJobPayloads: EraseJobPayloads;
@@ -106,6 +114,7 @@ export interface UseCaseParts {
     readonly membership: Pick<Membership, 'nodes'>;
     readonly quarantines: QueueQuarantines;
   };
+  readonly sealing: Sealing;
   /** Hard limit of an input that is handed over whole, in bytes. */
   readonly payloadMaxBytes: number;
   /** The same for one that is streamed, from the client to the handler; default the same. */
@@ -117,7 +126,7 @@ export interface UseCaseParts {
  * so that their caches are shared too.
  */
 export function createUseCases(parts: UseCaseParts): UseCases {
-  const { batcher, store, config, clock, cache, shardCount } = parts;
+  const { batcher, store, config, clock, cache, shardCount, sealing } = parts;
   const { payloads } = store;
   const catalog = createQueueCatalog({ store: store.queues, config, work: parts.work, clock, log: parts.log });
   const reader = createJobReader({ batcher, store: store.jobs, cache, shardCount });
@@ -129,25 +138,28 @@ export function createUseCases(parts: UseCaseParts): UseCases {
   const lateCheck = createLateCheck({ stats: queueStats, clock, random });
   const { tenantRoom, ...ofTenants } = tenantUseCases(parts);
   const { tenantLimits } = ofTenants;
-  const submitParts = { ...parts, payloads, shards, catalog, room, lateCheck, tenantLimits };
+  const fingerprintKeys = createFingerprintKeys({ documents: store.documents, sealing, clock, randomBytes });
+  const submitParts = { ...parts, fingerprintKeys, payloads, shards, catalog, room, lateCheck, tenantLimits };
   const submit = createSubmitJobs(submitParts);
   const explain = createExplainJob({ batcher, stats: queueStats, quarantines, fleet, clock });
-  const getJob = createGetJob({ reader, payloads, explain, clock });
+  const getJob = createGetJob({ reader, payloads, sealing, explain, clock });
   const listJobs = createListJobs({ store: store.jobs, catalog, clock });
   const cancelJob = createCancelJob({ reader, batcher, clock });
-  const retryJob = createRetryJob({ reader, payloads, submit, clock });
+  const retryJob = createRetryJob({ reader, payloads, sealing, submit, clock });
   const asker = new NodesAsker({ nodes, membership, clock, log: parts.log });
   const queueViews = createQueueViews({ store: store.queues, quarantines, membership });
   const queueParts = { store: store.queues, catalog, stats: queueStats };
   const deleteQueue = createDeleteQueue({ ...parts, ...queueParts });
   const cancelJobs = createCancelJobs({ listJobs, cancelJob, clock });
   const seeCluster = createSeeCluster({ asker, shardCount, clock });
+  const load = createClusterLoadReader({ batcher, shardCount, clock });
   return {
     submit,
     getJob,
+    readable: (context, view) => readableJob(sealing, context, view),
     listJobs,
     cancelJob,
-    downloadPayload: createDownloadPayload({ reader, payloads, clock }),
+    downloadPayload: createDownloadPayload({ reader, payloads, sealing, clock }),
     getPayloadLink: createGetPayloadLink({ reader, payloads, clock }),
     uploads: createUploads({ ...submitParts, keys: store.jobs, reader }),
     eraseJobPayloads: createEraseJobPayloads({ reader, batcher, payloads, cache, asker, clock }),
@@ -155,9 +167,9 @@ export function createUseCases(parts: UseCaseParts): UseCases {
     retryJob,
     redriveJobs: createRedriveJobs({ listJobs, retryJob, clock }),
     cancelJobs,
-    watchJob: createWatchJob({ reader, feed: parts.feed, payloads, clock, batcher }),
-    watchJobs: createWatchJobs({ reader, events: parts.events, catalog, clock }),
-    getJobLog: createGetJobLog({ reader, batcher, payloads, clock }),
+    watchJob: createWatchJob({ reader, feed: parts.feed, payloads, sealing, clock, batcher }),
+    watchJobs: createWatchJobs({ reader, events: parts.events, catalog, clock, sealing }),
+    getJobLog: createGetJobLog({ reader, batcher, payloads, sealing, clock }),
     queues: createManageQueues({ ...queueParts, views: queueViews, clock, remove: deleteQueue, room: tenantRoom }),
     ...ofTenants,
     deleteTenant: createDeleteTenant({
@@ -172,14 +184,7 @@ export function createUseCases(parts: UseCaseParts): UseCases {
     seeCluster,
     watchTree: createWatchTree({ see: seeCluster, clock }),
     steerCluster: createSteerCluster({ asker, quarantines, queueViews, reader, clock }),
-    workerDemand: createWorkerDemand({
-      membership,
-      catalog,
-      quarantines,
-      stats: queueStats,
-      clock,
-      load: createClusterLoadReader({ batcher, shardCount, clock }),
-    }),
+    workerDemand: createWorkerDemand({ membership, catalog, quarantines, stats: queueStats, clock, load }),
   };
 }
 

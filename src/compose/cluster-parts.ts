@@ -1,6 +1,7 @@
 /** The parts from which the roles of a node are wired, and the connections between the roles. */
 import type { JobCache } from '../application/ports/job-cache.ts';
 import type { RunPool } from '../application/ports/run-pool.ts';
+import type { Sealing } from '../application/sealing/sealing.ts';
 import type { ShardBatcher } from '../application/protocol/shard-batcher.ts';
 import type { ShardRouter } from '../application/protocol/shard-router.ts';
 import type { Store } from '../application/ports/store.ts';
@@ -22,6 +23,7 @@ export interface ClusterParts {
   readonly system: ActorSystem;
   readonly bus: NatsBus;
   readonly store: Store;
+  readonly sealing: Sealing;
   readonly router: ShardRouter;
   readonly batcher: ShardBatcher;
   readonly node: Omit<NodeInfo, 'handlers'>;

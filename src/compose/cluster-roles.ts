@@ -10,13 +10,15 @@ import { NodeHandlers } from '../actors/worker/node-handlers.ts';
 import { runIdOf } from '../actors/worker/node-attempt.ts';
 import type { AttemptsMessage } from '../actors/worker/attempts-message.ts';
 import { workersSupervisor } from '../actors/worker/queue-watch-actor.ts';
-import { createWorkerMetrics, defaultWorkerLimits } from '../actors/worker/worker-services.ts';
+import { createWorkerMetrics, defaultWorkerLimits, type WorkerServices } from '../actors/worker/worker-services.ts';
 import { SlotPool } from '../actors/worker/slot-pool.ts';
+import { given } from '../domain/given.ts';
 import type { HandlerManifest } from '../domain/handler-manifest.ts';
 import { type ChildSpec, supervise } from '../supervisor/index.ts';
 import type { ClusterParts, Wiring } from './cluster-parts.ts';
 import { drainNode } from './node-drain.ts';
 import { nodeAdmin, serveNode } from './node-admin.ts';
+import type { ProcessRuntime } from './runtime.ts';
 import { streamedMaxBytes } from './object-store.ts';
 import { shardsOf } from './shards-role.ts';
 
@@ -98,7 +100,6 @@ async function startPool(
 ): Promise<readonly HandlerManifest[]> {
   const { pool, bus, runtime, system } = parts;
   if (pool === undefined) return [];
-  const log = runtime.log.child({ component: 'handler' });
   const publish = (manifests: readonly HandlerManifest[]): Promise<unknown> =>
     Promise.all(manifests.map((manifest) => bus.config.publishManifest(manifest)));
   const manifests = await pool.start((event) => {
@@ -106,7 +107,6 @@ async function startPool(
       room();
       return;
     }
-    if (event.kind === 'log' && !parts.handlersAreTold) log[event.level]({ runId: event.runId }, event.text);
     runs.tell(event);
   });
   await parts.asks.ask('handlers', () => publish(manifests));
@@ -131,7 +131,7 @@ async function startPool(
  */
 function children(parts: ClusterParts, wiring: Wiring): ChildSpec[] {
   const { slots, handlers } = wiring;
-  const { config, runtime, bus, store, batcher, node, pool } = parts;
+  const { config, runtime, bus, store, batcher, node, pool, sealing } = parts;
   const specs: ChildSpec[] = [
     // Started first, so that it sees the others start.
     { name: 'admin', definition: adminOf(parts, slots), restart: 'permanent', shutdownMs: 1_000 },
@@ -168,6 +168,8 @@ function children(parts: ClusterParts, wiring: Wiring): ChildSpec[] {
         publisher: bus.publisher,
         live: bus.live,
         payloads: store.payloads,
+        sealing,
+        ...given({ sayLine: parts.handlersAreTold ? undefined : sayLines(runtime) }),
         limits: {
           ...defaultWorkerLimits,
           outputMaxBytes: config.gateway.payloadMaxBytes,
@@ -181,6 +183,11 @@ function children(parts: ClusterParts, wiring: Wiring): ChildSpec[] {
     specs.push({ name: 'workers', definition: workers, restart: 'permanent', shutdownMs: 'infinity' });
   }
   return specs;
+}
+
+function sayLines({ log }: Pick<ProcessRuntime, 'log'>): NonNullable<WorkerServices['sayLine']> {
+  const handlers = log.child({ component: 'handler' });
+  return (level, { runId, text }) => handlers[level]({ runId }, text);
 }
 
 function adminOf(parts: ClusterParts, slots: SlotPool | undefined): ActorDefinition<AdminMessage> {

@@ -4,6 +4,7 @@ import type { NatsBus } from '../adapters/nats/connect-nats.ts';
 import { createAuditLog } from '../application/audit/audit-log.ts';
 import type { JobCache } from '../application/ports/job-cache.ts';
 import type { NodeClient } from '../application/ports/node-link.ts';
+import type { Sealing } from '../application/sealing/sealing.ts';
 import type { ShardBatcher } from '../application/protocol/shard-batcher.ts';
 import type { ShardRouter } from '../application/protocol/shard-router.ts';
 import type { Store } from '../application/ports/store.ts';
@@ -35,6 +36,7 @@ export interface GatewayParts {
   readonly shardCount: number;
   readonly nodes: NodeClient;
   readonly cache: JobCache;
+  readonly sealing: Sealing;
 }
 
 export interface GatewayRole {
@@ -73,14 +75,11 @@ export function createGatewayRole(parts: GatewayParts): GatewayRole {
     random,
     log,
     shardCount,
+    sealing: parts.sealing,
     localShards: () => router.local(),
     payloadMaxBytes: config.gateway.payloadMaxBytes,
     streamedMaxBytes: streamedMaxBytes(config),
-    cluster: {
-      nodes: parts.nodes,
-      membership: bus.membership,
-      quarantines: bus.quarantines,
-    },
+    cluster: { nodes: parts.nodes, membership: bus.membership, quarantines: bus.quarantines },
   });
   const { host, port, tls, insecure, reflection } = config.gateway;
   const files = createCredentialFiles(parts.runtime);

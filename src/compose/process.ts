@@ -14,12 +14,14 @@ import type { RunPool } from '../application/ports/run-pool.ts';
 import { createShardBatcher, type ShardBatcher } from '../application/protocol/shard-batcher.ts';
 import { createShardRouter, type ShardRouter } from '../application/protocol/shard-router.ts';
 import { type Trouble, VitalSigns } from '../application/cluster/vital-signs.ts';
+import type { Sealing } from '../application/sealing/sealing.ts';
 import type { Config } from '../config/index.ts';
 import type { Readiness } from '../gateway/http-edge.ts';
 import { createJobCache } from '../gateway/job-cache.ts';
 import { natsAccess } from './access.ts';
 import { handlerSecrets } from './handler-secrets.ts';
 import { adminPath, startClusterRoles } from './cluster-roles.ts';
+import { createEncryption } from './encryption.ts';
 import { DrainRequest } from './drain-request.ts';
 import { createGatewayRole, createProbes, type GatewayRole } from './gateway-role.ts';
 import { createNodeClient } from './node-admin.ts';
@@ -91,7 +93,8 @@ async function start(config: Config, version: string, opened: Opened, options: S
     log.flush();
   });
   opened.push(giveHeapBackWhenIdle());
-  const { store, facts, bus, vitals, asks } = await openGround(config, runtime, { ...identity, ...options }, opened);
+  const from = { ...identity, ...options };
+  const { store, facts, bus, vitals, asks, sealing } = await openGround(config, runtime, opened, from);
 
   opened.begin('actors');
   const { router, batcher } = createShardLinks(bus, runtime);
@@ -110,12 +113,12 @@ async function start(config: Config, version: string, opened: Opened, options: S
     draining: false,
     version,
   };
-  const shared = { config, runtime, bus, store, router, batcher, shardCount: facts.shardCount };
+  const { shardCount } = facts;
+  const shared = { config, runtime, bus, store, sealing, router, batcher, shardCount };
   const drainRequest = new DrainRequest(log);
   const startedAtMs = clock.nowMs();
-  const cache = config.roles.includes('gateway')
-    ? createJobCache({ telemetry, nowMs: () => clock.nowMs() })
-    : undefined;
+  const nowMs = (): number => clock.nowMs();
+  const cache = config.roles.includes('gateway') ? createJobCache({ telemetry, nowMs }) : undefined;
   opened.push(() => cache?.close());
   opened.begin('workers');
   const handlersAreTold = options.onHandlerNews !== undefined && config.log.pretty;
@@ -128,8 +131,7 @@ async function start(config: Config, version: string, opened: Opened, options: S
   const nodes = createNodeClient({ bus, ownId: identity.nodeId, admin: system.refAt(adminPath), clock });
   const edge = cache && createGatewayRole({ ...shared, nodes, cache });
   const ports = await startEdge(edge, opened);
-  const ready = (): Promise<Readiness> =>
-    readiness({ bus, store, router, vitals, draining: drainRequest.draining, config });
+  const ready = (): Promise<Readiness> => readiness({ ...shared, vitals, draining: drainRequest.draining });
   const { httpPort, watch } = await startProbes(config, runtime, ready, opened);
 
   let stopped: Promise<void> | undefined;
@@ -160,6 +162,7 @@ async function start(config: Config, version: string, opened: Opened, options: S
 }
 
 interface Ground extends OpenedStore {
+  readonly sealing: Sealing;
   readonly bus: NatsBus;
   readonly vitals: VitalSigns;
   readonly asks: PatientAsks;
@@ -169,10 +172,12 @@ interface Ground extends OpenedStore {
 async function openGround(
   config: Config,
   runtime: ProcessRuntime,
-  { nodeId, openStore: open = openStore }: Pick<StartOptions, 'openStore'> & { readonly nodeId: string },
   opened: Opened,
+  { nodeId, openStore: open = openStore }: Pick<StartOptions, 'openStore'> & { readonly nodeId: string },
 ): Promise<Ground> {
   const vitals = new VitalSigns(runtime.clock);
+  const { sealing, close } = createEncryption(config, runtime);
+  opened.push(close);
   opened.begin('store');
   const { store, facts } = await open(config, runtime);
   opened.push(() => store.close());
@@ -180,7 +185,7 @@ async function openGround(
   const bus = await connectBus(config, runtime, { nodeId, vitals });
   opened.push(() => bus.close());
   const asks = new PatientAsks({ ...runtime, silenceMaxMs: startSilenceMaxMs });
-  return { store: watchWrites(store, vitals), facts, bus, vitals, asks };
+  return { sealing, store: watchWrites(store, vitals), facts, bus, vitals, asks };
 }
 
 /** Starts the probes last, so that the process answers to a probe only when it serves. */

@@ -1,21 +1,11 @@
 /** Rules between keys. Each relation names the keys that it concerns. */
 import { roleOf } from '../domain/access/role-binding.ts';
 import { rolesWith } from '../domain/access/role.ts';
+import { encryptionRelations } from './encryption-relations.ts';
+import { type Relation, requires } from './relation.ts';
 import type { Config } from './schema.ts';
 
-export interface Relation {
-  readonly keys: readonly string[];
-  /** What must hold, for the reference. */
-  readonly rule: string;
-  /** Undefined if the rule holds; otherwise what is wrong, with the values. */
-  readonly check: (config: Config) => string | undefined;
-}
-
 const loopback = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/;
-
-function requires(holds: boolean, complaint: string): string | undefined {
-  return holds ? undefined : complaint;
-}
 
 type ClientTls = Config['nats']['tls'];
 
@@ -252,4 +242,5 @@ export const relations: readonly Relation[] = [
         'must not be set together with nats.user; remove one of them',
       ),
   },
+  ...encryptionRelations,
 ];

@@ -7,6 +7,7 @@
 import { z } from 'zod';
 import { auditSection } from './audit-section.ts';
 import { natsSection, storeSection } from './backing-sections.ts';
+import { encryptionSection } from './encryption-section.ts';
 import { objectsSection } from './objects-section.ts';
 import { gatewaySection, httpSection } from './edge-sections.ts';
 import { handlersSection } from './handlers-section.ts';
@@ -40,6 +41,7 @@ export const configSchema = z.strictObject({
   }),
   store: storeSection.prefault({}),
   objects: objectsSection.prefault({}),
+  encryption: encryptionSection.prefault({}),
   nats: natsSection.prefault({}),
   gateway: gatewaySection.prefault({}),
   audit: auditSection.prefault({}),

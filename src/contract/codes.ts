@@ -34,6 +34,7 @@ export const failureReasonCodes = {
   OUT_OF_MEMORY: 10,
   THREAD_CRASHED: 11,
   POISON: 12,
+  PAYLOAD_DAMAGED: 13,
 } as const;
 
 export const logLevelCodes = { debug: 1, info: 2, warn: 3, error: 4 } as const;

@@ -65,6 +65,7 @@ export const errorRegistry = {
   SHARD_UNAVAILABLE: { retryable: true, message: 'the shard has no owner at the moment' },
   STORE_UNAVAILABLE: { retryable: true, message: 'the store does not answer' },
   BROKER_UNAVAILABLE: { retryable: true, message: 'NATS does not answer' },
+  ENCRYPTION_UNAVAILABLE: { retryable: true, message: 'the keys that seal and open payloads are not available' },
   OUTCOME_UNKNOWN: { retryable: true, message: 'it is unknown whether the request was carried out' },
   SHUTTING_DOWN: { retryable: true, message: 'this process is shutting down' },
   CALL_DEADLINE_EXCEEDED: { retryable: true, message: 'the deadline of the call has passed' },

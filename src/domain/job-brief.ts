@@ -61,6 +61,8 @@ export function inputBytes(input: Payload): number {
     case 'bytes':
       return Buffer.byteLength(input.base64, 'base64');
     case 'ref':
+    case 'sealed':
+    case 'sealed-ref':
       return input.bytes;
     case 'erased':
       return 0;

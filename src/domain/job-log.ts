@@ -16,6 +16,8 @@ export interface LogLine {
   readonly level: LogLevel;
   /** At most 2,000 characters. */
   readonly text: string;
+  /** The text, encrypted (base64). Then `text` is empty. */
+  readonly sealed?: string;
 }
 
 /** A reader's position: the last line that it has seen. */
@@ -92,6 +94,6 @@ export function withLog(record: JobRecord, payload: Payload | undefined): JobRec
   return { ...record, logs };
 }
 
-function bytesOf({ text }: LogLine): number {
-  return Buffer.byteLength(text) + lineBytes;
+function bytesOf({ text, sealed = '' }: LogLine): number {
+  return Buffer.byteLength(text) + sealed.length + lineBytes;
 }

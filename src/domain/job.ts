@@ -47,6 +47,7 @@ export const failureReasons = [
   'OUT_OF_MEMORY',
   'THREAD_CRASHED',
   'POISON',
+  'PAYLOAD_DAMAGED',
 ] as const;
 export type FailureReason = (typeof failureReasons)[number];
 
@@ -71,6 +72,8 @@ export interface Failure {
   /** The errors behind it, nearest first: members of an AggregateError, and causes. At most `failureCausesMax`. */
   readonly causes?: readonly FailureCause[];
   readonly stack?: string;
+  /** Message, causes and stack, encrypted (base64). Then `message` says only that, and the other two are absent. */
+  readonly sealed?: string;
 }
 
 /**
@@ -82,7 +85,45 @@ export type Payload =
   | { readonly kind: 'json'; readonly json: string }
   | { readonly kind: 'bytes'; readonly base64: string }
   | { readonly kind: 'ref'; readonly id: string; readonly bytes: number; readonly encoding: 'json' | 'bytes' }
+  | SealedPayload
   | { readonly kind: 'erased' };
+
+/** `bytes` and `encoding` are those of the payload itself. */
+interface SealedFacts {
+  readonly bytes: number;
+  readonly encoding: 'json' | 'bytes';
+}
+
+/** A small payload that was encrypted before it left the process that knows it. */
+export interface InlineSealed extends SealedFacts {
+  readonly kind: 'sealed';
+  /** Base64. */
+  readonly envelope: string;
+}
+
+/**
+ * The same in the payload store. It has no field `id`: a node of a version that knows no sealed payloads would take what it
+ * finds there for the payload. Without it, it fails to fetch the payload and releases the attempt.
+ */
+export interface SealedRef extends SealedFacts {
+  readonly kind: 'sealed-ref';
+  /** The id in the payload store. */
+  readonly storedAs: string;
+  /** Base64. */
+  readonly summary: string;
+}
+
+export type SealedPayload = InlineSealed | SealedRef;
+
+export function isSealed(payload: Payload): payload is SealedPayload {
+  return payload.kind === 'sealed' || payload.kind === 'sealed-ref';
+}
+
+/** The id of what lies in the payload store. Undefined if nothing does. */
+export function storedIdOf(payload: Payload): string | undefined {
+  if (payload.kind === 'ref') return payload.id;
+  return payload.kind === 'sealed-ref' ? payload.storedAs : undefined;
+}
 
 /** Delays between attempts, with full jitter: a random part of `min(maxMs, initialMs * coefficient^(failures-1))`. */
 export interface RetryPolicy {

@@ -30,6 +30,8 @@ export const counters = {
   workLost: { name: 'troupe_work_lost_total', labelNames: [] },
   tenantQuotas: { name: 'troupe_tenant_quotas_total', labelNames: ['quota', 'level'] },
   natsPublishFailures: { name: 'troupe_nats_publish_failures_total', labelNames: ['code'] },
+  encryptionKeyRequests: { name: 'troupe_encryption_key_requests_total', labelNames: ['operation', 'result'] },
+  encryptionDamaged: { name: 'troupe_encryption_damaged_total', labelNames: ['kind'] },
 } as const satisfies Readonly<Record<string, Measure>>;
 
 export const gauges = {
@@ -53,6 +55,7 @@ export const gauges = {
   gatewaySendBytes: { name: 'troupe_gateway_send_bytes', labelNames: [] },
   gatewayIssuerAway: { name: 'troupe_gateway_issuer_away', labelNames: ['issuer'] },
   gatewayWatchesOpen: { name: 'troupe_gateway_watches_open', labelNames: [] },
+  encryptionKeysAway: { name: 'troupe_encryption_keys_away', labelNames: [] },
 } as const satisfies Readonly<Record<string, Measure>>;
 
 export const histograms = {

@@ -5,7 +5,7 @@
  * before and after, only without its payloads.
  */
 import { invariant, TroupeError } from './errors.ts';
-import { isTerminal, type JobRecord, type JobSpec, terminalStates } from './job.ts';
+import { isTerminal, type JobRecord, type JobSpec, storedIdOf, terminalStates } from './job.ts';
 import { keptAfterEndMs } from './record-life.ts';
 import { given } from './given.ts';
 
@@ -73,5 +73,5 @@ export function eraseJob(record: JobRecord, nowMs: number): JobRecord {
 /** The ids of all payloads in the payload store that the record refers to. */
 export function payloadIds({ spec, output, checkpoint, logs = [] }: JobRecord): readonly string[] {
   const payloads = [spec.input, output, checkpoint?.payload, ...logs.map(({ payload }) => payload)];
-  return payloads.flatMap((payload) => (payload?.kind === 'ref' ? [payload.id] : []));
+  return payloads.flatMap((payload) => (payload && storedIdOf(payload)) ?? []);
 }

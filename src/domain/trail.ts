@@ -67,7 +67,10 @@ export function recordedOutcome(by: Cause, from: JobState): RecordedOutcome | un
   }
 }
 
-/** The fields of an entry about a failure. Message and code are included only if an attempt ended by the failure. */
+/**
+ * The fields of an entry about a failure. Message and code are included only if an attempt ended by the failure. A sealed
+ * message is left out: the record keeps that of the newest failure.
+ */
 export function failureEntry(
   failure: Failure | undefined,
   outcome: RecordedOutcome | undefined,
@@ -75,7 +78,10 @@ export function failureEntry(
   return given({
     outcome,
     reason: failure?.reason,
-    message: failure !== undefined && outcome !== undefined ? clipped(failure.message, messageMaxChars) : undefined,
+    message:
+      failure !== undefined && outcome !== undefined && failure.sealed === undefined
+        ? clipped(failure.message, messageMaxChars)
+        : undefined,
     code: failure?.code !== undefined && outcome !== undefined ? failure.code : undefined,
   });
 }

@@ -73,6 +73,7 @@ const advice = {
   SHARD_UNAVAILABLE: 'Repeat the call; nothing was done. A new owner answers within 15 s.',
   STORE_UNAVAILABLE: 'Repeat the call; nothing was done.',
   BROKER_UNAVAILABLE: 'Repeat the call; nothing was done.',
+  ENCRYPTION_UNAVAILABLE: 'Repeat the call; nothing was done, and nothing was stored as plain text.',
   OUTCOME_UNKNOWN: 'Repeat with the same idempotency key. Without a key, check with `Jobs.ListJobs` before you repeat.',
   SHUTTING_DOWN: 'Repeat the call; another gateway answers.',
   CALL_DEADLINE_EXCEEDED: 'If `outcome` is `none`, repeat the call. Otherwise proceed as for OUTCOME_UNKNOWN.',

@@ -1,5 +1,7 @@
 /** The methods of Jobs and Queues. Each maps a request, calls its use case and maps the answer. */
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
+import type { CallContext } from '../application/ports/call-context.ts';
+import type { FullJob } from '../application/jobs/get-job.ts';
 import { type JobRequest, payloadBytes } from '../application/jobs/job-request.ts';
 import { TroupeError } from '../domain/errors.ts';
 import { bulkMethods } from './bulk-methods.ts';
@@ -22,6 +24,8 @@ import type { ServiceParts } from './service-parts.ts';
 
 export function jobsService(parts: ServiceParts): UntypedServiceImplementation {
   const { useCases, scope, admission, mapper } = parts;
+  const show = async (context: CallContext, view: FullJob, options?: { readonly history: boolean }) =>
+    toJob(await useCases.readable(context, view), context.principal, options);
   return {
     SubmitJob: scope.unary('SubmitJob', async (request, context) => {
       const job = fromSubmitRequest(request);
@@ -41,26 +45,26 @@ export function jobsService(parts: ServiceParts): UntypedServiceImplementation {
     }),
 
     GetJob: scope.read('GetJob', async (request, context) => ({
-      job: toJob(await useCases.getJob(context, request.jobId, { explain: request.explain }), context.principal, {
+      job: await show(context, await useCases.getJob(context, request.jobId, { explain: request.explain }), {
         history: true,
       }),
     })),
 
     ListJobs: scope.read('ListJobs', async (request, context) => {
       const { records, nextPageToken } = await useCases.listJobs(context, fromListRequest(request));
-      return { jobs: records.map((record) => toJob({ record }, context.principal)), nextPageToken };
+      return { jobs: await Promise.all(records.map((record) => show(context, { record }))), nextPageToken };
     }),
 
     CancelJob: scope.unary('CancelJob', async (request, context) => ({
-      job: toJob(await useCases.cancelJob(context, request.jobId, request.reason), context.principal),
+      job: await show(context, await useCases.cancelJob(context, request.jobId, request.reason)),
     })),
 
     EraseJobPayloads: scope.unary('EraseJobPayloads', async (request, context) => ({
-      job: toJob(await useCases.eraseJobPayloads(context, request.jobId), context.principal),
+      job: await show(context, await useCases.eraseJobPayloads(context, request.jobId)),
     })),
 
     RescheduleJob: scope.unary('RescheduleJob', async (request, context) => ({
-      job: toJob(await useCases.rescheduleJob(context, request.jobId, fromWhen(request)), context.principal),
+      job: await show(context, await useCases.rescheduleJob(context, request.jobId, fromWhen(request))),
     })),
 
     RetryJob: scope.unary('RetryJob', async (request, context) => {

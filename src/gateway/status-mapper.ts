@@ -98,6 +98,7 @@ export const statusTable = {
   SHARD_UNAVAILABLE: { status: grpc.UNAVAILABLE, extra: 'none', retryAfterMs: 500, outcome: 'none' },
   STORE_UNAVAILABLE: { status: grpc.UNAVAILABLE, extra: 'none', retryAfterMs: 1_000, outcome: 'none' },
   BROKER_UNAVAILABLE: { status: grpc.UNAVAILABLE, extra: 'none', retryAfterMs: 1_000, outcome: 'none' },
+  ENCRYPTION_UNAVAILABLE: { status: grpc.UNAVAILABLE, extra: 'none', retryAfterMs: 1_000, outcome: 'none' },
   OUTCOME_UNKNOWN: { status: grpc.UNAVAILABLE, extra: 'none', retryAfterMs: 500, outcome: 'unknown' },
   SHUTTING_DOWN: { status: grpc.UNAVAILABLE, extra: 'none', retryAfterMs: 100, outcome: 'none' },
   CALL_DEADLINE_EXCEEDED: { status: grpc.DEADLINE_EXCEEDED, extra: 'none' },

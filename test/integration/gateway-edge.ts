@@ -33,6 +33,7 @@ import type {
 } from '../../src/application/ports/shard-protocol.ts';
 import { noStats, type QueueStats } from '../../src/domain/queue-stats.ts';
 import { createKnownTenants } from '../../src/application/tenants/known-tenants.ts';
+import { noSealing, type Sealing } from '../../src/application/sealing/sealing.ts';
 import { createUseCases } from '../../src/application/use-cases.ts';
 import { type ClientOptions, connect, type TroupeClient } from '../../src/client/index.ts';
 import { TroupeError } from '../../src/domain/errors.ts';
@@ -214,6 +215,8 @@ export interface EdgeOptions {
   readonly clock?: Clock;
   /** Tenants that nobody made are refused. */
   readonly mustBeMade?: boolean;
+  /** Default: nothing is sealed. */
+  readonly sealing?: Sealing;
   /** Largest input that is streamed. Default: that of any other. */
   readonly streamedMaxBytes?: number;
 }
@@ -222,6 +225,7 @@ export async function openEdge({
   payloads = (small) => small,
   clock = realClock,
   mustBeMade = false,
+  sealing = noSealing,
   ...limits
 }: EdgeOptions = {}): Promise<Edge> {
   const folder = mkdtempSync(join(tmpdir(), 'troupe-edge-'));
@@ -315,6 +319,7 @@ export async function openEdge({
   const useCases = createUseCases({
     knownTenants: known,
     telemetry,
+    sealing,
     batcher: createShardBatcher({
       client: shards,
       clock,

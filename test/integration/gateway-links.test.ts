@@ -103,7 +103,7 @@ async function succeed(jobId: string): Promise<void> {
 /** As the owner of the shard does soon after the end of the job. */
 async function noteKey(jobId: string, key: { readonly idempotencyKey: string }, body: Uint8Array): Promise<void> {
   const request = { ...emptyJobRequest, handler: 'test.bytes', ...key };
-  const { keyHash, contentHash } = fingerprint('default', request, sumOf(body)) ?? expect.fail();
+  const { keyHash, contentHash } = fingerprint('default', request, { streamed: sumOf(body) }) ?? expect.fail();
   const entry = { keyHash, contentHash, jobId: jobId as JobId, expiresAtMs: Date.now() + 24 * hourMs, rank: 1 };
   await edge.store.jobs.putKeys(shardOfKey(keyHash, shardCount), [entry]);
 }

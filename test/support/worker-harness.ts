@@ -30,6 +30,7 @@ import type {
 } from '../../src/application/ports/shard-protocol.ts';
 import { writeParts } from '../../src/application/storage/payload-parts.ts';
 import { damagedPayload } from '../../src/application/storage/damaged-payload.ts';
+import { noSealing, type Sealing } from '../../src/application/sealing/sealing.ts';
 import { TroupeError } from '../../src/domain/errors.ts';
 import type { JobSpec, Payload } from '../../src/domain/job.ts';
 import { composeJobId, type JobId } from '../../src/domain/job-id.ts';
@@ -101,7 +102,11 @@ export interface WorkerHarness {
 }
 type RunOutcomeLike = Extract<AttemptsMessage, { kind: 'ended' }>['outcome'];
 
-export async function createWorkerHarness(threads = 2, bounds: Partial<WorkerLimits> = {}): Promise<WorkerHarness> {
+export async function createWorkerHarness(
+  threads = 2,
+  bounds: Partial<WorkerLimits> = {},
+  sealing: Sealing = noSealing,
+): Promise<WorkerHarness> {
   const kit = createTestKit();
   const ended = new Set<string>();
   const pool = {
@@ -229,6 +234,7 @@ export async function createWorkerHarness(threads = 2, bounds: Partial<WorkerLim
         pool,
         slots,
         handlers: harness.handlers,
+        sealing,
         batcher: {
           call: <V extends ShardVerb>(_shard: number, verb: V, item: ShardVerbs[V]['item']) =>
             callShard(verb, item) as Promise<ShardVerbs[V]['result']>,

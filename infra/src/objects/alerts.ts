@@ -23,6 +23,7 @@ export function alertsOf(environment: KubernetesEnvironment): readonly Alert[] {
     ...jobAlerts(query, environment),
     ...gatewayAlerts(environment),
     ...accessAlerts(query),
+    ...encryptionAlerts(query),
     ...shardAlerts(query),
     ...workerAlerts(query),
     ...busAlerts(query),
@@ -110,6 +111,25 @@ function accessAlerts(query: Queries): readonly Alert[] {
       for: '10m',
       severity: 'ticket',
       summary: '{{ $value | humanizePercentage }} of all calls are refused for want of a good credential.',
+    },
+  ];
+}
+
+function encryptionAlerts(query: Queries): readonly Alert[] {
+  return [
+    {
+      name: 'TroupeEncryptionKeysAway',
+      expr: `${query.max(gauges.encryptionKeysAway, ['pod'])} > 0`,
+      for: '5m',
+      severity: 'page',
+      summary: '{{ $labels.pod }} cannot reach the keys of payloads: soon it neither accepts nor runs sealed jobs.',
+    },
+    {
+      name: 'TroupePayloadDamaged',
+      expr: `${query.rate(counters.encryptionDamaged, '10m', ['kind'])} > 0`,
+      for: '0m',
+      severity: 'page',
+      summary: 'Something sealed ({{ $labels.kind }}) did not open: it was changed, or belongs elsewhere.',
     },
   ];
 }

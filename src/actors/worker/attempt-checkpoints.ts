@@ -5,7 +5,9 @@
  */
 import type { CheckpointResult } from '../../application/ports/shard-protocol.ts';
 import { TroupeError } from '../../domain/errors.ts';
-import { bytesOf, stored } from './attempt-payloads.ts';
+import { storedIdOf } from '../../domain/job.ts';
+import { bytesOf, isStored, stored } from './attempt-payloads.ts';
+import type { StoredRef } from './attempt-streams.ts';
 import type { AttemptReports } from './attempt-reports.ts';
 import type { AttemptParts } from './attempt-table.ts';
 import type { MessageOf } from './attempts-message.ts';
@@ -29,7 +31,7 @@ export class AttemptCheckpoints {
     // A thread that says so without having streamed one has none.
     if (offered === undefined) return;
     // Known from now on, so that it is removed also if a later one takes its place before it is sent.
-    if (offered.kind === 'ref') run.stored = [...run.stored, { number, id: offered.id }];
+    if (isStored(offered)) run.stored = [...run.stored, { number, id: idOf(offered) }];
     run.checkpoints.waiting = { number, payload: offered };
     this.#next(run);
   }
@@ -81,8 +83,9 @@ export class AttemptCheckpoints {
     const { jobId, grant, shard, checkpoints } = run;
     const place = payloadLocation(run, `checkpoint-${number}`, services);
     if (checkpoints.sent?.number !== number) {
-      const saved = await stored(payload, place);
-      if (saved.kind === 'ref' && payload.kind !== 'ref') run.stored = [...run.stored, { number, id: saved.id }];
+      const saved = await stored(payload, place, 'checkpoint');
+      const id = storedIdOf(saved);
+      if (id !== undefined && !isStored(payload)) run.stored = [...run.stored, { number, id }];
       checkpoints.sent = { jobId, token: grant.token, number, bytes: sizeOf(payload), payload: saved };
     }
     return services.batcher.call(shard, 'checkpoint', checkpoints.sent);
@@ -90,7 +93,11 @@ export class AttemptCheckpoints {
 }
 
 function sizeOf(payload: OfferedCheckpoint['payload']): number {
-  return payload.kind === 'ref' ? payload.bytes : bytesOf(payload);
+  return isStored(payload) ? payload.bytes : bytesOf(payload);
+}
+
+function idOf(payload: StoredRef): string {
+  return payload.kind === 'ref' ? payload.id : payload.storedAs;
 }
 
 /** The record refers to this checkpoint now, so nobody needs the earlier ones. One that stays behind ends with the job. */

@@ -4,6 +4,7 @@
  * nor forgets it.
  */
 import type { AttemptPulse, HeartbeatResult } from '../../application/ports/shard-protocol.ts';
+import { given } from '../../domain/given.ts';
 import type { AttemptStops } from './attempt-stops.ts';
 import type { AttemptParts } from './attempt-table.ts';
 import type { MessageOf } from './attempts-message.ts';
@@ -28,9 +29,9 @@ export class AttemptHeartbeats {
     const { services, runs } = this.#parts;
     const run = runs.get(runId);
     if (run === undefined) return;
-    run.progress = { fraction, note };
+    run.progress = { fraction, ...(run.seal?.note(note) ?? { note }) };
     const { jobId, grant } = run;
-    const progress = { jobId, attempt: grant.attempt, fraction, note };
+    const progress = { jobId, attempt: grant.attempt, ...run.progress };
     services.live.publishProgress(grant.spec.tenant, grant.spec.queue, progress);
   }
 
@@ -66,8 +67,11 @@ function pulsesByShard(runs: readonly NodeAttempt[]): ReadonlyMap<number, readon
     if (superseded) continue;
     const pulses = byShard.get(shard) ?? [];
     if (pulses.length === 0) byShard.set(shard, pulses);
-    const seen = progress === undefined ? {} : { progress: progress.fraction, note: progress.note };
-    pulses.push({ jobId, token: grant.token, ...seen });
+    pulses.push({ jobId, token: grant.token, ...(progress === undefined ? {} : seen(progress)) });
   }
   return byShard;
+}
+
+function seen({ fraction, note, sealedNote }: NonNullable<NodeAttempt['progress']>): Partial<AttemptPulse> {
+  return { progress: fraction, note, ...given({ sealedNote }) };
 }

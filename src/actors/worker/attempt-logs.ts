@@ -25,6 +25,8 @@ export class AttemptLogs {
   added({ runId, level, text }: MessageOf<'log'>): void {
     const run = this.#parts.runs.get(runId);
     if (run === undefined) return;
+    // What a sealed job logs is in no log of the node.
+    if (run.seal === undefined) this.#parts.services.sayLine?.(level, { runId, text });
     run.log ??= { log: new JobLog(), shipped: 0, underWay: false };
     const { log } = run.log;
     const { attempt } = run.grant;
@@ -70,9 +72,11 @@ export class AttemptLogs {
     if (own === undefined || own.underWay || run.superseded || own.shipped === own.log.through) return;
     own.underWay = true;
     const after = own.shipped;
-    const item = { jobId, token: grant.token, after, lines: own.log.after(after) };
     const { services, context } = this.#parts;
-    const kept = services.batcher.call(shard, 'log', item);
+    const lines = own.log.after(after);
+    const kept = (run.seal?.lines(lines) ?? Promise.resolve(lines)).then((sent) =>
+      services.batcher.call(shard, 'log', { jobId, token: grant.token, after, lines: sent }),
+    );
     context.pipeToSelf(kept, (outcome) => ({ kind: 'log-answered', run, outcome }));
   }
 }

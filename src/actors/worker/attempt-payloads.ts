@@ -3,9 +3,19 @@ import type { PayloadStore, StoredPayload } from '../../application/ports/payloa
 import type { RunOutcome } from '../../application/ports/run-pool.ts';
 import type { AttemptOutcome, RunInput, RunOutput, RunPayload } from '../../domain/attempt-outcome.ts';
 import type { ClaimResult } from '../../application/ports/shard-protocol.ts';
-import { isDamagedPayload } from '../../application/storage/damaged-payload.ts';
-import { checkpointMaxBytes, type Payload } from '../../domain/job.ts';
+import type { SealKind } from '../../application/sealing/envelope.ts';
+import { payloadOwner } from '../../application/sealing/job-seals.ts';
+import {
+  type OpeningParts,
+  openSealed,
+  openSealedParts,
+  type PayloadOwner,
+} from '../../application/sealing/sealed-payloads.ts';
+import { isDamagedPayload, isDamagedSeal } from '../../application/storage/damaged-payload.ts';
+import { checkpointMaxBytes, isSealed, type Payload, storedIdOf } from '../../domain/job.ts';
+import { inputBytes } from '../../domain/job-brief.ts';
 import type { AttemptStreams, StoredRef } from './attempt-streams.ts';
+import type { RunSeal } from './run-seal.ts';
 
 export interface PayloadLocation {
   readonly payloads: PayloadStore;
@@ -15,23 +25,46 @@ export interface PayloadLocation {
   /** Unique to the attempt, because two attempts may return different bytes. */
   readonly payloadName: string;
   readonly expiresAtMs: number;
+  /** Undefined if the attempt seals nothing. */
+  readonly seal: RunSeal | undefined;
 }
 
-/** Rejects if the payload store does not answer. The caller then tries again. */
+/** Rejects if the payload store does not answer, or the keys are away. The caller then tries again. */
 export async function attemptOutcome(
   outcome: RunOutcome,
   place: PayloadLocation,
   streams: AttemptStreams | undefined,
 ): Promise<AttemptOutcome> {
+  if (outcome.kind === 'failed') return failedOutcome(outcome, place, streams);
   if (outcome.kind !== 'succeeded') return outcome;
   if (outcome.output === undefined) return { kind: 'succeeded' };
   if (outcome.output.kind === 'streamed') return streamedOutcome(streams);
   const bytes = bytesOf(outcome.output);
   if (bytes > place.limits.outputMaxBytes) {
     const message = `the output has ${bytes} bytes, at most ${place.limits.outputMaxBytes} are allowed`;
-    return { kind: 'failed', retryable: false, failure: { reason: 'INVALID_OUTPUT', message } };
+    return failedOutcome(
+      { kind: 'failed', retryable: false, failure: { reason: 'INVALID_OUTPUT', message } },
+      place,
+      streams,
+    );
   }
-  return { kind: 'succeeded', output: await stored(outcome.output, place) };
+  return { kind: 'succeeded', output: await stored(outcome.output, place, 'output') };
+}
+
+type Failed = Extract<AttemptOutcome, { readonly kind: 'failed' }>;
+
+async function failedOutcome(
+  outcome: Failed,
+  { seal }: PayloadLocation,
+  streams: AttemptStreams | undefined,
+): Promise<AttemptOutcome> {
+  // The handler saw that its stream broke, and cannot know why.
+  const failed = streams?.isDamaged === true ? damagedFor(outcome) : outcome;
+  return seal === undefined ? failed : { ...failed, failure: await seal.failure(failed.failure) };
+}
+
+function damagedFor({ nextMemoryMb: _, ...outcome }: Failed): Failed {
+  return { ...outcome, retryable: false, failure: { ...outcome.failure, reason: 'PAYLOAD_DAMAGED' } };
 }
 
 /** A thread may say that it has streamed an output although it has not. */
@@ -42,8 +75,13 @@ function streamedOutcome(streams: AttemptStreams | undefined): AttemptOutcome {
 }
 
 /** Returns the payload in the form that a record can hold. If that is a reference, its bytes are durable. */
-export async function stored(payload: RunPayload | StoredRef, place: PayloadLocation): Promise<Payload> {
-  if (payload.kind === 'ref') return payload;
+export async function stored(
+  payload: RunPayload | StoredRef,
+  place: PayloadLocation,
+  kind: 'output' | 'checkpoint' | 'log',
+): Promise<Payload> {
+  if (isStored(payload)) return payload;
+  if (place.seal !== undefined) return storedSealed(payload, place, { kind, seal: place.seal });
   const bytes = bytesOf(payload);
   if (bytes <= place.inlineMaxBytes) return inline(payload);
   const id = await place.payloads.putPayload({
@@ -52,6 +90,22 @@ export async function stored(payload: RunPayload | StoredRef, place: PayloadLoca
     expiresAtMs: place.expiresAtMs,
   });
   return { kind: 'ref', id, bytes, encoding: payload.kind };
+}
+
+async function storedSealed(
+  payload: RunPayload,
+  { payloads, payloadName: name, expiresAtMs, inlineMaxBytes }: PayloadLocation,
+  { kind, seal }: { readonly kind: SealKind; readonly seal: RunSeal },
+): Promise<Payload> {
+  const whole = await seal.whole(payload, { kind, name, inlineMaxBytes });
+  if (whole.kind === 'inline') return whole.payload;
+  const id = await payloads.putPayload({ name, bytes: whole.bytes, expiresAtMs });
+  seal.stored(name);
+  return whole.refTo(id);
+}
+
+export function isStored(payload: RunPayload | StoredRef): payload is StoredRef {
+  return payload.kind === 'ref' || payload.kind === 'sealed-ref';
 }
 
 /** What it takes up in the memory of this process. */
@@ -77,41 +131,60 @@ export interface AttemptPayloads {
   readonly checkpointSource?: StoredPayload | undefined;
 }
 
+type FetchParts = OpeningParts & { readonly jobId: string };
+
 export async function fetchPayloads(
   { spec, checkpoint }: Pick<Extract<ClaimResult, { kind: 'granted' }>, 'spec' | 'checkpoint'>,
-  payloads: PayloadStore,
+  parts: FetchParts,
   isStreamed: (payload: Payload) => boolean,
 ): Promise<AttemptPayloads> {
+  const ownerOf = (kind: SealKind) => payloadOwner({ id: parts.jobId, spec }, kind);
   const [input, saved] = await Promise.all([
-    isStreamed(spec.input) ? streamedInput(spec.input, payloads) : wholeInput(spec.input, payloads),
-    checkpoint === undefined ? undefined : savedCheckpoint(checkpoint, payloads).catch(damagedIsUndefined),
+    (isStreamed(spec.input) ? streamedInput : wholeInput)(spec.input, parts, ownerOf('input')),
+    checkpoint === undefined
+      ? undefined
+      : savedCheckpoint(checkpoint, parts, ownerOf('checkpoint')).catch(damagedIsUndefined),
   ]);
   return { ...input, checkpoint: saved?.input, checkpointSource: saved?.source };
 }
 
 /** One that was too large to be a value was streamed, and is read so. */
-async function savedCheckpoint(checkpoint: Payload, payloads: PayloadStore): Promise<AttemptPayloads> {
-  const isStreamed = checkpoint.kind === 'ref' && checkpoint.bytes > checkpointMaxBytes;
-  return (isStreamed ? streamedInput : wholeInput)(checkpoint, payloads);
+async function savedCheckpoint(
+  checkpoint: Payload,
+  parts: OpeningParts,
+  owner: PayloadOwner,
+): Promise<AttemptPayloads> {
+  const isLarge = storedIdOf(checkpoint) !== undefined && inputBytes(checkpoint) > checkpointMaxBytes;
+  return (isLarge ? streamedInput : wholeInput)(checkpoint, parts, owner);
 }
 
-async function wholeInput(input: Payload, payloads: PayloadStore): Promise<AttemptPayloads> {
-  return { input: await opened(input, payloads) };
+async function wholeInput(input: Payload, parts: OpeningParts, owner: PayloadOwner): Promise<AttemptPayloads> {
+  return { input: await opened(input, parts, owner) };
 }
 
-async function streamedInput(input: Payload, payloads: PayloadStore): Promise<AttemptPayloads> {
-  const source = input.kind === 'ref' ? await payloads.openPayload(input.id) : undefined;
+async function streamedInput(input: Payload, parts: OpeningParts, owner: PayloadOwner): Promise<AttemptPayloads> {
+  const source = await openedParts(input, parts, owner);
   if (source === undefined) return { input: undefined };
   const { bytes, sha256 } = source;
   return { input: { kind: 'streamed', bytes, sha256 }, source };
 }
 
+async function openedParts(
+  input: Payload,
+  parts: OpeningParts,
+  owner: PayloadOwner,
+): Promise<StoredPayload | undefined> {
+  if (isSealed(input)) return openSealedParts(parts, owner, input);
+  return input.kind === 'ref' ? parts.payloads.openPayload(input.id) : undefined;
+}
+
 /** Returns the payload in the form of the run pool, or undefined if the payload store no longer has it. */
-async function opened(payload: Payload, payloads: PayloadStore): Promise<RunPayload | undefined> {
+async function opened(payload: Payload, parts: OpeningParts, owner: PayloadOwner): Promise<RunPayload | undefined> {
   if (payload.kind === 'json') return payload;
   if (payload.kind === 'bytes') return { kind: 'bytes', bytes: Buffer.from(payload.base64, 'base64') };
   if (payload.kind === 'erased') return undefined;
-  const bytes = await payloads.getPayload(payload.id);
+  if (isSealed(payload)) return openSealed(parts, owner, payload);
+  const bytes = await parts.payloads.getPayload(payload.id);
   if (bytes === undefined) return undefined;
   return payload.encoding === 'json'
     ? { kind: 'json', json: Buffer.from(bytes).toString('utf8') }
@@ -124,12 +197,16 @@ function damagedIsUndefined(error: unknown): undefined {
 }
 
 /**
- * The outcome of a run whose input could not be fetched. If the payload store did not answer, that is not the job's fault,
- * so the attempt is released as if nobody had claimed it. An input that is gone or damaged is the same for every attempt.
+ * The outcome of a run whose input could not be fetched. If the payload store or the keys did not answer, that is not the
+ * job's fault, so the attempt is released as if nobody had claimed it. An input that is gone or damaged is the same for every attempt.
  */
 export function outcomeUnfetched(fetched: PromiseSettledResult<unknown>): RunOutcome {
   if (fetched.status === 'fulfilled') return invalidInput('the input is no longer in the payload store');
   const reason: unknown = fetched.reason;
+  if (isDamagedSeal(reason)) {
+    const message = `the input cannot be opened: ${reason.message}`;
+    return { kind: 'failed', retryable: false, failure: { reason: 'PAYLOAD_DAMAGED', message } };
+  }
   return isDamagedPayload(reason) ? invalidInput(`the input cannot be read: ${reason.message}`) : { kind: 'released' };
 }
 

@@ -107,7 +107,7 @@ async function reportItem(run: NodeAttempt, services: WorkerServices): Promise<R
     attemptOutcome(run.outcome, payloadLocation(run, 'output', services), run.streams),
     lines.length === 0
       ? undefined
-      : stored({ kind: 'json', json: JSON.stringify(lines) }, payloadLocation(run, 'log', services)),
+      : stored({ kind: 'json', json: JSON.stringify(lines) }, payloadLocation(run, 'log', services), 'log'),
   ]);
   run.report = { jobId: run.jobId, token: run.grant.token, outcome, ...given({ log }) };
   return run.report;

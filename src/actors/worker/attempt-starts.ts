@@ -1,7 +1,7 @@
 /** Starts runs: fetches the payloads of a granted attempt and hands it over to the run pool. */
 import type { RunRequest } from '../../application/ports/run-pool.ts';
 import type { RunInput } from '../../domain/attempt-outcome.ts';
-import type { Payload } from '../../domain/job.ts';
+import { isSealed, type Payload } from '../../domain/job.ts';
 import { given } from '../../domain/given.ts';
 import type { JobId } from '../../domain/job-id.ts';
 import { type AttemptPayloads, fetchPayloads, outcomeUnfetched } from './attempt-payloads.ts';
@@ -10,6 +10,8 @@ import type { AttemptReports } from './attempt-reports.ts';
 import type { AttemptStops } from './attempt-stops.ts';
 import type { AttemptParts } from './attempt-table.ts';
 import type { HeldSlots } from './held-slots.ts';
+import { RunSeal } from './run-seal.ts';
+import { whileKeysAway } from './key-wait.ts';
 import { type Grant, newAttempt, type NodeAttempt, payloadLocation } from './node-attempt.ts';
 
 interface Parts extends AttemptParts {
@@ -30,11 +32,12 @@ export class AttemptStarts {
     const run = newAttempt(jobId, grant, context.clock.nowMs());
     runs.add(run);
     const { input } = grant.spec;
-    if (input.kind === 'json' && grant.checkpoint === undefined) {
+    const required = services.sealing.requires(grant.spec.tenant);
+    if (input.kind === 'json' && grant.checkpoint === undefined && required === false) {
       this.#handOver(run, { input });
       return;
     }
-    const fetched = fetchPayloads(grant, services.payloads, (payload) => this.#isStreamed(grant, payload));
+    const fetched = this.#fetch(run, required);
     context.pipeToSelf(fetched, (outcome) => ({ kind: 'payloads-fetched', run, outcome }));
   }
 
@@ -47,6 +50,20 @@ export class AttemptStarts {
     this.#parts.reports.finish(run, outcomeUnfetched(outcome));
   }
 
+  /** The attempt begins only if what it makes can be sealed, too. */
+  async #fetch(run: NodeAttempt, required: boolean | Promise<boolean>): Promise<AttemptPayloads> {
+    const { services, context, stops } = this.#parts;
+    const { sealing, payloads } = services;
+    const { grant, jobId } = run;
+    if ((await required) || isSealed(grant.spec.input))
+      run.seal = new RunSeal(sealing, { id: jobId, spec: grant.spec });
+    const isOver = (): boolean => run.cancelled || run.superseded || stops.isDraining;
+    return whileKeysAway(context.clock, isOver, async () => {
+      await run.seal?.sealer();
+      return fetchPayloads(grant, { sealing, payloads, jobId }, (payload) => this.#isStreamed(grant, payload));
+    });
+  }
+
   started(runId: string): void {
     const { runs } = this.#parts;
     const run = runs.get(runId);
@@ -56,7 +73,7 @@ export class AttemptStarts {
   /** One that is too large to be handed over whole goes piece by piece to any handler, which then refuses it and says why. */
   #isStreamed({ spec: { handler } }: Grant, payload: Payload): boolean {
     const { handlers, limits } = this.#parts.services;
-    if (payload.kind !== 'ref' || payload.encoding === 'json') return false;
+    if ((payload.kind !== 'ref' && !isSealed(payload)) || payload.encoding === 'json') return false;
     return payload.bytes > limits.outputMaxBytes || handlers.takesStream(handler);
   }
 
@@ -99,6 +116,11 @@ function requestOf(run: NodeAttempt, input: RunInput, checkpoint: RunInput | und
       deadlineAtMs: deadlineAtMs === undefined ? undefined : deadlineAtMs + run.aheadMs,
     }),
     suspect,
-    ...given({ memoryMb, checkpoint, traceparent: spec.traceparent }),
+    ...given({
+      memoryMb,
+      checkpoint,
+      traceparent: spec.traceparent,
+      hidesTexts: run.seal === undefined ? undefined : true,
+    }),
   };
 }

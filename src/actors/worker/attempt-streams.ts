@@ -10,11 +10,15 @@ import type {
 } from '../../application/ports/payload-store.ts';
 import type { RunOutcome, RunStreams, StreamSource, StreamTarget } from '../../application/ports/run-pool.ts';
 import { TroupeError } from '../../domain/errors.ts';
-import type { Payload } from '../../domain/job.ts';
+import { sealedBytes } from '../../application/sealing/sealed-parts.ts';
+import { sealStream } from '../../application/sealing/sealed-payloads.ts';
+import { isDamagedSeal } from '../../application/storage/damaged-payload.ts';
+import { type Payload, storedIdOf } from '../../domain/job.ts';
 import type { Clock } from '../../application/ports/runtime.ts';
+import type { RunSeal } from './run-seal.ts';
 
 /** A payload that lies in the store. */
-export type StoredRef = Extract<Payload, { kind: 'ref' }>;
+export type StoredRef = Extract<Payload, { kind: 'ref' | 'sealed-ref' }>;
 
 const retryMs = { first: 100, most: 5_000 } as const;
 
@@ -24,6 +28,8 @@ export interface StreamsPlace {
   readonly expiresAtMs: number;
   /** The largest output. */
   readonly maxBytes: number;
+  /** Undefined if the attempt seals nothing. */
+  readonly seal: RunSeal | undefined;
 }
 
 interface StreamsParts {
@@ -49,11 +55,12 @@ export class AttemptStreams implements RunStreams {
   #ended = false;
   /** To go on without opening it again. One that is being asked is not among them, so no two reads share it. */
   #readings: readonly Reading[] = [];
-  #writing: Promise<WrittenPayload> | undefined;
-  #written: WrittenPayload | undefined;
+  #writing: Promise<StoredRef> | undefined;
+  #written: StoredRef | undefined;
+  #damaged = false;
   #checkpoints = 0;
   /** The checkpoint that is in the store and that nobody has offered to the shard yet. */
-  #saved: WrittenPayload | undefined;
+  #saved: StoredRef | undefined;
 
   constructor(parts: StreamsParts) {
     this.#parts = parts;
@@ -65,6 +72,8 @@ export class AttemptStreams implements RunStreams {
       try {
         return await this.#read(of, offset);
       } catch (error) {
+        // A damaged checkpoint is the handler's choice to go on without it.
+        if (of === 'input' && isDamagedSeal(error)) this.#damaged = true;
         if (this.#ended || !TroupeError.from(error).retryable) throw error;
       }
       const delayMs = Math.min(retryMs.most, retryMs.first * 2 ** Math.min(tries, 10));
@@ -74,34 +83,45 @@ export class AttemptStreams implements RunStreams {
 
   async write(to: StreamTarget, parts: PayloadParts): Promise<void> {
     if (to === 'checkpoint') return this.#save(parts);
-    this.#writing = this.#put('output', parts);
+    this.#writing = this.#put('output', 'output', parts);
     this.#written = await this.#writing;
   }
 
   async #save(parts: PayloadParts): Promise<void> {
     this.#checkpoints += 1;
-    const saved = await this.#put(`streamed-${this.#checkpoints}`, parts);
+    const saved = await this.#put(`streamed-${this.#checkpoints}`, 'checkpoint', parts);
     // Another one was saved before this, and is newer than any stream.
     this.#remove(this.#saved);
     this.#saved = saved;
     if (this.#ended) this.#remove(this.takeCheckpoint());
   }
 
-  #put(name: string, parts: PayloadParts): Promise<WrittenPayload> {
-    const { payloads, payloadName, expiresAtMs, maxBytes } = this.#parts.place(name);
-    return payloads.writePayload({ name: payloadName, bytes: { atMost: maxBytes }, expiresAtMs }, parts);
+  async #put(name: string, to: StreamTarget, parts: PayloadParts): Promise<StoredRef> {
+    const { payloads, payloadName, expiresAtMs, maxBytes, seal } = this.#parts.place(name);
+    if (seal === undefined) {
+      return refOf(await payloads.writePayload({ name: payloadName, bytes: { atMost: maxBytes }, expiresAtMs }, parts));
+    }
+    const sealed = sealStream(await seal.sealer(), seal.context(to, 'bytes'), parts);
+    const atMost = sealedBytes(maxBytes);
+    const { id } = await payloads.writePayload({ name: payloadName, bytes: { atMost }, expiresAtMs }, sealed.parts);
+    return sealed.refTo(id);
+  }
+
+  /** What it has read is not what was sealed for the job. No later attempt will read anything else. */
+  get isDamaged(): boolean {
+    return this.#damaged;
   }
 
   /** The output as the record names it. Undefined if none was written to its end. */
   get output(): StoredRef | undefined {
-    return this.#written && refOf(this.#written);
+    return this.#written;
   }
 
   /** The checkpoint that the run has streamed. The caller offers it to the shard, or loses it. */
   takeCheckpoint(): StoredRef | undefined {
     const saved = this.#saved;
     this.#saved = undefined;
-    return saved && refOf(saved);
+    return saved;
   }
 
   /** The code of the attempt is gone. What no record will name is removed, now or when it has been written. */
@@ -114,11 +134,12 @@ export class AttemptStreams implements RunStreams {
   }
 
   /** What cannot be removed now expires. */
-  #remove(stored: { readonly id: string } | undefined): void {
-    if (stored === undefined) return;
+  #remove(stored: StoredRef | undefined): void {
+    const id = stored && storedIdOf(stored);
+    if (id === undefined) return;
     this.#parts
       .place('')
-      .payloads.deletePayload(stored.id)
+      .payloads.deletePayload(id)
       .catch(() => undefined);
   }
 

@@ -5,9 +5,11 @@ import type { RunOutcome } from '../../application/ports/run-pool.ts';
 import type { CheckpointItem, ClaimResult, ReportItem } from '../../application/ports/shard-protocol.ts';
 import type { RunPayload } from '../../domain/attempt-outcome.ts';
 import { type JobId, jobIdParts } from '../../domain/job-id.ts';
+import { storedIdOf } from '../../domain/job.ts';
 import type { JobLog } from '../../domain/job-log.ts';
 import { inlineLimit, payloadsStoredMs } from '../../domain/payload-life.ts';
 import type { PayloadLocation } from './attempt-payloads.ts';
+import type { RunSeal } from './run-seal.ts';
 import type { AttemptStreams, StoredRef } from './attempt-streams.ts';
 import type { WorkerServices } from './worker-services.ts';
 
@@ -47,7 +49,9 @@ export interface NodeAttempt {
   /** How far the clock of this node is ahead of the clock of the shard. The times of the grant are by the latter. */
   readonly aheadMs: number;
   phase: Phase;
-  progress: Pick<ProgressNote, 'fraction' | 'note'> | undefined;
+  progress: Pick<ProgressNote, 'fraction' | 'note' | 'sealedNote'> | undefined;
+  /** Undefined if the attempt seals nothing. Set before it is handed to the pool. */
+  seal: RunSeal | undefined;
   readonly checkpoints: RunCheckpoints;
   /** Undefined until the run is handed to the pool. */
   streams: AttemptStreams | undefined;
@@ -75,6 +79,7 @@ export function runIdOf(jobId: string, token: string): string {
 }
 
 export function newAttempt(jobId: JobId, grant: Grant, nowMs: number): NodeAttempt {
+  const checkpointId = grant.checkpoint && storedIdOf(grant.checkpoint);
   return {
     runId: runIdOf(jobId, grant.token),
     jobId,
@@ -83,10 +88,11 @@ export function newAttempt(jobId: JobId, grant: Grant, nowMs: number): NodeAttem
     aheadMs: nowMs - (grant.nowMs ?? nowMs),
     phase: 'fetching',
     progress: undefined,
+    seal: undefined,
     checkpoints: { waiting: undefined, underWay: false, sent: undefined, tries: 0, holdReport: false },
     streams: undefined,
     log: undefined,
-    stored: grant.checkpoint?.kind === 'ref' ? [{ number: 0, id: grant.checkpoint.id }] : [],
+    stored: checkpointId === undefined ? [] : [{ number: 0, id: checkpointId }],
     outcome: undefined,
     report: undefined,
     heldBytes: 0,
@@ -98,12 +104,13 @@ export function newAttempt(jobId: JobId, grant: Grant, nowMs: number): NodeAttem
 
 /** Where a payload of the run is stored if it is too large for the record, and how long it is kept. */
 export function payloadLocation(
-  { jobId, grant, aheadMs }: NodeAttempt,
+  { jobId, grant, aheadMs, seal }: NodeAttempt,
   name: string,
   { payloads, limits }: Pick<WorkerServices, 'payloads' | 'limits'>,
 ): PayloadLocation {
   const { spec, createdAtMs } = grant;
   const expiresAtMs = createdAtMs + aheadMs + payloadsStoredMs(spec) + payloadMarginMs;
   const payloadName = `${jobId}/${grant.token}/${name}`;
-  return { payloads, limits, payloadName, expiresAtMs, inlineMaxBytes: inlineLimit(spec, limits.inlineMaxBytes) };
+  const inlineMaxBytes = inlineLimit(spec, limits.inlineMaxBytes);
+  return { payloads, limits, payloadName, expiresAtMs, inlineMaxBytes, seal };
 }

@@ -4,6 +4,8 @@ import type { PayloadStore } from '../../application/ports/payload-store.ts';
 import type { RunPool } from '../../application/ports/run-pool.ts';
 import type { Counter, Gauge, Histogram, Telemetry } from '../../application/ports/runtime.ts';
 import type { ShardBatcher } from '../../application/protocol/shard-batcher.ts';
+import type { Sealing } from '../../application/sealing/sealing.ts';
+import type { LogLevel } from '../../domain/job-log.ts';
 import type { NodeHandlers } from './node-handlers.ts';
 import type { SlotPool, UnreportedBounds } from './slot-pool.ts';
 import { counters, gauges, histograms } from '../../domain/measures.ts';
@@ -18,6 +20,9 @@ export interface WorkerServices {
   readonly publisher: Pick<Publisher, 'acknowledge' | 'publishWork'>;
   readonly live: Pick<LiveFeed, 'publishProgress' | 'publishLogNews'>;
   readonly payloads: PayloadStore;
+  readonly sealing: Sealing;
+  /** Writes a line of a handler into the log of the node. Default: nobody does. */
+  readonly sayLine?: (level: LogLevel, line: { readonly runId: string; readonly text: string }) => void;
   readonly limits: WorkerLimits;
   readonly metrics: WorkerMetrics;
 }

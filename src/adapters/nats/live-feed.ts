@@ -2,6 +2,7 @@
  * Live events, progress and log notices over core NATS. Nothing is stored: a reader finds what it missed in the shard.
  */
 import type { Msg } from '@nats-io/transport-node';
+import { given } from '../../domain/given.ts';
 import type { LiveFeed, ProgressNote } from '../../application/ports/bus.ts';
 import type { JobId } from '../../domain/job-id.ts';
 import type { NatsLink } from './link.ts';
@@ -60,7 +61,14 @@ function readNote(message: Msg): ProgressNote | undefined {
     const note = message.json<Partial<ProgressNote> | null>();
     if (typeof note?.jobId !== 'string' || typeof note.attempt !== 'number') return undefined;
     if (typeof note.fraction !== 'number' || typeof note.note !== 'string') return undefined;
-    return { jobId: note.jobId, attempt: note.attempt, fraction: note.fraction, note: note.note };
+    const { jobId, attempt, fraction, note: text, sealedNote } = note;
+    return {
+      jobId,
+      attempt,
+      fraction,
+      note: text,
+      ...given({ sealedNote: typeof sealedNote === 'string' ? sealedNote : undefined }),
+    };
   } catch {
     return undefined;
   }

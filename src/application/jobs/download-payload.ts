@@ -2,12 +2,12 @@
  * Sends an input or output as a stream, at the pace of the reader, with one part of the stored payload in memory at a
  * time. A reader whose download broke off continues from the byte it has reached.
  */
-import { createHash } from 'node:crypto';
 import { TroupeError } from '../../domain/errors.ts';
-import type { Payload } from '../../domain/job.ts';
+import { isSealed } from '../../domain/job.ts';
 import { type CallContext, ensureAwaited } from '../ports/call-context.ts';
+import { openParts, type PayloadSource } from './get-job.ts';
 import { payloadGone, type PayloadOfJob, payloadOfJob, type PayloadReaderParts } from './job-payload.ts';
-import type { PayloadStore, StoredPayload } from '../ports/payload-store.ts';
+import type { StoredPayload } from '../ports/payload-store.ts';
 
 /** Bytes in one message. */
 export const chunkBytes = 256 * 1_024;
@@ -27,18 +27,18 @@ interface PayloadChunk {
 
 export type DownloadPayload = (context: CallContext, query: DownloadQuery) => AsyncGenerator<PayloadChunk, void>;
 
-export interface DownloadPayloadParts extends PayloadReaderParts {
-  readonly payloads: PayloadStore;
-}
+export type DownloadPayloadParts = PayloadReaderParts & PayloadSource;
 
-export function createDownloadPayload({ reader, payloads, clock }: DownloadPayloadParts): DownloadPayload {
+export function createDownloadPayload(parts: DownloadPayloadParts): DownloadPayload {
+  const { reader, clock } = parts;
   return async function* downloadPayload(context, { jobId, which, offset }) {
     const { record, payload } = await payloadOfJob({ reader, clock }, context, { jobId, which });
-    const source = await open(payloads, payload);
+    const source = await openParts(parts, { record, payload, kind: which });
     if (source === undefined) throw payloadGone(record, which, 'missing');
     if (!Number.isInteger(offset) || offset < 0 || offset > source.bytes) throw badOffset(source.bytes);
     const { bytes, sha256 } = source;
-    const encoding = payload.kind === 'ref' ? payload.encoding : payload.kind === 'json' ? 'json' : 'bytes';
+    const encoding =
+      payload.kind === 'ref' || isSealed(payload) ? payload.encoding : payload.kind === 'json' ? 'json' : 'bytes';
     let at = offset;
     yield { offset, bytes: new Uint8Array(), whole: { bytes, sha256, encoding } };
     for await (const piece of source.readFrom(offset)) {
@@ -49,31 +49,6 @@ export function createDownloadPayload({ reader, payloads, clock }: DownloadPaylo
         at += chunk.byteLength;
       }
     }
-  };
-}
-
-/** Undefined if the payload is not stored any more. */
-async function open(payloads: PayloadStore, payload: Payload): Promise<StoredPayload | undefined> {
-  switch (payload.kind) {
-    case 'ref':
-      return payloads.openPayload(payload.id);
-    case 'erased':
-      return undefined;
-    case 'json':
-      return inMemory(Buffer.from(payload.json));
-    case 'bytes':
-      return inMemory(Buffer.from(payload.base64, 'base64'));
-  }
-}
-
-/** A payload that is inline in the record, in the form of a stored one. */
-function inMemory(whole: Uint8Array): StoredPayload {
-  return {
-    bytes: whole.byteLength,
-    sha256: createHash('sha256').update(whole).digest(),
-    async *readFrom(offset) {
-      yield whole.subarray(offset);
-    },
   };
 }
 

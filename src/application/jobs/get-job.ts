@@ -1,14 +1,18 @@
 /** Reads a job with its payloads, from the record or from the payload store. */
 import { type GoneReason, payloadsExpireAtMs, payloadsStoredUntilMs } from '../../domain/payload-life.ts';
-import type { JobRecord, Payload } from '../../domain/job.ts';
+import { isSealed, type JobRecord, type Payload } from '../../domain/job.ts';
 import { holdsIn, type Principal } from '../../domain/access/principal.ts';
 import { ensureAwaited, type ReadContext } from '../ports/call-context.ts';
 import type { ExplainJob, JobWaiting } from './explain-job.ts';
 import type { JobReader } from './job-reader.ts';
 import type { RequestPayload } from './job-request.ts';
-import type { PayloadStore } from '../ports/payload-store.ts';
+import type { PayloadStore, StoredPayload } from '../ports/payload-store.ts';
 import type { Clock } from '../ports/runtime.ts';
 import type { JobView } from '../ports/shard-protocol.ts';
+import type { SealKind } from '../sealing/envelope.ts';
+import { payloadOwner } from '../sealing/job-seals.ts';
+import { inMemory, openSealed, openSealedParts } from '../sealing/sealed-payloads.ts';
+import { noSealing, type Sealing } from '../sealing/sealing.ts';
 import { isDamagedPayload } from '../storage/damaged-payload.ts';
 import { given } from '../../domain/given.ts';
 
@@ -34,9 +38,15 @@ export interface FullJob extends JobView {
   readonly waiting?: JobWaiting;
 }
 
-export interface GetJobParts {
-  readonly reader: JobReader;
+/** Where payloads are, and what opens those that are sealed. */
+export interface PayloadSource {
   readonly payloads: PayloadStore;
+  /** Default: nothing sealed can be opened. */
+  readonly sealing?: Sealing;
+}
+
+export interface GetJobParts extends PayloadSource {
+  readonly reader: JobReader;
   readonly explain: ExplainJob;
   readonly clock: Clock;
 }
@@ -53,12 +63,11 @@ export function createGetJob(parts: GetJobParts): GetJob {
     ensureAwaited(context, parts.clock.nowMs());
     const view = await parts.reader.read(context, jobId);
     const { record } = view;
-    const { payloads } = parts;
     const { principal, reserve } = context;
     const nowMs = parts.clock.nowMs();
     const [input, output, waiting] = await Promise.all([
-      openInput(payloads, { principal, record, nowMs, reserve }),
-      openOutput(payloads, { principal, record, nowMs, reserve }),
+      openInput(parts, { principal, record, nowMs, reserve }),
+      openOutput(parts, { principal, record, nowMs, reserve }),
       options?.explain === true ? parts.explain(record) : undefined,
     ]);
     return { ...view, input, ...given({ output, waiting }) };
@@ -72,34 +81,36 @@ interface Showing {
   readonly reserve: ReadContext['reserve'];
 }
 
-function openInput(payloads: PayloadStore, showing: Showing): Promise<OpenedPayload> {
-  return openFor(payloads, showing, showing.record.spec.input);
+function openInput(source: PayloadSource, showing: Showing): Promise<OpenedPayload> {
+  return openFor(source, showing, { payload: showing.record.spec.input, kind: 'input' });
 }
 
-export async function openOutput(payloads: PayloadStore, showing: Showing): Promise<OpenedPayload | undefined> {
+export async function openOutput(source: PayloadSource, showing: Showing): Promise<OpenedPayload | undefined> {
   const { output } = showing.record;
-  return output && openFor(payloads, showing, output);
+  return output && openFor(source, showing, { payload: output, kind: 'output' });
 }
 
 /** What may not be shown is not loaded either. */
 async function openFor(
-  payloads: PayloadStore,
+  source: PayloadSource,
   { principal, record, nowMs, reserve }: Showing,
-  payload: Payload,
+  { payload, kind }: Pick<Opening, 'payload' | 'kind'>,
 ): Promise<OpenedPayload> {
   if (holdsIn(principal, 'payloads.read', record.spec.queue))
-    return openPayload(payloads, { record, payload, nowMs, reserve });
+    return openPayload(source, { record, payload, kind, nowMs, reserve });
   const why = payload.kind === 'erased' ? 'erased' : goneSince(record, nowMs);
   return why === undefined ? { kind: 'withheld', bytes: sizeOf(payload) } : { kind: 'gone', why };
 }
 
-function sizeOf(payload: Payload): number {
+export function sizeOf(payload: Payload): number {
   switch (payload.kind) {
     case 'json':
       return Buffer.byteLength(payload.json);
     case 'bytes':
       return Buffer.byteLength(payload.base64, 'base64');
     case 'ref':
+    case 'sealed':
+    case 'sealed-ref':
       return payload.bytes;
     case 'erased':
       return 0;
@@ -115,6 +126,8 @@ export function goneSince(record: JobRecord, nowMs: number): GoneReason | undefi
 interface Opening {
   readonly record: JobRecord;
   readonly payload: Payload;
+  /** What it is sealed as. */
+  readonly kind: SealKind;
   readonly nowMs: number;
 }
 
@@ -123,32 +136,57 @@ interface Opening {
  * shown. A large one is looked up, and not loaded. What will be loaded is reserved first, by the size in the record.
  */
 export async function openPayload(
-  payloads: PayloadStore,
+  source: PayloadSource,
   opening: Opening & Pick<ReadContext, 'reserve'>,
 ): Promise<OpenedPayload> {
   const { payload, record, nowMs, reserve } = opening;
-  if (payload.kind !== 'ref') return openWhole(payloads, opening);
+  if (payload.kind !== 'ref' && payload.kind !== 'sealed-ref') return openWhole(source, opening);
   const why = goneSince(record, nowMs);
   if (why !== undefined) return { kind: 'gone', why };
   if (payload.bytes <= answeredMaxBytes) {
     reserve(payload.bytes);
-    return openWhole(payloads, opening);
+    return openWhole(source, opening);
   }
-  const found = await unlessDamaged(payloads.openPayload(payload.id));
+  const found = await unlessDamaged(openParts(source, { record, payload, kind: opening.kind }));
   return found === undefined ? notStored(opening) : { kind: 'large', bytes: found.bytes };
 }
 
 /** Loads the payload, however large it is. */
-export async function openWhole(payloads: PayloadStore, opening: Opening): Promise<RequestPayload | GonePayload> {
-  const { record, payload, nowMs } = opening;
+export async function openWhole(source: PayloadSource, opening: Opening): Promise<RequestPayload | GonePayload> {
+  const { record, payload, kind, nowMs } = opening;
+  const { payloads, sealing = noSealing } = source;
   const why = goneSince(record, nowMs);
   if (why !== undefined) return { kind: 'gone', why };
   if (payload.kind === 'erased') return { kind: 'gone', why: 'erased' };
   if (payload.kind === 'json') return payload;
   if (payload.kind === 'bytes') return { kind: 'bytes', bytes: Buffer.from(payload.base64, 'base64') };
+  if (isSealed(payload)) {
+    const opened = openSealed({ payloads, sealing }, payloadOwner(record, kind), payload);
+    return (await unlessDamaged(opened)) ?? notStored(opening);
+  }
   const bytes = await unlessDamaged(payloads.getPayload(payload.id));
   if (!bytes) return notStored(opening);
   return payload.encoding === 'json' ? { kind: 'json', json: Buffer.from(bytes).toString() } : { kind: 'bytes', bytes };
+}
+
+/** For reading piece by piece. Undefined if it is not in the payload store any more. */
+export async function openParts(
+  { payloads, sealing = noSealing }: PayloadSource,
+  { record, payload, kind }: Omit<Opening, 'nowMs'>,
+): Promise<StoredPayload | undefined> {
+  switch (payload.kind) {
+    case 'ref':
+      return payloads.openPayload(payload.id);
+    case 'sealed':
+    case 'sealed-ref':
+      return openSealedParts({ payloads, sealing }, payloadOwner(record, kind), payload);
+    case 'erased':
+      return undefined;
+    case 'json':
+      return inMemory(Buffer.from(payload.json));
+    case 'bytes':
+      return inMemory(Buffer.from(payload.base64, 'base64'));
+  }
 }
 
 /**

@@ -2,7 +2,7 @@
  * Computes the digests behind idempotency keys. The content hash covers what the caller requested, before defaults are
  * filled in. So a repeated call has the same content even if the queue's defaults changed in between.
  */
-import { hash } from 'node:crypto';
+import { createHmac, hash } from 'node:crypto';
 import type { RetryPolicy, UniqueKey } from '../../domain/job.ts';
 import { maxLossesDefault } from '../../domain/retry-policy.ts';
 import type { JobRequest } from './job-request.ts';
@@ -18,12 +18,20 @@ export function uniqueHash(tenant: string, key: string): string {
   return hash('sha256', `${tenant}\0unique\0${key}`, 'base64url');
 }
 
-/**
- * Undefined without a key. `streamed` is the SHA-256 of an input that is not in the request. An input of bytes has the
- * same digest either way.
- */
-export function fingerprint(tenant: string, request: JobRequest, streamed?: Uint8Array): JobFingerprint | undefined {
-  return request.idempotencyKey === '' ? undefined : keyed(tenant, request, streamed);
+export interface PrintOptions {
+  /** The SHA-256 of an input that is not in the request. An input of bytes has the same digest either way. */
+  readonly streamed?: Uint8Array;
+  /** Of a tenant whose inputs are sealed: without it nobody can tell from the hash whether he has guessed an input. */
+  readonly key?: Uint8Array;
+}
+
+/** Undefined without an idempotency key. */
+export function fingerprint(
+  tenant: string,
+  request: JobRequest,
+  options: PrintOptions = {},
+): JobFingerprint | undefined {
+  return request.idempotencyKey === '' ? undefined : keyed(tenant, request, options);
 }
 
 /**
@@ -36,13 +44,17 @@ export function uploadFingerprint(
   { id, sha256 }: { readonly id: string; readonly sha256: Uint8Array },
 ): JobFingerprint {
   const idempotencyKey = request.idempotencyKey === '' ? `\0upload\0${id}` : request.idempotencyKey;
-  return keyed(tenant, { ...request, idempotencyKey }, sha256);
+  return keyed(tenant, { ...request, idempotencyKey }, { streamed: sha256 });
 }
 
-function keyed(tenant: string, request: JobRequest, streamed?: Uint8Array): JobFingerprint {
+function keyed(tenant: string, request: JobRequest, { streamed, key }: PrintOptions): JobFingerprint {
+  const text = canonicalText(request, digestOf(request, streamed));
   return {
     keyHash: hash('sha256', `${tenant}\0${request.idempotencyKey}`, 'base64url'),
-    contentHash: hash('sha256', canonicalText(request, digestOf(request, streamed)), 'base64url'),
+    contentHash:
+      key === undefined
+        ? hash('sha256', text, 'base64url')
+        : createHmac('sha256', key).update(text).digest('base64url'),
   };
 }
 

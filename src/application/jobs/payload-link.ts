@@ -1,5 +1,6 @@
 /** A link to the input or output of a job, by which a client reads it at the store itself, without a gateway in between. */
 import { TroupeError } from '../../domain/errors.ts';
+import { isSealed } from '../../domain/job.ts';
 import { payloadsExpireAtMs } from '../../domain/payload-life.ts';
 import { expiresAtMs } from '../../domain/record-life.ts';
 import type { CallContext } from '../ports/call-context.ts';
@@ -20,6 +21,10 @@ export interface GetPayloadLinkParts extends PayloadReaderParts {
 export function createGetPayloadLink(parts: GetPayloadLinkParts): GetPayloadLink {
   return async function getPayloadLink(context, query) {
     const { record, payload } = await payloadOfJob(parts, context, query);
+    if (isSealed(payload))
+      throw noLink(
+        `the ${query.which} of the job is sealed, and a link would lead to sealed bytes: use DownloadPayload`,
+      );
     const links = linksOf(parts);
     if (payload.kind !== 'ref' || !isObjectId(payload.id)) {
       throw noLink(`the ${query.which} of the job is small, and lies in the store of the jobs: use DownloadPayload`);

@@ -8,17 +8,16 @@ import type { JobRecord } from '../../domain/job.ts';
 import { jobIdParts } from '../../domain/job-id.ts';
 import { isAfter, type LogLine, type LogPosition, skippedBefore, type StoredLog } from '../../domain/job-log.ts';
 import { ensureAwaited, type ReadContext } from '../ports/call-context.ts';
-import { openPayload } from './get-job.ts';
+import { openPayload, type PayloadSource } from './get-job.ts';
+import { readableLines } from './readable-job.ts';
 import { awayCodes, type JobReader } from './job-reader.ts';
-import type { PayloadStore } from '../ports/payload-store.ts';
 import type { Clock } from '../ports/runtime.ts';
 import type { ShardBatcher } from '../protocol/shard-batcher.ts';
 import type { ReadLogResult } from '../ports/shard-protocol.ts';
 
-export interface LogParts {
+export interface LogParts extends PayloadSource {
   readonly reader: JobReader;
   readonly batcher: ShardBatcher;
-  readonly payloads: PayloadStore;
   readonly clock: Clock;
 }
 
@@ -97,7 +96,8 @@ export class LogCursor {
   async #ask(seen: LogPosition): Promise<ReadLogResult> {
     const { id } = this.#record;
     try {
-      return await this.#parts.batcher.call(jobIdParts(id).shard, 'readLog', { jobId: id, seen });
+      const { stored, lines } = await this.#parts.batcher.call(jobIdParts(id).shard, 'readLog', { jobId: id, seen });
+      return { stored, lines: await readableLines(this.#parts.sealing, this.#record, lines) };
     } catch (error) {
       if (!(error instanceof TroupeError) || !awayCodes.has(error.code)) throw error;
       const { record } = await this.#parts.reader.read(this.#parts.context, id);
@@ -108,8 +108,8 @@ export class LogCursor {
   /** Empty if the log was erased, or has expired with the job's payloads. */
   async #open({ payload }: StoredLog): Promise<readonly LogLine[]> {
     const nowMs = this.#parts.clock.nowMs();
-    const { payloads, context } = this.#parts;
-    const opened = await openPayload(payloads, { record: this.#record, payload, nowMs, reserve: context.reserve });
+    const { reserve } = this.#parts.context;
+    const opened = await openPayload(this.#parts, { record: this.#record, payload, kind: 'log', nowMs, reserve });
     return opened.kind === 'json' ? (JSON.parse(opened.json) as readonly LogLine[]) : [];
   }
 }

@@ -1,13 +1,21 @@
 /** Submits an ended job again, as a new job with the same spec. The old job never changes. */
 import { holdsIn } from '../../domain/access/principal.ts';
 import { type FieldViolation, TroupeError } from '../../domain/errors.ts';
-import { isTerminal, type JobRecord, type RetryPolicy } from '../../domain/job.ts';
+import { isSealed, isTerminal, type JobRecord, type RetryPolicy, storedIdOf } from '../../domain/job.ts';
 import { type GoneReason, payloadsKeptMs } from '../../domain/payload-life.ts';
 import { type CallContext, ensureAwaited } from '../ports/call-context.ts';
-import { answeredMaxBytes, goneSince, openWhole, unlessDamaged } from './get-job.ts';
+import {
+  answeredMaxBytes,
+  goneSince,
+  openParts,
+  openWhole,
+  type PayloadSource,
+  sizeOf,
+  unlessDamaged,
+} from './get-job.ts';
 import type { JobReader } from './job-reader.ts';
 import type { AcceptedJob, JobRequest, RequestedRetry, RequestPayload } from './job-request.ts';
-import type { PayloadStore, StoredPayload } from '../ports/payload-store.ts';
+import type { StoredPayload } from '../ports/payload-store.ts';
 import type { Clock } from '../ports/runtime.ts';
 import { maxLossesDefault } from '../../domain/retry-policy.ts';
 import { coefficientRange, delayRange, retentionRange } from '../../domain/setting-ranges.ts';
@@ -33,14 +41,15 @@ export interface RetryJob {
   again(context: CallContext, record: JobRecord, request: RetryRest): Promise<AcceptedJob>;
 }
 
-export interface RetryJobParts {
+export interface RetryJobParts extends PayloadSource {
   readonly reader: JobReader;
-  readonly payloads: PayloadStore;
   readonly submit: SubmitJobs;
   readonly clock: Clock;
 }
 
-export function createRetryJob({ reader, payloads, submit, clock }: RetryJobParts): RetryJob {
+export function createRetryJob(parts: RetryJobParts): RetryJob {
+  const { reader, submit, clock } = parts;
+
   /** Loads the input, because it is checked against the schema of the handler. */
   async function withSameInput(
     context: CallContext,
@@ -48,12 +57,14 @@ export function createRetryJob({ reader, payloads, submit, clock }: RetryJobPart
     { idempotencyKey: key, loads }: RetryRest,
   ): Promise<AcceptedJob> {
     const { input: former } = record.spec;
-    if (former.kind === 'ref') loads?.(former.bytes);
-    const input = await openWhole(payloads, { record, payload: former, nowMs: clock.nowMs() });
+    if (storedIdOf(former) !== undefined) loads?.(sizeOf(former));
+    const input = await openWhole(parts, { record, payload: former, kind: 'input', nowMs: clock.nowMs() });
     if (input.kind === 'gone') throw inputGone(record, input.why);
-    return submit.one(context, requestAgain(record, input, key)).catch((error: unknown) => {
-      throw holdsIn(context.principal, 'payloads.read', record.spec.queue) ? error : withoutWords(error);
-    });
+    return submit
+      .one(context, requestAgain(record, input, key), { seals: isSealed(former) })
+      .catch((error: unknown) => {
+        throw holdsIn(context.principal, 'payloads.read', record.spec.queue) ? error : withoutWords(error);
+      });
   }
 
   /** Streams the input from its place to that of the copy. */
@@ -61,10 +72,10 @@ export function createRetryJob({ reader, payloads, submit, clock }: RetryJobPart
     const { input } = record.spec;
     const why = goneSince(record, clock.nowMs());
     if (why !== undefined) throw inputGone(record, why);
-    const stored = input.kind === 'ref' ? await unlessDamaged(payloads.openPayload(input.id)) : undefined;
+    const stored = await unlessDamaged(openParts(parts, { record, payload: input, kind: 'input' }));
     if (stored === undefined) throw inputGone(record, 'missing');
     const open = { request: requestAgain(record, undefined, key), inputBytes: stored.bytes };
-    return submit.streamed(context, open, piecesOf(stored));
+    return submit.streamed(context, open, piecesOf(stored), { seals: isSealed(input) });
   }
 
   const again: RetryJob['again'] = async (context, record, rest) => {
@@ -74,9 +85,11 @@ export function createRetryJob({ reader, payloads, submit, clock }: RetryJobPart
       const message = `the job is ${state}: only one that has ended can be submitted again`;
       throw new TroupeError('JOB_STATE_FORBIDS', { message, metadata: { jobId: id, state } });
     }
-    if (input !== undefined) return submit.one(context, requestAgain(record, input, idempotencyKey));
     const { input: same } = record.spec;
-    const isStreamed = same.kind === 'ref' && same.encoding === 'bytes' && same.bytes > answeredMaxBytes;
+    if (input !== undefined)
+      return submit.one(context, requestAgain(record, input, idempotencyKey), { seals: isSealed(same) });
+    const isStored = same.kind === 'ref' || same.kind === 'sealed-ref';
+    const isStreamed = isStored && same.encoding === 'bytes' && same.bytes > answeredMaxBytes;
     return isStreamed ? withSameBytes(context, record, idempotencyKey) : withSameInput(context, record, rest);
   };
 

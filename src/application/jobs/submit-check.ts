@@ -10,6 +10,7 @@ import type { InputValidator } from '../ports/input-validator.ts';
 import type { SharedConfig } from '../ports/membership.ts';
 import type { PayloadStore } from '../ports/payload-store.ts';
 import type { Clock } from '../ports/runtime.ts';
+import type { SealParts } from './submit-seal.ts';
 import type { QueueCatalog } from '../queues/queue-catalog.ts';
 import { queueNotFound, queuesOf } from '../queues/queue-names.ts';
 import type { QueueRoom } from '../queues/queue-room.ts';
@@ -17,7 +18,7 @@ import type { ShardBatcher } from '../protocol/shard-batcher.ts';
 import type { ShardChoice } from '../protocol/shard-choice.ts';
 import type { TenantLimits } from '../tenants/tenant-limits.ts';
 
-export interface SubmitParts {
+export interface SubmitParts extends SealParts {
   readonly batcher: ShardBatcher;
   readonly shards: ShardChoice;
   readonly catalog: QueueCatalog;

@@ -4,31 +4,40 @@
  */
 import { randomUUID } from 'node:crypto';
 import { TroupeError } from '../../domain/errors.ts';
-import type { Payload } from '../../domain/job.ts';
-import { inlineLimit, payloadsStoredMs } from '../../domain/payload-life.ts';
+import { payloadsStoredMs } from '../../domain/payload-life.ts';
 import { type CallContext, ensureAwaited } from '../ports/call-context.ts';
 import { fingerprint } from './job-fingerprint.ts';
 import type { AcceptedJob, JobRequest } from './job-request.ts';
-import { inlinePayload, type Resolution } from './job-resolution.ts';
-import { payloadMarginMs, payloadPartBytes, type PayloadStore } from '../ports/payload-store.ts';
+import { payloadMarginMs, payloadPartBytes } from '../ports/payload-store.ts';
 import { checkJob, inItsPlace, type SubmitParts } from './submit-check.ts';
+import { inputSeal, printOptions, storeInput } from './submit-seal.ts';
 import { sendJob } from './submit-send.ts';
 import { submitStreamed } from './submit-stream.ts';
 import type { InputPiece, StreamedRequest } from './streamed-input.ts';
 
-/** Larger inputs go to the payload store. */
-const inlineMaxBytes = 1_024;
 /** Most jobs in one SubmitJobs call. */
 const submitBatchMax = 1_000;
 
 type SubmitOutcome = { readonly ok: AcceptedJob } | { readonly error: TroupeError };
 
+interface SubmitOptions {
+  /** The input is sealed whether or not its tenant requires it, because it was before. */
+  readonly seals?: boolean;
+}
+
+type OneOptions = SubmitOptions & { readonly shard?: number | undefined };
+
 export interface SubmitJobs {
-  one(context: CallContext, request: JobRequest): Promise<AcceptedJob>;
+  one(context: CallContext, request: JobRequest, options?: SubmitOptions): Promise<AcceptedJob>;
   /** Memory that an input of so many bytes takes while it is stored as it comes. */
   streamHolds(inputBytes: number): number;
   /** Reads no piece before the job is known to be valid. Nothing remains of an input that is not completed. */
-  streamed(context: CallContext, open: StreamedRequest, pieces: AsyncIterable<InputPiece>): Promise<AcceptedJob>;
+  streamed(
+    context: CallContext,
+    open: StreamedRequest,
+    pieces: AsyncIterable<InputPiece>,
+    options?: SubmitOptions,
+  ): Promise<AcceptedJob>;
   /**
    * Submits each job independently. Rejects only if the batch as a whole is invalid. A request that was not
    * understandable comes as its error, which is its outcome.
@@ -39,14 +48,25 @@ export interface SubmitJobs {
 export function createSubmitJobs(parts: SubmitParts): SubmitJobs {
   const { shards, clock } = parts;
 
-  async function one(context: CallContext, request: JobRequest, shard?: number): Promise<AcceptedJob> {
+  async function one(
+    context: CallContext,
+    request: JobRequest,
+    { shard, seals = false }: OneOptions = {},
+  ): Promise<AcceptedJob> {
     const checked = await checkJob(parts, context, { request });
     return inItsPlace(parts, checked, async () => {
       const { resolution, nowMs } = checked;
-      const print = fingerprint(context.tenant, request);
-      const small = resolution.inputBytes <= inlineLimit(resolution.spec, inlineMaxBytes);
-      const input = small ? inlinePayload(resolution.input) : await storeInput(parts.payloads, resolution, nowMs);
-      return sendJob(parts, context, { spec: { ...resolution.spec, input }, ...print }, { shard });
+      const { spec } = resolution;
+      const hasKey = request.idempotencyKey !== '';
+      const seal = await inputSeal(parts, { tenant: context.tenant, hasKey, always: seals });
+      const print = fingerprint(context.tenant, request, printOptions(seal));
+      // A name that only this call uses, even if the job has an idempotency key. So deleting it never affects the job of
+      // another call, and no name is written again after its deletion.
+      const name = `in-${randomUUID()}`;
+      const expiresAtMs = nowMs + payloadsStoredMs(spec) + payloadMarginMs;
+      const place = { payloads: parts.payloads, spec, name, expiresAtMs };
+      const input = await storeInput(place, resolution.input, seal?.sealer);
+      return sendJob(parts, context, { spec: { ...spec, input }, ...print }, { shard });
     });
   }
 
@@ -64,7 +84,7 @@ export function createSubmitJobs(parts: SubmitParts): SubmitJobs {
     return Promise.all(
       requests.map(async (request) => {
         if (request instanceof TroupeError) return { error: request };
-        return one(context, request, shard).then(
+        return one(context, request, { shard }).then(
           (ok) => ({ ok }),
           (error: unknown) => ({ error: TroupeError.from(error) }),
         );
@@ -73,28 +93,13 @@ export function createSubmitJobs(parts: SubmitParts): SubmitJobs {
   }
 
   return {
-    one: (context, request) => one(context, request),
+    one: (context, request, options) => one(context, request, options),
     streamHolds(announcedBytes) {
       // What is announced was not checked yet, and what is too large is refused.
       const bytes = Math.min(Math.max(0, announcedBytes), parts.streamedMaxBytes ?? parts.payloadMaxBytes) || 0;
       return parts.payloads.writeHolds?.(bytes) ?? payloadPartBytes;
     },
-    streamed: (context, open, pieces) => submitStreamed(parts, context, open, pieces),
+    streamed: (context, open, pieces, options) => submitStreamed(parts, context, { ...open, ...options, pieces }),
     many,
   };
-}
-
-/**
- * Stores the input under a name that only this call uses, even if the job has an idempotency key. So deleting it never
- * affects the job of another call, and no name is written again after its deletion.
- */
-async function storeInput(
-  payloads: PayloadStore,
-  { input, inputBytes, spec }: Resolution,
-  nowMs: number,
-): Promise<Payload> {
-  const name = `in-${randomUUID()}`;
-  const bytes = input.kind === 'json' ? Buffer.from(input.json) : input.bytes;
-  const id = await payloads.putPayload({ name, bytes, expiresAtMs: nowMs + payloadsStoredMs(spec) + payloadMarginMs });
-  return { kind: 'ref', id, bytes: inputBytes, encoding: input.kind };
 }

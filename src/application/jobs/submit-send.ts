@@ -1,7 +1,7 @@
 /** Sends a job to the owner of a shard. Deletes its stored input if the job is refused or existed before. */
 import { type ErrorCode, TroupeError } from '../../domain/errors.ts';
 import { given } from '../../domain/given.ts';
-import type { JobRecord } from '../../domain/job.ts';
+import { type JobRecord, storedIdOf } from '../../domain/job.ts';
 import { payloadIds } from '../../domain/payload-life.ts';
 import { type CallContext, queuesAllowed } from '../ports/call-context.ts';
 import { uniqueHash } from './job-fingerprint.ts';
@@ -55,8 +55,9 @@ const refusals: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 
 /** Deletes the stored input unless the record refers to it. An error is ignored, because what remains expires. */
 async function takeBack({ payloads }: SendParts, { spec: { input } }: SubmitItem, record?: JobRecord): Promise<void> {
-  if (input.kind !== 'ref' || (record !== undefined && payloadIds(record).includes(input.id))) return;
-  await payloads.deletePayload(input.id).catch(() => undefined);
+  const id = storedIdOf(input);
+  if (id === undefined || (record !== undefined && payloadIds(record).includes(id))) return;
+  await payloads.deletePayload(id).catch(() => undefined);
 }
 
 /** This gateway's view of the queue is outdated: the queue is being deleted, was deleted, or was created again. */

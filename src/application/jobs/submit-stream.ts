@@ -1,12 +1,12 @@
 /** Submits a job whose input arrives as a stream. The job is sent to a shard once all of its input is stored. */
 import { randomUUID } from 'node:crypto';
-import type { Payload } from '../../domain/job.ts';
 import { payloadsStoredMs } from '../../domain/payload-life.ts';
 import type { CallContext } from '../ports/call-context.ts';
 import { fingerprint } from './job-fingerprint.ts';
 import type { AcceptedJob } from './job-request.ts';
 import { payloadMarginMs } from '../ports/payload-store.ts';
 import { checkJob, inItsPlace, type SubmitParts } from './submit-check.ts';
+import { inputSeal, printOptions, storeInputParts } from './submit-seal.ts';
 import { sendJob } from './submit-send.ts';
 import {
   checkStreamed,
@@ -17,26 +17,34 @@ import {
   uploadMaxMs,
 } from './streamed-input.ts';
 
+interface StreamedSubmit extends StreamedRequest {
+  readonly pieces: AsyncIterable<InputPiece>;
+  /** See `SubmitOptions`. */
+  readonly seals?: boolean;
+}
+
 /** Reads no piece before the job is known to be valid. An input that is not completed creates no job. */
 export async function submitStreamed(
   parts: SubmitParts,
   context: CallContext,
-  open: StreamedRequest,
-  pieces: AsyncIterable<InputPiece>,
+  open: StreamedSubmit,
 ): Promise<AcceptedJob> {
-  const { request, inputBytes } = open;
+  const { request, inputBytes, pieces, seals = false } = open;
   checkStreamed(open);
   const checked = await checkJob(parts, context, { request, streamedBytes: inputBytes });
   const { spec } = checked.resolution;
   return inItsPlace(parts, checked, async () => {
+    const hasKey = request.idempotencyKey !== '';
+    const seal = await inputSeal(parts, { tenant: context.tenant, hasKey, always: seals });
     const name = `in-${randomUUID()}`;
     const fromMs = checked.nowMs;
     // Allow for the upload, because the job is created only after it.
     const maxMs = uploadMaxMs(inputBytes);
     const expiresAtMs = fromMs + maxMs + payloadsStoredMs(spec) + payloadMarginMs;
     const source = inputParts(inTime(context, { pieces, clock: parts.clock, fromMs, maxMs }), inputBytes);
-    const { id, sha256 } = await parts.payloads.writePayload({ name, bytes: inputBytes, expiresAtMs }, source);
-    const input: Payload = { kind: 'ref', id, bytes: inputBytes, encoding: 'bytes' };
-    return sendJob(parts, context, { spec: { ...spec, input }, ...fingerprint(context.tenant, request, sha256) });
+    const place = { payloads: parts.payloads, spec, name, expiresAtMs };
+    const { input, sha256 } = await storeInputParts(place, { bytes: inputBytes, parts: source }, seal?.sealer);
+    const print = fingerprint(context.tenant, request, { ...printOptions(seal), streamed: sha256 });
+    return sendJob(parts, context, { spec: { ...spec, input }, ...print });
   });
 }

@@ -12,6 +12,7 @@ import { type CallContext, ensureAwaited } from '../ports/call-context.ts';
 import type { JobStore } from '../ports/job-store.ts';
 import { linkMaxBytes, type UploadLinks, type WriteLink } from '../ports/payload-links.ts';
 import { payloadMarginMs } from '../ports/payload-store.ts';
+import { noSealing } from '../sealing/sealing.ts';
 import { sweptLateMs } from '../storage/upload-ticket.ts';
 import { type JobFingerprint, uploadFingerprint } from './job-fingerprint.ts';
 import type { JobReader } from './job-reader.ts';
@@ -63,6 +64,7 @@ async function beginUpload(
   announced: AnnouncedUpload,
 ): Promise<BegunUpload> {
   const { request, inputBytes, sha256 } = announced;
+  await refuseIfSealed(parts, context);
   const links = uploadLinks(parts);
   checkAnnounced(announced);
   const checked = await checkJob(parts, context, { request, streamedBytes: inputBytes, submittedLater: true });
@@ -96,6 +98,7 @@ async function submitUploaded(
   request: JobRequest,
   uploadId: string,
 ): Promise<AcceptedJob> {
+  await refuseIfSealed(parts, context);
   const links = uploadLinks(parts);
   const upload = expectOwn(uploadId, context, request);
   const checked = await checkJob(parts, context, { request, streamedBytes: upload.bytes });
@@ -111,6 +114,12 @@ async function submitUploaded(
     // It stays whatever the answer is: another call with the same upload may be accepted at any time.
     return sendJob(parts, context, { spec: { ...spec, input }, ...print }, { keepsInput: true });
   });
+}
+
+/** What a client writes to the bucket itself nobody has sealed. */
+async function refuseIfSealed({ sealing = noSealing }: UploadsParts, { tenant }: CallContext): Promise<void> {
+  if (await sealing.requires(tenant))
+    throw noLink('inputs of this tenant are sealed, and a link would store plain bytes: use SubmitJobStream');
 }
 
 function uploadLinks({ payloads }: UploadsParts): UploadLinks {

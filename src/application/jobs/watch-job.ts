@@ -7,15 +7,15 @@
  */
 import { isTerminal, type JobRecord } from '../../domain/job.ts';
 import { ensureAwaited, ensureHolds, type ReadContext } from '../ports/call-context.ts';
-import { type FullJob, openOutput } from './get-job.ts';
+import { type FullJob, openOutput, type PayloadSource } from './get-job.ts';
 import type { JobReader } from './job-reader.ts';
 import { parseResumeToken, resumeToken } from '../calls/page-token.ts';
 import type { LiveFeed } from '../ports/bus.ts';
-import type { PayloadStore } from '../ports/payload-store.ts';
 import type { Clock } from '../ports/runtime.ts';
 import { LogCursor, type LogPage, logStart } from './read-log.ts';
 import type { ShardBatcher } from '../protocol/shard-batcher.ts';
 import { createWakeUp } from '../calls/wake-up.ts';
+import { readableJob } from './readable-job.ts';
 import { WatchedProgress } from './watched-progress.ts';
 import { given } from '../../domain/given.ts';
 
@@ -26,10 +26,9 @@ const lagFloorMs = 50;
 /** Least time between two progress notes that are passed on. */
 const progressGapMs = 100;
 
-export interface WatchJobParts {
+export interface WatchJobParts extends PayloadSource {
   readonly reader: JobReader;
   readonly feed: LiveFeed;
-  readonly payloads: PayloadStore;
   readonly clock: Clock;
   readonly batcher: ShardBatcher;
 }
@@ -142,17 +141,18 @@ interface Told {
 }
 
 async function toUpdate(
-  { payloads, clock }: WatchJobParts,
+  parts: WatchJobParts,
   record: JobRecord,
   { context, progress, cursor, log }: Told,
 ): Promise<WatchUpdate> {
   const { principal, reserve } = context;
-  const showing = { principal, record, nowMs: clock.nowMs(), reserve };
-  const output = isTerminal(record.state) ? await openOutput(payloads, showing) : undefined;
+  const showing = { principal, record, nowMs: parts.clock.nowMs(), reserve };
+  const output = isTerminal(record.state) ? await openOutput(parts, showing) : undefined;
   const known = progress.of(record);
   progress.told(record);
+  const view = await readableJob(parts.sealing, context, { record, ...given({ progress: known }) });
   return {
-    job: { record, ...given({ progress: known, output }) },
+    job: { ...view, ...given({ output }) },
     resumeToken: resumeToken(record.id, record.seq, cursor?.seen),
     ...given({ log }),
   };

@@ -13,6 +13,8 @@ import type { JobId } from '../../domain/job-id.ts';
 import { type CallContext, ensureAwaited } from '../ports/call-context.ts';
 import { checkFilter, type JobFilter, matcherOf } from './job-filter.ts';
 import type { JobReader } from './job-reader.ts';
+import { readableJob } from './readable-job.ts';
+import type { Sealing } from '../sealing/sealing.ts';
 import { parseQueueResumeToken, queueResumeToken } from '../calls/page-token.ts';
 import type { EventLogs, KeptEvent } from '../ports/event-log.ts';
 import type { Clock } from '../ports/runtime.ts';
@@ -30,6 +32,8 @@ export interface WatchJobsParts {
   readonly events: EventLogs;
   readonly catalog: QueueCatalog;
   readonly clock: Clock;
+  /** Default: nothing sealed can be opened. */
+  readonly sealing?: Sealing;
 }
 
 export interface WatchJobsQuery {
@@ -50,7 +54,7 @@ export interface JobsUpdate {
 
 export type WatchJobs = (context: CallContext, query: WatchJobsQuery) => AsyncGenerator<JobsUpdate, void>;
 
-export function createWatchJobs({ reader, events, catalog, clock }: WatchJobsParts): WatchJobs {
+export function createWatchJobs({ reader, events, catalog, clock, sealing }: WatchJobsParts): WatchJobs {
   /** Undefined if the job is gone because its retention is over. */
   async function find(context: CallContext, { jobId, seq }: KeptEvent): Promise<JobRecord | undefined> {
     try {
@@ -90,7 +94,8 @@ export function createWatchJobs({ reader, events, catalog, clock }: WatchJobsPar
             const record = records[index];
             if (record === undefined || !isCreatedIn(record, filter) || !matches(record)) continue;
             remember(told, record);
-            yield { record, resumeToken: queueResumeToken(queueNo, change.positions), gap: false };
+            const view = await readableJob(sealing, context, { record });
+            yield { record: view.record, resumeToken: queueResumeToken(queueNo, change.positions), gap: false };
           }
         }
       }

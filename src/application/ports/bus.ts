@@ -131,6 +131,8 @@ export interface WorkSource {
 }
 
 export interface ProgressNote {
+  /** The note, encrypted (base64). Then `note` is empty. */
+  readonly sealedNote?: string;
   readonly jobId: JobId;
   readonly attempt: number;
   /** 0..1 */

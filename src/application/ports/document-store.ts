@@ -4,7 +4,7 @@
  */
 
 /** What a document is about. Each collection has one owner, which alone reads and writes its bodies. */
-export type DocumentCollection = 'service-accounts' | 'api-keys' | 'tenants';
+export type DocumentCollection = 'service-accounts' | 'api-keys' | 'fingerprint-keys' | 'tenants';
 
 export interface DocumentPlace {
   readonly collection: DocumentCollection;

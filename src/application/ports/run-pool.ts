@@ -25,6 +25,8 @@ export interface RunRequest {
   /** The last checkpoint that an earlier attempt saved. */
   readonly checkpoint?: RunInput;
   readonly traceparent?: string;
+  /** Its progress notes are shown to nobody who looks at the runs, and its lines appear on no terminal. */
+  readonly hidesTexts?: boolean;
 }
 
 export type RunOutcome = AttemptOutcome<RunOutput>;

@@ -113,6 +113,8 @@ export interface AttemptPulse {
   /** 0..1 */
   readonly progress?: number;
   readonly note?: string;
+  /** The note, encrypted (base64). Then `note` is empty. */
+  readonly sealedNote?: string;
 }
 export interface HeartbeatItem {
   readonly node: string;
@@ -145,6 +147,8 @@ export interface JobProgress {
   /** 0..1 */
   readonly fraction: number;
   readonly note: string;
+  /** As in `AttemptPulse`. */
+  readonly sealedNote?: string;
 }
 export interface JobView {
   readonly record: JobRecord;

@@ -11,3 +11,15 @@ export function damagedPayload(payloadId: string): TroupeError {
 export function isDamagedPayload(error: unknown): error is TroupeError {
   return error instanceof TroupeError && error.code === 'INTERNAL_ERROR' && error.metadata['payloadId'] !== undefined;
 }
+
+/** A sealed payload, or text, that does not open: it was changed, moved, or sealed for another job. */
+export function damagedSeal(payloadId: string): TroupeError {
+  return new TroupeError('INTERNAL_ERROR', {
+    message: 'something sealed is damaged, or belongs elsewhere',
+    metadata: { payloadId, seal: 'wrong' },
+  });
+}
+
+export function isDamagedSeal(error: unknown): error is TroupeError {
+  return isDamagedPayload(error) && error.metadata['seal'] !== undefined;
+}

@@ -67,6 +67,7 @@ const exitOfCode: Readonly<Record<ClientErrorCode, ExitName>> = {
   NODE_SILENT: 'unreachable',
   STORE_UNAVAILABLE: 'unreachable',
   BROKER_UNAVAILABLE: 'unreachable',
+  ENCRYPTION_UNAVAILABLE: 'unreachable',
   OUTCOME_UNKNOWN: 'unreachable',
   SHUTTING_DOWN: 'unreachable',
   ISSUER_UNAVAILABLE: 'unreachable',

@@ -12,6 +12,7 @@ import type { JobCache } from '../../../src/application/ports/job-cache.ts';
 import type { RunPool } from '../../../src/application/ports/run-pool.ts';
 import type { Store } from '../../../src/application/ports/store.ts';
 import { createKnownTenants } from '../../../src/application/tenants/known-tenants.ts';
+import { noSealing } from '../../../src/application/sealing/sealing.ts';
 import { createUseCases, type UseCases } from '../../../src/application/use-cases.ts';
 import type { WindowLimits } from '../../../src/actors/shard/services/dispatch-windows.ts';
 import { DrainRequest } from '../../../src/compose/drain-request.ts';
@@ -146,6 +147,7 @@ export class SimNode {
         system,
         bus: this.#ports.bus,
         store: this.#ports.store,
+        sealing: noSealing,
         router: this.#ports.router,
         batcher: this.batcher,
         node: { ...node, roles: ['gateway', 'shards', ...(options.works ? (['workers'] as const) : [])] },
@@ -252,6 +254,7 @@ export class SimNode {
       knownTenants: createKnownTenants({ documents: store.documents, clock, log, mustBeMade: false }),
       telemetry: noTelemetry,
       roles: rolesWith({}),
+      sealing: noSealing,
       config,
       cache,
       clock,

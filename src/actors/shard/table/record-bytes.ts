@@ -33,6 +33,10 @@ function payloadBytes(payload: Payload | undefined): number {
       return objectBytes + payload.base64.length;
     case 'ref':
       return objectBytes + payload.id.length;
+    case 'sealed':
+      return objectBytes + payload.envelope.length;
+    case 'sealed-ref':
+      return objectBytes + payload.storedAs.length + payload.summary.length;
   }
 }
 
@@ -57,7 +61,7 @@ export function recordBytes({ trail, checkpoint, logs, output, failure }: JobRec
   for (const { message } of trail) bytes += trailEntryBytes + textBytes(message);
   for (const { payload } of logs ?? []) bytes += payloadBytes(payload);
   if (failure === undefined) return bytes;
-  bytes += objectBytes + failure.message.length + textBytes(failure.stack);
+  bytes += objectBytes + failure.message.length + textBytes(failure.stack) + textBytes(failure.sealed);
   for (const { message } of failure.causes ?? []) bytes += objectBytes + message.length;
   return bytes;
 }

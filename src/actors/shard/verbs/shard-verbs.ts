@@ -192,14 +192,14 @@ function heartbeat(core: ShardCore, item: HeartbeatItem, slot: Slot<HeartbeatRes
   // A former owner does not know the attempts that its successor has granted.
   const isSure = ownershipDoubt(core) === undefined;
   const stop: HeartbeatResult['stop'][number][] = [];
-  for (const { jobId, token, progress, note } of item.runs) {
+  for (const { jobId, token, progress, note, sealedNote } of item.runs) {
     const entry = core.table.get(jobId);
     if (entry?.current.run?.token !== token) {
       if (isSure) stop.push({ jobId, token, why: 'stale' });
       continue;
     }
     entry.heardMs = nowMs;
-    if (progress !== undefined) entry.progress = { fraction: progress, note: note ?? '' };
+    if (progress !== undefined) entry.progress = { fraction: progress, note: note ?? '', ...given({ sealedNote }) };
     if (entry.durable?.state === 'CANCELLING') stop.push({ jobId, token, why: 'cancel' });
   }
   slot.ok({ stop });

@@ -246,8 +246,8 @@ class CellPool implements RunPool {
     }
     if (event.kind === 'started') this.#busy += 1;
     this.#emit(event);
-    if (event.kind !== 'log') return;
-    const { handler, jobId } = run.request;
+    const { handler, jobId, hidesTexts } = run.request;
+    if (event.kind !== 'log' || hidesTexts === true) return;
     this.#options.onNews({ kind: 'line', handler, jobId, level: event.level, text: event.text });
   }
 

@@ -245,7 +245,7 @@ export class CellSupervisor implements RunHome {
         break;
       case 'progress':
         run.fraction = event.fraction;
-        run.note = event.note;
+        run.note = run.request.hidesTexts === true ? '' : event.note;
         break;
       case 'ended':
         this.#ended(run, event);

@@ -1,0 +1,142 @@
+/**
+ * Key-encryption keys in the transit engine of a Vault (or OpenBao). They never leave it: it wraps and unwraps.
+ *
+ * The tenant is sent as `context`, which a key with `derived` needs, and as `associated_data`, which any AES-GCM key binds.
+ */
+import { request as httpRequest } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import type { KeyWrapping } from '../../application/ports/key-wrapping.ts';
+import { ownValue } from '../../domain/own-value.ts';
+import { given } from '../../domain/given.ts';
+import { keysAway } from './key-errors.ts';
+
+export interface VaultSettings {
+  /** Such as `https://vault.example.com:8200`. */
+  readonly address: string;
+  /** Where the transit engine is mounted. */
+  readonly mount: string;
+  readonly key: string;
+  readonly namespace?: string | undefined;
+  readonly token: () => string;
+  /** PEM of the authorities that certify the server. Undefined: those of the system. */
+  readonly ca: () => Buffer | undefined;
+  readonly close: () => void;
+}
+
+const timeoutMs = 5_000;
+const answerMaxBytes = 65_536;
+const prefix = 'vault:';
+const vaultKeyPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,47}$/;
+
+interface VaultAnswer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+export function createVaultKeys(settings: VaultSettings): KeyWrapping {
+  const { address, key, mount } = settings;
+
+  async function call(operation: 'encrypt' | 'decrypt', name: string, fields: object): Promise<VaultAnswer> {
+    const url = new URL(`v1/${mount}/${operation}/${name}`, address.endsWith('/') ? address : `${address}/`);
+    const answer = await post(settings, url, JSON.stringify(fields)).catch((error: unknown) => {
+      throw keysAway('no-answer', 'Vault does not answer', error);
+    });
+    const { status } = answer;
+    if (status === 200 || status === 400) return answer;
+    throw keysAway('no-answer', `Vault answered with the status ${status}`);
+  }
+
+  return {
+    async wrap(plain, tenant) {
+      const answer = await call('encrypt', key, { plaintext: base64Of(plain), ...boundTo(tenant) });
+      const ciphertext = textAt(answer.body, 'ciphertext');
+      if (answer.status !== 200 || ciphertext === undefined) throw refused(answer);
+      return { keyRef: `${prefix}${key}`, wrapped: Buffer.from(ciphertext) };
+    },
+    async unwrap({ keyRef, wrapped }, tenant) {
+      const name = keyRef.slice(prefix.length);
+      // The reference comes from the store, and becomes a part of an address.
+      if (!keyRef.startsWith(prefix) || !vaultKeyPattern.test(name))
+        throw keysAway('no-key', `the key ${JSON.stringify(keyRef)} is of another place`);
+      const ciphertext = Buffer.from(wrapped).toString('utf8');
+      const answer = await call('decrypt', name, { ciphertext, ...boundTo(tenant) });
+      if (answer.status === 400 && errorsOf(answer.body).some(isFinal)) return undefined;
+      const plaintext = textAt(answer.body, 'plaintext');
+      if (answer.status !== 200 || plaintext === undefined) throw refused(answer);
+      return Buffer.from(plaintext, 'base64');
+    },
+    describe: () => `the transit key ${key} of ${address}`,
+    close: () => settings.close(),
+  };
+}
+
+/** No later call has another answer. Everything else, such as a key that is not there or a version below the least, may. */
+function isFinal(error: string): boolean {
+  return error.includes('message authentication failed') || error.startsWith('invalid ciphertext');
+}
+
+function refused({ status, body }: VaultAnswer): Error {
+  const [why = `the status ${status}`] = errorsOf(body);
+  return keysAway('no-key', `Vault refuses: ${why.slice(0, 200)}`);
+}
+
+function boundTo(tenant: string): object {
+  const bound = Buffer.from(tenant).toString('base64');
+  return { context: bound, associated_data: bound };
+}
+
+function base64Of(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('base64');
+}
+
+function textAt(body: unknown, field: string): string | undefined {
+  const data = fieldOf(body, 'data');
+  const text = fieldOf(data, field);
+  return typeof text === 'string' ? text : undefined;
+}
+
+function errorsOf(body: unknown): readonly string[] {
+  const errors = fieldOf(body, 'errors');
+  return Array.isArray(errors) ? errors.filter((error) => typeof error === 'string') : [];
+}
+
+function fieldOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null
+    ? ownValue(value as Readonly<Record<string, unknown>>, name)
+    : undefined;
+}
+
+function post({ token, namespace, ca: authorities }: VaultSettings, url: URL, body: string): Promise<VaultAnswer> {
+  const headers = {
+    'content-type': 'application/json',
+    'x-vault-token': token(),
+    'x-vault-request': 'true',
+    ...given({ 'x-vault-namespace': namespace }),
+  };
+  const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
+  const options = { method: 'POST', headers, signal: AbortSignal.timeout(timeoutMs), ...given({ ca: authorities() }) };
+  return new Promise((resolve, reject) => {
+    const request = send(url, options, (response) => {
+      collect(response).then((answer) => resolve({ status: response.statusCode ?? 0, body: answer }), reject);
+    });
+    request.on('error', reject);
+    request.end(body);
+  });
+}
+
+async function collect(response: AsyncIterable<Buffer>): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of response) {
+    bytes += chunk.length;
+    if (bytes > answerMaxBytes) throw new Error(`the answer has more than ${answerMaxBytes} bytes`);
+    chunks.push(chunk);
+  }
+  const text = Buffer.concat(chunks).toString('utf8');
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    // A proxy between may answer with a page.
+    return undefined;
+  }
+}
