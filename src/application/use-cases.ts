@@ -141,7 +141,8 @@ export function createUseCases(parts: UseCaseParts): UseCases {
   const fingerprintKeys = createFingerprintKeys({ documents: store.documents, sealing, clock, randomBytes });
   const submitParts = { ...parts, fingerprintKeys, payloads, shards, catalog, room, lateCheck, tenantLimits };
   const submit = createSubmitJobs(submitParts);
-  const explain = createExplainJob({ batcher, stats: queueStats, quarantines, fleet, clock });
+  const seen = { stats: queueStats, quarantines, known: parts.knownTenants, clock };
+  const explain = createExplainJob({ ...seen, batcher, fleet });
   const getJob = createGetJob({ reader, payloads, sealing, explain, clock });
   const listJobs = createListJobs({ store: store.jobs, catalog, clock });
   const cancelJob = createCancelJob({ reader, batcher, clock });
@@ -172,19 +173,12 @@ export function createUseCases(parts: UseCaseParts): UseCases {
     getJobLog: createGetJobLog({ reader, batcher, payloads, sealing, clock }),
     queues: createManageQueues({ ...queueParts, views: queueViews, clock, remove: deleteQueue, room: tenantRoom }),
     ...ofTenants,
-    deleteTenant: createDeleteTenant({
-      ...tenantStores(parts),
-      cancelJobs,
-      deleteQueue,
-      quarantines,
-      clock,
-      log: parts.log,
-    }),
+    deleteTenant: createDeleteTenant({ ...parts, ...tenantStores(parts), cancelJobs, deleteQueue, quarantines }),
     audit: createReadAudit({ store: store.audit, clock }),
     seeCluster,
     watchTree: createWatchTree({ see: seeCluster, clock }),
     steerCluster: createSteerCluster({ asker, quarantines, queueViews, reader, clock }),
-    workerDemand: createWorkerDemand({ membership, catalog, quarantines, stats: queueStats, clock, load }),
+    workerDemand: createWorkerDemand({ ...seen, membership, catalog, load }),
   };
 }
 

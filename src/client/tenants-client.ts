@@ -13,7 +13,7 @@ import { withRetries } from './retry.ts';
 export interface TenantInfo {
   /** Unique in the cluster. */
   readonly name: string;
-  /** PAUSED: it can submit nothing. DELETING: it can do nothing. DELETED: only its name is left. */
+  /** PAUSED: it can submit nothing, and none of its jobs starts. DELETING: it can do nothing. DELETED: only its name is left. */
   readonly state: 'ACTIVE' | 'PAUSED' | 'DELETING' | 'DELETED' | 'UNKNOWN';
   /** What it is for. */
   readonly description: string;
@@ -84,7 +84,7 @@ export interface TenantsClient {
     etag: string,
     change: { readonly description?: string; readonly quotas?: TenantQuotasInfo },
   ): Promise<TenantInfo>;
-  /** Lets a tenant submit nothing any more. `reason` is shown to those who try. */
+  /** Lets a tenant submit nothing any more, and starts none of its jobs. `reason` is shown to those who try. */
   pause(name: string, options?: { readonly reason?: string }): Promise<TenantInfo>;
   /** Ends the pause. */
   resume(name: string): Promise<TenantInfo>;

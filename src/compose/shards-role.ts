@@ -2,6 +2,7 @@
 import { getHeapStatistics } from 'node:v8';
 import { createClosedQueueWatch } from '../application/queues/closed-queues.ts';
 import { createFlowRules } from '../application/queues/flow-rules.ts';
+import { createTenantFlowRules } from '../application/queues/tenant-flow-rules.ts';
 import { JobMemory } from '../actors/shard/table/job-memory.ts';
 import { WorkLooks } from '../actors/shard/services/work-looks.ts';
 import { DispatchWindows } from '../actors/shard/services/dispatch-windows.ts';
@@ -21,13 +22,14 @@ import { given } from '../domain/given.ts';
 export function shardsOf(parts: ClusterParts, wiring: Wiring): ReturnType<typeof shardManagerActor> {
   const { config, runtime, bus, store, router, batcher, node } = parts;
   const { clock, log } = runtime;
+  const rules = createFlowRules({ store: store.queues, config: bus.config, clock, log });
   return shardManagerActor({
     nodeId: node.nodeId,
     incarnation: node.incarnation,
     shardCount: parts.shardCount,
     store: store.jobs,
     publisher: bus.publisher,
-    flowRules: createFlowRules({ store: store.queues, config: bus.config, clock, log }),
+    flowRules: createTenantFlowRules({ rules, documents: store.documents, clock, log }),
     closedQueues: createClosedQueueWatch({ store: store.queues, clock, log }),
     workLooks: new WorkLooks(),
     dispatchWindows: new DispatchWindows(parts.windowLimits),

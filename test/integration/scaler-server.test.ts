@@ -64,6 +64,7 @@ function scaler(options: Partial<ScalerOptions> = {}): GrpcListener {
   });
   const made = createScaler({
     demand: createWorkerDemand({
+      known: { lastSeen: () => undefined },
       load: createClusterLoadReader({
         batcher: { call: call },
         shardCount: 1,

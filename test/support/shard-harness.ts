@@ -270,6 +270,7 @@ export async function createShardHarness(options: ShardHarnessOptions = {}): Pro
       shardCount: 4,
       flowRules: {
         prepare: () => Promise.resolve(),
+        look: () => undefined,
         ruleOf: (_tenant, queue) => harness.rules.get(queue) ?? {},
         onChange(listener) {
           ruleListeners.add(listener);

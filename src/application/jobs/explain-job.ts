@@ -6,6 +6,7 @@ import { needOf, needText } from '../../domain/handler-need.ts';
 import type { JobRecord } from '../../domain/job.ts';
 import { jobIdParts } from '../../domain/job-id.ts';
 import { defaultPriority } from '../../domain/priority.ts';
+import type { Tenant } from '../../domain/tenant.ts';
 import { estimateStart, jobsAhead, type StartEstimate } from '../../domain/start-estimate.ts';
 import { type WaitingFacts, type WhyWaiting, whyWaiting } from '../../domain/why-waiting.ts';
 import type { HandlerFleet } from './handler-fleet.ts';
@@ -14,6 +15,7 @@ import type { Clock } from '../ports/runtime.ts';
 import { type ClusterQueueStats, type QueueStatsReader, statsPatienceMs } from '../queues/queue-stats.ts';
 import type { ShardBatcher } from '../protocol/shard-batcher.ts';
 import type { HeldBy, PlaceResult } from '../ports/shard-protocol.ts';
+import type { KnownTenants } from '../tenants/known-tenants.ts';
 import { given } from '../../domain/given.ts';
 
 export interface JobWaiting extends WhyWaiting {
@@ -31,11 +33,12 @@ export interface ExplainJobParts {
   readonly stats: Pick<QueueStatsReader, 'read'>;
   readonly quarantines: Pick<QueueQuarantines, 'of'>;
   readonly fleet: Pick<HandlerFleet, 'someNodeHas'>;
+  readonly known: Pick<KnownTenants, 'lastSeen'>;
   readonly clock: Clock;
 }
 
 export function createExplainJob(parts: ExplainJobParts): ExplainJob {
-  const { batcher, stats, quarantines, fleet, clock } = parts;
+  const { batcher, stats, quarantines, fleet, known, clock } = parts;
 
   /** While the owner is away the position is unknown. Everything else is still explained. */
   async function placeOf({ id, state }: JobRecord): Promise<PlaceResult> {
@@ -54,7 +57,7 @@ export function createExplainJob(parts: ExplainJobParts): ExplainJob {
       state: record.state,
       quarantined: quarantines.of(tenant, queue).find(({ node }) => node === undefined)?.reason,
       missingHandler: fleet.someNodeHas(need) ? undefined : needText(need),
-      ...limitsOf(place.heldBy),
+      ...limitsOf(place.heldBy, known.lastSeen(tenant)),
       ahead,
     });
     if (why === undefined) return undefined;
@@ -63,13 +66,16 @@ export function createExplainJob(parts: ExplainJobParts): ExplainJob {
   };
 }
 
-/** The facts have empty texts, because the details of the limits are not known here. */
-function limitsOf(heldBy: HeldBy | undefined): Pick<WaitingFacts, 'paused' | 'keyLimit' | 'queueLimit' | 'rateLimit'> {
+/** The facts have empty texts, because the details of the limits are not known here. A tenant's pause is that of its queues. */
+function limitsOf(
+  heldBy: HeldBy | undefined,
+  tenant: Tenant | undefined,
+): Pick<WaitingFacts, 'paused' | 'keyLimit' | 'queueLimit' | 'rateLimit'> {
   switch (heldBy) {
     case undefined:
       return {};
     case 'pause':
-      return { paused: '' };
+      return { paused: tenant?.state === 'PAUSED' ? 'the whole tenant is' : '' };
     case 'key':
       return { keyLimit: '' };
     case 'running':

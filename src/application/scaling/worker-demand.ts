@@ -21,6 +21,7 @@ import type { QueueQuarantines } from '../ports/queue-quarantines.ts';
 import type { Clock } from '../ports/runtime.ts';
 import type { QueueCatalog } from '../queues/queue-catalog.ts';
 import type { QueueStatsReader } from '../queues/queue-stats.ts';
+import type { KnownTenants } from '../tenants/known-tenants.ts';
 import { createWakeUp } from '../calls/wake-up.ts';
 import type { ClusterLoadReader } from './cluster-load.ts';
 
@@ -46,11 +47,12 @@ export interface WorkerDemandParts {
   readonly catalog: Pick<QueueCatalog, 'find'>;
   readonly quarantines: Pick<QueueQuarantines, 'of'>;
   readonly stats: Pick<QueueStatsReader, 'read'>;
+  readonly known: Pick<KnownTenants, 'lastSeen'>;
   readonly clock: Clock;
 }
 
 export function createWorkerDemand(parts: WorkerDemandParts): WorkerDemand {
-  const { load, membership, catalog, quarantines, stats, clock } = parts;
+  const { load, membership, catalog, quarantines, stats, known, clock } = parts;
 
   function members(): readonly ClassMember[] {
     return membership.nodes().filter(({ roles }) => roles.includes('workers'));
@@ -60,7 +62,8 @@ export function createWorkerDemand(parts: WorkerDemandParts): WorkerDemand {
     const found = await catalog.find(tenant, queue);
     const { paused = false, maxRunning = Infinity, rate } = found?.settings.flow ?? {};
     const isQuarantined = quarantines.of(tenant, queue).some(({ node }) => node === undefined);
-    if (paused || isQuarantined) return { isClosed: true };
+    const isStopped = (known.lastSeen(tenant)?.state ?? 'ACTIVE') !== 'ACTIVE';
+    if (paused || isQuarantined || isStopped) return { isClosed: true };
     if (rate === undefined) return { runningMax: maxRunning };
     const runMs = meanMs((await stats.read(tenant, queue)).stats.runs);
     // Until an attempt has ended, it is unknown how many attempts the rate keeps running.

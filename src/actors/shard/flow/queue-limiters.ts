@@ -179,6 +179,7 @@ export class QueueLimiters {
   }
 
   tick(): void {
+    this.#parts.services.flowRules.look();
     this.applyRules();
     this.#awake.tick();
     this.#look();

@@ -4,7 +4,7 @@ import type { JobStore } from '../../../application/ports/job-store.ts';
 import type { Counter, Gauge, Histogram, Telemetry } from '../../../application/ports/runtime.ts';
 import type { ShardServer } from '../../../application/ports/shard-link.ts';
 import type { ClosedQueues } from '../../../application/queues/closed-queues.ts';
-import type { FlowRules } from '../../../application/queues/flow-rules.ts';
+import type { TenantFlowRules } from '../../../application/queues/tenant-flow-rules.ts';
 import type { ShardBatcher } from '../../../application/protocol/shard-batcher.ts';
 import type { HandlerNeed } from '../../../domain/handler-need.ts';
 import type { JobId } from '../../../domain/job-id.ts';
@@ -102,7 +102,7 @@ export interface ShardServices {
   /** Shards of the whole cluster. */
   readonly shardCount: number;
   /** Limits, pauses and weights that hold the jobs of a queue back. */
-  readonly flowRules: Pick<FlowRules, 'prepare' | 'ruleOf' | 'onChange'>;
+  readonly flowRules: TenantFlowRules;
   /** Queues that accept no jobs. */
   readonly closedQueues: ClosedQueues;
   /** Shared by all shards of this process. */

@@ -80,7 +80,12 @@ describe('the shardManager of a node', () => {
       nodeId: 'me',
       incarnation: 1,
       shardCount,
-      flowRules: { prepare: () => Promise.resolve(), ruleOf: () => ({}), onChange: () => () => undefined },
+      flowRules: {
+        prepare: () => Promise.resolve(),
+        ruleOf: () => ({}),
+        onChange: () => () => undefined,
+        look: () => undefined,
+      },
       closedQueues: createClosedQueueWatch({ store: store.queues, clock: kit.clock, log: silentLog }),
       workLooks: new WorkLooks(),
       dispatchWindows: new DispatchWindows(),

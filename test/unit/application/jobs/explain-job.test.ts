@@ -7,6 +7,7 @@ import type { PlaceResult } from '../../../../src/application/ports/shard-protoc
 import { TroupeError } from '../../../../src/domain/errors.ts';
 import { noStats, type QueueStats } from '../../../../src/domain/queue-stats.ts';
 import { decide } from '../../../../src/domain/transitions.ts';
+import type { Tenant } from '../../../../src/domain/tenant.ts';
 import { testRecord } from '../../../support/jobs.ts';
 import { createManualClock } from '../manual-clock.ts';
 
@@ -19,9 +20,10 @@ interface Cluster {
   readonly stats?: Partial<QueueStats>;
   readonly marks?: readonly Partial<QueueMark>[];
   readonly hasHandler?: boolean;
+  readonly tenant?: Partial<Tenant>;
 }
 
-function explainIn({ place = {}, stats = {}, marks = [], hasHandler = true }: Cluster) {
+function explainIn({ place = {}, stats = {}, marks = [], hasHandler = true, tenant }: Cluster) {
   const call = async (_shard: number, verb: string): Promise<unknown> => {
     if (verb === 'queueStats') return { ...noStats, ...stats };
     if (place === 'away') throw new TroupeError('SHARD_UNAVAILABLE');
@@ -34,6 +36,7 @@ function explainIn({ place = {}, stats = {}, marks = [], hasHandler = true }: Cl
     stats: createQueueStatsReader({ batcher, shardCount: 2, clock }),
     quarantines: { of: () => marks as readonly QueueMark[] },
     fleet: { someNodeHas: () => hasHandler },
+    known: { lastSeen: () => tenant as Tenant | undefined },
   });
 }
 
@@ -53,6 +56,14 @@ describe('a job that asks why it waits', () => {
     expect(await explainIn({ place: 'away', stats: backlog })(queued)).toEqual({
       reason: 'BEHIND_OTHERS',
       detail: 'it waits for a free slot',
+    });
+  });
+
+  it('is told that its whole tenant is paused', async () => {
+    const tenant = { state: 'PAUSED' } as const;
+    expect(await explainIn({ place: { heldBy: 'pause' }, stats: backlog, tenant })(queued)).toEqual({
+      reason: 'QUEUE_PAUSED',
+      detail: 'its queue is paused: the whole tenant is',
     });
   });
 

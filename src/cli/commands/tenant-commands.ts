@@ -1,0 +1,181 @@
+/** `troupe tenants`: the tenants of the cluster, for its administrators. */
+import type { Command } from 'commander';
+import type { TenantDeletion, TenantInfo, TenantQuotasInfo, TenantUseInfo } from '../../client/index.ts';
+import { given } from '../../domain/given.ts';
+import { oneLine } from '../../domain/printable.ts';
+import { tenantQuotaRanges } from '../../domain/tenant.ts';
+import { type CommandContext, type Session, withSession } from '../calls/command-context.ts';
+import { exitCodes, UsageError } from '../errors/exit-code.ts';
+import { countFlag } from '../flags/flag-values.ts';
+import { relativeText } from '../text/duration-text.ts';
+import { documentLine } from '../text/job-document.ts';
+import { tableText } from '../text/text-table.ts';
+
+type Quota = keyof TenantQuotasInfo;
+
+/** The words of each quota: as a flag, and in what is printed. */
+const quotaWords = [
+  ['submitsPerSecond', 'submits-per-second', 'jobs that each gateway accepts in a second'],
+  ['streams', 'streams', 'open streams of each gateway'],
+  ['queues', 'queues', 'queues'],
+  ['serviceAccounts', 'service-accounts', 'service accounts'],
+] as const satisfies readonly (readonly [Quota, string, string])[];
+
+interface TenantFlags extends TenantQuotasInfo {
+  readonly description?: string;
+}
+
+export function addTenantCommands(program: Command, context: CommandContext): void {
+  const tenants = program.command('tenants').description('tenants of the cluster');
+  const add = (usage: string, text: string, run: (session: Session, name: string) => Promise<TenantInfo>): void => {
+    tenants
+      .command(usage)
+      .description(text)
+      .action(async (name: string, _flags: unknown, command: Command) => {
+        await withSession(context, command, async (session) => show(context, session, await run(session, name)));
+        context.done(exitCodes.ok);
+      });
+  };
+  addListTenants(tenants, context);
+  add('get <name>', 'show a tenant, its quotas and what it uses', ({ client }, name) => client.tenants.get(name));
+  addCreateTenant(tenants, context);
+  addUpdateTenant(tenants, context);
+  addPauseTenant(tenants, context);
+  add('resume <name>', 'end the pause of a tenant', ({ client }, name) => client.tenants.resume(name));
+  addDeleteTenant(tenants, context);
+}
+
+function addListTenants(tenants: Command, context: CommandContext): void {
+  tenants
+    .command('list')
+    .description('list all tenants that were made')
+    .action(async (_flags: unknown, command: Command) => {
+      await withSession(context, command, async ({ client, isJson }) => {
+        const all: TenantInfo[] = [];
+        for await (const tenant of client.tenants.list()) all.push(tenant);
+        context.terminal.out(isJson ? all.map(documentLine).join('') : tenantTable(all, context.nowMs()));
+      });
+      context.done(exitCodes.ok);
+    });
+}
+
+/** `min`: 0 removes a quota. */
+function withTenantFlags(command: Command, min: 0 | 1): Command {
+  const removed = min === 0 ? '; 0: no limit' : ' (default: no limit)';
+  for (const [quota, flag, what] of quotaWords)
+    command.option(`--${flag} <n>`, `most ${what}${removed}`, countFlag(flag, min, tenantQuotaRanges[quota].max));
+  return command.option('--description <text>', 'what it is for');
+}
+
+function quotasOf(flags: TenantFlags): TenantQuotasInfo {
+  const { submitsPerSecond, streams, queues, serviceAccounts } = flags;
+  return given({ submitsPerSecond, streams, queues, serviceAccounts });
+}
+
+function addCreateTenant(tenants: Command, context: CommandContext): void {
+  withTenantFlags(tenants.command('create <name>'), 1)
+    .description('make a tenant')
+    .action(async (name: string, flags: TenantFlags, command: Command) => {
+      await withSession(context, command, async (session) => {
+        const { description } = flags;
+        const made = { quotas: quotasOf(flags), ...given({ description }) };
+        show(context, session, await session.client.tenants.create(name, made));
+      });
+      context.done(exitCodes.ok);
+    });
+}
+
+function addUpdateTenant(tenants: Command, context: CommandContext): void {
+  withTenantFlags(tenants.command('update <name>'), 0)
+    .description('change the quotas, or the description, of a tenant')
+    .option('--if-etag <etag>', 'fail if the tenant no longer has this etag')
+    .action(async (name: string, flags: TenantFlags & { readonly ifEtag?: string }, command: Command) => {
+      const [quotas, { description, ifEtag }] = [quotasOf(flags), flags];
+      if (Object.keys(quotas).length === 0 && description === undefined)
+        throw new UsageError('nothing to change: give --description or a quota');
+      await withSession(context, command, async (session) => {
+        const { tenants: calls } = session.client;
+        const etag = ifEtag ?? (await calls.get(name)).etag;
+        show(context, session, await calls.update(name, etag, { quotas, ...given({ description }) }));
+      });
+      context.done(exitCodes.ok);
+    });
+}
+
+function addPauseTenant(tenants: Command, context: CommandContext): void {
+  tenants
+    .command('pause <name>')
+    .description('let a tenant submit and start nothing until it is resumed')
+    .option('--reason <text>', 'why; shown to those whose submits are refused')
+    .action(async (name: string, { reason }: { readonly reason?: string }, command: Command) => {
+      await withSession(context, command, async (session) => {
+        show(context, session, await session.client.tenants.pause(name, given({ reason })));
+      });
+      context.done(exitCodes.ok);
+    });
+}
+
+function addDeleteTenant(tenants: Command, context: CommandContext): void {
+  tenants
+    .command('delete <name>')
+    .description('delete a tenant: cancels its jobs, deletes its queues and service accounts; takes 45 s at least')
+    .option('--yes', 'do it; there is no way back')
+    .action(async (name: string, { yes }: { readonly yes?: boolean }, command: Command) => {
+      if (yes !== true) throw new UsageError(`to delete tenant ${name} and all that it has, add --yes`);
+      await withSession(context, command, async ({ client, isJson }) => {
+        const { terminal } = context;
+        for await (const step of client.tenants.delete(name)) {
+          if (isJson) terminal.out(documentLine(step));
+          else if (step.phase === 'done') terminal.out(`${deletionText(step)}\n`);
+          else if (terminal.isErrTerminal) terminal.drawErr(`\r\u001B[K${deletionText(step)} ...`);
+        }
+        if (!isJson && terminal.isErrTerminal) terminal.drawErr('\r\u001B[K');
+      });
+      context.done(exitCodes.ok);
+    });
+}
+
+function deletionText({ jobsCancelled, queuesDeleted, accountsDeleted }: TenantDeletion): string {
+  return `${jobsCancelled} jobs cancelled, ${queuesDeleted} queues and ${accountsDeleted} service accounts deleted`;
+}
+
+function show({ terminal, nowMs }: CommandContext, { isJson }: Session, tenant: TenantInfo): void {
+  terminal.out(isJson ? documentLine(tenant) : tenantText(tenant, nowMs()));
+}
+
+function tenantText(tenant: TenantInfo & Partial<Pick<TenantUseInfo, 'use'>>, nowMs: number): string {
+  const { name, description, quotas, use, createdAt, creator, pauseReason, nameFreeAt, etag } = tenant;
+  const rows = [
+    ['name', name],
+    ['state', stateText(tenant, nowMs)],
+    ...(pauseReason === undefined ? [] : [['reason', pauseReason] as const]),
+    ...(nameFreeAt === undefined ? [] : [['name free', nameFreeAt.toISOString()] as const]),
+    ['description', description],
+    ['created', `${relativeText(createdAt.getTime(), nowMs)} by ${creator}`],
+    ['etag', etag],
+  ] as const;
+  const head = rows.map(([label, value]) => `${label.padEnd(12)} ${oneLine(value)}\n`).join('');
+  const body = quotaWords.map(([quota, flag]) => [
+    flag,
+    use === undefined ? '-' : `${Math.round(use[quota] * 10) / 10}`,
+    `${quotas[quota] ?? 'no limit'}`,
+  ]);
+  return `${head}\n${tableText(['QUOTA', 'USED', 'LIMIT'], body)}`;
+}
+
+function stateText({ state, stateAt }: TenantInfo, nowMs: number): string {
+  return stateAt === undefined ? state : `${state} (${relativeText(stateAt.getTime(), nowMs)})`;
+}
+
+function tenantTable(tenants: readonly TenantInfo[], nowMs: number): string {
+  const rows = tenants.map((tenant) => [
+    tenant.name,
+    stateText(tenant, nowMs),
+    quotaWords
+      .flatMap(([quota, flag]) => (tenant.quotas[quota] === undefined ? [] : [`${flag} ${tenant.quotas[quota]}`]))
+      .join(', ') || '-',
+    relativeText(tenant.createdAt.getTime(), nowMs),
+    tenant.description,
+  ]);
+  return tableText(['TENANT', 'STATE', 'QUOTAS', 'CREATED', 'DESCRIPTION'], rows);
+}
