@@ -139,7 +139,7 @@ export function createUseCases(parts: UseCaseParts): UseCases {
   const { tenantRoom, ...ofTenants } = tenantUseCases(parts);
   const { tenantLimits } = ofTenants;
   const fingerprintKeys = createFingerprintKeys({ documents: store.documents, sealing, clock, randomBytes });
-  const submitParts = { ...parts, fingerprintKeys, payloads, shards, catalog, room, lateCheck, tenantLimits };
+  const submitParts = { ...parts, reader, fingerprintKeys, payloads, shards, catalog, room, lateCheck, tenantLimits };
   const submit = createSubmitJobs(submitParts);
   const seen = { stats: queueStats, quarantines, known: parts.knownTenants, clock };
   const explain = createExplainJob({ ...seen, batcher, fleet });
@@ -162,7 +162,7 @@ export function createUseCases(parts: UseCaseParts): UseCases {
     cancelJob,
     downloadPayload: createDownloadPayload({ reader, payloads, sealing, clock }),
     getPayloadLink: createGetPayloadLink({ reader, payloads, clock }),
-    uploads: createUploads({ ...submitParts, keys: store.jobs, reader }),
+    uploads: createUploads({ ...submitParts, keys: store.jobs }),
     eraseJobPayloads: createEraseJobPayloads({ reader, batcher, payloads, cache, asker, clock }),
     rescheduleJob: createRescheduleJob({ reader, batcher, clock }),
     retryJob,

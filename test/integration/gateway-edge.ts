@@ -141,7 +141,9 @@ function createOwner(store: Store, records: Map<JobId, JobRecord>) {
     }
     const id = generators[shard]?.(item.spec.queueNo);
     if (!id) throw new Error('no such shard');
-    const record = acceptJob({ id, spec: item.spec, nowMs: Date.now() });
+    const { spec, keyHash, contentHash } = item;
+    const requestKey = keyHash === undefined || contentHash === undefined ? undefined : { keyHash, contentHash };
+    const record = acceptJob({ id, spec, requestKey, nowMs: Date.now() });
     await save(record);
     if (item.keyHash !== undefined) keys.set(item.keyHash, { jobId: id, contentHash: item.contentHash ?? '' });
     return { record, duplicate: false };

@@ -101,6 +101,28 @@ it('a copy of a sealed job is sealed, whatever its tenant requires now', async (
     expect(recordOf(copy).spec.input.kind).toBe('sealed');
 });
 
+it('a request from before its tenant was sealed finds its job', async () => {
+  isRequired = false;
+  const options = { idempotencyKey: 'before' };
+  const { jobId } = await troupe.submit('test.echo', { word }, options);
+  const source = {
+    bytes: 3,
+    open: async function* () {
+      yield Buffer.from('abc');
+    },
+  };
+  const streamed = await troupe.submitStream('test.bytes', source, { idempotencyKey: 'before-streamed' });
+  isRequired = true;
+  expect(await troupe.submit('test.echo', { word }, options)).toMatchObject({ jobId, duplicate: true });
+  expect(await troupe.submitStream('test.bytes', source, { idempotencyKey: 'before-streamed' })).toMatchObject({
+    jobId: streamed.jobId,
+    duplicate: true,
+  });
+  await expect(troupe.submit('test.echo', { other: word }, options)).rejects.toMatchObject({
+    code: 'IDEMPOTENCY_KEY_REUSED',
+  });
+});
+
 it('links are refused: to what is sealed, and for what would have to be', async () => {
   const { jobId } = await troupe.submit('test.echo', { word: word.repeat(200) });
   const refused = (message: RegExp) => ({ code: 'NO_PAYLOAD_LINK', message: expect.stringMatching(message) as string });

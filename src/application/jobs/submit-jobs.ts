@@ -10,7 +10,7 @@ import { fingerprint } from './job-fingerprint.ts';
 import type { AcceptedJob, JobRequest } from './job-request.ts';
 import { payloadMarginMs, payloadPartBytes } from '../ports/payload-store.ts';
 import { checkJob, inItsPlace, type SubmitParts } from './submit-check.ts';
-import { inputSeal, printOptions, storeInput } from './submit-seal.ts';
+import { acceptedPlain, inputSeal, printOptions, storeInput } from './submit-seal.ts';
 import { sendJob } from './submit-send.ts';
 import { submitStreamed } from './submit-stream.ts';
 import type { InputPiece, StreamedRequest } from './streamed-input.ts';
@@ -66,7 +66,9 @@ export function createSubmitJobs(parts: SubmitParts): SubmitJobs {
       const expiresAtMs = nowMs + payloadsStoredMs(spec) + payloadMarginMs;
       const place = { payloads: parts.payloads, spec, name, expiresAtMs };
       const input = await storeInput(place, resolution.input, seal?.sealer);
-      return sendJob(parts, context, { spec: { ...spec, input }, ...print }, { shard });
+      const sent = sendJob(parts, context, { spec: { ...spec, input }, ...print }, { shard });
+      if (seal === undefined) return sent;
+      return sent.catch((error: unknown) => acceptedPlain(parts, context, error, fingerprint(context.tenant, request)));
     });
   }
 

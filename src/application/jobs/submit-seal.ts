@@ -1,14 +1,18 @@
 /** Seals the inputs of submits, and finds out which must be sealed. */
+import { TroupeError } from '../../domain/errors.ts';
 import { given } from '../../domain/given.ts';
 import type { JobSpec, Payload } from '../../domain/job.ts';
 import { inlineLimit } from '../../domain/payload-life.ts';
+import type { CallContext } from '../ports/call-context.ts';
 import type { PayloadParts, PayloadStore } from '../ports/payload-store.ts';
 import { inputSubject } from '../sealing/envelope.ts';
 import type { FingerprintKeys } from '../sealing/fingerprint-keys.ts';
 import { type PayloadOwner, sealStream, sealWhole } from '../sealing/sealed-payloads.ts';
 import { sealedBytes } from '../sealing/sealed-parts.ts';
 import { noSealing, type Sealer, type Sealing } from '../sealing/sealing.ts';
-import type { RequestPayload } from './job-request.ts';
+import type { JobFingerprint } from './job-fingerprint.ts';
+import type { JobReader } from './job-reader.ts';
+import type { AcceptedJob, RequestPayload } from './job-request.ts';
 import { inlinePayload } from './job-resolution.ts';
 
 /** Larger inputs go to the payload store. Of a sealed input its sealed bytes count. */
@@ -18,6 +22,8 @@ export interface SealParts {
   /** Default: nothing is sealed. */
   readonly sealing?: Sealing;
   readonly fingerprintKeys?: FingerprintKeys;
+  /** Reads the job that has the key of a submit already. */
+  readonly reader?: JobReader;
 }
 
 /** What seals the input of one submit, and the key of its fingerprint. */
@@ -86,6 +92,23 @@ export async function storeInputParts(
 
 function inputOwner(spec: Omit<JobSpec, 'input'>): PayloadOwner {
   return { tenant: spec.tenant, kind: 'input', subject: inputSubject(spec) };
+}
+
+/**
+ * The job of the same request from before its tenant was sealed. Its content hash had no key then, so the shard has taken this
+ * request for another one. Throws the error of the shard if there is no such job.
+ */
+export async function acceptedPlain(
+  { reader }: SealParts,
+  context: CallContext,
+  error: unknown,
+  plain: JobFingerprint | undefined,
+): Promise<AcceptedJob> {
+  const isTaken = error instanceof TroupeError && error.code === 'IDEMPOTENCY_KEY_REUSED';
+  const jobId = isTaken ? error.metadata['jobId'] : undefined;
+  const view = jobId === undefined ? undefined : await reader?.read(context, jobId).catch(() => undefined);
+  if (plain === undefined || view?.record.requestKey?.contentHash !== plain.contentHash) throw error;
+  return { jobId: view.record.id, state: view.record.state, duplicate: true };
 }
 
 /** Options of a fingerprint. */

@@ -6,7 +6,7 @@ import { fingerprint } from './job-fingerprint.ts';
 import type { AcceptedJob } from './job-request.ts';
 import { payloadMarginMs } from '../ports/payload-store.ts';
 import { checkJob, inItsPlace, type SubmitParts } from './submit-check.ts';
-import { inputSeal, printOptions, storeInputParts } from './submit-seal.ts';
+import { acceptedPlain, inputSeal, printOptions, storeInputParts } from './submit-seal.ts';
 import { sendJob } from './submit-send.ts';
 import {
   checkStreamed,
@@ -45,6 +45,10 @@ export async function submitStreamed(
     const place = { payloads: parts.payloads, spec, name, expiresAtMs };
     const { input, sha256 } = await storeInputParts(place, { bytes: inputBytes, parts: source }, seal?.sealer);
     const print = fingerprint(context.tenant, request, { ...printOptions(seal), streamed: sha256 });
-    return sendJob(parts, context, { spec: { ...spec, input }, ...print });
+    const sent = sendJob(parts, context, { spec: { ...spec, input }, ...print });
+    if (seal === undefined) return sent;
+    return sent.catch((error: unknown) =>
+      acceptedPlain(parts, context, error, fingerprint(context.tenant, request, { streamed: sha256 })),
+    );
   });
 }
