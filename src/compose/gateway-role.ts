@@ -9,6 +9,7 @@ import type { ShardBatcher } from '../application/protocol/shard-batcher.ts';
 import type { ShardRouter } from '../application/protocol/shard-router.ts';
 import type { Store } from '../application/ports/store.ts';
 import { HandlerFleet } from '../application/jobs/handler-fleet.ts';
+import { guardReads } from '../application/storage/store-breaker.ts';
 import { createKnownTenants } from '../application/tenants/known-tenants.ts';
 import { createUseCases, type UseCases } from '../application/use-cases.ts';
 import type { Config } from '../config/index.ts';
@@ -63,7 +64,7 @@ export function createGatewayRole(parts: GatewayParts): GatewayRole {
     knownTenants: known,
     telemetry,
     batcher,
-    store,
+    store: { ...guardReads(store, parts.runtime), audit: store.audit },
     config: bus.config,
     fleet: new HandlerFleet(bus.membership),
     work: bus.work,

@@ -13,6 +13,7 @@ import { giveHeapBackWhenIdle } from '../adapters/system/idle-heap.ts';
 import type { RunPool } from '../application/ports/run-pool.ts';
 import { createShardBatcher, type ShardBatcher } from '../application/protocol/shard-batcher.ts';
 import { createShardRouter, type ShardRouter } from '../application/protocol/shard-router.ts';
+import { SilentShards } from '../application/protocol/silent-shards.ts';
 import { type Trouble, VitalSigns } from '../application/cluster/vital-signs.ts';
 import type { Sealing } from '../application/sealing/sealing.ts';
 import type { Config } from '../config/index.ts';
@@ -35,6 +36,7 @@ import { Opened, type StartOptions, unlessStopped } from './start-steps.ts';
 import { type OpenedStore, openStore } from './store.ts';
 import { watchWrites } from './watch-writes.ts';
 import { given } from '../domain/given.ts';
+import { gauges } from '../domain/measures.ts';
 
 export interface TroupeProcess {
   readonly nodeId: string;
@@ -222,9 +224,15 @@ async function startEdge(
 }
 
 /** Requests to shards of this process skip NATS (`shard-router.ts`). Batches form per turn of the event loop. */
-function createShardLinks(bus: NatsBus, { clock }: ProcessRuntime): { router: ShardRouter; batcher: ShardBatcher } {
+function createShardLinks(
+  bus: NatsBus,
+  { clock, telemetry }: ProcessRuntime,
+): { router: ShardRouter; batcher: ShardBatcher } {
+  const gauge = telemetry.gauge({ ...gauges.shardsSilent, help: 'Shards whose owners do not answer this process.' });
+  gauge.set(0);
+  const remote = new SilentShards({ client: bus.shardClient, clock, told: (silent) => gauge.set(silent) });
   const router = createShardRouter({
-    call: (shard, verb, items, timeoutMs) => bus.shardClient.call(shard, verb, items, timeoutMs),
+    call: (shard, verb, items, timeoutMs) => remote.call(shard, verb, items, timeoutMs),
     serveShard: (shard, handler) => bus.shardServer.serveShard(shard, handler),
   });
   const batcher = createShardBatcher({

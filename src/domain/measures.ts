@@ -37,6 +37,7 @@ export const counters = {
 export const gauges = {
   ready: { name: 'troupe_ready', labelNames: [] },
   jobs: { name: 'troupe_jobs', labelNames: ['shard', 'state'] },
+  shardsSilent: { name: 'troupe_shards_silent', labelNames: [] },
   shardsMemoryBytes: { name: 'troupe_shards_memory_bytes', labelNames: [] },
   shardsMemoryMaxBytes: { name: 'troupe_shards_memory_max_bytes', labelNames: [] },
   outboxTasks: { name: 'troupe_outbox_tasks', labelNames: ['shard'] },
@@ -53,6 +54,7 @@ export const gauges = {
   workerDemandSlots: { name: 'troupe_worker_demand_slots', labelNames: ['worker_class', 'standing'] },
   gatewayRequestBytes: { name: 'troupe_gateway_request_bytes', labelNames: [] },
   gatewaySendBytes: { name: 'troupe_gateway_send_bytes', labelNames: [] },
+  gatewayStoreRests: { name: 'troupe_gateway_store_rests', labelNames: [] },
   gatewayIssuerAway: { name: 'troupe_gateway_issuer_away', labelNames: ['issuer'] },
   gatewayWatchesOpen: { name: 'troupe_gateway_watches_open', labelNames: [] },
   encryptionKeysAway: { name: 'troupe_encryption_keys_away', labelNames: [] },

@@ -1,10 +1,12 @@
 import { connect } from '@nats-io/transport-node';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import type { NatsBus } from '../../src/adapters/nats/connect-nats.ts';
 import type { ShardHandler } from '../../src/application/ports/shard-link.ts';
 import type { ItemResult } from '../../src/application/ports/shard-protocol.ts';
+import { SilentShards } from '../../src/application/protocol/silent-shards.ts';
 import { TroupeError } from '../../src/domain/errors.ts';
 import { eventually, startTestNats, testJobId, type TestNats } from '../support/nats.ts';
+import { realClock } from '../support/stores.ts';
 
 /** How long an answer may take on a busy machine. */
 const answerMaxMs = 30_000;
@@ -243,5 +245,34 @@ describe('shard link', () => {
     await roundTrip(owner);
     expect(await client.shardClient.call(8, 'get', items(1), 5_000)).toEqual([{ ok: 2 }]);
     stop();
+  });
+
+  it('an owner that hangs costs nobody more than some seconds, and its successor gets calls at once', async () => {
+    const told: number[] = [];
+    const watched = new SilentShards({ client: client.shardClient, clock: realClock, told: (n) => told.push(n) });
+    // It takes requests and never answers, like a process that is stopped.
+    const stopHung = owner.shardServer.serveShard(
+      5,
+      handler(() => new Promise(() => undefined)),
+    );
+    await roundTrip(owner);
+    await expect(watched.call(5, 'get', items(1), 60_000)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' });
+    expect(told).toEqual([1]);
+    const startedAtMs = performance.now();
+    await expect(watched.call(5, 'get', items(1), 60_000)).rejects.toMatchObject({
+      code: 'SHARD_UNAVAILABLE',
+      retryAfterMs: 500,
+    });
+    expect(performance.now() - startedAtMs).toBeLessThan(1_000);
+    const stopNext = client.shardServer.serveShard(
+      5,
+      handler(async (_, received) => received.map(() => ({ ok: 'answered' }))),
+    );
+    await eventually(() => told.length === 2);
+    expect(await watched.call(5, 'get', items(1), answerMaxMs)).toEqual([{ ok: 'answered' }]);
+    expect(told).toEqual([1, 0]);
+    watched.stop();
+    stopNext();
+    stopHung();
   });
 });

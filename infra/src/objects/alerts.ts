@@ -137,6 +137,13 @@ function encryptionAlerts(query: Queries): readonly Alert[] {
 function shardAlerts(query: Queries): readonly Alert[] {
   return [
     {
+      name: 'TroupeShardSilent',
+      expr: `${query.max(gauges.shardsSilent, ['pod'])} > 0`,
+      for: '1m',
+      severity: 'page',
+      summary: '{{ $value }} shards have not answered {{ $labels.pod }} for a minute, although they have owners.',
+    },
+    {
       name: 'TroupeNoShardNode',
       expr: query.absent(histograms.commitDuration),
       for: '2m',

@@ -8,6 +8,7 @@ import type { AdminMessage } from '../../../src/actors/node/admin-message.ts';
 import { HandlerFleet } from '../../../src/application/jobs/handler-fleet.ts';
 import { createShardBatcher, type ShardBatcher } from '../../../src/application/protocol/shard-batcher.ts';
 import { createShardRouter, type ShardRouter } from '../../../src/application/protocol/shard-router.ts';
+import { SilentShards } from '../../../src/application/protocol/silent-shards.ts';
 import type { JobCache } from '../../../src/application/ports/job-cache.ts';
 import type { RunPool } from '../../../src/application/ports/run-pool.ts';
 import type { Store } from '../../../src/application/ports/store.ts';
@@ -117,7 +118,7 @@ export class SimNode {
       store: this.#openStore(),
       bus,
       pool: this.pool,
-      router: createShardRouter(link(bus)),
+      router: createShardRouter(link(bus, this.host.clock)),
     };
     ground.change(this.#ports);
     this.batcher = this.#createBatcher();
@@ -290,9 +291,10 @@ function cacheModel(): JobCache {
   };
 }
 
-function link(bus: NatsBus): Parameters<typeof createShardRouter>[0] {
+function link(bus: NatsBus, clock: Host['clock']): Parameters<typeof createShardRouter>[0] {
+  const remote = new SilentShards({ client: bus.shardClient, clock, told: () => undefined });
   return {
-    call: (shard, verb, items, timeoutMs) => bus.shardClient.call(shard, verb, items, timeoutMs),
+    call: (shard, verb, items, timeoutMs) => remote.call(shard, verb, items, timeoutMs),
     serveShard: (shard, handler) => bus.shardServer.serveShard(shard, handler),
   };
 }

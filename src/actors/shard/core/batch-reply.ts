@@ -1,4 +1,4 @@
-/** Collects the results of one batch and answers when the last item has its result. Each slot is set once. */
+/** Collects the results of one batch, of at least one item, and answers when the last item has its result. Each slot is set once. */
 import type { TroupeError } from '../../../domain/errors.ts';
 import type { ItemResult } from '../../../application/ports/shard-protocol.ts';
 
@@ -17,7 +17,6 @@ export class BatchReply<T> {
     this.#results = new Array<ItemResult<T> | undefined>(size).fill(undefined);
     this.#answer = answer;
     this.#left = size;
-    if (size === 0) answer([]);
   }
 
   slot(index: number): Slot<T> {

@@ -88,6 +88,10 @@ export function performBatch<V extends ShardVerb>(
   items: readonly ShardVerbs[V]['item'][],
   answer: (results: readonly ItemResult<ShardVerbs[V]['result']>[]) => void,
 ): void {
+  if (items.length === 0) {
+    answer([]);
+    return;
+  }
   const handle: VerbHandler<V> = handlers[verb];
   const reply = core.replies.open(items.length, answer, lateCodes[verb]);
   items.forEach((item, index) => {

@@ -27,6 +27,11 @@ describe('a shard', () => {
     if (grant.kind !== 'granted') throw new Error(`claim: ${grant.kind}`);
     return { jobId: record.id, token: grant.token };
   }
+  it('answers a batch without items, and goes on', async () => {
+    expect(await shard.kit.outcome(shard.sendAll('get', []), 1_000)).toEqual([]);
+    expect((await shard.call('submit', job())).duplicate).toBe(false);
+  });
+
   it('answers a submit when it is durable, then publishes the work and the event', async () => {
     const { record, duplicate } = await shard.call('submit', job());
     expect(duplicate).toBe(false);
