@@ -187,3 +187,23 @@ it('refuses a job that would come too late, if it asks for that', async () => {
   expect((await troupe.wait(jobId)).state).toBe('EXPIRED');
   await allOf(outcomes.map((outcome) => ('ok' in outcome ? outcome.ok.jobId : '')));
 });
+
+it('starts nothing of a paused tenant, while what runs goes on', async () => {
+  await troupe.queues.create('tenant-wide');
+  await troupe.tenants.create('default');
+  const held = await threadsHeld('tenant-wide');
+  const input = { n: 1, ms: 1, ledger: join(cluster.dir, 'tenant-wide.ledger') };
+  const { jobId } = await troupe.submit('test.work', input, { queue: 'tenant-wide' });
+  await troupe.tenants.pause('default', { reason: 'for a test' });
+  await expect(troupe.submit('test.work', input)).rejects.toMatchObject({ code: 'TENANT_PAUSED' });
+  const why = async (): Promise<string | undefined> => (await troupe.get(jobId, { explain: true })).waiting?.detail;
+  await cluster.waitFor(
+    'the shard holds its queues back',
+    async () => (await why()) === 'its queue is paused: the whole tenant is',
+    30_000,
+  );
+  await held.open();
+  expect((await troupe.get(jobId)).state).toBe('QUEUED');
+  await troupe.tenants.resume('default');
+  expect((await troupe.wait(jobId)).state).toBe('SUCCEEDED');
+});
