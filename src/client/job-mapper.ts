@@ -153,6 +153,7 @@ function fromEvent(event: wire.JobEvent): JobEventInfo {
     ...given({
       reason: event.reason !== 0 ? (wordOf(failureReasonCodes, event.reason) ?? 'UNKNOWN') : undefined,
       node: event.node || undefined,
+      caller: event.caller || undefined,
     }),
   };
 }

@@ -77,6 +77,8 @@ export interface JobEventInfo {
   readonly reason?: FailureReason | 'UNKNOWN';
   /** Id of the node, for `started`. */
   readonly node?: string;
+  /** Id of the caller who asked for it, by a cancel, another time, or a retry that made this job. Absent for what the cluster decided. */
+  readonly caller?: string;
 }
 
 /** One attempt of a job. */

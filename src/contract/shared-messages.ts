@@ -104,6 +104,7 @@ export interface JobEvent {
   readonly attempt: number;
   readonly reason: number;
   readonly node: string;
+  readonly caller: string;
 }
 
 export interface JobAttempt {

@@ -258,6 +258,9 @@ export type JobEventType = (typeof jobEventTypes)[number];
  */
 export type RecordedOutcome = 'succeeded' | 'failed' | 'snoozed' | 'cancelled' | 'lost' | 'given-back';
 
+/** Of the id of a caller in the history of a job: no more than an entry about a failure takes. */
+export const callerMaxBytes = 96;
+
 /** One entry of the job's history. `seq` counts from 1 without gaps and is also the number of the event on NATS. */
 export interface TrailEntry {
   readonly seq: number;
@@ -272,6 +275,11 @@ export interface TrailEntry {
   /** Only on a failure that ended an attempt: the first 200 characters. */
   readonly message?: string;
   readonly code?: string;
+  /**
+   * Only if somebody asked for it: the id of the caller, at most `callerMaxBytes`. Absent if a peer of an earlier version
+   * took part.
+   */
+  readonly by?: string;
 }
 
 /** The durable state of a job. Each transition creates a new record. */

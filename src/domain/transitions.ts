@@ -35,7 +35,12 @@ import { given } from './given.ts';
 export type JobCommand =
   | { readonly kind: 'due' }
   /** Moves a job that waits for its time. A time that has passed by the wall clock (`wallMs`) means now. */
-  | { readonly kind: 'reschedule'; readonly readyAtMs: number; readonly wallMs: number }
+  | {
+      readonly kind: 'reschedule';
+      readonly readyAtMs: number;
+      readonly wallMs: number;
+      readonly caller?: string | undefined;
+    }
   | { readonly kind: 'claim'; readonly node: string; readonly token: string }
   /** An attempt has ended. `log` refers to what it logged. */
   | {
@@ -44,7 +49,7 @@ export type JobCommand =
       readonly outcome: AttemptOutcome;
       readonly log?: Payload;
     }
-  | { readonly kind: 'cancel'; readonly reason: string }
+  | { readonly kind: 'cancel'; readonly reason: string; readonly caller?: string | undefined }
   | { readonly kind: 'expire' }
   | ({ readonly kind: 'checkpoint'; readonly token: string } & Pick<Checkpoint, 'payload' | 'bytes' | 'number'>);
 
@@ -75,13 +80,16 @@ export function acceptJob(input: {
   readonly id: JobId;
   readonly spec: JobSpec;
   readonly requestKey?: RequestKey | undefined;
+  /** Who repeats another job by it. */
+  readonly caller?: string | undefined;
   readonly nowMs: number;
   /** The wall clock, by which `runAtMs` is compared with now. Default: `nowMs`. */
   readonly wallMs?: number;
 }): JobRecord {
-  const { id, spec, requestKey, nowMs, wallMs = nowMs } = input;
+  const { id, spec, requestKey, caller, nowMs, wallMs = nowMs } = input;
   const scheduled = spec.runAtMs !== undefined && spec.runAtMs > wallMs;
-  const entry: TrailEntry = { seq: 1, type: scheduled ? 'scheduled' : 'queued', atMs: nowMs, attempt: 0 };
+  const type = scheduled ? 'scheduled' : 'queued';
+  const entry: TrailEntry = { seq: 1, type, atMs: nowMs, attempt: 0, ...given({ by: caller }) };
   return {
     id,
     spec,
@@ -115,7 +123,7 @@ export function decide(record: JobRecord, command: JobCommand, nowMs: number, ra
       if (record.run?.token !== command.token) return refused('stale');
       return settle(record, command, { nowMs, random });
     case 'cancel':
-      return cancel(record, command.reason, nowMs);
+      return cancel(record, command, nowMs);
     case 'expire':
       return expire(record, nowMs);
     case 'checkpoint':
@@ -128,15 +136,15 @@ export function decide(record: JobRecord, command: JobCommand, nowMs: number, ra
 /** A job that already waits for a slot is as early as it can be, so only `now` is accepted, without any change. */
 function reschedule(
   record: JobRecord,
-  { readyAtMs, wallMs }: Extract<JobCommand, { kind: 'reschedule' }>,
+  { readyAtMs, wallMs, caller }: Extract<JobCommand, { kind: 'reschedule' }>,
   nowMs: number,
 ): Decision {
   const isNow = readyAtMs <= wallMs;
   if (record.state === 'QUEUED' && isNow) return refused('unchanged');
   if (record.state !== 'SCHEDULED' && record.state !== 'RETRYING') return refused('not-waiting');
-  if (isNow) return move(record, { by: 'reschedule', to: 'QUEUED', nowMs }, { readyAtMs: nowMs });
+  if (isNow) return move(record, { by: 'reschedule', caller, to: 'QUEUED', nowMs }, { readyAtMs: nowMs });
   if (record.state === 'SCHEDULED' && record.readyAtMs === readyAtMs) return refused('unchanged');
-  return move(record, { by: 'reschedule', to: 'SCHEDULED', nowMs }, { readyAtMs });
+  return move(record, { by: 'reschedule', caller, to: 'SCHEDULED', nowMs }, { readyAtMs });
 }
 
 function claim(record: JobRecord, node: string, token: string, nowMs: number): Decision {
@@ -233,10 +241,14 @@ function release(record: JobRecord, nowMs: number): Decision {
   return move(beganBefore ? record : unstarted, { by: 'released', to: 'QUEUED', nowMs }, {});
 }
 
-function cancel(record: JobRecord, reason: string, nowMs: number): Decision {
+function cancel(
+  record: JobRecord,
+  { reason, caller }: Extract<JobCommand, { kind: 'cancel' }>,
+  nowMs: number,
+): Decision {
   if (record.state === 'CANCELLING') return refused('unchanged');
   const to = record.state === 'RUNNING' ? 'CANCELLING' : 'CANCELLED';
-  return move(record, { by: 'cancel', to, nowMs }, { cancelReason: reason });
+  return move(record, { by: 'cancel', caller, to, nowMs }, { cancelReason: reason });
 }
 
 function expire(record: JobRecord, nowMs: number): Decision {
@@ -273,11 +285,13 @@ type Change = Partial<Omit<JobRecord, 'id' | 'spec' | 'state' | 'seq' | 'created
 
 interface Step {
   readonly by: Cause;
+  /** Who asked for it. */
+  readonly caller?: string | undefined;
   readonly to: JobState;
   readonly nowMs: number;
 }
 
-function move(record: JobRecord, { by, to, nowMs }: Step, change: Change): Decision {
+function move(record: JobRecord, { by, caller, to, nowMs }: Step, change: Change): Decision {
   const edge = edgeOf(record.state, by, to);
   invariant(edge !== undefined, `no edge from ${record.state} by ${by} to ${to}`);
   const seq = record.seq + 1;
@@ -293,7 +307,7 @@ function move(record: JobRecord, { by, to, nowMs }: Step, change: Change): Decis
     type: edge.event,
     atMs,
     attempt,
-    ...given({ node }),
+    ...given({ node, by: caller }),
     ...failureEntry(change.failure, recordedOutcome(by, record.state)),
   };
   const next: JobRecord = {

@@ -308,6 +308,7 @@ function toEvent(entry: TrailEntry): Init<wire.JobEvent> {
     attempt: entry.attempt,
     reason: entry.reason && failureReasonCodes[entry.reason],
     node: entry.node,
+    caller: entry.by,
   };
 }
 

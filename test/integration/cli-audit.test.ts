@@ -94,3 +94,27 @@ describe('troupe audit', () => {
     expect((await audit('verify', 'today')).code).toBe(2);
   });
 });
+
+describe('troupe get', () => {
+  const get = async (id: string): Promise<string> => {
+    const terminal = recordedTerminal();
+    await runCli(['get', id, '--address', `127.0.0.1:${edge.port}`], { terminal });
+    return terminal.written.out;
+  };
+
+  it('names who cancelled, retried and rescheduled a job, and nobody for what the cluster decided', async () => {
+    const client = edge.client();
+    expect(await get(jobId)).toMatch(/asked by +cancelled by anyone (now|\d)/);
+    const retried = await client.retry(jobId);
+    expect(await get(retried.jobId)).toMatch(/asked by +retried by anyone/);
+    const { jobId: later } = await client.submit('test.echo', {}, { runAt: new Date(Date.now() + 60_000) });
+    expect(await get(later)).not.toContain('asked by');
+    await client.reschedule(later, new Date(Date.now() + 120_000));
+    expect(await get(later)).toMatch(/asked by +rescheduled by anyone/);
+    const { history } = await client.get(later);
+    expect(history.map(({ type, caller }) => [type, caller])).toEqual([
+      ['scheduled', undefined],
+      ['scheduled', 'anyone'],
+    ]);
+  });
+});

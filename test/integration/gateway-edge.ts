@@ -143,7 +143,7 @@ function createOwner(store: Store, records: Map<JobId, JobRecord>) {
     if (!id) throw new Error('no such shard');
     const { spec, keyHash, contentHash } = item;
     const requestKey = keyHash === undefined || contentHash === undefined ? undefined : { keyHash, contentHash };
-    const record = acceptJob({ id, spec, requestKey, nowMs: Date.now() });
+    const record = acceptJob({ id, spec, requestKey, caller: item.by, nowMs: Date.now() });
     await save(record);
     if (item.keyHash !== undefined) keys.set(item.keyHash, { jobId: id, contentHash: item.contentHash ?? '' });
     return { record, duplicate: false };
@@ -181,9 +181,12 @@ function createOwner(store: Store, records: Map<JobId, JobRecord>) {
   };
 }
 
-function commandOf(verb: string, { reason, readyAtMs }: { reason: string; readyAtMs: number }): JobCommand {
-  if (verb === 'cancel') return { kind: 'cancel', reason };
-  return verb === 'reschedule' ? { kind: 'reschedule', readyAtMs, wallMs: Date.now() } : { kind: 'due' };
+function commandOf(
+  verb: string,
+  { reason, readyAtMs, by }: { reason: string; readyAtMs: number; by?: string },
+): JobCommand {
+  if (verb === 'cancel') return { kind: 'cancel', reason, caller: by };
+  return verb === 'reschedule' ? { kind: 'reschedule', readyAtMs, wallMs: Date.now(), caller: by } : { kind: 'due' };
 }
 
 function statsOf(records: ReadonlyMap<JobId, JobRecord>, shard: number, asked: QueueStatsItem): QueueStats {
@@ -257,10 +260,11 @@ export async function openEdge({
     if (verb === 'openQueue') return { kind: 'open' };
     if (verb === 'closeQueue') return unfinishedOf(records, shard, item as QueueClosing);
     if (verb === 'queueStats') return statsOf(records, shard, item as QueueStatsItem);
-    const { jobId, reason = '', runAtMs = 0 } = item as { jobId: JobId; reason?: string; runAtMs?: number };
+    const order = item as { jobId: JobId; reason?: string; runAtMs?: number; by?: string };
+    const { jobId, reason = '', runAtMs = 0, by } = order;
     if (verb === 'erase') return { record: await owner.erase(jobId) } satisfies JobView;
     const before = records.get(jobId);
-    const record = await owner.command(jobId, commandOf(verb, { reason, readyAtMs: runAtMs }));
+    const record = await owner.command(jobId, commandOf(verb, { reason, readyAtMs: runAtMs, ...given({ by }) }));
     if (record !== before) tell(record);
     return { record } satisfies JobView;
   }

@@ -43,7 +43,7 @@ export function createVerifyDay({ store, clock }: ListParts): VerifyDay {
       const known = chains.get(writer);
       if (known !== undefined) return known;
       if (chains.size >= chainsMax) {
-        throw new TroupeError('QUOTA_EXCEEDED', { message: `the day has more than ${chainsMax} chains` });
+        throw new TroupeError('LIMIT_REACHED', { message: `the day has more than ${chainsMax} chains` });
       }
       const check = new ChainCheck({ scope, day }, writer, told.get(writer)?.rows);
       chains.set(writer, check);

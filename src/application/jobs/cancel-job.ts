@@ -2,7 +2,7 @@
 import { TroupeError } from '../../domain/errors.ts';
 import { isTerminal, type JobRecord } from '../../domain/job.ts';
 import { jobIdParts } from '../../domain/job-id.ts';
-import { type CallContext, ensureAwaited } from '../ports/call-context.ts';
+import { type CallContext, callerText, ensureAwaited } from '../ports/call-context.ts';
 import type { JobReader } from './job-reader.ts';
 import type { Clock } from '../ports/runtime.ts';
 import type { ShardBatcher } from '../protocol/shard-batcher.ts';
@@ -42,7 +42,12 @@ export function createCancelJob({ reader, batcher, clock }: CancelJobParts): Can
     const unlessRunning = options?.unlessRunning === true ? { unlessRunning: true } : {};
     const view = isTerminal(seen.record.state)
       ? seen
-      : await batcher.call(jobIdParts(id).shard, 'cancel', { jobId: id, reason, ...unlessRunning }, deadline);
+      : await batcher.call(
+          jobIdParts(id).shard,
+          'cancel',
+          { jobId: id, reason, by: callerText(context), ...unlessRunning },
+          deadline,
+        );
     refuseEnded(view.record);
     return view;
   };

@@ -3,7 +3,7 @@ import { TroupeError } from '../../domain/errors.ts';
 import { jobIdParts } from '../../domain/job-id.ts';
 import type { JobRecord } from '../../domain/job.ts';
 import { payloadsKeptMs } from '../../domain/payload-life.ts';
-import { type CallContext, ensureAwaited } from '../ports/call-context.ts';
+import { type CallContext, callerText, ensureAwaited } from '../ports/call-context.ts';
 import type { JobReader } from './job-reader.ts';
 import type { Clock } from '../ports/runtime.ts';
 import type { ShardBatcher } from '../protocol/shard-batcher.ts';
@@ -29,7 +29,8 @@ export function createRescheduleJob({ reader, batcher, clock }: RescheduleJobPar
     const { record } = await reader.read(context, jobId);
     if (when !== 'now') ensureKept(record, when.atMs);
     const deadline = context.deadlineAtMs === undefined ? {} : { deadlineAtMs: context.deadlineAtMs };
-    const item = { jobId: record.id, ...given({ runAtMs: when !== 'now' ? when.atMs : undefined }) };
+    const runAtMs = when !== 'now' ? when.atMs : undefined;
+    const item = { jobId: record.id, by: callerText(context), ...given({ runAtMs }) };
     return batcher.call(jobIdParts(record.id).shard, 'reschedule', item, deadline);
   };
 }

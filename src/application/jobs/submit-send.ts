@@ -3,7 +3,7 @@ import { type ErrorCode, TroupeError } from '../../domain/errors.ts';
 import { given } from '../../domain/given.ts';
 import { type JobRecord, storedIdOf } from '../../domain/job.ts';
 import { payloadIds } from '../../domain/payload-life.ts';
-import { type CallContext, queuesAllowed } from '../ports/call-context.ts';
+import { type CallContext, callerText, queuesAllowed } from '../ports/call-context.ts';
 import { uniqueHash } from './job-fingerprint.ts';
 import type { AcceptedJob } from './job-request.ts';
 import { limitHash } from '../queues/limit-home.ts';
@@ -27,11 +27,13 @@ export interface SendOptions {
 export async function sendJob(
   parts: SendParts,
   context: CallContext,
-  submit: Omit<SubmitItem, 'onlyIn'>,
+  submit: Omit<SubmitItem, 'onlyIn' | 'by'>,
   { shard, keepsInput = false }: SendOptions = {},
 ): Promise<AcceptedJob> {
   // Without a key it meets no other job.
-  const item = homeOf(submit) === undefined ? submit : { ...submit, ...given({ onlyIn: queuesAllowed(context) }) };
+  const onlyIn = homeOf(submit) === undefined ? undefined : queuesAllowed(context);
+  const by = submit.spec.retryOf === undefined ? undefined : callerText(context);
+  const item = onlyIn === undefined && by === undefined ? submit : { ...submit, ...given({ onlyIn, by }) };
   const { record, duplicate } = await send(parts, context, item, shard).catch(async (error: unknown) => {
     const isRefused = error instanceof TroupeError && refusals.has(error.code);
     if (isRefused && !keepsInput) await takeBack(parts, item);

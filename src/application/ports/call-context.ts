@@ -3,6 +3,7 @@ import type { Permission } from '../../domain/access/permission.ts';
 import { holdsIn, permissionMissing, type Principal } from '../../domain/access/principal.ts';
 import type { FieldChange } from '../../domain/audit/audit-entry.ts';
 import { TroupeError } from '../../domain/errors.ts';
+import { callerMaxBytes } from '../../domain/job.ts';
 
 /**
  * Tells the audit log what a call has changed: fields with their old and new values, without payloads and secrets; or a job
@@ -34,6 +35,12 @@ export interface ReadContext extends CallContext {
    * while there is no room for them.
    */
   readonly reserve: (bytes: number) => void;
+}
+
+/** The id of the caller, as the history of a job has it. Bytes beyond its bound are cut, and no half of a character stays. */
+export function callerText({ principal: { id } }: Pick<CallContext, 'principal'>): string {
+  const bytes = Buffer.from(id);
+  return bytes.length <= callerMaxBytes ? id : bytes.toString('utf8', 0, callerMaxBytes).replace(/\uFFFD+$/, '');
 }
 
 /** Refuses a call that nobody waits for any more, before anything is stored. */

@@ -22,6 +22,8 @@ export interface SubmitItem {
    * has one of them is neither named nor replaced. Absent: all queues, or the job has no key.
    */
   readonly onlyIn?: readonly string[];
+  /** As in `CancelItem`. Only of a job that repeats another one. */
+  readonly by?: string;
 }
 export interface SubmitResult {
   readonly record: JobRecord;
@@ -130,6 +132,8 @@ export interface CancelItem {
   /** Rejects the cancel if an attempt holds the job. */
   readonly unlessRunning?: boolean;
   readonly reason: string;
+  /** The id of the caller, for the history of the job. At most `callerMaxBytes`. */
+  readonly by?: string;
 }
 /** Removes the inline payloads from the record of an ended job. Answers with the resulting record. */
 export interface EraseItem {
@@ -139,6 +143,8 @@ export interface RescheduleItem {
   readonly jobId: JobId;
   /** If absent, or in the past, the job becomes due now. */
   readonly runAtMs?: number;
+  /** As in `CancelItem`. */
+  readonly by?: string;
 }
 export interface GetItem {
   readonly jobId: JobId;

@@ -134,11 +134,19 @@ export function jobText(job: JobInfo, nowMs: number): string {
     ['erased', ago(job.payloadsErasedAt)],
     ['payloads', job.payloadsExpireAt && `kept until ${ago(job.payloadsExpireAt) ?? ''}`],
     ['output', outputLine(job)],
+    ['asked by', linesText(job.history.flatMap((event) => askedText(event, nowMs) ?? []))],
     ['attempts', linesText(job.attempts.map((attempt) => attemptText(attempt, nowMs)))],
     ['because', linesText((job.failure?.causes ?? []).map(causeText))],
     ['stack', linesText(job.failure?.stack?.split('\n') ?? [])],
   ];
   return facts.flatMap(([name, text]) => (text === undefined ? [] : [`${name.padEnd(9)} ${text}\n`])).join('');
+}
+
+/** For example `cancelled by jwt:corp:4711 2m ago`. Undefined for what the cluster decided. */
+function askedText({ type, at, seq, caller }: JobInfo['history'][number], nowMs: number): string | undefined {
+  if (caller === undefined) return undefined;
+  const what = seq === 1 ? 'retried' : type === 'queued' || type === 'scheduled' ? 'rescheduled' : 'cancelled';
+  return `${what} by ${caller} ${relativeText(at.getTime(), nowMs)}`;
 }
 
 function outputLine(job: JobInfo): string | undefined {

@@ -10,7 +10,7 @@ import { given } from '../given.ts';
  * What is recorded of a method:
  *
  * - none: refused calls alone.
- * - submit: calls that add jobs. Only if the configuration says so, since each job names its submitter.
+ * - submit: calls that add jobs. Only if the configuration says so, since they are many.
  * - changes: calls that change jobs.
  * - admin: calls that change queues, accounts, tenants or the cluster. They are refused while they cannot be recorded.
  * - read: calls that hand out payloads or logs. Who is recorded follows from the configuration.

@@ -225,7 +225,7 @@ function cancel(core: ShardCore, item: CancelItem, slot: Slot<JobView>): void {
   }
   const refusal = storeRefusal(core);
   if (refusal !== undefined) throw refusal;
-  core.decide(entry, { kind: 'cancel', reason: item.reason });
+  core.decide(entry, { kind: 'cancel', reason: item.reason, caller: item.by });
   core.whenDurable(entry, (record) => {
     // The record that became durable may be a later one, in which the run has already ended.
     if (isTerminal(record.state) && record.state !== 'CANCELLED') slot.fail(stateForbids(record, cancellable));
@@ -254,7 +254,12 @@ function reschedule(core: ShardCore, item: RescheduleItem, slot: Slot<JobView>):
   }
   const refusal = storeRefusal(core);
   if (refusal !== undefined) throw refusal;
-  const decision = core.decide(entry, { kind: 'reschedule', readyAtMs: runAtMs, wallMs: core.wallMs() });
+  const decision = core.decide(entry, {
+    kind: 'reschedule',
+    readyAtMs: runAtMs,
+    wallMs: core.wallMs(),
+    caller: item.by,
+  });
   const isRefused = decision.kind === 'refused' && decision.refusal !== 'unchanged';
   core.whenDurable(entry, (record) => {
     if (isRefused) forbid(record);

@@ -97,6 +97,7 @@ function acceptNew(core: ShardCore, submission: Submission, isLookedUp = false):
     id,
     spec,
     requestKey: key,
+    caller: item.by,
     // Lists are ordered by id. A reader who starts at a job's creation time must find the job.
     nowMs: jobIdParts(id).createdAtMs,
     wallMs: core.wallMs(),
