@@ -50,6 +50,8 @@ interface Note {
 
 const noteMs = 60_000;
 const conflictsMax = 16;
+/** Names that are noted at a time, so that they fit into a document. */
+const notesMax = 200;
 const version = 1;
 
 export function notesPlace(tenant: string, quota: CountedQuota): DocumentPlace {
@@ -91,6 +93,7 @@ async function noted(parts: TenantRoomParts, making: Making, limit: number): Pro
   const isNoted = await changeNotes(parts, making, async (notes) => {
     const names = new Set(await making.existing());
     if (names.has(name)) return notes;
+    if (notes.length >= notesMax) throw tooMany(making);
     for (const other of notes) names.add(other.name);
     // Somebody else makes the same one just now.
     names.delete(name);
@@ -108,10 +111,10 @@ async function noted(parts: TenantRoomParts, making: Making, limit: number): Pro
 /** Decides from the notes that count, and again when somebody else was faster. False if nothing changes. */
 async function changeNotes(
   { documents, clock }: TenantRoomParts,
-  { tenant, quota }: Making,
+  making: Making,
   change: (notes: readonly Note[]) => readonly Note[] | Promise<readonly Note[]>,
 ): Promise<boolean> {
-  const place = notesPlace(tenant, quota);
+  const place = notesPlace(making.tenant, making.quota);
   for (let tries = 1; tries <= conflictsMax; tries += 1) {
     const document = await documents.findDocument(place);
     const notes = notesOf(document).filter(({ untilMs }) => untilMs > clock.nowMs());
@@ -125,8 +128,12 @@ async function changeNotes(
       if (outcome === 'replaced') return true;
     }
   }
+  throw tooMany(making);
+}
+
+function tooMany({ tenant, quota }: Making): TroupeError {
   const message = `too many make ${quota} of tenant ${tenant} at the same time`;
-  throw new TroupeError('OVERLOADED', { message, retryAfterMs: 1_000 });
+  return new TroupeError('OVERLOADED', { message, retryAfterMs: 1_000 });
 }
 
 function notesOf(document: Document | undefined): readonly Note[] {

@@ -97,6 +97,17 @@ describe('a quota of queues', () => {
     expect(died).toBeInstanceOf(Promise);
   });
 
+  it('notes 200 names at a time, which fit into a document', async () => {
+    makeTenant({ queues: 100_000 });
+    for (let n = 0; n < 200; n += 1) {
+      void gateway().within(making(`q${n}`.padEnd(64, 'x')), () => new Promise(() => undefined));
+      await new Promise((resolve) => void setImmediate(resolve));
+    }
+    await expect(create(gateway(), 'one-more')).rejects.toMatchObject({ code: 'OVERLOADED', retryAfterMs: 1_000 });
+    clock.step(60_000);
+    await create(gateway(), 'one-more');
+  });
+
   it('gives the place back when nothing was made', async () => {
     makeTenant({ queues: 1 });
     const broken = gateway().within(making('a'), () => Promise.reject(new Error('store')));
