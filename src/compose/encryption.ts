@@ -7,6 +7,7 @@ import type { KeyWrapping } from '../application/ports/key-wrapping.ts';
 import type { Logger } from '../application/ports/runtime.ts';
 import { DataKeys } from '../application/sealing/data-keys.ts';
 import type { SealContext } from '../application/sealing/envelope.ts';
+import { createRandomPool } from '../application/sealing/random-pool.ts';
 import { createSealing, noSealing, type Sealing } from '../application/sealing/sealing.ts';
 import { type Config, ConfigError } from '../config/index.ts';
 import { counters, gauges } from '../domain/measures.ts';
@@ -31,7 +32,7 @@ export function createEncryption({ encryption }: Config, runtime: ProcessRuntime
     'sealed payloads can be opened here',
   );
   return {
-    sealing: createSealing({ keys, randomBytes, requires, damaged }),
+    sealing: createSealing({ keys, randomBytes: createRandomPool(randomBytes), requires, damaged }),
     close: () => wrapping.close(),
   };
 }

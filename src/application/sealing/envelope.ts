@@ -79,7 +79,7 @@ export function sealEnvelope(
   context: SealContext,
   { plain, nonce }: { readonly plain: Uint8Array; readonly nonce: Uint8Array },
 ): Uint8Array {
-  const head = headOf(dataKey, form);
+  const head = keptHeadOf(dataKey, form);
   const text = seal(dataKey.key, { nonce, plain, about: aboutWhole(head, context) });
   return Buffer.concat([head, nonce, text]);
 }
@@ -144,13 +144,30 @@ function aboutWhole(head: Uint8Array, context: SealContext): Uint8Array {
 
 /** Each with its length, so that no two contexts have the same bytes. */
 function fieldsOf({ tenant, kind, subject, encoding }: SealContext): Uint8Array {
-  const fields = [tenant, kind, subject, encoding].map((field) => {
-    const text = Buffer.from(field);
-    const length = Buffer.alloc(2);
-    length.writeUInt16BE(text.length);
-    return Buffer.concat([length, text]);
-  });
-  return Buffer.concat(fields);
+  const fields = [tenant, kind, subject, encoding];
+  const sizes = fields.map((field) => Buffer.byteLength(field));
+  const bytes = Buffer.allocUnsafe(sizes.reduce((sum, size) => sum + 2 + size, 0));
+  let at = 0;
+  for (const [index, field] of fields.entries()) {
+    at = bytes.writeUInt16BE(sizes[index] ?? 0, at);
+    at += bytes.write(field, at);
+  }
+  return bytes;
+}
+
+/** A data key seals many times, always with the same head. */
+const heads: Readonly<Record<EnvelopeForm, WeakMap<DataKey, Uint8Array>>> = {
+  whole: new WeakMap(),
+  summary: new WeakMap(),
+};
+
+function keptHeadOf(dataKey: DataKey, form: EnvelopeForm): Uint8Array {
+  let head = heads[form].get(dataKey);
+  if (head === undefined) {
+    head = headOf(dataKey, form);
+    heads[form].set(dataKey, head);
+  }
+  return head;
 }
 
 function headOf({ keyRef, wrapped }: WrappedKey, form: EnvelopeForm): Uint8Array {
