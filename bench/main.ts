@@ -40,7 +40,7 @@ function storeAddress(kind: StoreKind, folder: string, system: SystemUnderTest):
 }
 
 async function benchStore(store: StoreKind, options: BenchOptions, teardown: Teardown): Promise<StoreResults> {
-  const { quick, only, events } = options;
+  const { quick, only, events, security } = options;
   const threads = availableParallelism();
   const folder = await mkdtemp(join(tmpdir(), 'troupe-bench-'));
   teardown.add(() => rm(folder, { recursive: true, force: true, maxRetries: 3 }));
@@ -49,8 +49,8 @@ async function benchStore(store: StoreKind, options: BenchOptions, teardown: Tea
   const before = await otherLoad();
   say(`${store}: starting troupe dev`);
   const profileDir = options.profileDir === undefined ? undefined : resolve(options.profileDir, store);
-  const system = await startSystem({ store, dataDir, profileDir, teardown });
-  await createBenchQueue(system.address, events);
+  const system = await startSystem({ store, dataDir, profileDir, security, teardown });
+  await createBenchQueue(system, events);
   await sleep(settleMs);
   const [idleMemory, idlePssMb] = [await memoryOf(system.pid), await pssOf(system.pid)];
   say(`${store}: raw limits`);
@@ -59,7 +59,7 @@ async function benchStore(store: StoreKind, options: BenchOptions, teardown: Tea
   say(`${store}: workloads`);
   const workloads = await runWorkloads({ system, only, quick, threads, folder, teardown }, say);
   await system.stop();
-  return { store, events, limits, workloads, idleMemory, idlePssMb, otherLoad: [before, await otherLoad()] };
+  return { store, events, security, limits, workloads, idleMemory, idlePssMb, otherLoad: [before, await otherLoad()] };
 }
 
 async function benchPeer(
@@ -99,7 +99,9 @@ async function benchRoutine(
   const beside = peer && (await benchPeer(peer, options, results, teardown));
   const figures = figureRows(results);
   const path = await keep(store, options.quick, { ...results, figures, ...(beside && { peer: beside }) });
-  console.log(`\n## Troupe on ${store}${options.quick ? ' (quick: sizes too small for figures)' : ''}\n`);
+  console.log(
+    `\n## Troupe on ${store}, security ${options.security}${options.quick ? ' (quick: sizes too small for figures)' : ''}\n`,
+  );
   console.log(reportTables(results));
   if (beside !== undefined) console.log(`\n${peerTable(results, beside)}`);
   console.log(`\n${path}`);

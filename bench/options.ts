@@ -1,6 +1,7 @@
 /** Options of the bench's command line. */
 import { parseArgs } from 'node:util';
 import type { PublishedEvents } from '../src/domain/job.ts';
+import { securities, type Security } from './harness/security.ts';
 import type { StoreKind } from './harness/system.ts';
 import { type PeerName, peerNames } from './peers/peer.ts';
 
@@ -23,6 +24,8 @@ export interface BenchOptions {
   readonly profileDir: string | undefined;
   /** Which events the jobs publish, in all workloads but W8. */
   readonly events: PublishedEvents;
+  /** What callers must show, and what is sealed or recorded, in all workloads but W8 and W9. */
+  readonly security: Security;
 }
 
 export const usage = `npm run bench -- [options]
@@ -32,6 +35,7 @@ export const usage = `npm run bench -- [options]
   --jobs 10000,100000             waiting jobs of W8, each number in a cluster of its own; default 10000
   --peer bullmq                   the same with BullMQ on Redis, side by side; installs them when they are not there
   --events ends                   the jobs publish their end alone; default all
+  --security all                  none, tls, key, token, certificate, sealed, audited or all; default none
   --quick                         a tenth of the sizes, one run of each
   --strict                        exit code 1 when a mark is missed
   --profile DIR                   CPU profiles of the system under test into DIR`;
@@ -44,7 +48,8 @@ export function readOptions(args: readonly string[]): BenchOptions {
   if (store !== 'sqlite' && store !== 'cassandra' && store !== 'both') throw new UsageError(`--store ${store}`);
   const only = values.only?.split(',') ?? [...routine];
   for (const name of only) if (!isWorkload(name)) throw new UsageError(`--only ${name}`);
-  const { peer, events } = values;
+  const { peer, events, security } = values;
+  if (!isSecurity(security)) throw new UsageError(`--security ${security}`);
   if (events !== 'all' && events !== 'ends') throw new UsageError(`--events ${events}`);
   if (peer !== undefined && !isPeer(peer)) throw new UsageError(`--peer ${peer}`);
   return {
@@ -56,6 +61,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
     strict: values.strict,
     profileDir: values.profile,
     events,
+    security,
   };
 }
 
@@ -72,6 +78,7 @@ function parse(args: readonly string[]) {
         strict: { type: 'boolean', default: false },
         profile: { type: 'string' },
         events: { type: 'string', default: 'all' },
+        security: { type: 'string', default: 'none' },
       },
     });
   } catch (error) {
@@ -81,6 +88,10 @@ function parse(args: readonly string[]) {
 
 function isWorkload(name: string): name is WorkloadName {
   return workloadNames.some((known) => known === name);
+}
+
+function isSecurity(name: string): name is Security {
+  return securities.some((known) => known === name);
 }
 
 function isPeer(name: string): name is PeerName {

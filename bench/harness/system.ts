@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePort } from './free-port.ts';
 import { killTree } from './process-tree.ts';
+import { type ClientAccess, secured, type Security } from './security.ts';
 import { stopChild } from './stop-child.ts';
 import type { Teardown } from './teardown.ts';
 
@@ -20,7 +21,9 @@ export interface SystemOptions {
   /** Folder for the CPU profiles of all its processes, written when it stops. */
   readonly profileDir?: string | undefined;
   /** Configuration keys, besides those that the bench needs itself. */
-  readonly settings?: Readonly<Record<string, number>>;
+  readonly settings?: Readonly<Record<string, number | string>>;
+  /** Default: none. */
+  readonly security?: Security;
   readonly teardown: Teardown;
 }
 
@@ -29,6 +32,8 @@ export interface SystemUnderTest {
   /** `host:port` of the gateway. */
   readonly address: string;
   readonly natsUrl: string;
+  /** What clients must show. */
+  readonly access: ClientAccess;
   /** Port of Cassandra. Undefined with the embedded store. */
   readonly cassandraPort: number | undefined;
   /** Drains and stops it. Resolves once it has exited. */
@@ -49,8 +54,18 @@ export async function startSystem(options: SystemOptions): Promise<SystemUnderTe
   const { store, dataDir, profileDir, teardown } = options;
   const cassandraPort = store === 'cassandra' ? await freePort() : undefined;
   const profiling = profileDir === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profileDir];
+  const {
+    settings: guards,
+    port,
+    access,
+  } = await secured(options.security ?? 'none', {
+    folder: dataDir,
+    freePort,
+    teardown,
+  });
   const settings = {
     ...options.settings,
+    ...guards,
     'nats.port': 0,
     ...(cassandraPort && { 'store.cassandra.contactPoints': `127.0.0.1:${cassandraPort}` }),
   };
@@ -71,7 +86,9 @@ export async function startSystem(options: SystemOptions): Promise<SystemUnderTe
   };
   teardown.add(stop);
   const banner = await readBanner(child, join(dataDir, 'troupe.log'));
-  return { pid: child.pid ?? 0, ...banner, cassandraPort, stop, kill };
+  const address = port === undefined ? banner.address : `127.0.0.1:${port}`;
+  const { natsUrl } = banner;
+  return { pid: child.pid ?? 0, address, natsUrl, access: await access(address), cassandraPort, stop, kill };
 }
 
 /** Writes its output to a file, and searches it for the addresses. */

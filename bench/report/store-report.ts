@@ -1,6 +1,7 @@
 /** Formats the figures of one store: what was measured, the limit, and whether the mark was met. */
 import type { MemoryReading } from '../harness/process-tree.ts';
 import type { Percentiles, Sample } from '../harness/statistics.ts';
+import type { Security } from '../harness/security.ts';
 import type { StoreKind } from '../harness/system.ts';
 import type { PublishedEvents } from '../../src/domain/job.ts';
 import { pathLimit, type PathLimit, type ThroughputName } from '../limits/path-limit.ts';
@@ -12,6 +13,8 @@ export interface StoreResults {
   readonly store: StoreKind;
   /** Which ones the jobs published. */
   readonly events: PublishedEvents;
+  /** What callers had to show, and what was sealed or recorded. */
+  readonly security: Security;
   readonly limits: RawLimits;
   readonly workloads: WorkloadResults;
   readonly idleMemory: MemoryReading;

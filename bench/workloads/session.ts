@@ -1,11 +1,15 @@
 /** The connections of every workload: our client to the gateway, and a stock NATS client for events. */
 import { connect as connectNats, type NatsConnection } from '@nats-io/transport-node';
+import type { ClientAccess } from '../harness/security.ts';
+import { given } from '../../src/domain/given.ts';
 import type { PublishedEvents } from '../../src/domain/job.ts';
 import { connect, type SubmitOutcome, type TroupeClient, TroupeClientError } from '../../src/client/index.ts';
 
 export interface Target {
   readonly address: string;
   readonly natsUrl: string;
+  /** Default: nothing is shown. */
+  readonly access?: ClientAccess;
 }
 
 export interface Session {
@@ -20,7 +24,7 @@ export const holdQueue = 'hold';
 export const payload = { text: 'x'.repeat(289) };
 
 export async function inSession<T>(target: Target, work: (session: Session) => Promise<T>): Promise<T> {
-  const client = connect({ address: target.address });
+  const client = clientOf(target);
   const nats = await connectNats({ servers: target.natsUrl, name: 'bench' });
   try {
     for (const queue of [benchQueue, holdQueue]) await ensureQueue(client, queue);
@@ -32,9 +36,19 @@ export async function inSession<T>(target: Target, work: (session: Session) => P
 }
 
 /** Before anything creates it with the defaults. */
-export async function createBenchQueue(address: string, publishedEvents: PublishedEvents): Promise<void> {
-  const client = connect({ address });
+export async function createBenchQueue(
+  target: Pick<Target, 'address' | 'access'>,
+  publishedEvents: PublishedEvents,
+): Promise<void> {
+  const client = clientOf(target);
   await client.queues.create(benchQueue, { publishedEvents }).finally(() => client.close());
+}
+
+function clientOf({ address, access = {} }: Pick<Target, 'address' | 'access'>): TroupeClient {
+  const { token, ca, cert, key } = access;
+  const pem = (text: string | undefined) => (text === undefined ? undefined : Buffer.from(text));
+  const tls = ca === undefined ? undefined : given({ ca: pem(ca), cert: pem(cert), key: pem(key) });
+  return connect({ address, ...given({ token, tls }) });
 }
 
 async function ensureQueue(client: TroupeClient, queue: string): Promise<void> {

@@ -75,7 +75,14 @@ interface Throughput extends Pick<WorkloadResults, 'W1' | 'W2' | 'W3' | 'cpu'> {
 async function backlogs(input: WorkloadsInput, say: (line: string) => void): Promise<Throughput> {
   const { system, only, quick, threads, folder } = input;
   const { jobs, rounds } = sizesOf(quick);
-  const common = { address: system.address, natsUrl: system.natsUrl, systemPid: system.pid, threads, folder };
+  const common = {
+    address: system.address,
+    natsUrl: system.natsUrl,
+    access: system.access,
+    systemPid: system.pid,
+    threads,
+    folder,
+  };
   const measure = async (name: string, batch: number, callers: number, count = jobs): Promise<BacklogResult> => {
     const task: BacklogInput = { ...common, jobs: count, batch, callers, keys: 'none' };
     const result = await run<BacklogResult>(input, './backlog.ts', task);
@@ -111,7 +118,14 @@ const keyRounds = 7;
 /** Measures the kinds of keys in turn, so that other load affects all of them. */
 async function keyed(input: WorkloadsInput, say: (line: string) => void): Promise<KeysResult> {
   const { system, quick, threads, folder } = input;
-  const common = { address: system.address, natsUrl: system.natsUrl, systemPid: system.pid, threads, folder };
+  const common = {
+    address: system.address,
+    natsUrl: system.natsUrl,
+    access: system.access,
+    systemPid: system.pid,
+    threads,
+    folder,
+  };
   const rates: Record<KeyKind, number[]> = { none: [], idempotency: [], unique: [], window: [] };
   const kinds = Object.keys(rates) as KeyKind[];
   for (let round = 0; round <= (quick ? 1 : keyRounds); round += 1) {
@@ -133,9 +147,9 @@ async function keyed(input: WorkloadsInput, say: (line: string) => void): Promis
 }
 
 async function openLoop(input: WorkloadsInput, say: (line: string) => void): Promise<OpenLoopResult> {
-  const { address, natsUrl } = input.system;
+  const { address, natsUrl, access } = input.system;
   const seconds = sizesOf(input.quick).openLoopSeconds;
-  const task: OpenLoopInput = { address, natsUrl, perSecond: openLoopPerSecond, seconds };
+  const task: OpenLoopInput = { address, natsUrl, access, perSecond: openLoopPerSecond, seconds };
   const result = await run<OpenLoopResult>(input, './open-loop.ts', task);
   say(`  W4 start p50 ${result.started.p50.toFixed(2)} ms, completed p50 ${result.completed.p50.toFixed(2)} ms`);
   return result;
@@ -151,7 +165,14 @@ async function cpuJobs(input: WorkloadsInput, say: (line: string) => void): Prom
   const troupeMs: number[] = [];
   for (let round = 0; round < runs; round += 1) {
     bareMs.push((await run<BurnResult>(input, '../limits/piscina-burn.ts', burnTask(rounds))).wallMs);
-    const task: CpuJobsInput = { address: system.address, natsUrl: system.natsUrl, jobs, rounds, threads };
+    const task: CpuJobsInput = {
+      address: system.address,
+      natsUrl: system.natsUrl,
+      access: system.access,
+      jobs,
+      rounds,
+      threads,
+    };
     troupeMs.push((await run<{ readonly wallMs: number }>(input, './cpu-jobs.ts', task)).wallMs);
     say(`  W5 bare ${(bareMs.at(-1) ?? 0).toFixed(0)} ms, troupe ${(troupeMs.at(-1) ?? 0).toFixed(0)} ms`);
   }
