@@ -53,7 +53,14 @@ export type { ClusterClient } from './cluster-client.ts';
 export type * from './cluster-types.ts';
 export type { AccessClient, CallerInfo } from './access-client.ts';
 export type { AccountsClient, ApiKeyInfo, MadeApiKey, ServiceAccountInfo } from './accounts-client.ts';
-export type { TenantDeletion, TenantInfo, TenantQuotasInfo, TenantsClient, TenantUseInfo } from './tenants-client.ts';
+export type {
+  TenantChange,
+  TenantDeletion,
+  TenantInfo,
+  TenantQuotasInfo,
+  TenantsClient,
+  TenantUseInfo,
+} from './tenants-client.ts';
 export type {
   AuditChainInfo,
   AuditClient,

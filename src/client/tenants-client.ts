@@ -19,6 +19,8 @@ export interface TenantInfo {
   readonly description: string;
   /** What it may use at most. An absent quota is no limit. */
   readonly quotas: TenantQuotasInfo;
+  /** Its share of the slots of a node while more jobs wait there than fit. */
+  readonly weight: number;
   /** Different after each change. */
   readonly etag: string;
   /** When it was made. */
@@ -31,6 +33,16 @@ export interface TenantInfo {
   readonly pauseReason?: string;
   /** From when on the name of a deleted tenant can be used again. */
   readonly nameFreeAt?: Date;
+}
+
+/** What a change of a tenant may name. What is absent stays as it is; of a new tenant, it has its default. */
+export interface TenantChange {
+  /** What it is for. */
+  readonly description?: string;
+  /** What it may use at most. Default: no limits. */
+  readonly quotas?: TenantQuotasInfo;
+  /** Its share of the slots of a node. 1 to 100. Default: 1. */
+  readonly weight?: number;
 }
 
 /** What a tenant may use at most. In a change, an absent quota stays as it is, and 0 removes the limit. */
@@ -68,10 +80,7 @@ export interface TenantDeletion {
 /** Calls about a tenant that nobody made reject with TENANT_NOT_FOUND. */
 export interface TenantsClient {
   /** Makes a tenant. Rejects with TENANT_EXISTS. */
-  create(
-    name: string,
-    tenant?: { readonly description?: string; readonly quotas?: TenantQuotasInfo },
-  ): Promise<TenantInfo>;
+  create(name: string, tenant?: TenantChange): Promise<TenantInfo>;
   /** Returns a tenant. */
   get(name: string): Promise<TenantUseInfo>;
   /** Returns the tenant of the caller. */
@@ -79,11 +88,7 @@ export interface TenantsClient {
   /** Lists all tenants that were made, by name, ascending. */
   list(): AsyncGenerator<TenantInfo, void>;
   /** Changes what is given. Rejects with TENANT_CHANGED if the tenant no longer has the etag. */
-  update(
-    name: string,
-    etag: string,
-    change: { readonly description?: string; readonly quotas?: TenantQuotasInfo },
-  ): Promise<TenantInfo>;
+  update(name: string, etag: string, change: TenantChange): Promise<TenantInfo>;
   /** Lets a tenant submit nothing any more, and starts none of its jobs. `reason` is shown to those who try. */
   pause(name: string, options?: { readonly reason?: string }): Promise<TenantInfo>;
   /** Ends the pause. */
@@ -116,8 +121,8 @@ export function createTenantsClient({ connection, contract, backoff }: CallParts
 
   return {
     list,
-    async create(name, { description = '', quotas } = {}) {
-      const request = { name, description, ...given({ quotas }) };
+    async create(name, { description = '', quotas, weight } = {}) {
+      const request = { name, description, ...given({ quotas, weight }) };
       return tenantOf(await change(() => connection.unary(tenants.CreateTenant, request)));
     },
     async get(name) {
@@ -126,8 +131,8 @@ export function createTenantsClient({ connection, contract, backoff }: CallParts
     async own() {
       return withUse(await read(() => connection.unary(access.GetOwnTenant, {})));
     },
-    async update(name, etag, { description, quotas }) {
-      const request = { name, etag, ...given({ description, quotas }) };
+    async update(name, etag, { description, quotas, weight }) {
+      const request = { name, etag, ...given({ description, quotas, weight }) };
       return tenantOf(await change(() => connection.unary(tenants.UpdateTenant, request)));
     },
     async pause(name, { reason = '' } = {}) {
@@ -160,10 +165,11 @@ function withUse(answer: { readonly tenant: wire.Tenant | null; readonly use: wi
 }
 
 function fromTenant(tenant: wire.Tenant): TenantInfo {
-  const { name, description, etag, creator, quotas, pauseReason } = tenant;
+  const { name, description, weight, etag, creator, quotas, pauseReason } = tenant;
   return {
     name,
     description,
+    weight,
     etag,
     creator,
     state: wordOf(tenantStateCodes, tenant.state) ?? 'UNKNOWN',

@@ -4,6 +4,7 @@ import type { RunPool } from '../application/ports/run-pool.ts';
 import type { Sealing } from '../application/sealing/sealing.ts';
 import type { ShardBatcher } from '../application/protocol/shard-batcher.ts';
 import type { ShardRouter } from '../application/protocol/shard-router.ts';
+import type { WatchedTenants } from '../application/tenants/watched-tenants.ts';
 import type { Store } from '../application/ports/store.ts';
 import type { NodeInfo } from '../application/ports/membership.ts';
 import type { NatsBus } from '../adapters/nats/connect-nats.ts';
@@ -50,6 +51,7 @@ export interface ClusterParts {
 
 /** Connections between the roles. The actors do not know each other. */
 export interface Wiring {
+  readonly tenants: WatchedTenants;
   readonly slots: SlotPool | undefined;
   readonly handlers: NodeHandlers;
   /** Asks a node to end a run. Best effort: if the request is lost, the node's next heartbeat ends the run. */

@@ -1,5 +1,6 @@
 /** Starts the actors of a node: its membership, its shards, its workers. node-drain.ts ends them in order. */
 import { HandlerFleet } from '../application/jobs/handler-fleet.ts';
+import { createWatchedTenants, type WatchedTenants } from '../application/tenants/watched-tenants.ts';
 import { createQuarantineAwareSource } from '../application/cluster/quarantine-aware-source.ts';
 import type { ActorDefinition, ActorRef } from '../kernel/index.ts';
 import type { ShardManagerMessage } from '../actors/shard/shard-manager-actor.ts';
@@ -40,6 +41,7 @@ export async function startClusterRoles(parts: ClusterParts): Promise<ClusterRol
   const { system, node, bus } = parts;
   const handlers = new NodeHandlers();
   const slots = parts.pool && new SlotPool(parts.pool, () => parts.runtime.clock.monotonicMs(), defaultWorkerLimits);
+  const tenants = tenantsOf(parts, slots);
   const runs = system.refAt<AttemptsMessage>(`/${root}/workers/runs`);
   const manifests = await startPool(parts, { runs, handlers, room: () => slots?.changed() });
   const stopRun = (to: string, stop: StopRun): void => {
@@ -67,6 +69,7 @@ export async function startClusterRoles(parts: ClusterParts): Promise<ClusterRol
       intensity: { maxRestarts: 5, windowMs: 300_000 },
       kind: 'root',
       children: children(parts, {
+        tenants,
         slots,
         handlers,
         stopRun,
@@ -85,6 +88,13 @@ export async function startClusterRoles(parts: ClusterParts): Promise<ClusterRol
     failed: Promise.race([system.whenStopped(ref), replaced.promise]),
     drain: (graceMs) => drainNode({ ...parts, root, slots, runs, stopServing }, graceMs),
   };
+}
+
+/** Their weights reach the slots of this node. */
+function tenantsOf({ store, runtime: { clock, log } }: ClusterParts, slots: SlotPool | undefined): WatchedTenants {
+  const tenants = createWatchedTenants({ documents: store.documents, clock, log });
+  tenants.onChange((tenant) => slots?.weigh(tenant, tenants.of(tenant).weight));
+  return tenants;
 }
 
 interface PoolWiring {
@@ -157,6 +167,7 @@ function children(parts: ClusterParts, wiring: Wiring): ChildSpec[] {
         nodeId: node.nodeId,
         pool,
         slots,
+        tenants: wiring.tenants,
         handlers,
         batcher,
         source: createQuarantineAwareSource({

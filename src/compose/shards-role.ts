@@ -29,7 +29,7 @@ export function shardsOf(parts: ClusterParts, wiring: Wiring): ReturnType<typeof
     shardCount: parts.shardCount,
     store: store.jobs,
     publisher: bus.publisher,
-    flowRules: createTenantFlowRules({ rules, documents: store.documents, clock, log }),
+    flowRules: createTenantFlowRules({ rules, tenants: wiring.tenants }),
     closedQueues: createClosedQueueWatch({ store: store.queues, clock, log }),
     workLooks: new WorkLooks(),
     dispatchWindows: new DispatchWindows(parts.windowLimits),

@@ -12,6 +12,7 @@ export interface Tenant {
   readonly stateTime: Timestamp | null;
   readonly pauseReason: string;
   readonly nameFreeTime: Timestamp | null;
+  readonly weight: number;
 }
 
 export interface TenantQuotas {
@@ -32,6 +33,7 @@ export interface CreateTenantRequest {
   readonly name: string;
   readonly description: string;
   readonly quotas: TenantQuotas | null;
+  readonly weight: number | null;
 }
 
 export interface CreateTenantResponse {
@@ -62,6 +64,7 @@ export interface UpdateTenantRequest {
   readonly etag: string;
   readonly description: string | null;
   readonly quotas: TenantQuotas | null;
+  readonly weight: number | null;
 }
 
 export interface UpdateTenantResponse {

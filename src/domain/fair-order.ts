@@ -11,7 +11,7 @@
  *
  * It changes nothing but its own state.
  */
-/** One step of a path through the tree: a child and its weight among its siblings. */
+/** One step of a path through the tree: a child and its weight among its siblings, which the latest path to it decides. */
 export interface FairShare {
   readonly name: string;
   /** Must be above 0. */
@@ -27,7 +27,7 @@ export interface Ageing {
 }
 
 interface Child<Leaf> {
-  readonly weight: number;
+  weight: number;
   readonly ages: boolean;
   readonly node: FairOrder<Leaf>;
   tag: number;
@@ -73,6 +73,7 @@ export class FairOrder<Leaf> {
       child = { weight, ages, node: new FairOrder<Leaf>(this.#ageing), tag: this.#now, waitsSinceMs: undefined };
       this.#children.set(first.name, child);
     }
+    this.#weigh(child, first.weight);
     const added = child;
     const { node } = added;
     const remove = node.add(rest, leaf);
@@ -81,6 +82,18 @@ export class FairOrder<Leaf> {
       if (!node.#waits) this.#waiting?.delete(added);
       if (node.#isEmpty && this.#children?.get(first.name) === added) this.#children.delete(first.name);
     };
+  }
+
+  /**
+   * Gives the children on the path their weights, if they are there. What a child has taken ahead of its siblings stays the
+   * same amount, so it comes back to its turn as soon as one that always had this weight.
+   */
+  weigh(path: readonly FairShare[]): void {
+    const [first, ...rest] = path;
+    const child = first && this.#children?.get(first.name);
+    if (first === undefined || child === undefined) return;
+    this.#weigh(child, first.weight);
+    child.node.weigh(rest);
   }
 
   /** Records that the leaf at the path has taken `amount`. */
@@ -146,6 +159,13 @@ export class FairOrder<Leaf> {
       passed.add(first);
     }
     return undefined;
+  }
+
+  #weigh(child: Child<Leaf>, weight: number): void {
+    if (child.weight === weight) return;
+    const ahead = Math.max(0, child.tag - this.#now) * child.weight;
+    child.tag = this.#now + ahead / weight;
+    child.weight = weight;
   }
 
   /** Negative if `one` comes first. */

@@ -30,6 +30,8 @@ export interface Tenant {
   readonly state: TenantState;
   readonly description: string;
   readonly quotas: TenantQuotas;
+  /** Its share of the slots of a node while more waits than fits, among the weights of all tenants that wait. Default: 1. */
+  readonly weight?: number;
   readonly createdAtMs: number;
   /** The principal that made it. */
   readonly creator: string;
@@ -40,6 +42,10 @@ export interface Tenant {
   /** How long something of a deleted tenant may still be kept. Its name is taken until then. */
   readonly nameTakenUntilMs?: number;
 }
+
+export const defaultTenantWeight = 1;
+
+export const tenantWeightRange = { min: 1, max: 100, text: 'a whole number from 1 to 100', integer: true } as const;
 
 /** The valid values of each quota. */
 export const tenantQuotaRanges = {

@@ -6,6 +6,7 @@ import type { Init } from '../contract/codec.ts';
 import { deletionPhaseCodes, tenantStateCodes } from '../contract/codes.ts';
 import type * as wire from '../contract/messages.ts';
 import { toOptionalTime, toTime } from '../contract/time.ts';
+import { defaultTenantWeight } from '../domain/tenant.ts';
 
 export function toTenant({ tenant, etag }: StoredTenant): Init<wire.Tenant> {
   return {
@@ -19,6 +20,7 @@ export function toTenant({ tenant, etag }: StoredTenant): Init<wire.Tenant> {
     stateTime: toOptionalTime(tenant.stateSinceMs),
     pauseReason: tenant.pauseReason ?? '',
     nameFreeTime: toOptionalTime(tenant.nameTakenUntilMs),
+    weight: tenant.weight ?? defaultTenantWeight,
   };
 }
 

@@ -1,14 +1,16 @@
 /** The methods of Tenants. */
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
+import { given } from '../domain/given.ts';
 import type { ServiceParts } from './service-parts.ts';
 import { fromQuotas, toDeletionStep, toTenant } from './tenant-mapper.ts';
 
 export function tenantsService({ scope, admission, useCases }: ServiceParts): UntypedServiceImplementation {
   const { tenants, deleteTenant } = useCases;
   return {
-    CreateTenant: scope.unary('CreateTenant', async ({ name, description, quotas }, context) => ({
-      tenant: toTenant(await tenants.create(context, { name, description, quotas: fromQuotas(quotas) })),
-    })),
+    CreateTenant: scope.unary('CreateTenant', async ({ name, description, quotas, weight }, context) => {
+      const made = { name, description, quotas: fromQuotas(quotas), ...given({ weight: weight ?? undefined }) };
+      return { tenant: toTenant(await tenants.create(context, made)) };
+    }),
 
     GetTenant: scope.read('GetTenant', async ({ name }, context) => {
       const { use, ...stored } = await tenants.get(context, name);
@@ -20,8 +22,14 @@ export function tenantsService({ scope, admission, useCases }: ServiceParts): Un
       return { tenants: page.tenants.map(toTenant), nextPageToken: page.nextPageToken };
     }),
 
-    UpdateTenant: scope.unary('UpdateTenant', async ({ name, etag, description, quotas }, context) => {
-      const change = { name, etag, description: description ?? undefined, quotas: fromQuotas(quotas) };
+    UpdateTenant: scope.unary('UpdateTenant', async ({ name, etag, description, quotas, weight }, context) => {
+      const change = {
+        name,
+        etag,
+        description: description ?? undefined,
+        quotas: fromQuotas(quotas),
+        ...given({ weight: weight ?? undefined }),
+      };
       return { tenant: toTenant(await tenants.update(context, change)) };
     }),
 

@@ -48,6 +48,7 @@ it('makes, shows, changes, pauses and resumes a tenant', async () => {
   });
   expect((await troupe('tenants', 'get', 'acme')).out).toMatch(/queues +1 +3\n/);
   await troupe('tenants', 'update', 'acme', '--queues', '0', '--submits-per-second', '5');
+  expect((await troupe('tenants', 'update', 'acme', '--weight', '3')).out).toMatch(/\nweight +3\n/);
   expect(await document('tenants', 'get', 'acme')).toMatchObject({
     quotas: { submitsPerSecond: 5 },
     use: { queues: 1, serviceAccounts: 0 },
@@ -83,6 +84,7 @@ it('says what is wrong', async () => {
   const wrong = [
     [2, '--queues 0', 'tenants', 'create', 'x', '--queues', '0'],
     [2, 'nothing to change', 'tenants', 'update', 'x'],
+    [2, '--weight', 'tenants', 'update', 'x', '--weight', '0'],
     [4, '`troupe tenants list` shows the tenants', 'tenants', 'get', 'x'],
     [4, 'TENANT_NOT_FOUND', 'tenants', 'update', 'x', '--streams', '1'],
     [2, 'name', 'tenants', 'create', 'not a name'],

@@ -70,11 +70,22 @@ const codeOf = (call: Promise<unknown>): Promise<unknown> =>
 describe('an administrator', () => {
   it('makes, sees, changes and lists tenants', async () => {
     const made = await admin.tenants.create('shop', { description: 'of the shop', quotas: { queues: 3 } });
-    expect(made).toMatchObject({ name: 'shop', state: 'ACTIVE', quotas: { queues: 3 }, creator: 'operator' });
+    expect(made).toMatchObject({
+      name: 'shop',
+      state: 'ACTIVE',
+      quotas: { queues: 3 },
+      weight: 1,
+      creator: 'operator',
+    });
     await expect(admin.tenants.create('shop')).rejects.toMatchObject({ code: 'TENANT_EXISTS' });
     const changed = await admin.tenants.update('shop', made.etag, { quotas: { queues: 0, streams: 5 } });
     expect(changed).toMatchObject({ description: 'of the shop', quotas: { streams: 5 } });
     expect(changed.quotas).not.toHaveProperty('queues');
+    const heavy = await admin.tenants.update('shop', changed.etag, { weight: 100 });
+    expect(heavy).toMatchObject({ weight: 100, quotas: { streams: 5 } });
+    expect(await admin.tenants.update('shop', heavy.etag, { description: 'of the shop' })).toMatchObject({
+      weight: 100,
+    });
     await expect(admin.tenants.update('shop', made.etag, { description: 'x' })).rejects.toMatchObject({
       code: 'TENANT_CHANGED',
       status: 'ABORTED',
@@ -92,7 +103,7 @@ describe('an administrator', () => {
 
   it('is told which field is wrong', async () => {
     const quotas = { submitsPerSecond: 1_000_001, streams: 1_000_001, queues: 100_001, serviceAccounts: 1_001 };
-    const wrong = { description: 'x'.repeat(257), quotas };
+    const wrong = { description: 'x'.repeat(257), quotas, weight: 101 };
     await expect(admin.tenants.create('not a name', wrong)).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',
       violations: [
@@ -102,6 +113,7 @@ describe('an administrator', () => {
         { field: 'quotas.streams' },
         { field: 'quotas.queues' },
         { field: 'quotas.service_accounts' },
+        { field: 'weight', description: 'must be a whole number from 1 to 100' },
       ],
     });
     for (const name of ['other', 'constructor']) {

@@ -233,6 +233,7 @@ export async function createWorkerHarness(
         nodeId: 'n1',
         pool,
         slots,
+        tenants: { look: () => undefined },
         handlers: harness.handlers,
         sealing,
         batcher: {

@@ -158,6 +158,7 @@ class QueueWatch implements Behavior<QueueWatchMessage> {
   }
 
   #look(): void {
+    this.#services.tenants.look();
     for (const key of this.#config.queues().keys()) {
       const [tenant = '', queue = ''] = key.split('/');
       this.#pull({ tenant, queue });

@@ -2,8 +2,8 @@
  * The slots for runs on this node. A puller reserves slots first and only then asks for messages. A slot passes to the run
  * pool when the run is handed over, and is free again when the code of the run is gone.
  *
- * Pullers that wait for a slot are woken in fair order: all tenants are equal, all queues of a tenant are equal, and the
- * routes of a queue are ordered by the weight of their level and by how long they wait.
+ * Pullers that wait for a slot are woken in fair order: tenants share by their weights, all queues of a tenant are equal, and
+ * the routes of a queue are ordered by the weight of their level and by how long they wait.
  *
  * Invariant: while the unreported outcomes have reached their bound, no slot is given out. Runs that have a slot still end
  * and add their outcomes, so there are never more than the bound plus what the pool may hold.
@@ -12,6 +12,7 @@ import type { WorkRoute } from '../../application/ports/bus.ts';
 import type { RunPool } from '../../application/ports/run-pool.ts';
 import { needText } from '../../domain/handler-need.ts';
 import { defaultPriority, priorityAgeingMs, priorityWeights } from '../../domain/priority.ts';
+import { defaultTenantWeight } from '../../domain/tenant.ts';
 import { FairOrder, type FairShare } from '../../domain/fair-order.ts';
 
 /** How one route waits for room. */
@@ -44,6 +45,7 @@ export class SlotPool {
   readonly #waiters: FairOrder<Waiter>;
   readonly #all = new Set<Waiter>();
   readonly #bounds: UnreportedBounds;
+  readonly #weights = new Map<string, number>();
   #unreported = 0;
   #unreportedBytes = 0;
   #reserved = 0;
@@ -117,7 +119,7 @@ export class SlotPool {
 
   /** Wakes it whenever there is room, and when there will never be any again. */
   wait(route: WorkRoute, waiter: Waiter): Turn {
-    const path = sharePath(route);
+    const path = sharePath(route, this.#weights.get(route.tenant) ?? defaultTenantWeight);
     const leave = this.#waiters.add(path, waiter);
     this.#all.add(waiter);
     return {
@@ -137,6 +139,13 @@ export class SlotPool {
     };
   }
 
+  /** Gives a tenant its weight, also while its routes wait. Default: 1. */
+  weigh(tenant: string, weight: number): void {
+    if (weight === defaultTenantWeight) this.#weights.delete(tenant);
+    else this.#weights.set(tenant, weight);
+    this.#waiters.weigh([{ name: tenant, weight }]);
+  }
+
   /** The node drains: no slot is given out any more, and all that wait for one are woken. */
   close(): void {
     this.#closed = true;
@@ -144,10 +153,10 @@ export class SlotPool {
   }
 }
 
-function sharePath({ tenant, queue, level = defaultPriority, need }: WorkRoute): readonly FairShare[] {
+function sharePath({ tenant, queue, level = defaultPriority, need }: WorkRoute, weight: number): readonly FairShare[] {
   const name = need === undefined ? String(level) : `${level}:${needText(need)}`;
   return [
-    { name: tenant, weight: 1 },
+    { name: tenant, weight },
     { name: queue, weight: 1 },
     { name, weight: priorityWeights[level], ages: true },
   ];

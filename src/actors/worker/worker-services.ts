@@ -5,6 +5,7 @@ import type { RunPool } from '../../application/ports/run-pool.ts';
 import type { Counter, Gauge, Histogram, Telemetry } from '../../application/ports/runtime.ts';
 import type { ShardBatcher } from '../../application/protocol/shard-batcher.ts';
 import type { Sealing } from '../../application/sealing/sealing.ts';
+import type { WatchedTenants } from '../../application/tenants/watched-tenants.ts';
 import type { LogLevel } from '../../domain/job-log.ts';
 import type { NodeHandlers } from './node-handlers.ts';
 import type { SlotPool, UnreportedBounds } from './slot-pool.ts';
@@ -14,6 +15,7 @@ export interface WorkerServices {
   readonly nodeId: string;
   readonly pool: RunPool;
   readonly slots: SlotPool;
+  readonly tenants: Pick<WatchedTenants, 'look'>;
   readonly handlers: NodeHandlers;
   readonly batcher: ShardBatcher;
   readonly source: WorkSource;

@@ -3,7 +3,13 @@ import { changesBetween } from '../../domain/audit/audit-entry.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import { given } from '../../domain/given.ts';
 import { namePattern } from '../../domain/queue.ts';
-import { type Tenant, type TenantQuota, tenantQuotaRanges, type TenantQuotas } from '../../domain/tenant.ts';
+import {
+  type Tenant,
+  type TenantQuota,
+  tenantQuotaRanges,
+  type TenantQuotas,
+  tenantWeightRange,
+} from '../../domain/tenant.ts';
 import { FieldChecks } from '../calls/field-checks.ts';
 import { parseTenantPageToken, tenantPageToken } from '../calls/page-token.ts';
 import { type CallContext, ensureAwaited, type ReadContext } from '../ports/call-context.ts';
@@ -53,6 +59,8 @@ interface CreateTenant {
   readonly name: string;
   readonly description: string;
   readonly quotas: QuotasRequest;
+  /** Default: 1. */
+  readonly weight?: number;
 }
 
 interface UpdateTenant {
@@ -60,6 +68,8 @@ interface UpdateTenant {
   readonly etag: string;
   readonly description: string | undefined;
   readonly quotas: QuotasRequest;
+  /** Absent: it stays. */
+  readonly weight?: number;
 }
 
 export interface ManageTenantsParts extends StoredTenantParts {
@@ -114,22 +124,9 @@ export function createManageTenants(parts: ManageTenantsParts): ManageTenants {
       };
     },
 
-    async update(context, { name, etag, description, quotas }) {
+    update(context, request) {
       ensureAwaited(context, clock.nowMs());
-      const checks = new FieldChecks();
-      if (description !== undefined) checks.length('description', description, textMax);
-      if (etag === '') checks.add('etag', 'is required');
-      checkQuotas(checks, quotas);
-      checks.ensureNone();
-      const present = await findTenant(parts, name);
-      ensureStays(present.tenant);
-      // The rest of the tenant is written as it was read, so it has to be what the etag stands for.
-      if (present.etag !== etag) throw tenantChanged(name);
-      const merged = mergeQuotas(present.tenant.quotas, quotas);
-      const written = await writeTenant(parts, { ...present.tenant, ...given({ description }), quotas: merged }, etag);
-      if (written === undefined) throw tenantChanged(name);
-      context.report?.({ changes: changesBetween(settingsOf(present.tenant), settingsOf(written.tenant)) });
-      return written;
+      return updateTenant(parts, context, request);
     },
 
     pause(context, { name, reason }) {
@@ -159,13 +156,14 @@ export function createManageTenants(parts: ManageTenantsParts): ManageTenants {
 async function createTenant(
   parts: ManageTenantsParts,
   { principal, report }: CallContext,
-  { name, description, quotas }: CreateTenant,
+  { name, description, quotas, weight }: CreateTenant,
 ): Promise<StoredTenant> {
   const { documents, known, clock } = parts;
   const checks = new FieldChecks();
   checks.pattern('name', name, namePattern);
   checks.length('description', description, textMax);
   checkQuotas(checks, quotas);
+  checks.range('weight', weight, tenantWeightRange);
   checks.ensureNone();
   await ensureRoom(parts);
   const tenant: Tenant = {
@@ -173,6 +171,7 @@ async function createTenant(
     state: 'ACTIVE',
     description,
     quotas: mergeQuotas({}, quotas),
+    ...given({ weight }),
     createdAtMs: clock.wallMs(),
     creator: principal.id,
   };
@@ -189,6 +188,29 @@ async function createTenant(
   const written = await writeTenant(parts, tenant, document.revision);
   if (written === undefined) throw tenantChanged(name);
   report?.({ changes: changesBetween(undefined, settingsOf(tenant)) });
+  return written;
+}
+
+async function updateTenant(
+  parts: ManageTenantsParts,
+  { report }: CallContext,
+  { name, etag, description, quotas, weight }: UpdateTenant,
+): Promise<StoredTenant> {
+  const checks = new FieldChecks();
+  if (description !== undefined) checks.length('description', description, textMax);
+  if (etag === '') checks.add('etag', 'is required');
+  checkQuotas(checks, quotas);
+  checks.range('weight', weight, tenantWeightRange);
+  checks.ensureNone();
+  const present = await findTenant(parts, name);
+  ensureStays(present.tenant);
+  // The rest of the tenant is written as it was read, so it has to be what the etag stands for.
+  if (present.etag !== etag) throw tenantChanged(name);
+  const merged = mergeQuotas(present.tenant.quotas, quotas);
+  const changed = { ...present.tenant, ...given({ description, weight }), quotas: merged };
+  const written = await writeTenant(parts, changed, etag);
+  if (written === undefined) throw tenantChanged(name);
+  report?.({ changes: changesBetween(settingsOf(present.tenant), settingsOf(written.tenant)) });
   return written;
 }
 

@@ -71,8 +71,14 @@ export async function writeTenant(
 }
 
 /** What administrators set, for the audit log. */
-export function settingsOf({ state, description, quotas, pauseReason }: Tenant): Readonly<Record<string, unknown>> {
-  return { state, description, ...quotas, ...given({ pauseReason }) };
+export function settingsOf({
+  state,
+  description,
+  quotas,
+  weight,
+  pauseReason,
+}: Tenant): Readonly<Record<string, unknown>> {
+  return { state, description, ...quotas, ...given({ weight, pauseReason }) };
 }
 
 export function tenantNotFound(tenant: string): TroupeError {

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { TenantDeletion, TenantInfo, TenantQuotasInfo, TenantUseInfo } from '../../client/index.ts';
 import { given } from '../../domain/given.ts';
 import { oneLine } from '../../domain/printable.ts';
-import { tenantQuotaRanges } from '../../domain/tenant.ts';
+import { tenantQuotaRanges, tenantWeightRange } from '../../domain/tenant.ts';
 import { type CommandContext, type Session, withSession } from '../calls/command-context.ts';
 import { exitCodes, UsageError } from '../errors/exit-code.ts';
 import { countFlag } from '../flags/flag-values.ts';
@@ -23,6 +23,7 @@ const quotaWords = [
 
 interface TenantFlags extends TenantQuotasInfo {
   readonly description?: string;
+  readonly weight?: number;
 }
 
 export function addTenantCommands(program: Command, context: CommandContext): void {
@@ -64,7 +65,10 @@ function withTenantFlags(command: Command, min: 0 | 1): Command {
   const removed = min === 0 ? '; 0: no limit' : ' (default: no limit)';
   for (const [quota, flag, what] of quotaWords)
     command.option(`--${flag} <n>`, `most ${what}${removed}`, countFlag(flag, min, tenantQuotaRanges[quota].max));
-  return command.option('--description <text>', 'what it is for');
+  const { min: lightest, max: heaviest } = tenantWeightRange;
+  return command
+    .option('--weight <n>', 'its share of the slots of a node, 1 to 100', countFlag('weight', lightest, heaviest))
+    .option('--description <text>', 'what it is for');
 }
 
 function quotasOf(flags: TenantFlags): TenantQuotasInfo {
@@ -77,8 +81,8 @@ function addCreateTenant(tenants: Command, context: CommandContext): void {
     .description('make a tenant')
     .action(async (name: string, flags: TenantFlags, command: Command) => {
       await withSession(context, command, async (session) => {
-        const { description } = flags;
-        const made = { quotas: quotasOf(flags), ...given({ description }) };
+        const { description, weight } = flags;
+        const made = { quotas: quotasOf(flags), ...given({ description, weight }) };
         show(context, session, await session.client.tenants.create(name, made));
       });
       context.done(exitCodes.ok);
@@ -87,16 +91,16 @@ function addCreateTenant(tenants: Command, context: CommandContext): void {
 
 function addUpdateTenant(tenants: Command, context: CommandContext): void {
   withTenantFlags(tenants.command('update <name>'), 0)
-    .description('change the quotas, or the description, of a tenant')
+    .description('change the quotas, the weight or the description of a tenant')
     .option('--if-etag <etag>', 'fail if the tenant no longer has this etag')
     .action(async (name: string, flags: TenantFlags & { readonly ifEtag?: string }, command: Command) => {
-      const [quotas, { description, ifEtag }] = [quotasOf(flags), flags];
-      if (Object.keys(quotas).length === 0 && description === undefined)
-        throw new UsageError('nothing to change: give --description or a quota');
+      const [quotas, { description, weight, ifEtag }] = [quotasOf(flags), flags];
+      if (Object.keys(quotas).length === 0 && description === undefined && weight === undefined)
+        throw new UsageError('nothing to change: give --description, --weight or a quota');
       await withSession(context, command, async (session) => {
         const { tenants: calls } = session.client;
         const etag = ifEtag ?? (await calls.get(name)).etag;
-        show(context, session, await calls.update(name, etag, { quotas, ...given({ description }) }));
+        show(context, session, await calls.update(name, etag, { quotas, ...given({ description, weight }) }));
       });
       context.done(exitCodes.ok);
     });
@@ -144,13 +148,14 @@ function show({ terminal, nowMs }: CommandContext, { isJson }: Session, tenant: 
 }
 
 function tenantText(tenant: TenantInfo & Partial<Pick<TenantUseInfo, 'use'>>, nowMs: number): string {
-  const { name, description, quotas, use, createdAt, creator, pauseReason, nameFreeAt, etag } = tenant;
+  const { name, description, weight, quotas, use, createdAt, creator, pauseReason, nameFreeAt, etag } = tenant;
   const rows = [
     ['name', name],
     ['state', stateText(tenant, nowMs)],
     ...(pauseReason === undefined ? [] : [['reason', pauseReason] as const]),
     ...(nameFreeAt === undefined ? [] : [['name free', nameFreeAt.toISOString()] as const]),
     ['description', description],
+    ['weight', `${weight}`],
     ['created', `${relativeText(createdAt.getTime(), nowMs)} by ${creator}`],
     ['etag', etag],
   ] as const;

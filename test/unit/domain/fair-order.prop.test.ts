@@ -159,6 +159,86 @@ describe('a fair order', () => {
   });
 });
 
+describe('a weight that changes', () => {
+  const weight = fc.integer({ min: 1, max: 100 });
+  const pathOf = (name: string, weight: number): readonly FairShare[] => [{ name, weight }];
+
+  it('decides the shares from then on, whatever was taken before: to within one turn of each other', () => {
+    const children = fc.array(fc.record({ before: weight, after: fc.integer({ min: 1, max: 20 }) }), {
+      minLength: 1,
+      maxLength: 6,
+    });
+    fc.assert(
+      fc.property(children, fc.nat(300), (each, turnsBefore) => {
+        const order = new FairOrder<string>();
+        const paths = new Map(each.map(({ before }, n) => [`c${n}`, pathOf(`c${n}`, before)] as const));
+        addAll(order, paths);
+        served(order, paths, turnsBefore);
+        each.forEach(({ after }, n) => {
+          order.weigh(pathOf(`c${n}`, after));
+        });
+        const sum = each.reduce((total, { after }) => total + after, 0);
+        const turns = served(order, paths, sum * 5);
+        each.forEach(({ after }, n) => {
+          const count = turns.filter((turn) => turn === `c${n}`).length;
+          expect(Math.abs(count - after * 5)).toBeLessThanOrEqual(2 * each.length);
+        });
+      }),
+    );
+  });
+
+  it('loses no turn of who waits, and gives none to who rests', () => {
+    const step = fc.record({ name: fc.constantFrom('a', 'b', 'c'), weight, waits: fc.boolean(), turns: fc.nat(5) });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+        const order = new FairOrder<string>();
+        const paths = new Map(['a', 'b', 'c'].map((name) => [name, pathOf(name, 1)] as const));
+        for (const [name, path] of paths) order.add(path, name);
+        const waiting = new Set<string>();
+        for (const { name, weight, waits, turns } of steps) {
+          order.weigh(pathOf(name, weight));
+          if (waits) order.waits(pathOf(name, 1));
+          else order.rests(pathOf(name, 1));
+          if (waits) waiting.add(name);
+          else waiting.delete(name);
+          if (waiting.size > 0) served(order, paths, turns);
+          expect(new Set(inOrder(order))).toEqual(waiting);
+        }
+      }),
+    );
+  });
+
+  it('keeps what was taken in advance: after a burst of 90, a child of weight 3 waits for 30 turns of one of weight 1', () => {
+    const order = new FairOrder<string>();
+    const paths = new Map([
+      ['burst', pathOf('burst', 1)],
+      ['other', pathOf('other', 1)],
+    ]);
+    addAll(order, paths);
+    order.served(pathOf('burst', 1), 90);
+    order.weigh(pathOf('burst', 3));
+    const turns = served(order, paths, 60);
+    expect(turns.indexOf('burst')).toBe(30);
+    order.weigh(pathOf('nobody', 3));
+    expect(inOrder(order)).toHaveLength(2);
+  });
+
+  it('is that of the latest path to a child', () => {
+    const order = new FairOrder<string>();
+    const leaf = (weight: number, name: string): FairShare[] => [
+      { name: 'group', weight },
+      { name, weight: 1 },
+    ];
+    const paths = new Map([
+      ['x', leaf(1, 'x')],
+      ['y', leaf(3, 'y')],
+      ['z', [{ name: 'z', weight: 1 }]],
+    ]);
+    addAll(order, paths);
+    expect(served(order, paths, 40).filter((turn) => turn === 'z')).toHaveLength(10);
+  });
+});
+
 describe('ageing', () => {
   const afterMs = 60_000;
   const floods = fc.record({

@@ -2,6 +2,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { FlowRules } from '../../../../src/application/queues/flow-rules.ts';
 import { createTenantFlowRules, type TenantFlowRules } from '../../../../src/application/queues/tenant-flow-rules.ts';
+import { createWatchedTenants } from '../../../../src/application/tenants/watched-tenants.ts';
 import { tenantBody, tenantPlace } from '../../../../src/application/tenants/tenant-documents.ts';
 import type { FlowRule } from '../../../../src/domain/flow-rule.ts';
 import type { Tenant } from '../../../../src/domain/tenant.ts';
@@ -37,7 +38,10 @@ beforeEach(() => {
       return isAway ? Promise.reject(new Error('away')) : listDocuments(...args);
     },
   };
-  rules = createTenantFlowRules({ rules: queueRules, documents, clock, log: silentLog });
+  rules = createTenantFlowRules({
+    rules: queueRules,
+    tenants: createWatchedTenants({ documents, clock, log: silentLog }),
+  });
   rules.onChange((tenant, queue) => void told.push(`${tenant}/${queue}`));
 });
 
