@@ -126,28 +126,32 @@ async function onPage(
   let refused = 0;
   const open = new Set<Promise<void>>();
   let broken: unknown;
-  for (const record of records) {
-    await pace.next();
-    if (broken !== undefined) break;
-    const one = act(record).then(
-      () => {
-        done += 1;
-        report?.({ jobId: record.id });
-      },
-      (error: unknown) => {
-        if (!(error instanceof TroupeError) || error.retryable || error.code === 'INTERNAL_ERROR') {
-          broken ??= error;
-          return;
-        }
-        refused += 1;
-        if (failures.length < failuresMax) failures.push({ jobId: record.id, error });
-      },
-    );
-    const tracked = one.finally(() => open.delete(tracked));
-    open.add(tracked);
-    if (open.size >= inFlightMax) await Promise.race(open);
+  try {
+    for (const record of records) {
+      await pace.next();
+      if (broken !== undefined) break;
+      const one = act(record).then(
+        () => {
+          done += 1;
+          report?.({ jobId: record.id });
+        },
+        (error: unknown) => {
+          if (!(error instanceof TroupeError) || error.retryable || error.code === 'INTERNAL_ERROR') {
+            broken ??= error;
+            return;
+          }
+          refused += 1;
+          if (failures.length < failuresMax) failures.push({ jobId: record.id, error });
+        },
+      );
+      const tracked = one.finally(() => open.delete(tracked));
+      open.add(tracked);
+      if (open.size >= inFlightMax) await Promise.race(open);
+    }
+  } finally {
+    // Also of a call that was cut: the audit log has what it has acted upon.
+    await Promise.all(open);
   }
-  await Promise.all(open);
   if (broken !== undefined) throw TroupeError.from(broken);
   return { done, refused, failures };
 }

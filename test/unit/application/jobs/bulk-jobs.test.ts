@@ -171,4 +171,30 @@ describe('an operation over many jobs', () => {
     await expect(running).rejects.toMatchObject({ code: 'CALL_CANCELLED' });
     expect(begun).toBeLessThanOrEqual(11);
   });
+
+  it('that is cut ends after what it has begun, and has told of it', async () => {
+    const { list } = listOf(jobs(30));
+    const gone = new AbortController();
+    const told: string[] = [];
+    const ends: (() => void)[] = [];
+    const act = (): Promise<void> => new Promise((resolve) => ends.push(resolve));
+    const caller = {
+      ...context,
+      signal: gone.signal,
+      report: ({ jobId = '' }: { readonly jobId?: string }) => told.push(jobId),
+    };
+    const query = { queue: '', filter: anything, pageToken: '' };
+    const parts = { listJobs: list, clock: createManualClock() };
+    let isOver = false;
+    const running = all(forEachJob(parts, caller, query, { states: [], act })).finally(() => (isOver = true));
+    running.catch(() => undefined);
+    await expect.poll(() => ends.length).toBe(16);
+    gone.abort();
+    ends[0]?.();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect([isOver, told.length]).toEqual([false, 1]);
+    for (const end of ends) end();
+    await expect(running).rejects.toMatchObject({ code: 'CALL_CANCELLED' });
+    expect(told).toHaveLength(16);
+  });
 });
