@@ -5,6 +5,7 @@
  * The bytes are counted until the answer is written, which counts it from then on, or until the call is over. An answer
  * may go past the budget, so that one larger than the budget can be read at all: the bound is the budget and one answer.
  */
+import { invariant } from '../domain/errors.ts';
 import type { SendBudget } from './send-budget.ts';
 
 export class AnswerRoom {
@@ -21,6 +22,8 @@ export class AnswerRoom {
   }
 
   readonly reserve = (bytes: number): void => {
+    // A sum with NaN would stay NaN, and the budget with it: every answer of this process would be refused from then on.
+    invariant(Number.isFinite(bytes) && bytes >= 0, 'what an answer reserves is a number of bytes');
     this.ensureRoom();
     this.#held.push(this.#budget.hold(bytes));
   };
