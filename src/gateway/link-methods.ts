@@ -6,7 +6,8 @@ import type * as wire from '../contract/messages.ts';
 import { toTime } from '../contract/time.ts';
 import { TroupeError } from '../domain/errors.ts';
 import type { JobRequest } from '../application/jobs/job-request.ts';
-import { fromPayloadChoice, fromSubmitRequest, toAccepted } from './job-mapper.ts';
+import { answerAccepted } from './accepted-job.ts';
+import { fromPayloadChoice, fromSubmitRequest } from './job-mapper.ts';
 import type { ServiceParts } from './service-parts.ts';
 
 export function linkMethods({ useCases, scope, admission }: ServiceParts): UntypedServiceImplementation {
@@ -31,7 +32,7 @@ export function linkMethods({ useCases, scope, admission }: ServiceParts): Untyp
       const request = requestIn(submit);
       // The store may keep no checksum. Then all of the upload is read, a part at a time.
       return admission.submit({ jobs: 1, bytes: payloadPartBytes }, async () =>
-        toAccepted(await useCases.uploads.submit(context, { request, uploadId })),
+        answerAccepted(context, await useCases.uploads.submit(context, { request, uploadId })),
       );
     }),
   };

@@ -9,7 +9,8 @@ import type { InputPiece, StreamedRequest } from '../application/jobs/streamed-i
 import { numberOf } from '../contract/int64.ts';
 import type * as wire from '../contract/messages.ts';
 import { TroupeError } from '../domain/errors.ts';
-import { fromPayloadChoice, fromSubmitRequest, toAccepted } from './job-mapper.ts';
+import { answerAccepted } from './accepted-job.ts';
+import { fromPayloadChoice, fromSubmitRequest } from './job-mapper.ts';
 import { pieceMaxBytes } from './readable-requests.ts';
 import type { ServiceParts } from './service-parts.ts';
 
@@ -25,7 +26,7 @@ export function payloadMethods({ useCases, scope, admission }: ServiceParts): Un
         const pieces = messages[Symbol.asyncIterator]();
         const open = openingOf(await pieces.next());
         more(useCases.submit.streamHolds(open.inputBytes));
-        return toAccepted(await useCases.submit.streamed(context, open, piecesOf(pieces)));
+        return answerAccepted(context, await useCases.submit.streamed(context, open, piecesOf(pieces)));
       }),
     ),
 

@@ -17,6 +17,7 @@ import {
 } from './job-mapper.ts';
 import { linkMethods } from './link-methods.ts';
 import { payloadMethods } from './payload-methods.ts';
+import { answerAccepted } from './accepted-job.ts';
 import { fromSettings, toQueue } from './queue-mapper.ts';
 import { toQueueStats } from './queue-stats-mapper.ts';
 import { toLog } from './log-mapper.ts';
@@ -29,7 +30,9 @@ export function jobsService(parts: ServiceParts): UntypedServiceImplementation {
   return {
     SubmitJob: scope.unary('SubmitJob', async (request, context) => {
       const job = fromSubmitRequest(request);
-      return admission.submit(loadOf([job]), async () => toAccepted(await useCases.submit.one(context, job)));
+      return admission.submit(loadOf([job]), async () =>
+        answerAccepted(context, await useCases.submit.one(context, job)),
+      );
     }),
 
     SubmitJobs: scope.unary('SubmitJobs', async (request, context) => {
@@ -38,7 +41,7 @@ export function jobsService(parts: ServiceParts): UntypedServiceImplementation {
       return {
         outcomes: outcomes.map((outcome) =>
           'ok' in outcome
-            ? { accepted: toAccepted(outcome.ok) }
+            ? { accepted: answerAccepted(context, outcome.ok) }
             : { error: mapper.toStatus(outcome.error, context.requestId) },
         ),
       };

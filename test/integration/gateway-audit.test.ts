@@ -12,6 +12,7 @@ import { TroupeError } from '../../src/domain/errors.ts';
 import type { JobId } from '../../src/domain/job-id.ts';
 import { createAuthenticator } from '../../src/gateway/access/authenticator.ts';
 import type { AuditSettings } from '../../src/gateway/audit/auditor.ts';
+import { callerWith } from '../support/callers.ts';
 import { allMethods, type RawAnswer, rawCall, rawClient } from '../support/raw-calls.ts';
 import { type Edge, openEdge } from './gateway-edge.ts';
 
@@ -134,6 +135,40 @@ describe('every method', () => {
   });
 });
 
+describe('a call that is refused inside its handler', () => {
+  const caller = {
+    ...callerWith(['jobs.read', 'queues.read', 'jobs.submit', 'queues.manage', 'payloads.read']),
+    id: 'jwt:corp:somebody',
+    onlyIn: new Map([
+      ['queues.read', ['reports-*']],
+      ['jobs.submit', ['reports-*']],
+      ['queues.manage', ['reports-*']],
+    ] as const),
+  };
+
+  it('is in the log of its tenant with its caller, once, whether or not the method is recorded', async () => {
+    const operators = edge.authenticator;
+    await call('CreateQueue', { name: 'others' });
+    edge.authenticator = { ...operators, authenticate: () => caller };
+    try {
+      for (const [method, request, kind] of [
+        ['GetQueue', { name: 'others' }, 'denied'],
+        ['SubmitJob', { job: { handler: 'test.echo', queue: 'others' } }, 'denied'],
+        ['DeleteQueue', { name: 'others' }, 'intent'],
+      ] as const) {
+        const [before, beforeInCluster] = [(await entriesOf(own)).length, (await entriesOf(clusterScope())).length];
+        expect(await call(method, request), method).toMatchObject({ reason: 'PERMISSION_MISSING' });
+        const found = async () =>
+          (await since(before, own)).filter((entry) => entry.kind === 'denied' || entry.kind === 'intent');
+        await expect.poll(found, { message: method }).toMatchObject([{ kind, call: { method, principal: caller.id } }]);
+        expect(await since(beforeInCluster, clusterScope())).toEqual([]);
+      }
+    } finally {
+      edge.authenticator = operators;
+    }
+  });
+});
+
 describe('a flood of bad tokens', () => {
   it('writes some rows a second, and counts the rest', async () => {
     const before = (await entriesOf(clusterScope())).length;
@@ -247,6 +282,49 @@ describe('what a call has changed', () => {
     expect(await lastOutcome()).toMatchObject({ changes: [{ field: 'key', new: id }] });
     const all = JSON.stringify([await rowsOf(own), await rowsOf(clusterScope())]);
     expect(all).not.toContain(secret);
+  });
+
+  it('is recorded of tenants', async () => {
+    const changesOf = async () => {
+      const last = (await entriesOf(clusterScope())).findLast(({ kind }) => kind === 'outcome');
+      return last?.kind === 'outcome' ? last.changes : undefined;
+    };
+    await call('CreateTenant', { name: 'shop', description: 'of the shop', quotas: { queues: 3 } });
+    expect(await changesOf()).toEqual([
+      { field: 'description', new: 'of the shop' },
+      { field: 'queues', new: '3' },
+      { field: 'state', new: 'ACTIVE' },
+    ]);
+    const { tenant } = (await call('GetTenant', { name: 'shop' })).message as { tenant: { etag: string } };
+    expect(await call('UpdateTenant', { name: 'shop', etag: tenant.etag, quotas: { queues: 5 } })).toMatchObject({
+      code: 'OK',
+    });
+    expect(await changesOf()).toEqual([{ field: 'queues', old: '3', new: '5' }]);
+    await call('PauseTenant', { name: 'shop', reason: 'unpaid' });
+    expect(await changesOf()).toEqual([
+      { field: 'pauseReason', new: 'unpaid' },
+      { field: 'state', old: 'ACTIVE', new: 'PAUSED' },
+    ]);
+    await call('ResumeTenant', { name: 'shop' });
+    expect(await changesOf()).toEqual([
+      { field: 'pauseReason', old: 'unpaid' },
+      { field: 'state', old: 'PAUSED', new: 'ACTIVE' },
+    ]);
+  });
+
+  it('is recorded of submits as the jobs that were accepted', async () => {
+    const client = await gatewayWith({ submits: true });
+    const job = { handler: 'test.echo', queue: 'limits' };
+    const one = await call('SubmitJob', { job }, operatorToken, client);
+    const { jobId } = one.message as { readonly jobId: string };
+    await expect.poll(lastOutcome).toMatchObject({ code: 'OK', jobs: { count: 1, ids: [jobId] } });
+    const requests = [{ job }, { job: { ...job, handler: '' } }, { job }];
+    const many = await call('SubmitJobs', { requests }, operatorToken, client);
+    const { outcomes } = many.message as {
+      readonly outcomes: { readonly accepted: { readonly jobId: string } | null }[];
+    };
+    const ids = outcomes.flatMap(({ accepted }) => accepted?.jobId ?? []);
+    await expect.poll(lastOutcome).toMatchObject({ code: 'OK', jobs: { count: 2, ids } });
   });
 
   it('is recorded of many jobs as their number and their ids', async () => {

@@ -27,7 +27,7 @@ export function requestFacts(request: unknown): Readonly<Record<string, string>>
   const found = new Map<string, string>();
   for (const [path, name] of fields) {
     const text = textOf(valueAt(request, path));
-    if (text !== undefined && !found.has(name)) found.set(name, cut(text, valueMax));
+    if (text !== undefined && !found.has(name)) found.set(name, kept(text, valueMax));
   }
   return found.size === 0 ? undefined : Object.fromEntries(found);
 }
@@ -36,7 +36,12 @@ export function requestFacts(request: unknown): Readonly<Record<string, string>>
 export function callersReason(metadata: Metadata, request: unknown): string | undefined {
   const said = metadata.get('troupe-reason-bin')[0] ?? metadata.get('troupe-reason')[0];
   const text = said === undefined ? textOf(valueAt(request, ['reason'])) : said.toString('utf8');
-  return text === undefined || text === '' ? undefined : cut(text, reasonMaxLength);
+  return text === undefined || text === '' ? undefined : kept(text, reasonMaxLength);
+}
+
+/** The beginning of a text as a text of its own. Else a row that waits for the store would hold all of a long one in memory. */
+export function kept(text: string, maxLength: number): string {
+  return Buffer.from(cut(text, maxLength)).toString();
 }
 
 function valueAt(request: unknown, path: readonly string[]): unknown {

@@ -20,13 +20,7 @@ import type { ActReport } from '../../application/ports/call-context.ts';
 import type { Clock, Counter, Logger, Telemetry } from '../../application/ports/runtime.ts';
 import type { MethodAccess } from '../../contract/method-access.ts';
 import type { Principal } from '../../domain/access/principal.ts';
-import {
-  actedIdsMax,
-  type AuditedCall,
-  type AuditRule,
-  cut,
-  type FieldChange,
-} from '../../domain/audit/audit-entry.ts';
+import { actedIdsMax, type AuditedCall, type AuditRule, type FieldChange } from '../../domain/audit/audit-entry.ts';
 import { type ErrorCode, TroupeError } from '../../domain/errors.ts';
 import { given } from '../../domain/given.ts';
 import { counters } from '../../domain/measures.ts';
@@ -34,7 +28,7 @@ import { refusedCaller } from '../access/gatekeeper.ts';
 import type { CallFacts, IncomingCall } from '../call-facts.ts';
 import { clientAddress } from '../client-address.ts';
 import { refusesCaller } from '../status-mapper.ts';
-import { callersReason, requestFacts } from './audited-request.ts';
+import { callersReason, kept, requestFacts } from './audited-request.ts';
 import { DenialBudget } from './denial-budget.ts';
 
 export interface AuditSettings {
@@ -82,8 +76,10 @@ export function createAuditor(parts: AuditorParts): Auditor {
   const budget = new DenialBudget(clock, settings.denialsPerSecond, (scope, code, count) =>
     log.denyMore(scope, code, count),
   );
-  /** Refusals of calls that have an entry already. */
-  const recorded = new WeakSet<TroupeError>();
+  /** Calls that have an entry already. By call and not by error, since calls that ask together are refused with the same one. */
+  const recorded = new WeakSet<IncomingCall>();
+  /** Who makes the calls that were admitted. Their handlers may refuse them, too. */
+  const admitted = new WeakMap<IncomingCall, Principal>();
 
   const scopeOf = (method: string, principal: Principal | undefined): string => {
     const isOfTenant = accessOfMethods.get(method)?.scope === 'tenant' && principal?.tenant !== undefined;
@@ -97,6 +93,7 @@ export function createAuditor(parts: AuditorParts): Auditor {
   ): Promise<T> {
     const isRequired = rule === 'admin' || settings.required === 'all';
     const intent = log.begin(scopeOf(asked.method, principal), callOf(asked, principal));
+    if (intent !== undefined) recorded.add(asked.call);
     if (isRequired || rule !== 'read') await storedOrRefused(intent, isRequired);
     else watch(intent, 'intent');
     const acted = new ActedUpon();
@@ -111,7 +108,6 @@ export function createAuditor(parts: AuditorParts): Auditor {
       answer = await act((report) => acted.add(report));
     } catch (thrown) {
       const error = TroupeError.from(thrown);
-      recorded.add(error);
       await settle(error.code);
       throw error;
     }
@@ -139,11 +135,13 @@ export function createAuditor(parts: AuditorParts): Auditor {
   return {
     run(asked, principal, act) {
       const rule = accessOfMethods.get(asked.method)?.audit ?? 'none';
-      return isRecorded(rule, principal, settings) ? runRecorded(asked, { principal, rule }, act) : act();
+      if (isRecorded(rule, principal, settings)) return runRecorded(asked, { principal, rule }, act);
+      admitted.set(asked.call, principal);
+      return act();
     },
     failed(asked, error) {
-      if (!(error instanceof TroupeError) || !refusesCaller(error.code) || recorded.has(error)) return;
-      const principal = refusedCaller(error);
+      if (!(error instanceof TroupeError) || !refusesCaller(error.code) || recorded.has(asked.call)) return;
+      const principal = admitted.get(asked.call) ?? refusedCaller(error);
       const scope = scopeOf(asked.method, principal);
       if (!budget.take(scope, error.code)) return;
       watch(log.deny(scope, callOf(asked, principal), error.code), 'denial');
@@ -184,7 +182,7 @@ function callOf({ method, call, facts }: AskedCall, principal: Principal | undef
       principal: principal?.id,
       principalKind: principal?.kind,
       credential: principal?.credential,
-      agent: typeof agent === 'string' ? cut(agent, agentMax) : undefined,
+      agent: typeof agent === 'string' ? kept(agent, agentMax) : undefined,
       about: requestFacts(call.request),
       reason: callersReason(call.metadata, call.request),
     }),

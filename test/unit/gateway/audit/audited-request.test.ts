@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { Metadata } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
 import { callersReason, requestFacts } from '../../../../src/gateway/audit/audited-request.ts';
@@ -22,7 +24,25 @@ describe('what a request is about', () => {
     expect(requestFacts({ name: '__proto__' })).toEqual({ name: '__proto__' });
     expect(requestFacts({ name: 'x'.repeat(1_000) })?.['name']).toHaveLength(256);
   });
+
+  it('holds no more memory than it has, however long the request was', () => {
+    const heldBytes = (): number => {
+      collect();
+      const { heapUsed, external } = process.memoryUsage();
+      return heapUsed + external;
+    };
+    const beforeBytes = heldBytes();
+    const facts = Array.from({ length: 200 }, (_, n) => {
+      const text = Buffer.alloc(200_000, `${n} `).toString();
+      return [requestFacts({ name: text, filter: { handler: text } }), callersReason(new Metadata(), { reason: text })];
+    });
+    expect(heldBytes() - beforeBytes).toBeLessThan(10_000_000);
+    expect(facts).toHaveLength(200);
+  });
 });
+
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as () => void;
 
 describe('the reason of a caller', () => {
   it('is that of the header, or else that of the request, cut at 500 characters', () => {

@@ -23,4 +23,15 @@ describe('the budget of recorded refusals', () => {
     clock.advance(10_000);
     expect(more).toHaveLength(3);
   });
+
+  it('counts for the cluster what is of more scopes than it can tell apart', () => {
+    const clock = createManualClock();
+    const more: unknown[] = [];
+    const budget = new DenialBudget(clock, 2, (...told) => more.push(told));
+    for (let n = 0; n < 10_000; n += 1) expect(budget.take(`tenant/${n}`, 'TOKEN_INVALID')).toBe(true);
+    for (let n = 0; n < 3; n += 1) expect(budget.take(`tenant/late-${n}`, 'TOKEN_INVALID')).toBe(false);
+    clock.advance(1_000);
+    expect(more).toEqual([['cluster', 'TOKEN_INVALID', 3]]);
+    expect(budget.take('tenant/late-1', 'TOKEN_INVALID')).toBe(true);
+  });
 });
