@@ -23,7 +23,7 @@ export const auditSection = z.strictObject({
     consequence: 'Programs that fetch many outputs write two rows for each with `all`.',
   }),
   retentionMs: key(wholeNumber(dayMs, retentionMaxDays * dayMs).default(400 * dayMs), {
-    meaning: 'How long entries of the audit log are kept. At most seven years.',
+    meaning: 'How long entries of the audit log are kept after the end of their UTC day. At most seven years.',
     unit: 'ms',
     consequence: 'Some hundred bytes each. It counts for new entries; those that exist keep theirs.',
   }),

@@ -95,6 +95,24 @@ describe('troupe audit', () => {
   });
 });
 
+describe('troupe audit export', () => {
+  it('prints one line for each row, with its own fields alone, whatever somebody has put into the store', async () => {
+    const atMs = Date.now() - 3 * 86_400_000;
+    const entries = ['', '{', '{"a":1}\n{"sequence":9}', '{},"hash":"forged"', '"\\u2028"', '{"kind":"lost"\r\n}'];
+    const rows = entries.map((entry, n) => ({ atMs, writer: 'somebody', sequence: n + 1, entry, hash: `h${n}` }));
+    await edge.store.audit.appendRows({ scope: 'tenant/default', day: dayOf(atMs) }, rows, Date.now() + 3_600_000);
+    const range = ['--from', new Date(atMs).toISOString(), '--to', new Date(atMs + 1).toISOString()];
+    const { code, out } = await audit('export', ...range);
+    const found = out
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Row);
+    expect(code).toBe(0);
+    expect(found.map(({ sequence, hash }) => [sequence, hash])).toEqual(rows.map((row) => [row.sequence, row.hash]));
+    expect(found.map(({ entry }) => entry)).toEqual([...entries.slice(0, 4), '\u2028', entries[5]]);
+  });
+});
+
 describe('troupe get', () => {
   const get = async (id: string): Promise<string> => {
     const terminal = recordedTerminal();

@@ -6,6 +6,7 @@
  * A crash loses the rows that were not acknowledged yet, and so only intents of calls that have not begun, outcomes and
  * refusals.
  */
+import { dayAfter, startOfDayMs } from '../../domain/audit/audit-day.ts';
 import { type AuditContent, entryText } from '../../domain/audit/audit-entry.ts';
 import { given } from '../../domain/given.ts';
 import {
@@ -66,6 +67,8 @@ export type NewContent =
   | (Omit<Extract<AuditContent, { readonly kind: 'outcome' }>, 'of'> & { readonly of: AuditTicket });
 
 interface Waiting {
+  /** When it came, which is before it has its place while the store does not answer. */
+  readonly atMs: number;
   readonly content: NewContent;
   readonly ticket: AuditTicket;
   readonly settle: (error?: unknown) => void;
@@ -90,6 +93,7 @@ export class AuditChain {
   #sealed: readonly (AuditRow & { readonly of: Waiting })[] = [];
   #lost = 0;
   #failure: unknown;
+  #isEnded = false;
   #running: Promise<void> | undefined;
   /** Calls whose outcomes are to come. */
   openCalls = 0;
@@ -111,8 +115,13 @@ export class AuditChain {
     return this.#stored;
   }
 
-  /** Undefined if there is no room. Then the loss is counted, and recorded once there is room again. */
+  /**
+   * Undefined if there is no room. Then the loss is counted, and recorded once there is room again. Undefined also for what
+   * comes after the end: whoever reads the end must be able to rely on it.
+   */
   add(content: NewContent): AuditTicket | undefined {
+    if (this.#isEnded) return undefined;
+    if (content.kind === 'end') this.#isEnded = true;
     if (this.#parts.held.isFull) {
       this.#lost += 1;
       return undefined;
@@ -127,7 +136,8 @@ export class AuditChain {
       else reject(error);
     };
     if (this.#failure !== undefined) settle(this.#failure);
-    this.#waiting.push({ content, ticket, settle });
+    this.#atMs = Math.max(this.#atMs, Math.floor(this.#parts.clock.wallMs()));
+    this.#waiting.push({ atMs: this.#atMs, content, ticket, settle });
     this.#run();
     return ticket;
   }
@@ -145,13 +155,13 @@ export class AuditChain {
   }
 
   async #writeAll(): Promise<void> {
-    const { store, clock, retentionMs, held } = this.#parts;
+    const { store, clock, held } = this.#parts;
     let pauseMs = retryMinMs;
     while (this.#sealed.length > 0 || this.#waiting.length > 0) {
       if (this.#sealed.length === 0) this.#seal();
       const rows = this.#sealed.map(({ of: _, ...row }) => row);
       try {
-        await store.appendRows(this.#day, rows, clock.nowMs() + retentionMs);
+        await store.appendRows(this.#day, rows, this.#expiresAtMs());
       } catch (error) {
         this.#fail(error);
         await new Promise<void>((resolve) => clock.setTimer(pauseMs, resolve));
@@ -168,6 +178,12 @@ export class AuditChain {
     }
   }
 
+  /** All rows of a day leave at once. Else a chain would lose its beginning first, and look as if somebody had cut it. */
+  #expiresAtMs(): number {
+    const { clock, retentionMs } = this.#parts;
+    return clock.nowMs() + (startOfDayMs(dayAfter(this.day)) - clock.wallMs()) + retentionMs;
+  }
+
   #fail(error: unknown): void {
     this.#failure = error;
     for (const { of } of this.#sealed) of.settle(error);
@@ -180,16 +196,16 @@ export class AuditChain {
       this.#lost = 0;
       this.#parts.held.change(1);
       const ticket: AuditTicket = { chain: this, stored: Promise.resolve(undefined), place: undefined };
-      this.#waiting.unshift({ content: { kind: 'lost', count }, ticket, settle: () => undefined });
+      const atMs = this.#waiting[0]?.atMs ?? this.#atMs;
+      this.#waiting.unshift({ atMs, content: { kind: 'lost', count }, ticket, settle: () => undefined });
     }
     const next = this.#waiting.splice(0, auditRowsMax);
     this.#sealed = next.map((waiting) => ({ ...this.#row(waiting), of: waiting }));
   }
 
-  #row({ content, ticket }: Waiting): AuditRow {
+  #row({ atMs: at, content, ticket }: Waiting): AuditRow {
     this.#sequence += 1;
-    this.#atMs = Math.max(this.#atMs, Math.floor(this.#parts.clock.wallMs()));
-    const place = { at: this.#atMs, seq: this.#sequence };
+    const place = { at, seq: this.#sequence };
     ticket.place = place;
     const intent = content.kind === 'outcome' ? content.of.place : undefined;
     const entry = entryText(

@@ -6,7 +6,7 @@ import { chainHash, chainStart } from './chain-hash.ts';
 /**
  * - missing: rows before this one are gone.
  * - moved: the row lies where another one belongs.
- * - changed: the row, or the one before it, is not what was written.
+ * - changed: the row, or the one before it, is not what was written; or the row comes after the last one.
  * - outcome: what says which row holds the outcome of this call was changed.
  */
 export type ChainFault = 'missing' | 'moved' | 'changed' | 'outcome';
@@ -63,7 +63,7 @@ export class ChainCheck {
     if (row.sequence < this.rows || (entry !== undefined && (entry.seq !== row.sequence || entry.at !== row.atMs))) {
       return 'moved';
     }
-    if (entry === undefined || row.hash !== chainHash(this.#hash, row.entry)) return 'changed';
+    if (this.isEnded || entry === undefined || row.hash !== chainHash(this.#hash, row.entry)) return 'changed';
     if (entry.kind === 'end') this.isEnded = true;
     if (entry.kind === 'intent') {
       if (this.#open.size < openMax) this.#open.set(entry.seq, row.settledBy?.sequence);

@@ -74,12 +74,24 @@ function addExport(audit: Command, context: CommandContext): void {
     .action(async (flags: RangeFlags, command: Command) => {
       await withSession(context, command, async ({ client }) => {
         for await (const { entry, ...row } of client.audit.exportRows(ofLog(flags))) {
-          // The entry is JSON, and the hash is over its bytes: it stays as it is.
-          context.terminal.out(`${JSON.stringify(row).slice(0, -1)},"entry":${entry}}\n`);
+          context.terminal.out(`${JSON.stringify(row).slice(0, -1)},"entry":${entryJson(entry)}}\n`);
         }
       });
       context.done(exitCodes.ok);
     });
+}
+
+/**
+ * The entry is JSON, and the hash is over its bytes: it stays as it is. What is no JSON of one line was not written by a gateway.
+ * It becomes a string, so that it makes up neither fields nor lines.
+ */
+function entryJson(entry: string): string {
+  try {
+    JSON.parse(entry);
+    return /[\n\r]/.test(entry) ? JSON.stringify(entry) : entry;
+  } catch {
+    return JSON.stringify(entry);
+  }
 }
 
 function addVerify(audit: Command, context: CommandContext): void {

@@ -89,6 +89,9 @@ const measures = [
   { text: 32, list: 4 },
 ] as const;
 
+/** More than an entry, a call or what it is about has: who called what is never left out, however long the rest is. */
+const fieldsMax = 12;
+
 /** The text of an entry, of at most `maxBytes`. What is too long is cut, and ends with an ellipsis. */
 export function entryText(entry: AuditEntry, maxBytes: number, bytesOf: (text: string) => number): string {
   let text = '';
@@ -106,7 +109,7 @@ function canonical(value: unknown, measure: (typeof measures)[number]): unknown 
   const fields = Object.entries(value)
     .filter(([, field]) => field !== undefined)
     .sort(([one], [other]) => (one < other ? -1 : 1))
-    .slice(0, measure.list);
+    .slice(0, fieldsMax);
   return Object.fromEntries(fields.map(([name, field]) => [cut(name, measure.text), canonical(field, measure)]));
 }
 

@@ -1,12 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { chainsMax, createAuditLog, heldRowsMax } from '../../../../src/application/audit/audit-log.ts';
+import { createVerifyDay } from '../../../../src/application/audit/verify-day.ts';
 import { ChainCheck } from '../../../../src/application/audit/chain-check.ts';
+import { chainHash, chainStart } from '../../../../src/application/audit/chain-hash.ts';
 import type { AuditRow, AuditStore, StoredAuditRow } from '../../../../src/application/ports/audit-store.ts';
 import type { Logger } from '../../../../src/application/ports/runtime.ts';
 import { parseEntry } from '../../../../src/domain/audit/audit-entry.ts';
 import { TroupeError } from '../../../../src/domain/errors.ts';
 import { AuditTable, createMemoryAudit } from '../../../support/memory-audit.ts';
 import { silentLog } from '../../../support/stores.ts';
+import { mayEverything } from '../../../support/callers.ts';
 import { createManualClock } from '../manual-clock.ts';
 
 const dayMs = 86_400_000;
@@ -18,11 +21,13 @@ function makeLog() {
   const table = new AuditTable();
   const memory = createMemoryAudit(table);
   const writes: (readonly AuditRow[])[] = [];
+  const expiries: number[] = [];
   const world = { fail: false, hold: undefined as Promise<void> | undefined };
   const store: AuditStore = {
     ...memory,
     async appendRows(day, rows, expiresAtMs) {
       writes.push(rows);
+      expiries.push(expiresAtMs);
       await world.hold;
       if (world.fail) throw new TroupeError('STORE_UNAVAILABLE');
       await memory.appendRows(day, rows, expiresAtMs);
@@ -41,7 +46,7 @@ function makeLog() {
     check.finish();
     return check.break;
   };
-  return { audit, clock, world, writes, heads, table, today, rows, kinds, faultOf };
+  return { audit, clock, world, writes, expiries, store: memory, heads, table, today, rows, kinds, faultOf };
 }
 
 const settled = async (promise: Promise<unknown> | undefined) =>
@@ -132,6 +137,46 @@ describe('the audit log', () => {
     expect(audit.begin(scope, call)).toBeUndefined();
   });
 
+  it('takes no outcome of a call that outlives the end of its chain', async () => {
+    const { audit, heads, kinds, faultOf, rows } = makeLog();
+    const intent = audit.begin(scope, call);
+    await intent?.stored;
+    await audit.close(1_000);
+    expect(intent && audit.settle(intent, { code: 'OK' })).toBeUndefined();
+    expect(kinds()).toEqual(['intent', 'end']);
+    expect(heads).toMatchObject([{ rows: 2, hash: rows().at(-1)?.hash }]);
+    expect(faultOf()).toBeUndefined();
+  });
+
+  it('has the time at which each call came, also of those that waited for the store', async () => {
+    const { audit, clock, world, rows, today } = makeLog();
+    const day = today();
+    world.fail = true;
+    const times: number[] = [];
+    for (let n = 0; n < 3; n += 1) {
+      times.push(clock.wallMs());
+      await settled(audit.begin(scope, call)?.stored);
+      clock.advance(60_000);
+    }
+    world.fail = false;
+    clock.advance(5_000);
+    await expect.poll(() => rows(day).map(({ atMs }) => atMs)).toEqual(times);
+  });
+
+  it('keeps all rows of a day until the same moment', async () => {
+    const { audit, clock, expiries, kinds, today } = makeLog();
+    const day = today();
+    await audit.begin(scope, call)?.stored;
+    clock.advance(3_600_000);
+    const late = audit.begin(scope, call);
+    await late?.stored;
+    clock.advance(dayMs);
+    if (late !== undefined) await audit.settle(late, { code: 'OK' })?.stored;
+    expect(kinds(day)).toHaveLength(3);
+    // Here rows are kept for a day, and the day itself counts in full.
+    expect([...new Set(expiries)]).toEqual([Date.parse(`${day}T00:00:00Z`) + 2 * dayMs]);
+  });
+
   it('ends in bounded time while the store is away', async () => {
     const { audit, clock, world } = makeLog();
     world.hold = new Promise(() => undefined);
@@ -206,6 +251,20 @@ describe('a chain', () => {
     expect((await whole()).change(hidden)).toEqual({ sequence: 2, fault: 'outcome' });
   });
 
+  it('shows a row that was added after its end', async () => {
+    const { audit, rows, today, table } = makeLog();
+    await audit.begin(scope, call)?.stored;
+    await audit.close(1_000);
+    const entry = JSON.stringify({ at: rows().at(-1)?.atMs, kind: 'lost', count: 1, seq: 3 });
+    const last = rows().at(-1);
+    if (last === undefined) throw new Error('there is an end');
+    const added = { ...last, sequence: 3, entry, hash: chainHash(last.hash, entry) };
+    table.days.set(JSON.stringify([scope, today()]), [...rows(), added]);
+    const check = new ChainCheck({ scope, day: today() }, 'w');
+    for (const row of rows()) check.accept(row);
+    expect(check.break).toEqual({ sequence: 3, fault: 'changed' });
+  });
+
   it('cannot be shown as that of another tenant or day', async () => {
     const { rows } = await whole();
     const check = new ChainCheck({ scope: 'tenant/rival', day: '2026-11-30' }, 'w');
@@ -219,5 +278,63 @@ describe('a chain', () => {
     for (const row of rows().slice(0, 2)) check.accept(row);
     check.finish();
     expect([check.break, check.isEnded, check.hashThere]).toEqual([undefined, false, undefined]);
+  });
+});
+
+describe('a check of the running day', () => {
+  const context = { tenant: 'acme', principal: mayEverything, requestId: 'r', reserve: () => undefined };
+
+  /** The store, where `between` happens after the first page of each look but the last. */
+  const checkWhile = async (log: ReturnType<typeof makeLog>, between: (look: number) => Promise<void>) => {
+    let looks = 0;
+    const readRows: AuditStore['readRows'] = async (day, page) => {
+      const rows = await log.store.readRows(day, page);
+      if (page.beyond === undefined) await between((looks += 1));
+      return rows;
+    };
+    const verify = createVerifyDay({ store: { ...log.store, readRows }, clock: log.clock });
+    return verify(context, scope, { day: log.today(), heads: [] });
+  };
+
+  it('takes a call that ends meanwhile for no fault', async () => {
+    const log = makeLog();
+    const intent = log.audit.begin(scope, call);
+    for (let n = 0; n < 300; n += 1) log.audit.deny(scope, call, 'PERMISSION_MISSING');
+    await log.audit.deny(scope, call, 'PERMISSION_MISSING')?.stored;
+    const chains = await checkWhile(log, async (look) => {
+      if (look === 1 && intent !== undefined) await log.audit.settle(intent, { code: 'OK' })?.stored;
+    });
+    expect(chains).toMatchObject([{ writer: 'w', rows: 303 }]);
+    expect(chains[0]?.break).toBeUndefined();
+  });
+
+  it('takes a row that comes late for no fault, and a hidden outcome for one', async () => {
+    const log = makeLog();
+    const other = { writer: 'late', entry: '{}', hash: 'x' };
+    const late = (sequence: number, atMs: number, before: string) => {
+      const entry = JSON.stringify({ at: atMs, count: 1, kind: 'lost', seq: sequence });
+      return { ...other, sequence, atMs, entry, hash: chainHash(before, entry) };
+    };
+    for (let n = 0; n < 300; n += 1) log.audit.deny(scope, call, 'PERMISSION_MISSING');
+    await log.audit.deny(scope, call, 'PERMISSION_MISSING')?.stored;
+    const where = { scope, day: log.today() };
+    const first = late(1, log.clock.wallMs() - 1_000, chainStart(where, 'late'));
+    const second = late(2, log.clock.wallMs() + 1_000, first.hash);
+    const chains = await checkWhile(log, async (look) => {
+      if (look === 1) await log.store.appendRows(where, [first, second], log.clock.nowMs() + dayMs);
+    });
+    expect(chains.map((one) => [one.writer, one.rows, one.break])).toEqual([
+      ['late', 2, undefined],
+      ['w', 301, undefined],
+    ]);
+    const intent = log.audit.begin(scope, call);
+    if (intent !== undefined) await log.audit.settle(intent, { code: 'OK' })?.stored;
+    const key = JSON.stringify([scope, log.today()]);
+    log.table.days.set(
+      key,
+      log.rows().map(({ settledBy: _, ...row }) => row),
+    );
+    const found = await checkWhile(log, () => Promise.resolve());
+    expect(found.find(({ writer }) => writer === 'w')?.break).toEqual({ sequence: 303, fault: 'outcome' });
   });
 });

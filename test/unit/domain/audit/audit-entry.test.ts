@@ -87,6 +87,26 @@ describe('the text of an entry', () => {
     );
   });
 
+  it('has who called what, and the call that an outcome belongs to, whatever is cut', () => {
+    const worst = '\u0001'.repeat(600);
+    const changes = Array.from({ length: 40 }, (_, n) => ({ field: `f${n}`, old: worst, new: worst }));
+    const jobs = { count: 7, ids: [worst] };
+    const outcome = { kind: 'outcome', at: 3, seq: 2, of: { at: 1, seq: 1 }, code: 'OK', changes, jobs } as const;
+    expect(parseEntry(entryText(outcome, maxBytes, bytesOf))).toMatchObject({
+      ...{ kind: 'outcome', at: 3, seq: 2, of: { at: 1, seq: 1 }, code: 'OK', jobs: { count: 7 } },
+    });
+    const about = Object.fromEntries(Array.from({ length: 10 }, (_, n) => [`a${n}`, worst]));
+    const call = { method: 'M', principal: 'p', address: 'a', requestId: 'r', agent: worst, credential: 'c', about };
+    const intent = {
+      kind: 'intent',
+      at: 1,
+      seq: 1,
+      call: { ...call, principalKind: 'service', reason: worst },
+    } as const;
+    const { about: _, agent: __, ...kept } = call;
+    expect(parseEntry(entryText(intent, maxBytes, bytesOf))).toMatchObject({ kind: 'intent', call: kept });
+  });
+
   it('is cut between characters, and says so', () => {
     expect(cut('abc', 3)).toBe('abc');
     expect(cut('abcd', 3)).toBe('ab…');
