@@ -17,17 +17,22 @@ function byPosition(one: AuditPosition, other: AuditPosition): number {
   );
 }
 
+interface KeptRow extends StoredAuditRow {
+  /** Default: never. */
+  readonly expiresAtMs?: number;
+}
+
 /** Each operation is atomic. */
 export class AuditTable {
   /** By scope and day. A test may change it behind the back of its writers. */
-  readonly days = new Map<string, StoredAuditRow[]>();
+  readonly days = new Map<string, KeptRow[]>();
 
-  append({ scope, day }: AuditDay, rows: readonly AuditRow[]): void {
+  append({ scope, day }: AuditDay, rows: readonly AuditRow[], expiresAtMs: number): void {
     expectAppendable({ scope, day }, rows);
     const present = this.#of({ scope, day });
     for (const { settles, ...row } of rows) {
       const isThere = present.some((one) => byPosition(one, row) === 0);
-      if (!isThere) present.push(row);
+      if (!isThere) present.push({ ...row, expiresAtMs });
       if (settles === undefined) continue;
       const at = present.findIndex((one) => byPosition(one, { writer: row.writer, ...settles }) === 0);
       const intent = present[at];
@@ -36,20 +41,24 @@ export class AuditTable {
     present.sort(byPosition);
   }
 
-  read(day: AuditDay, page: AuditPage): readonly StoredAuditRow[] {
+  read(day: AuditDay, page: AuditPage, nowMs: number): readonly StoredAuditRow[] {
     expectAuditPage(page);
     const { order, beyond, most } = page;
-    const present = this.#of(day);
+    const present = this.#of(day).filter((row) => isKept(row, nowMs));
     const inOrder = order === 'oldest-first' ? present : present.toReversed();
     const sign = order === 'oldest-first' ? 1 : -1;
-    return inOrder.filter((row) => beyond === undefined || sign * byPosition(row, beyond) > 0).slice(0, most);
+    return inOrder
+      .filter((row) => beyond === undefined || sign * byPosition(row, beyond) > 0)
+      .slice(0, most)
+      .map(shown);
   }
 
-  find(day: AuditDay, position: AuditPosition): StoredAuditRow | undefined {
-    return this.#of(day).find((row) => byPosition(row, position) === 0);
+  find(day: AuditDay, position: AuditPosition, nowMs: number): StoredAuditRow | undefined {
+    const row = this.#of(day).find((one) => byPosition(one, position) === 0 && isKept(one, nowMs));
+    return row && shown(row);
   }
 
-  #of({ scope, day }: AuditDay): StoredAuditRow[] {
+  #of({ scope, day }: AuditDay): KeptRow[] {
     const key = JSON.stringify([scope, day]);
     let rows = this.days.get(key);
     if (rows === undefined) this.days.set(key, (rows = []));
@@ -57,11 +66,19 @@ export class AuditTable {
   }
 }
 
+function isKept({ expiresAtMs = Infinity }: KeptRow, nowMs: number): boolean {
+  return expiresAtMs > nowMs;
+}
+
+function shown({ expiresAtMs: _, ...row }: KeptRow): StoredAuditRow {
+  return row;
+}
+
 /** Several made of one table are several processes on one store. */
-export function createMemoryAudit(table = new AuditTable()): AuditStore {
+export function createMemoryAudit(table = new AuditTable(), nowMs: () => number = Date.now): AuditStore {
   return {
-    appendRows: async (day, rows) => table.append(day, rows),
-    readRows: async (day, page) => table.read(day, page),
-    findRow: async (day, position) => table.find(day, position),
+    appendRows: async (day, rows, expiresAtMs) => table.append(day, rows, expiresAtMs),
+    readRows: async (day, page) => table.read(day, page, nowMs()),
+    findRow: async (day, position) => table.find(day, position, nowMs()),
   };
 }

@@ -63,7 +63,7 @@ export function openModelStore(parts: ModelStoreParts): Store {
       removeQueue: (closing) => transport('remove queue', () => extras.removeQueue(closing)),
     },
     documents: createDocuments(extras, transport),
-    audit: createAudit(extras, transport),
+    audit: createAudit(extras, transport, () => clock.nowMs()),
     payloads: {
       async writePayload({ name, expiresAtMs }, source) {
         const parts: Uint8Array[] = [];
@@ -107,11 +107,11 @@ export function openModelStore(parts: ModelStoreParts): Store {
   };
 }
 
-function createAudit({ audit }: StoreExtras, transport: Transport): AuditStore {
+function createAudit({ audit }: StoreExtras, transport: Transport, nowMs: () => number): AuditStore {
   return {
-    appendRows: (day, rows) => transport('append audit rows', () => audit.append(day, rows)),
-    readRows: (day, page) => transport('read audit rows', () => audit.read(day, page)),
-    findRow: (day, position) => transport('find audit row', () => audit.find(day, position)),
+    appendRows: (day, rows, expiresAtMs) => transport('append audit rows', () => audit.append(day, rows, expiresAtMs)),
+    readRows: (day, page) => transport('read audit rows', () => audit.read(day, page, nowMs())),
+    findRow: (day, position) => transport('find audit row', () => audit.find(day, position, nowMs())),
   };
 }
 
