@@ -5,7 +5,7 @@ import { describeAudit } from './audit-contract.ts';
 
 describe('an audit log in memory', () => {
   const table = new AuditTable();
-  const first = { audit: createMemoryAudit(table) };
-  const second = { audit: createMemoryAudit(table) };
+  const first = { audit: createMemoryAudit(table, Date.now) };
+  const second = { audit: createMemoryAudit(table, Date.now) };
   describeAudit(() => ({ first, second }));
 });

@@ -93,8 +93,8 @@ describe('issuers', () => {
 
   it('may be on loopback without TLS, and give roles of the configuration', () => {
     const gateway = {
-      issuers: [{ ...corp, issuer: 'http://127.0.0.1:9000', groupRoles: { auditors: ['auditor'] } }],
-      roles: { auditor: ['jobs.read', 'logs.read'] },
+      issuers: [{ ...corp, issuer: 'http://127.0.0.1:9000', groupRoles: { auditors: ['log-reader'] } }],
+      roles: { 'log-reader': ['jobs.read', 'logs.read'] },
     };
     expect(problemsOf(fileWith(gateway))).toEqual([]);
   });
