@@ -99,7 +99,7 @@ async function start(config: Config, version: string, opened: Opened, options: S
   const { store, facts, bus, vitals, asks, sealing } = await openGround(config, runtime, opened, from);
 
   opened.begin('actors');
-  const { router, batcher } = createShardLinks(bus, runtime);
+  const { router, batcher } = createShardLinks(bus, runtime, opened);
   const system = createActorSystem({ clock, random, log, telemetry });
   opened.push(() => system.terminate(terminateMs));
 
@@ -227,10 +227,12 @@ async function startEdge(
 function createShardLinks(
   bus: NatsBus,
   { clock, telemetry }: ProcessRuntime,
+  opened: Opened,
 ): { router: ShardRouter; batcher: ShardBatcher } {
   const gauge = telemetry.gauge({ ...gauges.shardsSilent, help: 'Shards whose owners do not answer this process.' });
   gauge.set(0);
   const remote = new SilentShards({ client: bus.shardClient, clock, told: (silent) => gauge.set(silent) });
+  opened.push(() => remote.stop());
   const router = createShardRouter({
     call: (shard, verb, items, timeoutMs) => remote.call(shard, verb, items, timeoutMs),
     serveShard: (shard, handler) => bus.shardServer.serveShard(shard, handler),

@@ -32,11 +32,8 @@ const askAgainMs = 500;
 /** A job that no cluster has. The shard looks into its memory, and nowhere else. */
 const question = { jobId: '00000000-0000-7000-8000-000000000000' as JobId };
 
-/** What an error of the question says of the shard. Any other is one of this process or its link, and says nothing. */
-const meanings: ReadonlyMap<ErrorCode, 'silent' | 'nobody'> = new Map([
-  ['OUTCOME_UNKNOWN', 'silent'],
-  ['SHARD_UNAVAILABLE', 'nobody'],
-]);
+/** If the question took longer than that by so much, this process stood still, and the answer may lie unread before it. */
+const stoodStillMs = 500;
 
 interface Waiting {
   readonly begunMs: number;
@@ -53,6 +50,12 @@ interface Line {
   isWatched: boolean;
   /** Ends the plan. */
   cancel: () => void;
+}
+
+interface Asked {
+  readonly askedMs: number;
+  readonly tookMs: number;
+  readonly code: ErrorCode | undefined;
 }
 
 export class SilentShards implements ShardClient {
@@ -145,19 +148,19 @@ export class SilentShards implements ShardClient {
     line.isWatched = false;
     if (error === undefined) line.heardMs = clock.monotonicMs();
     if (this.#isStopped) return;
-    this.#conclude(line, askedMs, error?.code);
+    this.#conclude(line, { askedMs, tookMs: clock.monotonicMs() - askedMs, code: error?.code });
     if (line.isSilent) this.#later(line, askAgainMs, () => void this.#ask(line));
     // Not at once: a link that is away fails at once, too.
     else this.#later(line, askAgainMs, () => this.#look(line));
   }
 
-  #conclude(line: Line, askedMs: number, code: ErrorCode | undefined): void {
+  #conclude(line: Line, { askedMs, tookMs, code }: Asked): void {
     // Somebody else may have had an answer meanwhile.
     if (line.heardMs >= askedMs) {
       this.#setSilent(line, false);
       return;
     }
-    const meaning = code === undefined ? undefined : meanings.get(code);
+    const meaning = code === undefined ? undefined : meaningOf(code, tookMs);
     if (meaning === undefined) return;
     // What was asked of an owner that is gone, nobody answers.
     giveUp(line);
@@ -176,4 +179,14 @@ function giveUp(line: Line): void {
   const message = `shard ${line.shard} does not answer`;
   for (const { giveUp: reject } of line.waiting) reject(new TroupeError('OUTCOME_UNKNOWN', { message }));
   line.waiting.clear();
+}
+
+/**
+ * What an error of the question says of the shard: undefined if it is one of this process or its link. An outcome is also
+ * unknown at once when the link is lost.
+ */
+function meaningOf(code: ErrorCode, tookMs: number): 'silent' | 'nobody' | undefined {
+  if (code === 'SHARD_UNAVAILABLE') return 'nobody';
+  const wasWaitedFor = tookMs >= answerMaxMs && tookMs < answerMaxMs + stoodStillMs;
+  return code === 'OUTCOME_UNKNOWN' && wasWaitedFor ? 'silent' : undefined;
 }

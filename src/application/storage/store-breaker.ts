@@ -4,7 +4,7 @@
  * lets all others through again.
  *
  * A failure that comes at once costs nobody any time, and does not count. Changes are not stopped here: the shards know
- * whether the store takes commits.
+ * whether the store takes commits. Payloads rest apart from all else, since large ones lie in a folder or a bucket.
  */
 import { TroupeError } from '../../domain/errors.ts';
 import { gauges } from '../../domain/measures.ts';
@@ -30,12 +30,21 @@ export function guardReads(store: Guarded, { clock, telemetry }: BreakerParts): 
     help: 'Whether the gateway lets the store rest (1), because it did not answer, or asks it (0).',
   });
   gauge.set(0);
-  const breaker = new StoreBreaker(clock, (rests) => gauge.set(rests ? 1 : 0));
+  const resting = new Set<StoreBreaker>();
+  const newBreaker = (): StoreBreaker => {
+    const breaker = new StoreBreaker(clock, (rests) => {
+      if (rests) resting.add(breaker);
+      else resting.delete(breaker);
+      gauge.set(resting.size > 0 ? 1 : 0);
+    });
+    return breaker;
+  };
+  const breaker = newBreaker();
   const { jobs, queues, payloads, documents } = store;
   return {
     jobs: guarded(jobs, ['findJob', 'findJobs', 'findKeys', 'listJobs'], breaker),
     queues: guarded(queues, ['findQueue', 'listQueues'], breaker),
-    payloads: guarded(payloads, ['getPayload', 'openPayload'], breaker),
+    payloads: guarded(payloads, ['getPayload', 'openPayload'], newBreaker()),
     documents: guarded(documents, ['findDocument', 'listDocuments'], breaker),
   };
 }
@@ -50,18 +59,22 @@ function guarded<Port extends object>(
   reads: readonly (ReadsOf<Port> & string)[],
   breaker: StoreBreaker,
 ): Port {
-  const own = new Map<string | symbol, unknown>();
-  const made = (name: string | symbol): unknown => {
-    const value: unknown = Reflect.get(port, name);
-    if (typeof value !== 'function') return value;
-    const call = (...args: readonly unknown[]): unknown => Reflect.apply(value, port, args);
+  type Method = (...args: readonly unknown[]) => unknown;
+  const own = new Map<string | symbol, { readonly of: unknown; readonly call: Method }>();
+  const made = (name: string | symbol, method: Method): Method => {
+    const call: Method = (...args) => Reflect.apply(method, port, args);
     if (!(reads as readonly (string | symbol)[]).includes(name)) return call;
-    return (...args: readonly unknown[]) => breaker.run(() => call(...args) as Promise<unknown>);
+    return (...args) => breaker.run(() => call(...args) as Promise<unknown>);
   };
   return new Proxy(port, {
     get(_, name) {
-      if (!own.has(name)) own.set(name, made(name));
-      return own.get(name);
+      const value: unknown = Reflect.get(port, name);
+      if (typeof value !== 'function') return value;
+      const known = own.get(name);
+      if (known?.of === value) return known.call;
+      const call = made(name, value as Method);
+      own.set(name, { of: value, call });
+      return call;
     },
   });
 }

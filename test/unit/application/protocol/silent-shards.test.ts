@@ -47,34 +47,39 @@ function setUp() {
     if (question === undefined) throw new Error('nothing was asked');
     return question;
   };
-  return { open, told, clock, call, turn, advance, questions, last, stop: () => watched.stop() };
+  /** Nobody answers the question. */
+  const keepSilent = async (forMs = 1_500): Promise<void> => {
+    clock.advance(forMs);
+    last().fail('OUTCOME_UNKNOWN');
+    await turn();
+  };
+  const stop = (): void => watched.stop();
+  return { open, told, clock, call, turn, advance, keepSilent, questions, last, stop };
 }
 
 describe('a shard that answers nothing', () => {
   it('is asked after 1.5 s, and is silent 1.5 s later: who waits and who comes is told', async () => {
-    const { call, advance, questions, last, told } = setUp();
+    const { call, advance, questions, last, told, keepSilent } = setUp();
     const waiting = call();
     await advance(1_499);
     expect(questions()).toEqual([]);
     await advance(1);
     expect(last()).toMatchObject({ shard: 1, timeoutMs: 1_500 });
-    last().fail('OUTCOME_UNKNOWN');
+    await keepSilent();
     expect(await waiting).toBe('OUTCOME_UNKNOWN');
     expect(await call()).toBe('SHARD_UNAVAILABLE');
     expect(told).toEqual([1]);
   });
 
   it('is asked twice a second until it answers, and then gets calls again', async () => {
-    const { open, call, turn, advance, questions, last, told } = setUp();
+    const { open, call, turn, advance, questions, last, told, keepSilent } = setUp();
     void call();
     await advance(1_500);
-    last().fail('OUTCOME_UNKNOWN');
-    await turn();
+    await keepSilent();
     for (let n = 2; n < 5; n += 1) {
       await advance(500);
       expect(questions()).toHaveLength(n);
-      last().fail('OUTCOME_UNKNOWN');
-      await turn();
+      await keepSilent();
       expect(await call()).toBe('SHARD_UNAVAILABLE');
     }
     await advance(500);
@@ -102,11 +107,10 @@ describe('a shard that answers nothing', () => {
   });
 
   it('is apart from the others', async () => {
-    const { open, call, turn, advance, last } = setUp();
+    const { open, call, advance, keepSilent } = setUp();
     void call(1);
     await advance(1_500);
-    last().fail('OUTCOME_UNKNOWN');
-    await turn();
+    await keepSilent();
     const other = call(2);
     open.at(-1)?.answer();
     expect(await other).toBe('answered');
@@ -176,4 +180,34 @@ it('is not watched any more after the stop', async () => {
   stop();
   await advance(60_000);
   expect(questions()).toEqual([]);
+});
+
+describe('a process that does not see answers', () => {
+  it('takes no shard for silent if it stood still itself: the answers lie unread', async () => {
+    const { open, call, advance, keepSilent, questions, last, turn, told } = setUp();
+    const waiting = call();
+    await advance(1_500);
+    await keepSilent(4_000);
+    expect(told).toEqual([]);
+    open[0]?.answer();
+    expect(await waiting).toBe('answered');
+    void call();
+    await advance(1_500);
+    expect(questions()).toHaveLength(2);
+    last().answer();
+    await turn();
+    expect(told).toEqual([]);
+  });
+
+  it('takes no shard for silent because the link was lost', async () => {
+    const { call, advance, keepSilent, questions, told } = setUp();
+    void call();
+    await advance(1_500);
+    await keepSilent(100);
+    expect(told).toEqual([]);
+    await advance(500);
+    expect(questions()).toHaveLength(2);
+    await keepSilent();
+    expect(told).toEqual([1]);
+  });
 });

@@ -119,4 +119,27 @@ describe('the guarded ports of a store', () => {
     await expect(guarded.payloads.deletePayload('x')).rejects.toBe(away);
     await expect(guarded.payloads.openPayload('x')).rejects.toMatchObject({ code: 'PAYLOAD_GONE' });
   });
+
+  it('rest for payloads alone if a bucket does not answer', async () => {
+    let nowMs = 0;
+    const gauge: number[] = [];
+    const payloads = {
+      isAway: false,
+      getPayload: () => {
+        nowMs += slowMs;
+        return Promise.reject(away);
+      },
+    };
+    const jobs = { findJob: () => Promise.resolve('a job') };
+    const telemetry = { gauge: () => ({ set: (value: number) => gauge.push(value) }) } as never;
+    const store = { jobs, queues: {}, documents: {}, payloads } as never;
+    const guarded = guardReads(store, { clock: { monotonicMs: () => nowMs }, telemetry });
+    for (let n = 0; n < failuresMax; n += 1) await expect(guarded.payloads.getPayload('x')).rejects.toBe(away);
+    expect(gauge).toEqual([0, 1]);
+    await expect(guarded.payloads.getPayload('x')).rejects.toThrow('the store has not answered for some seconds');
+    expect(await guarded.jobs.findJob('x' as never)).toBe('a job');
+    expect(guarded.payloads).toMatchObject({ isAway: false });
+    payloads.isAway = true;
+    expect(guarded.payloads).toMatchObject({ isAway: true });
+  });
 });
