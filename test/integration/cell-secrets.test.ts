@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { createSecretFolder } from '../../src/adapters/files/secret-folder.ts';
 import { type Harness, startPool, zooDir } from '../support/rogue-handlers/harness.ts';
 
@@ -19,7 +19,7 @@ beforeAll(async () => {
     { secrets: ['*'], handlers: ['noop'], tenants: ['*'] },
   ];
   const secrets = createSecretFolder({ path: folder, grants, clock: { monotonicMs: () => performance.now() } });
-  zoo = await startPool({ handlerDirs: [zooDir], secrets });
+  zoo = await startPool({ handlerDirs: [zooDir], threads: 1, secrets });
 });
 afterAll(async () => {
   await zoo.stop();
@@ -49,6 +49,16 @@ it('masks failures with their causes, codes and stacks', async () => {
   });
   expect(JSON.stringify(outcome)).toContain('bad [secret smtp]');
   expect(JSON.stringify(outcome)).not.toMatch(/hunter2/);
+});
+
+it('masks what another run of the same cell has kept, also where it is printed past the thread', async () => {
+  await zoo.run('tells', { secret: 'smtp' }, acme).ended;
+  const run = zoo.run('tells', { secret: 'smtp', again: true }, { tenant: 'globex' });
+  const { outcome } = await run.ended;
+  expect(run.lines.map(({ text }) => text)).toEqual(['it was [secret smtp]']);
+  expect(outcome).toMatchObject({ failure: { message: 'cannot log in again with [secret smtp]' } });
+  await vi.waitFor(() => expect(JSON.stringify(zoo.log)).toContain('straight [secret smtp]'), { timeout: 30_000 });
+  expect(JSON.stringify([run, outcome, zoo.log])).not.toMatch(/hunter2/);
 });
 
 it('gives nothing else: the answer is the same for what is missing, of others, and out of the folder', async () => {

@@ -2,7 +2,8 @@
  * A folder with one file for each secret, as Kubernetes, Docker and vault agents write them. A file is read again once what is
  * known of it is some seconds old, so that it may be replaced.
  */
-import { open } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { HandlerSecrets } from '../../application/ports/handler-secrets.ts';
 import type { Clock } from '../../application/ports/runtime.ts';
@@ -38,18 +39,30 @@ export function createSecretFolder({ path, grants, clock }: SecretFolderParts): 
 }
 
 async function read(path: string): Promise<string | undefined> {
-  const file = await open(path).catch((error: unknown) => {
+  // Without waiting for somebody who writes into it: what lies there may be a pipe.
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: unknown) => {
     if (isMissing(error)) return undefined;
     throw error;
   });
   if (file === undefined) return undefined;
   try {
-    const { size } = await file.stat();
-    if (size > secretMaxBytes) throw new Error(`a secret has at most ${secretMaxBytes} bytes, and ${path} has ${size}`);
-    return (await file.readFile('utf8')).trimEnd();
+    if (!(await file.stat()).isFile()) throw new Error(`${path} is no file`);
+    return (await contentOf(file, path)).trimEnd();
   } finally {
     await file.close();
   }
+}
+
+/** What a file has may be more than it says. */
+async function contentOf(file: FileHandle, path: string): Promise<string> {
+  const buffer = Buffer.alloc(secretMaxBytes + 1);
+  let bytes = 0;
+  while (bytes < buffer.length) {
+    const { bytesRead } = await file.read(buffer, bytes, buffer.length - bytes);
+    if (bytesRead === 0) return buffer.toString('utf8', 0, bytes);
+    bytes += bytesRead;
+  }
+  throw new Error(`a secret has at most ${secretMaxBytes} bytes, and ${path} has more`);
 }
 
 function isMissing(error: unknown): boolean {

@@ -7,6 +7,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { Duplex } from 'node:stream';
 import type { Clock, Logger } from '../../../application/ports/runtime.ts';
+import { SecretMask } from '../../../domain/secret-mask.ts';
 import { CellChannel } from '../protocol/cell-channel.ts';
 import { parseEvents } from '../protocol/cell-frame-shape.ts';
 import {
@@ -22,6 +23,7 @@ import { entryPath } from '../protocol/entry-path.ts';
 import { channelMacsOf, newKeyBytes } from '../protocol/frame-mac.ts';
 import { inFrames } from '../protocol/frame-cut.ts';
 import { LineBuffer } from '../protocol/output-capture.ts';
+import { maskedCellEvent } from './masked-events.ts';
 
 /**
  * Limit of a frame apart from an output; the longest such frame is the list of all handlers. An output takes up to two
@@ -77,6 +79,8 @@ export class CellProcess {
   #ownFault = false;
   #linesLeft = outputLinesMax;
   #gone = false;
+  /** What no text that comes from it must have: what its runs were given. */
+  readonly mask = new SecretMask();
   readonly exited: Promise<void>;
 
   constructor(options: CellProcessOptions) {
@@ -156,7 +160,7 @@ export class CellProcess {
     this.#silentTicks = 0;
     for (const event of frame) {
       if (this.#gone) return;
-      this.#options.onEvent(event);
+      this.#options.onEvent(maskedCellEvent(this.mask, event));
     }
   }
 
@@ -174,10 +178,14 @@ export class CellProcess {
   }
 
   #readLines(stream: NodeJS.ReadableStream | null): void {
-    const lines = new LineBuffer((line) => this.#logLine(line.slice(0, outputLineMaxChars)));
+    const lines = new LineBuffer((line) => this.#logLine(this.#shown(line)));
     stream?.on('data', (chunk: Buffer) => lines.push(chunk));
     stream?.on('end', () => lines.flush());
     stream?.on('error', () => undefined);
+  }
+
+  #shown(line: string): string {
+    return this.mask.text(line.slice(0, outputLineMaxChars), outputLineMaxChars);
   }
 
   #logLine(line: string): void {

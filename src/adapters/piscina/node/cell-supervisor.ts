@@ -233,7 +233,9 @@ export class CellSupervisor implements RunHome {
 
   async #answer(run: PoolRun, { runId, number, ask }: Extract<CellEvent, { kind: 'stream-ask' }>): Promise<void> {
     const asking = this.#process;
-    asking?.send({ kind: 'stream-answer', runId, number, answer: await run.pump.answer(ask, this.#scratch?.cell) });
+    const answer = await run.pump.answer(ask, this.#scratch?.cell);
+    if (ask.kind === 'secret' && answer.kind === 'secret') asking?.mask.addLatest(ask.name, answer.value);
+    asking?.send({ kind: 'stream-answer', runId, number, answer });
   }
 
   #onRunEvent(run: PoolRun, event: RunEvent): void {

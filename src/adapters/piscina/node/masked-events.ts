@@ -1,9 +1,20 @@
-/** Takes the secrets of a run out of its texts, where they enter this process. Outputs and checkpoints stay as they are. */
+/**
+ * Takes secrets out of the texts of runs, where they enter this process: those that the run has read, and those that others
+ * have read in the same process before, since a client that one run has made may serve the next. Outputs and checkpoints
+ * stay as they are.
+ */
 import type { RunEvent, RunOutcome } from '../../../application/ports/run-pool.ts';
 import { type Failure, failureMaxChars } from '../../../domain/job.ts';
 import { given } from '../../../domain/given.ts';
 import type { SecretMask } from '../../../domain/secret-mask.ts';
-import { noteMaxChars } from '../protocol/thread-messages.ts';
+import type { CellEvent } from '../protocol/cell-frames.ts';
+import { noteMaxChars, progressMaxChars } from '../protocol/thread-messages.ts';
+
+export function maskedCellEvent(mask: SecretMask, event: CellEvent): CellEvent {
+  if (event.kind === 'stuck') return { ...event, outcome: maskedOutcome(mask, event.outcome) };
+  const hasText = event.kind === 'log' || event.kind === 'progress' || event.kind === 'ended';
+  return hasText ? maskedEvent(mask, event) : event;
+}
 
 export function maskedEvent(mask: SecretMask, event: RunEvent): RunEvent {
   if (mask.isEmpty) return event;
@@ -11,7 +22,7 @@ export function maskedEvent(mask: SecretMask, event: RunEvent): RunEvent {
     case 'log':
       return { ...event, text: mask.text(event.text, noteMaxChars) };
     case 'progress':
-      return { ...event, note: mask.text(event.note, noteMaxChars) };
+      return { ...event, note: mask.text(event.note, progressMaxChars) };
     case 'ended':
       return { ...event, outcome: maskedOutcome(mask, event.outcome) };
     case 'started':

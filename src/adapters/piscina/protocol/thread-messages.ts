@@ -69,3 +69,4 @@ export type ThreadNote =
   | CheckpointNote;
 
 export const noteMaxChars = 2_000;
+export const progressMaxChars = 200;

@@ -10,10 +10,15 @@ import { cancelled } from '../../../handlers/handler-error.ts';
 import { isByteStream, type PayloadStreams } from '../../../handlers/payload-streams.ts';
 import type { RunSlot } from '../protocol/run-slot.ts';
 import { ThreadCheckpoints } from './thread-checkpoints.ts';
-import { noteMaxChars, type CheckpointNote, type RunTask, type ThreadNote } from '../protocol/thread-messages.ts';
+import {
+  noteMaxChars,
+  progressMaxChars,
+  type CheckpointNote,
+  type RunTask,
+  type ThreadNote,
+} from '../protocol/thread-messages.ts';
 
 const noteEveryMs = 100;
-const progressMaxChars = 200;
 const signalPollMs = 20;
 /**
  * Log lines of one run: a burst, then a steady rate. Excess lines are dropped, and their number is logged at the end.

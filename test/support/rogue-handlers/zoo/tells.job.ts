@@ -1,13 +1,28 @@
+import { writeSync } from 'node:fs';
 import { defineHandler, fail } from 'troupe/handlers';
 import { z } from 'zod';
+
+/** As a client of a database has it, which is made once. */
+let kept = '';
 
 /** Reads a secret, and says it in every way there is. */
 export default defineHandler({
   name: 'tells',
-  input: z.object({ secret: z.string(), times: z.int().default(1), fails: z.boolean().default(false) }),
-  async run({ secret, times, fails }, ctx) {
+  input: z.object({
+    secret: z.string(),
+    times: z.int().default(1),
+    fails: z.boolean().default(false),
+    again: z.boolean().default(false),
+  }),
+  async run({ secret, times, fails, again }, ctx) {
+    if (again) {
+      ctx.log.info(`it was ${kept}`);
+      writeSync(2, `straight ${kept}\n`);
+      throw fail(`cannot log in again with ${kept}`, { cause: new Error(`bad ${kept}`) });
+    }
     let value = '';
     for (let time = 0; time < times; time += 1) value = await ctx.secret(secret.replace('#', String(time)));
+    kept = value;
     ctx.log.info(`it is ${value}`);
     process.stdout.write(`${JSON.stringify({ value })}\n`);
     ctx.progress(0.5, `with ${value}`);

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -60,6 +61,28 @@ describe('a folder of secrets', () => {
     writeFileSync(join(path, 'large'), 'x'.repeat(secretMaxBytes));
     expect(await secrets.find(reader, 'large')).toHaveLength(secretMaxBytes);
     mkdirSync(join(path, 'folder'));
-    await expect(secrets.find(reader, 'folder')).rejects.toThrow();
+    await expect(secrets.find(reader, 'folder')).rejects.toThrow('is no file');
+  });
+
+  it('does not wait for pipes, nor read devices without an end', async () => {
+    const names = Array.from({ length: 8 }, (_, n) => `pipe-${n}`);
+    for (const name of names) execFileSync('mkfifo', [join(path, name)]);
+    for (const [name, target] of [
+      ['zero', '/dev/zero'],
+      ['null', '/dev/null'],
+    ] as const)
+      symlinkSync(target, join(path, name));
+    const found = [...names, 'zero', 'null'].map((name) =>
+      expect(secrets.find(reader, name)).rejects.toThrow('is no file'),
+    );
+    await Promise.all(found);
+  });
+
+  it('reads no more than it may of a file that has more than it says', async () => {
+    // Files of the kernel have the size 0.
+    symlinkSync('/proc/kallsyms', join(path, 'symbols'));
+    await expect(secrets.find(reader, 'symbols')).rejects.toThrow(/65536 bytes/);
+    symlinkSync('/proc/sys/kernel/ostype', join(path, 'os'));
+    expect(await secrets.find(reader, 'os')).toBe('Linux');
   });
 });
