@@ -43,21 +43,35 @@ export function cassandraAccess({ user, passwordPath, tls }: Config['store']['ca
 }
 
 function passwordIn(path: string): () => string {
-  return freshFiles({ password: path }, ({ password }) => password.toString('utf8').trimEnd());
+  return configured('store.cassandra.passwordPath', path, () => freshFiles({ password: path }, wholePassword));
 }
 
 function cassandraTls(
   ca: string,
   { certPath, keyPath }: { certPath: string | undefined; keyPath: string | undefined },
 ) {
-  try {
-    return certPath !== undefined && keyPath !== undefined
+  return configured('store.cassandra.tls', ca, () =>
+    certPath !== undefined && keyPath !== undefined
       ? freshFiles({ ca, cert: certPath, key: keyPath }, wholeMaterial)
-      : freshFiles({ ca }, wholeMaterial);
+      : freshFiles({ ca }, wholeMaterial),
+  );
+}
+
+/** What cannot be used at the start is an error of the configuration. */
+function configured<Value>(key: string, source: string, open: () => Value): Value {
+  try {
+    return open();
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    throw new ConfigError([{ path: 'store.cassandra.tls', source: ca, message }]);
+    throw new ConfigError([{ path: key, source, message }]);
   }
+}
+
+/** Whoever replaces a file in place empties it first. */
+function wholePassword({ password }: { readonly password: Buffer }): string {
+  const text = password.toString('utf8').trimEnd();
+  if (text === '') throw new Error('must hold a password');
+  return text;
 }
 
 /** Throws for what is half written. */
