@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { isPermission } from '../domain/access/permission.ts';
 import { bindingText, parseBinding } from '../domain/access/role-binding.ts';
-import { identityPattern } from '../domain/access/client-certificate.ts';
+import { isIdentity } from '../domain/access/client-certificate.ts';
 import { builtInRoles } from '../domain/access/role.ts';
 import { namePattern } from '../domain/queue.ts';
 import { key, path, port, token } from './schema-key.ts';
@@ -48,7 +48,12 @@ const issuer = z
   });
 
 const identity = z.strictObject({
-  uri: z.string().regex(identityPattern, 'must be a URI such as spiffe://corp/ns/billing, or end with /*'),
+  uri: z
+    .string()
+    .refine(
+      isIdentity,
+      'must be a URI such as spiffe://corp/ns/billing, or end with /*, without other *, %, ?, # or empty parts',
+    ),
   tenant: z.string().regex(namePattern, 'must be 1 to 64 of A-Z a-z 0-9 _ -').optional(),
   roles: roleNames.min(1),
 });

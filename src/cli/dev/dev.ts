@@ -152,7 +152,7 @@ function cannotGoOn({ terminal }: DevOptions, why: string): number {
 function samplesRefused(gateway: Config['gateway']): string | undefined {
   // Samples are work, for which it does not matter who has the operator token.
   if (allowedToAnyone(gateway, true) !== 'nothing') return undefined;
-  return 'no sample jobs, because every call needs a credential here (gateway.apiKeys, gateway.issuers)';
+  return 'no sample jobs, because every call needs a credential here (gateway.apiKeys, gateway.issuers, gateway.certificates)';
 }
 
 /** The samples need the handlers of `examples`, and a gateway and workers in this process. */

@@ -20,10 +20,21 @@ export interface ClientCertificate {
   readonly expiresAtMs: number;
 }
 
-/** A URI, or the beginning of URIs. */
-export const identityPattern = /^[a-z][a-z0-9+.-]*:\/\/[\x21-\x7e]{1,512}$/;
-
+const uriPattern = /^[a-z][a-z0-9+.-]*:\/\/[\x21-\x7e]+$/;
+/** After the scheme. */
+const misleading = /["%?#\\]|\/\.{0,2}(?=\/|$)/;
 const uriMaxChars = 512;
+
+/** A URI that a certificate can have, or the beginning of such with `/*`. */
+export function isIdentity(uri: string): boolean {
+  const beginning = uri.replace(/\/\*$/, '/x');
+  return isUri(beginning) && !beginning.includes('*');
+}
+
+function isUri(text: string): boolean {
+  return text.length <= uriMaxChars && uriPattern.test(text) && !misleading.test(text.slice(text.indexOf('://') + 3));
+}
+
 /** One name with its kind. Node quotes a name that holds what separates names. */
 const namePattern = /([A-Za-z ]+):("(?:[^"\\]|\\.)*"|[^,"]*)(?:, |$)/y;
 
@@ -67,12 +78,7 @@ function onlyUri(alternativeNames: string): string {
   const [first, second] = uris.map(([, name]) => name);
   if (first === undefined) throw new Error('a client certificate has no URI among its alternative names');
   if (second !== undefined) throw new Error('a client certificate has several URIs among its alternative names');
-  if (
-    first.length > uriMaxChars ||
-    !identityPattern.test(first) ||
-    /["%?#\\]|\/\.{0,2}(?=\/|$)/.test(first.slice(first.indexOf('://') + 3))
-  )
-    throw new Error('the URI of a client certificate is none that an identity can have');
+  if (!isUri(first)) throw new Error('the URI of a client certificate is none that an identity can have');
   return first;
 }
 

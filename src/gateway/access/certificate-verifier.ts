@@ -25,7 +25,9 @@ export function createCertificateVerifier({ table, clock, refused }: Certificate
   const look = (certificate: PeerCertificate): Principal | 'refused' => {
     try {
       const alternativeNames = certificate.subjectaltname ?? '';
-      return table.principalOf({ alternativeNames, expiresAtMs: expiryOf(certificate) });
+      const expiresAtMs = expiryOf(certificate);
+      if (Number.isNaN(expiresAtMs)) throw new Error('the expiry of a client certificate cannot be read');
+      return table.principalOf({ alternativeNames, expiresAtMs });
     } catch (error) {
       refused(error instanceof Error ? error.message : String(error));
       return 'refused';

@@ -91,6 +91,15 @@ describe('issuers', () => {
     expect(problems.map((problem) => problem.split(': ')[0])).toEqual([path]);
   });
 
+  it.each(['corp/', 'corp//x', 'corp/a%20b', 'corp/../x', 'corp/*/x', 'corp/x*', 'corp/a b'])(
+    'name no identity that no certificate can have: %s',
+    (rest) => {
+      const identities = [{ ...named, uri: `spiffe://${rest}` }];
+      const problems = problemsOf(fileWith({ certificates: { ...withCertificates, identities }, tls }));
+      expect(problems.map((problem) => problem.split(': ')[0])).toEqual(['gateway.certificates.identities.0.uri']);
+    },
+  );
+
   it('may be on loopback without TLS, and give roles of the configuration', () => {
     const gateway = {
       issuers: [{ ...corp, issuer: 'http://127.0.0.1:9000', groupRoles: { auditors: ['log-reader'] } }],
