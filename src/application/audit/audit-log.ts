@@ -15,7 +15,7 @@ export interface AuditLogParts {
   readonly store: AuditStore;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Names the chains of this process. Never used before. */
+  /** Names the chains of this process, with a number once its clock was set back. Never used before. */
   readonly writer: string;
   readonly retentionMs: number;
 }
@@ -42,6 +42,8 @@ export const heldRowsMax = 4_096;
 /** Tenants with entries on one day, of which each has a chain in memory. */
 export const chainsMax = 10_000;
 const rollMs = 60_000;
+/** A clock that was set back by no more goes on in the day, and at the time, that it has reached. */
+const clockBackMaxMs = 3_600_000;
 
 export function clusterScope(): string {
   return 'cluster';
@@ -52,7 +54,7 @@ export function tenantScope(tenant: string): string {
 }
 
 export function createAuditLog(parts: AuditLogParts): AuditLog {
-  const { clock, log, writer } = parts;
+  const { clock, log } = parts;
   const chainParts = { ...parts, held: new HeldRows(heldRowsMax) };
   /** Of today, by scope. */
   const chains = new Map<string, AuditChain>();
@@ -60,25 +62,34 @@ export function createAuditLog(parts: AuditLogParts): AuditLog {
   const former = new Set<AuditChain>();
 
   let isClosed = false;
+  const days = new SteadyDays(clock);
 
   const end = async (chain: AuditChain): Promise<void> => {
     chain.add({ kind: 'end' });
     await chain.idle();
-    const { scope, day, rows, hash } = chain.head;
+    const { scope, day, writer, rows, hash } = chain.head;
     log.info({ event: 'audit.head', scope, day, writer, rows, hash }, 'a chain of the audit log ended');
   };
 
   function chainOf(scope: string): AuditChain | undefined {
     if (isClosed) return undefined;
-    const day = dayOf(clock.wallMs());
+    const day = today();
     const present = chains.get(scope);
-    // A clock that goes back stays in the chain that it has.
-    if (present !== undefined && present.day >= day) return present;
+    if (present?.day === day) return present;
     if (present !== undefined) retire(scope, present);
     if (chains.size >= chainsMax) return undefined;
+    const writer = days.setBack === 0 ? parts.writer : `${parts.writer}-${days.setBack}`;
     const chain = new AuditChain(chainParts, { scope, day }, writer);
     chains.set(scope, chain);
     return chain;
+  }
+
+  /** All chains end when the clock was set back. */
+  function today(): string {
+    const { setBack } = days;
+    const day = days.today();
+    if (days.setBack > setBack) for (const [scope, chain] of chains) retire(scope, chain);
+    return day;
   }
 
   function retire(scope: string, chain: AuditChain): void {
@@ -89,7 +100,7 @@ export function createAuditLog(parts: AuditLogParts): AuditLog {
 
   let cancelRoll: () => void = () => undefined;
   const roll = (): void => {
-    const day = dayOf(clock.wallMs());
+    const day = today();
     for (const [scope, chain] of chains) if (chain.day < day) retire(scope, chain);
     cancelRoll = clock.setTimer(rollMs, roll);
   };
@@ -110,9 +121,7 @@ export function createAuditLog(parts: AuditLogParts): AuditLog {
       return ticket;
     },
     deny: (scope, call, code) => chainOf(scope)?.add({ kind: 'denied', call, code }),
-    denyMore(scope, code, count) {
-      chainOf(scope)?.add({ kind: 'more-denied', code, count });
-    },
+    denyMore: (scope, code, count) => void chainOf(scope)?.add({ kind: 'more-denied', code, count }),
     async close(timeoutMs) {
       cancelRoll();
       isClosed = true;
@@ -123,6 +132,29 @@ export function createAuditLog(parts: AuditLogParts): AuditLog {
       if (!isStored) log.warn({ event: 'audit.unfinished' }, 'the last entries of the audit log may not be stored');
     },
   };
+}
+
+/** Days that never fall, unless the clock was set back by much. */
+class SteadyDays {
+  readonly #clock: Clock;
+  #latestMs: number;
+  /** How often it was. Who has ended its chain of a day takes another name, since it may come to that day again. */
+  setBack = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#latestMs = clock.wallMs();
+  }
+
+  today(): string {
+    const wallMs = this.#clock.wallMs();
+    if (wallMs < this.#latestMs - clockBackMaxMs) {
+      this.setBack += 1;
+      this.#latestMs = wallMs;
+    }
+    this.#latestMs = Math.max(this.#latestMs, wallMs);
+    return dayOf(this.#latestMs);
+  }
 }
 
 function inTime(clock: Clock, timeoutMs: number, work: Promise<unknown>): Promise<boolean> {

@@ -6,7 +6,7 @@ import { isDay } from '../../domain/audit/audit-day.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import { given } from '../../domain/given.ts';
 import { FieldChecks } from '../calls/field-checks.ts';
-import { auditNameMaxBytes, type AuditPosition, auditRowsMax } from '../ports/audit-store.ts';
+import { auditEntryMaxBytes, auditNameMaxBytes, type AuditPosition, auditRowsMax } from '../ports/audit-store.ts';
 import { ensureAwaited, type ReadContext } from '../ports/call-context.ts';
 import { ChainCheck, type ChainFault } from './chain-check.ts';
 import type { ListParts } from './list-entries.ts';
@@ -43,6 +43,8 @@ const looksMax = 5;
 export function createVerifyDay(parts: ListParts): VerifyDay {
   return async (context, scope, query) => {
     checkQuery(query);
+    // So that many checks at once are refused, rather than all of them fill the memory with their pages.
+    context.reserve(auditRowsMax * auditEntryMaxBytes);
     let reports = await lookThrough(parts, context, { scope, ...query });
     for (let looks = 1; looks < looksMax; looks += 1) {
       const before = new Map(reports.map(({ writer, break: at }) => [writer, at && `${at.fault} ${at.sequence}`]));

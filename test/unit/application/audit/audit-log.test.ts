@@ -3,7 +3,13 @@ import { chainsMax, createAuditLog, heldRowsMax } from '../../../../src/applicat
 import { createVerifyDay } from '../../../../src/application/audit/verify-day.ts';
 import { ChainCheck } from '../../../../src/application/audit/chain-check.ts';
 import { chainHash, chainStart } from '../../../../src/application/audit/chain-hash.ts';
-import type { AuditRow, AuditStore, StoredAuditRow } from '../../../../src/application/ports/audit-store.ts';
+import {
+  auditEntryMaxBytes,
+  type AuditRow,
+  auditRowsMax,
+  type AuditStore,
+  type StoredAuditRow,
+} from '../../../../src/application/ports/audit-store.ts';
 import type { Logger } from '../../../../src/application/ports/runtime.ts';
 import { parseEntry } from '../../../../src/domain/audit/audit-entry.ts';
 import { TroupeError } from '../../../../src/domain/errors.ts';
@@ -17,7 +23,8 @@ const call = { method: 'CancelJob', address: '127.0.0.1', requestId: 'r' };
 const scope = 'tenant/acme';
 
 function makeLog() {
-  const clock = createManualClock();
+  const manual = createManualClock();
+  const clock = { ...manual, skewMs: 0, wallMs: () => manual.wallMs() + clock.skewMs };
   const table = new AuditTable();
   const memory = createMemoryAudit(table);
   const writes: (readonly AuditRow[])[] = [];
@@ -177,6 +184,47 @@ describe('the audit log', () => {
     expect([...new Set(expiries)]).toEqual([Date.parse(`${day}T00:00:00Z`) + 2 * dayMs]);
   });
 
+  it('has whole chains whatever the clock does, and the days of the clock once it is right again', async () => {
+    const { audit, clock, store, today, heads } = makeLog();
+    const days = new Set<string>();
+    const record = async () => {
+      days.add(today());
+      await audit.deny(scope, call, 'PERMISSION_MISSING')?.stored;
+    };
+    const minute = 60_000;
+    const hour = 60 * minute;
+    const untilMidnightMs = dayMs - (clock.wallMs() % dayMs);
+    const timesOf = async (day: string) =>
+      (await store.readRows({ scope, day }, { order: 'newest-first', most: 99 })).map(({ atMs }) => atMs);
+    await record();
+    // Over midnight and back, which only the timer notices.
+    clock.skewMs = untilMidnightMs + minute;
+    clock.advance(minute);
+    clock.skewMs = untilMidnightMs - 5 * minute;
+    await record();
+    // By days and hours, with calls; and back, which is by more than a little.
+    for (const skewMs of [3 * dayMs, 5 * hour]) {
+      clock.skewMs = skewMs;
+      await record();
+      clock.skewMs = 0;
+      clock.advance(minute);
+      await record();
+      expect(await timesOf(today())).toContain(clock.wallMs());
+    }
+    for (let day = 0; day < 3; day += 1) {
+      clock.advance(dayMs);
+      await record();
+    }
+    await audit.close(1_000);
+    const verify = createVerifyDay({ store, clock });
+    const context = { tenant: 'acme', principal: mayEverything, requestId: 'r', reserve: () => undefined };
+    const found = [];
+    for (const day of days) found.push(...(await verify(context, scope, { day, heads: [] })));
+    expect(found.map((chain) => chain.break)).toEqual(found.map(() => undefined));
+    expect(found.every(({ isEnded }) => isEnded)).toBe(true);
+    expect(heads).toHaveLength(found.length);
+  });
+
   it('ends in bounded time while the store is away', async () => {
     const { audit, clock, world } = makeLog();
     world.hold = new Promise(() => undefined);
@@ -293,7 +341,12 @@ describe('a check of the running day', () => {
       return rows;
     };
     const verify = createVerifyDay({ store: { ...log.store, readRows }, clock: log.clock });
-    return verify(context, scope, { day: log.today(), heads: [] });
+    let reserved = 0;
+    const reserve = (bytes: number): void => void (reserved += bytes);
+    const chains = await verify({ ...context, reserve }, scope, { day: log.today(), heads: [] });
+    // Once, however often it looks: a page of the largest rows.
+    expect(reserved).toBe(auditRowsMax * auditEntryMaxBytes);
+    return chains;
   };
 
   it('takes a call that ends meanwhile for no fault', async () => {
