@@ -24,6 +24,9 @@ export interface VaultTransit {
   isDead: boolean;
   createKey(name: string, options?: { readonly derived?: boolean }): void;
   rotate(name: string): void;
+  /** Does not have the newest version, until it learns it: as a replica that is behind. */
+  forgetNewest(name: string): void;
+  learnNewest(name: string): void;
   setMinDecryption(name: string, version: number): void;
   close(): Promise<void>;
 }
@@ -39,6 +42,7 @@ class Refusal extends Error {}
 
 export async function startVaultTransit(): Promise<VaultTransit> {
   const keys = new Map<string, TransitKey>();
+  const forgotten = new Map<string, Buffer>();
   const server = createServer((request, response) => {
     if (own.isDead) {
       request.socket.destroy();
@@ -83,6 +87,14 @@ export async function startVaultTransit(): Promise<VaultTransit> {
     },
     rotate(name) {
       keys.get(name)?.versions.push(randomBytes(32));
+    },
+    forgetNewest(name) {
+      const newest = keys.get(name)?.versions.pop();
+      if (newest !== undefined) forgotten.set(name, newest);
+    },
+    learnNewest(name) {
+      const newest = forgotten.get(name);
+      if (newest !== undefined) keys.get(name)?.versions.push(newest);
     },
     setMinDecryption(name, version) {
       const key = keys.get(name);

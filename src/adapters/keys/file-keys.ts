@@ -1,8 +1,11 @@
 /**
  * Key-encryption keys in a file: for development, and for clusters whose secrets are files. Each line has the name of a key
  * and its 256 bits as base64. The first key wraps; the others still unwrap what they have wrapped.
+ *
+ * A reference has the name of a key and a check of its bits. So another key of the same name, as two hosts have that each made
+ * a file of their own, is a key that is missing, and does not make everything that was sealed look damaged.
  */
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
 import type { KeyWrapping } from '../../application/ports/key-wrapping.ts';
 import { keysAway } from './key-errors.ts';
 
@@ -18,6 +21,7 @@ const keysInFileMax = 100;
 const nonceBytes = 12;
 const tagBytes = 16;
 const prefix = 'file:';
+const checkChars = 8;
 
 /** Throws an Error that names the line, and never what is in it. */
 export function parseKeyFile(content: Buffer): FileKeys {
@@ -51,15 +55,20 @@ export function createFileKeys({ path, keys: read, close }: FileKeysParts): KeyW
   return {
     async wrap(plain, tenant) {
       const { current, keys } = read();
+      const key = keyOf(keys, current);
       const nonce = randomBytes(nonceBytes);
-      const cipher = createCipheriv('aes-256-gcm', keyOf(keys, current), nonce, { authTagLength: tagBytes });
+      const cipher = createCipheriv('aes-256-gcm', key, nonce, { authTagLength: tagBytes });
       cipher.setAAD(aboutTenant(tenant));
       const wrapped = Buffer.concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
-      return { keyRef: `${prefix}${current}`, wrapped };
+      return { keyRef: `${prefix}${current}#${checkOf(key)}`, wrapped };
     },
     async unwrap({ keyRef, wrapped }, tenant) {
       if (!keyRef.startsWith(prefix)) throw keysAway('no-key', `the key ${JSON.stringify(keyRef)} is of another place`);
-      const key = keyOf(read().keys, keyRef.slice(prefix.length));
+      // References of before have no check.
+      const [name = '', check] = keyRef.slice(prefix.length).split('#');
+      const key = keyOf(read().keys, name);
+      if (check !== undefined && check !== checkOf(key))
+        throw keysAway('no-key', `the file of keys has another key of the name ${JSON.stringify(name)}`);
       const textEnd = wrapped.byteLength - tagBytes;
       if (textEnd < nonceBytes) return undefined;
       const decipher = createDecipheriv('aes-256-gcm', key, wrapped.subarray(0, nonceBytes), {
@@ -84,6 +93,11 @@ function keyOf(keys: FileKeys['keys'], name: string): Buffer {
   const key = keys.get(name);
   if (key === undefined) throw keysAway('no-key', `the file of keys has no key ${JSON.stringify(name)}`);
   return key;
+}
+
+/** Tells keys apart, and nothing about them. */
+function checkOf(key: Buffer): string {
+  return createHmac('sha256', key).update('troupe key check 1').digest('hex').slice(0, checkChars);
 }
 
 function aboutTenant(tenant: string): Buffer {

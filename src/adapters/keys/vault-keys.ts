@@ -70,8 +70,12 @@ export function createVaultKeys(settings: VaultSettings): KeyWrapping {
   };
 }
 
-/** No later call has another answer. Everything else, such as a key that is not there or a version below the least, may. */
+/**
+ * No later call has another answer. Everything else may: a key that is not there, a version below the least, or one that this
+ * Vault does not have yet, as a replica just after a rotation, or one that was restored from a backup.
+ */
 function isFinal(error: string): boolean {
+  if (error.includes('version is too new')) return false;
   return error.includes('message authentication failed') || error.startsWith('invalid ciphertext');
 }
 

@@ -7,7 +7,13 @@
  */
 import { createSecretKey, type KeyObject } from 'node:crypto';
 import { TroupeError } from '../../domain/errors.ts';
-import { dataKeyBytes, type KeyWrapping, type WrappedKey } from '../ports/key-wrapping.ts';
+import {
+  dataKeyBytes,
+  keyRefMaxBytes,
+  type KeyWrapping,
+  type WrappedKey,
+  wrappedMaxBytes,
+} from '../ports/key-wrapping.ts';
 import type { Clock } from '../ports/runtime.ts';
 import type { DataKey } from './envelope.ts';
 
@@ -77,10 +83,11 @@ export class DataKeys {
     return sealingKey(fresh);
   }
 
-  /** The same without waiting. Undefined if there is no key at present. */
+  /** The same without waiting. Undefined if there is no key at present: then one is made, so that a later call has it. */
   present(tenant: string): SealingKey | undefined {
-    const own = this.#tenants.get(tenant);
-    const fresh = own && this.#fresh(own);
+    const own = this.#of(tenant);
+    const fresh = this.#fresh(own);
+    if (fresh === undefined || this.#isAging(fresh)) this.#make(tenant, own).catch(() => undefined);
     return fresh && sealingKey(fresh);
   }
 
@@ -139,7 +146,7 @@ export class DataKeys {
     const { wrapping, clock, randomBytes } = this.#parts;
     const bornMs = clock.monotonicMs();
     const plain = randomBytes(dataKeyBytes);
-    const { keyRef, wrapped } = await this.#ask('wrap', () => wrapping.wrap(plain, tenant));
+    const { keyRef, wrapped } = await this.#ask('wrap', async () => fitting(await wrapping.wrap(plain, tenant)));
     const key = createSecretKey(plain);
     // What this process seals it may have to open, too.
     renew(this.#opened, nameOf({ keyRef, wrapped }, tenant), { key, untilMs: bornMs + keyLifeMs });
@@ -198,6 +205,13 @@ function sealingKey(key: OwnKey): SealingKey {
       key.uses += 1;
     },
   };
+}
+
+/** What does not fit an envelope seals nothing. */
+function fitting(wrapped: WrappedKey): WrappedKey {
+  const fits = Buffer.byteLength(wrapped.keyRef) <= keyRefMaxBytes && wrapped.wrapped.byteLength <= wrappedMaxBytes;
+  if (!fits) throw new Error('the wrapped key is larger than an envelope has room for');
+  return wrapped;
 }
 
 function nameOf({ keyRef, wrapped }: WrappedKey, tenant: string): string {

@@ -67,7 +67,7 @@ export interface Sealing {
   requires(tenant: string): boolean | Promise<boolean>;
   /** Rejects with ENCRYPTION_UNAVAILABLE. */
   sealer(tenant: string): Promise<Sealer>;
-  /** The same without waiting. Undefined if there is no key at present. */
+  /** The same without waiting. Undefined if there is no key at present; one is asked for then. */
   present(tenant: string): Sealer | undefined;
   /** Rejects with ENCRYPTION_UNAVAILABLE while its key is away, and with `damagedSeal` if it is not for this context. */
   open(envelope: Uint8Array, form: EnvelopeForm, context: SealContext): Promise<Opened>;

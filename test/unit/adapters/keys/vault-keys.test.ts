@@ -46,6 +46,16 @@ it('opens what an earlier version of the key has wrapped, unless the policy forb
   await expect(keys.unwrap(wrapped, 'acme')).rejects.toMatchObject(noKey);
 });
 
+it('a version that this Vault does not have yet is away, as on a replica just after a rotation', async () => {
+  const keys = keysOf();
+  vault.rotate('troupe');
+  const wrapped = await keys.wrap(plain, 'acme');
+  vault.forgetNewest('troupe');
+  await expect(keys.unwrap(wrapped, 'acme')).rejects.toMatchObject(noKey);
+  vault.learnNewest('troupe');
+  expect(await keys.unwrap(wrapped, 'acme')).toEqual(plain);
+});
+
 it('opens what another key has wrapped that it was told to use before', async () => {
   vault.createKey('former');
   const wrapped = await keysOf({ key: 'former' }).wrap(plain, 'acme');

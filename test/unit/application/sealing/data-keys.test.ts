@@ -8,6 +8,7 @@ import {
   keysMax,
   keyUsesMax,
 } from '../../../../src/application/sealing/data-keys.ts';
+import { keyRefMaxBytes, type WrappedKey, wrappedMaxBytes } from '../../../../src/application/ports/key-wrapping.ts';
 import { createTestKeys, createTestSealing, keyLine, type TestKeys } from '../../../support/sealing.ts';
 import { createManualClock, type ManualClock } from '../manual-clock.ts';
 
@@ -50,6 +51,31 @@ it('keeps a key to its end while the keys are away, and not longer', async () =>
   wrapping.isAway = false;
   clock.advance(1_000);
   expect(await refOf()).not.toBe(first);
+});
+
+it('whoever never waits has a key again soon after it has aged, or has ended', async () => {
+  await keys.current('acme');
+  clock.advance(keyRenewAfterMs);
+  expect(keys.present('acme')).toBeDefined();
+  await expect.poll(() => wrapping.asked.wrap).toBe(2);
+  clock.advance(keyLifeMs);
+  expect(keys.present('acme')).toBeUndefined();
+  await expect.poll(() => keys.present('acme')).toBeDefined();
+  expect(wrapping.asked.wrap).toBe(3);
+  // Nobody asked for this one before.
+  expect(keys.present('other')).toBeUndefined();
+  await expect.poll(() => keys.present('other')).toBeDefined();
+});
+
+it('a wrapped key that fits no envelope is none', async () => {
+  for (const tooLarge of [
+    { wrapped: new Uint8Array(wrappedMaxBytes + 1) },
+    { keyRef: 'x'.repeat(keyRefMaxBytes + 1) },
+  ]) {
+    const wrap = async (): Promise<WrappedKey> => ({ keyRef: 'vault:x', wrapped: new Uint8Array(9), ...tooLarge });
+    const others = new DataKeys({ wrapping: { ...wrapping, wrap }, clock, randomBytes });
+    await expect(others.current('acme')).rejects.toMatchObject(unavailable);
+  }
 });
 
 it('ends a key that was used too often', async () => {
@@ -138,7 +164,7 @@ it('after a rotation it seals with the new key, and opens what the old one seale
   const envelope = (await before.sealer('acme')).seal(context, Buffer.from('text'));
   wrapping.lines = [keyLine('two'), ...wrapping.lines];
   const after = createTestSealing(wrapping, clock);
-  expect((await after.keys.current('acme')).key.keyRef).toBe('file:two');
+  expect((await after.keys.current('acme')).key.keyRef).toMatch(/^file:two#/);
   expect(Buffer.from((await after.open(envelope, 'whole', context)).plain).toString()).toBe('text');
   // Somebody removed it too early: it may come back.
   wrapping.lines = wrapping.lines.slice(0, 1);

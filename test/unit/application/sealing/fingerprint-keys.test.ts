@@ -40,7 +40,7 @@ it('stays the same when the keys that seal it change, and is sealed anew with th
   const key = await gateway().of('acme');
   wrapping.lines = [keyLine('two'), ...wrapping.lines];
   expect(await gateway().of('acme')).toEqual(key);
-  expect((await body()).keyRef).toBe('file:two');
+  expect((await body()).keyRef).toMatch(/^file:two#/);
   wrapping.lines = wrapping.lines.slice(0, 1);
   expect(await gateway().of('acme')).toEqual(key);
 });
