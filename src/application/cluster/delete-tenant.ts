@@ -6,7 +6,7 @@
  *    in, and nothing of it starts.
  * 2. Queue by queue, its unfinished jobs are cancelled and the queue is deleted. Whether a queue is empty is decided by the
  *    shards (`delete-queue.ts`): so a job that another gateway accepts meanwhile is found, and cancelled too.
- * 3. Its service accounts are deleted, the keys of each before it.
+ * 3. Its service accounts are deleted, the keys of each before it, and the key of its fingerprints.
  * 4. Once every gateway surely refuses the tenant, and a look finds nothing left, the tenant becomes DELETED.
  *
  * The record of a deleted tenant stays and has its name, for as long as ended jobs of it can be in the store. Without it, the
@@ -28,6 +28,7 @@ import type { QueueQuarantines } from '../ports/queue-quarantines.ts';
 import type { QueueStore } from '../ports/queue-store.ts';
 import type { Clock, Logger } from '../ports/runtime.ts';
 import type { DeleteQueue } from '../queues/delete-queue.ts';
+import { fingerprintKeyPlace } from '../sealing/fingerprint-keys.ts';
 import { changeTenant, type StoredTenantParts } from '../tenants/stored-tenants.ts';
 import { countedQuotas, notesPlace } from '../tenants/tenant-room.ts';
 
@@ -157,7 +158,7 @@ async function* untilNothingIsLeft(parts: DeleteTenantParts, deletion: Deletion)
     const accounts = await withoutAccounts(parts, tenant.name);
     deletion.accountsDeleted += accounts;
     if (accounts > 0) yield stepOf(deletion, 'accounts');
-    await withoutNotes(parts.documents, tenant.name);
+    for (const place of singlesOf(tenant.name)) await withoutDocument(parts.documents, place);
     if (found.length + accounts === 0 && isSettled) return;
     yield stepOf(deletion, 'settling');
     await sleep(lookMs);
@@ -206,8 +207,9 @@ async function withoutAccounts({ documents }: DeleteTenantParts, tenant: string)
   }
 }
 
-async function withoutNotes(documents: DocumentStore, tenant: string): Promise<void> {
-  for (const quota of countedQuotas) await withoutDocument(documents, notesPlace(tenant, quota));
+/** What the tenant has one of, and nobody uses but those who make something or submit. */
+function singlesOf(tenant: string): readonly DocumentPlace[] {
+  return [...countedQuotas.map((quota) => notesPlace(tenant, quota)), fingerprintKeyPlace(tenant)];
 }
 
 /** Somebody may change it meanwhile: a key that is used, a role that is taken. */

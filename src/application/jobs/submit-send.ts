@@ -1,7 +1,7 @@
 /** Sends a job to the owner of a shard. Deletes its stored input if the job is refused or existed before. */
 import { type ErrorCode, TroupeError } from '../../domain/errors.ts';
 import { given } from '../../domain/given.ts';
-import { type JobRecord, storedIdOf } from '../../domain/job.ts';
+import { type JobRecord, type JobSpec, storedIdOf } from '../../domain/job.ts';
 import { payloadIds } from '../../domain/payload-life.ts';
 import { type CallContext, callerText, queuesAllowed } from '../ports/call-context.ts';
 import { uniqueHash } from './job-fingerprint.ts';
@@ -56,7 +56,11 @@ const refusals: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 ]);
 
 /** Deletes the stored input unless the record refers to it. An error is ignored, because what remains expires. */
-async function takeBack({ payloads }: SendParts, { spec: { input } }: SubmitItem, record?: JobRecord): Promise<void> {
+export async function takeBack(
+  { payloads }: Pick<SendParts, 'payloads'>,
+  { spec: { input } }: { readonly spec: Pick<JobSpec, 'input'> },
+  record?: JobRecord,
+): Promise<void> {
   const id = storedIdOf(input);
   if (id === undefined || (record !== undefined && payloadIds(record).includes(id))) return;
   await payloads.deletePayload(id).catch(() => undefined);

@@ -1,5 +1,6 @@
 /** Submits a job whose input arrives as a stream. The job is sent to a shard once all of its input is stored. */
 import { randomUUID } from 'node:crypto';
+import type { Payload } from '../../domain/job.ts';
 import { payloadsStoredMs } from '../../domain/payload-life.ts';
 import type { CallContext } from '../ports/call-context.ts';
 import { fingerprint } from './job-fingerprint.ts';
@@ -7,7 +8,7 @@ import type { AcceptedJob } from './job-request.ts';
 import { payloadMarginMs } from '../ports/payload-store.ts';
 import { checkJob, inItsPlace, type SubmitParts } from './submit-check.ts';
 import { acceptedPlain, inputSeal, printOptions, storeInputParts } from './submit-seal.ts';
-import { sendJob } from './submit-send.ts';
+import { sendJob, takeBack } from './submit-send.ts';
 import {
   checkStreamed,
   inputParts,
@@ -44,6 +45,7 @@ export async function submitStreamed(
     const source = inputParts(inTime(context, { pieces, clock: parts.clock, fromMs, maxMs }), inputBytes);
     const place = { payloads: parts.payloads, spec, name, expiresAtMs };
     const { input, sha256 } = await storeInputParts(place, { bytes: inputBytes, parts: source }, seal?.sealer);
+    await ensureStillMaySubmit(parts, context, input);
     const print = fingerprint(context.tenant, request, { ...printOptions(seal), streamed: sha256 });
     const sent = sendJob(parts, context, { spec: { ...spec, input }, ...print });
     if (seal === undefined) return sent;
@@ -51,4 +53,18 @@ export async function submitStreamed(
       acceptedPlain(parts, context, error, fingerprint(context.tenant, request, { streamed: sha256 })),
     );
   });
+}
+
+/** The tenant may have been paused, or its deletion have begun, while the input came: that may take an hour. */
+async function ensureStillMaySubmit(
+  { tenantLimits, payloads }: SubmitParts,
+  { tenant }: CallContext,
+  input: Payload,
+): Promise<void> {
+  try {
+    await tenantLimits.ensureMaySubmit(tenant);
+  } catch (error) {
+    await takeBack({ payloads }, { spec: { input } });
+    throw error;
+  }
 }

@@ -70,7 +70,7 @@ export function createFingerprintKeys(parts: Parts): FingerprintKeys {
 
 async function loadKey(parts: Parts, tenant: string): Promise<Uint8Array> {
   const { documents, randomBytes } = parts;
-  const place = placeOf(tenant);
+  const place = fingerprintKeyPlace(tenant);
   const present = await documents.findDocument(place);
   if (present === undefined) {
     const body = await sealed(parts, tenant, randomBytes(keyBytes));
@@ -96,7 +96,7 @@ async function sealAnew(
   try {
     const body = await sealed(parts, tenant, key);
     if (!isOld && (JSON.parse(body) as Body).keyRef === keyRef) return;
-    await documents.replaceDocument(placeOf(tenant), { body, expectedRevision: present.revision });
+    await documents.replaceDocument(fingerprintKeyPlace(tenant), { body, expectedRevision: present.revision });
   } catch {
     // It is tried again when the key is loaded next.
   }
@@ -116,7 +116,8 @@ async function opened({ sealing }: Parts, tenant: string, { body }: Document): P
   return plain;
 }
 
-function placeOf(tenant: string): DocumentPlace {
+/** Where the key of a tenant is. It goes with the tenant. */
+export function fingerprintKeyPlace(tenant: string): DocumentPlace {
   return { collection: 'fingerprint-keys', scope: tenant, name: 'idempotency' };
 }
 

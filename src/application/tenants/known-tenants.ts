@@ -8,7 +8,8 @@
  * - Where tenants must have been made, the answer that nobody made one counts for 5 s, and no longer. Elsewhere it is an
  *   answer like every other.
  *
- * At most `tenantsMax` are kept; the oldest answers leave first. At most `asksMax` are asked for at a time.
+ * At most `tenantsMax` that were made are kept, and as many names that nobody made; of each the oldest answers leave first. So
+ * names that an issuer makes up push out no tenant. At most `asksMax` are asked for at a time.
  */
 import { TroupeError } from '../../domain/errors.ts';
 import type { Tenant } from '../../domain/tenant.ts';
@@ -59,16 +60,31 @@ interface Ask {
   readonly begunAtMs: number;
 }
 
+class Answers {
+  readonly #made = new Map<string, Answer>();
+  readonly #unmade = new Map<string, Answer>();
+
+  get(name: string): Answer | undefined {
+    return this.#made.get(name) ?? this.#unmade.get(name);
+  }
+
+  put(name: string, answer: Answer): void {
+    this.#made.delete(name);
+    this.#unmade.delete(name);
+    const kept = answer.tenant === undefined ? this.#unmade : this.#made;
+    kept.set(name, answer);
+    const [oldest] = kept.keys();
+    if (kept.size > tenantsMax && oldest !== undefined) kept.delete(oldest);
+  }
+}
+
 export function createKnownTenants(parts: KnownTenantsParts): KnownTenants {
   const { documents, clock, log, mustBeMade } = parts;
-  const answers = new Map<string, Answer>();
+  const answers = new Answers();
   const asks = new Map<string, Ask>();
 
   function put(name: string, tenant: Tenant | undefined, askedAtMs: number): void {
-    answers.delete(name);
-    answers.set(name, { tenant, askedAtMs, failedAtMs: -Infinity });
-    const [oldest] = answers.keys();
-    if (answers.size > tenantsMax && oldest !== undefined) answers.delete(oldest);
+    answers.put(name, { tenant, askedAtMs, failedAtMs: -Infinity });
   }
 
   async function read(name: string, begunAtMs: number): Promise<Tenant | undefined> {

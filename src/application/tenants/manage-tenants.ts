@@ -13,6 +13,7 @@ import {
 import { FieldChecks } from '../calls/field-checks.ts';
 import { parseTenantPageToken, tenantPageToken } from '../calls/page-token.ts';
 import { type CallContext, ensureAwaited, type ReadContext } from '../ports/call-context.ts';
+import type { Document } from '../ports/document-store.ts';
 import type { QueueStore } from '../ports/queue-store.ts';
 import type { Clock } from '../ports/runtime.ts';
 import {
@@ -214,6 +215,11 @@ async function updateTenant(
   return written;
 }
 
+/** Nothing of a deleted tenant can be in the store any more. */
+function isNameFree({ state, nameTakenUntilMs = Infinity }: Tenant, nowMs: number): boolean {
+  return state === 'DELETED' && nowMs >= nameTakenUntilMs;
+}
+
 function nameTaken(tenant: string, untilMs: number): TroupeError {
   const until = Number.isFinite(untilMs) ? new Date(untilMs).toISOString() : 'it is forgotten';
   const message = `the tenant ${tenant} was deleted, and its ended jobs may be kept until ${until}: take another name`;
@@ -236,17 +242,23 @@ async function useOf({ documents, queues, limits }: ManageTenantsParts, tenant: 
   return { ...limits.useOf(tenant), queues: own.length, serviceAccounts: accounts.length };
 }
 
-/** Two creations at the same time may pass together. */
-async function ensureRoom({ documents }: ManageTenantsParts): Promise<void> {
+/**
+ * Two creations at the same time may pass together. Deleted tenants count. If there is no room otherwise, those whose names
+ * are free again are removed.
+ */
+async function ensureRoom({ documents, clock }: ManageTenantsParts): Promise<void> {
   let count = 0;
+  const forgotten: Document[] = [];
   for (let after: string | undefined = ''; after !== undefined;) {
-    const found: readonly { readonly name: string }[] = await documents.listDocuments(tenantsScope, {
-      after,
-      most: pageSizeMax,
-    });
+    const found: readonly Document[] = await documents.listDocuments(tenantsScope, { after, most: pageSizeMax });
     count += found.length;
+    forgotten.push(...found.filter((document) => isNameFree(tenantOf(document), clock.wallMs())));
     after = found.length === pageSizeMax ? found.at(-1)?.name : undefined;
   }
+  if (count < tenantsMax) return;
+  // If somebody makes one of them anew just now, it stays.
+  for (const { name, revision } of forgotten)
+    if ((await documents.removeDocument(tenantPlace(name), { expectedRevision: revision })) !== 'conflict') count -= 1;
   if (count < tenantsMax) return;
   const message = `there are ${tenantsMax} tenants, which is the limit`;
   const metadata = { quota: 'tenants', limit: String(tenantsMax), used: String(count) };

@@ -1,6 +1,7 @@
 /** The deletion of a tenant, with a crash before and after each of its steps: another call goes on, and leaves nothing. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createDeleteTenant, type DeletionStep } from '../../../../src/application/cluster/delete-tenant.ts';
+import { fingerprintKeyPlace } from '../../../../src/application/sealing/fingerprint-keys.ts';
 import { createKnownTenants } from '../../../../src/application/tenants/known-tenants.ts';
 import { createManageTenants } from '../../../../src/application/tenants/manage-tenants.ts';
 import { tenantBody, tenantOf, tenantPlace } from '../../../../src/application/tenants/tenant-documents.ts';
@@ -97,6 +98,7 @@ function fillTenant(name: string): void {
   };
   table.create(tenantPlace(name), tenantBody(tenant));
   table.create(notesPlace(name, 'queues'), JSON.stringify({ version: 1, notes: [] }));
+  table.create(fingerprintKeyPlace(name), '{}');
   for (const queue of queueNames) {
     queues.createQueue({ tenant: name, name: queue, settings: defaultQueueSettings, nowMs });
     jobs.set(`${name}/${queue}`, 2);
@@ -124,10 +126,12 @@ function leftOf(tenant: string): readonly string[] {
   );
   const own = [...documents].filter((name) => name.startsWith(tenant) || accountNames.includes(name));
   const accounts = table.list({ collection: 'service-accounts', scope: tenant }, { after: '', most: 100 });
+  const key = table.find(fingerprintKeyPlace(tenant)) === undefined ? [] : ['the key of its fingerprints'];
   const others = own.filter((name) => !accountNames.includes(name) || accounts.length > 0);
   return [
     ...left,
     ...others,
+    ...key,
     ...queueNames.flatMap((queue) => quarantines.of(tenant, queue).map(() => 'a mark')),
   ].sort();
 }
@@ -289,6 +293,27 @@ describe('the name of a deleted tenant', () => {
     expect((await create()).tenant).toMatchObject({ name: 'acme', state: 'ACTIVE', description: 'again' });
     expect(await manage.get(context, 'acme')).toMatchObject({ tenant: { state: 'ACTIVE' } });
     expect(recordOf('acme')).not.toHaveProperty('nameTakenUntilMs');
+  });
+});
+
+describe('room for tenants', () => {
+  it('comes back when the names of deleted ones are free, and of no other', async () => {
+    const documents = createMemoryDocuments(table);
+    const known = createKnownTenants({ documents, clock, log: silentLog, mustBeMade: false });
+    const stores = { documents, known, queues: { listQueues: async () => [] } };
+    const manage = createManageTenants({ ...stores, limits: noLimits, clock });
+    const create = (name: string) => manage.create(context, { name, description: '', quotas: {} });
+    const gone = (nameTakenUntilMs: number): string =>
+      tenantBody({ ...(recordOf('rival') ?? expect.fail()), state: 'DELETED', nameTakenUntilMs });
+    table.create(tenantPlace('free'), gone(clock.wallMs()));
+    for (let n = 0; n < 10_000 - 3; n += 1) table.create(tenantPlace(`t${n}`), gone(clock.wallMs() + 1_000_000));
+    await create('new');
+    expect([recordOf('free'), recordOf('t0')?.state, recordOf('acme')?.state]).toEqual([
+      undefined,
+      'DELETED',
+      'ACTIVE',
+    ]);
+    await expect(create('another')).rejects.toMatchObject({ code: 'LIMIT_REACHED', metadata: { quota: 'tenants' } });
   });
 });
 

@@ -32,6 +32,8 @@ interface Options {
   readonly deletes?: 'fail';
   /** As `tenant/queue`. */
   readonly queues?: readonly string[];
+  /** Asked whether the tenant may submit. */
+  readonly ensureMaySubmit?: () => void | Promise<void>;
 }
 
 function setUp(options: Options = {}) {
@@ -88,7 +90,7 @@ function setUp(options: Options = {}) {
     log: silentLog,
   });
   const submit = createSubmitJobs({
-    tenantLimits: noLimits,
+    tenantLimits: { ...noLimits, ...(options.ensureMaySubmit && { ensureMaySubmit: options.ensureMaySubmit }) },
     batcher: createShardBatcher({
       client: { call: call },
       clock,
@@ -400,6 +402,19 @@ describe('submit', () => {
       await expect(plain).rejects.toMatchObject({
         violations: [{ field: 'job.input', description: /at most 10000 .* does not read it as a stream/ }],
       });
+    });
+
+    it.each(['TENANT_PAUSED', 'TENANT_DELETING'] as const)('makes no job if %s while it comes', async (code) => {
+      let stopped = false;
+      const { submit, sent, stored } = setUp({
+        ensureMaySubmit: () => (stopped ? Promise.reject(new TroupeError(code)) : undefined),
+      });
+      async function* slow(): AsyncGenerator<InputPiece, void> {
+        yield* pieces();
+        stopped = true;
+      }
+      expect(await codeOf(submit.streamed(context, { request, inputBytes: 3_000 }, slow()))).toBe(code);
+      expect([sent, stored.size]).toEqual([[], 0]);
     });
 
     it('stores no second payload for a job that is there', async () => {

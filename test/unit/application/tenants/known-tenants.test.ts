@@ -143,6 +143,26 @@ describe('while the store answers', () => {
   });
 });
 
+describe('names that were made up', () => {
+  it('push out no tenant, and are bounded as well', async () => {
+    const tenants = known();
+    tenants.keep(tenant('acme', 'PAUSED'));
+    for (let n = 0; n <= 10_000; n += 1) await tenants.find(`made-up-${n}`);
+    before = away;
+    advance(30_000);
+    expect(await tenants.find('acme')).toEqual(tenant('acme', 'PAUSED'));
+    await expect(tenants.find('made-up-0')).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    expect(await tenants.find('made-up-1')).toBeUndefined();
+  });
+
+  it('one that is made later counts as made', async () => {
+    const tenants = known();
+    await tenants.find('acme');
+    tenants.keep(tenant('acme', 'PAUSED'));
+    expect(tenants.find('acme')).toEqual(tenant('acme', 'PAUSED'));
+  });
+});
+
 describe('while the store is slow or away', () => {
   it('waits 250 ms at most for a tenant that is known, and then for nothing while the store is slow', async () => {
     write(tenant('acme'));
