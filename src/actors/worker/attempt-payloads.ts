@@ -100,7 +100,7 @@ async function storedSealed(
   const whole = await seal.whole(payload, { kind, name, inlineMaxBytes });
   if (whole.kind === 'inline') return whole.payload;
   const id = await payloads.putPayload({ name, bytes: whole.bytes, expiresAtMs });
-  seal.stored(name);
+  seal.stored(kind, name);
   return whole.refTo(id);
 }
 

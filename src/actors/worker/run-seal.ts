@@ -10,11 +10,19 @@ import type { RunPayload } from '../../domain/attempt-outcome.ts';
 import type { Failure } from '../../domain/job.ts';
 import type { LogLine } from '../../domain/job-log.ts';
 
+interface Unstored {
+  readonly name: string;
+  readonly sealed: Promise<SealedWhole>;
+}
+
 export class RunSeal {
   readonly #sealing: Sealing;
   readonly #job: SealedJob;
-  /** What was sealed and is not surely stored, by name: a payload has the same bytes however often it is written. */
-  readonly #unstored = new Map<string, Promise<SealedWhole>>();
+  /**
+   * What was sealed last and is not surely stored: a payload has the same bytes however often it is written. One of each kind,
+   * because a checkpoint that a later one has overtaken is written no more.
+   */
+  readonly #unstored = new Map<SealKind, Unstored>();
 
   constructor(sealing: Sealing, job: SealedJob) {
     this.#sealing = sealing;
@@ -34,18 +42,23 @@ export class RunSeal {
     payload: RunPayload,
     { kind, name, inlineMaxBytes }: { readonly kind: SealKind; readonly name: string; readonly inlineMaxBytes: number },
   ): Promise<SealedWhole> {
-    const known = this.#unstored.get(name);
+    const known = this.#unstoredAs(kind, name);
     if (known !== undefined) return known;
     const sealer = await this.sealer();
     // Another call may have been faster meanwhile.
     const sealed =
-      this.#unstored.get(name) ?? sealWhole(sealer, payloadOwner(this.#job, kind), payload, inlineMaxBytes);
-    this.#unstored.set(name, sealed);
+      this.#unstoredAs(kind, name) ?? sealWhole(sealer, payloadOwner(this.#job, kind), payload, inlineMaxBytes);
+    this.#unstored.set(kind, { name, sealed });
     return sealed;
   }
 
-  stored(name: string): void {
-    this.#unstored.delete(name);
+  stored(kind: SealKind, name: string): void {
+    if (this.#unstoredAs(kind, name) !== undefined) this.#unstored.delete(kind);
+  }
+
+  #unstoredAs(kind: SealKind, name: string): Promise<SealedWhole> | undefined {
+    const unstored = this.#unstored.get(kind);
+    return unstored?.name === name ? unstored.sealed : undefined;
   }
 
   async failure(failure: Failure): Promise<Failure> {

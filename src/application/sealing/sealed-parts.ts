@@ -154,11 +154,14 @@ async function* wholeParts(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Ui
 export function openWholeParts(source: SealedSource, sealed: Uint8Array): Uint8Array {
   if (sealed.byteLength !== sealedBytes(source.summary.bytes)) throw damagedSeal(source.payloadId);
   const last = Math.ceil(sealed.byteLength / payloadPartBytes) - 1;
-  const plain = Array.from({ length: last + 1 }, (_, number) =>
+  const partOf = (number: number): Uint8Array =>
     openOne(source, sealed.subarray(number * payloadPartBytes, (number + 1) * payloadPartBytes), {
       number,
       isLast: number === last,
-    }),
-  );
-  return plain.length === 1 && plain[0] !== undefined ? plain[0] : Buffer.concat(plain);
+    });
+  if (last === 0) return partOf(0);
+  // Written where it stays, because a list of the parts would take as much again.
+  const plain = Buffer.allocUnsafe(source.summary.bytes);
+  for (let number = 0; number <= last; number += 1) plain.set(partOf(number), number * plainPartBytes);
+  return plain;
 }

@@ -2,10 +2,18 @@
 import { createHash } from 'node:crypto';
 import type { RunPayload } from '../../domain/attempt-outcome.ts';
 import type { InlineSealed, SealedPayload, SealedRef } from '../../domain/job.ts';
-import { payloadPartBytes, type PayloadParts, type PayloadStore, type StoredPayload } from '../ports/payload-store.ts';
+import type { PayloadParts, PayloadStore, StoredPayload } from '../ports/payload-store.ts';
 import { damagedSeal } from '../storage/damaged-payload.ts';
 import type { SealContext } from './envelope.ts';
-import { openedPayload, openWholeParts, parseSummary, sealParts, type SealedSource } from './sealed-parts.ts';
+import {
+  openedPayload,
+  openWholeParts,
+  parseSummary,
+  plainPartBytes,
+  sealedBytes,
+  sealParts,
+  type SealedSource,
+} from './sealed-parts.ts';
 import type { Sealer, Sealing } from './sealing.ts';
 
 /** What a payload belongs to. The payload says its encoding itself. */
@@ -31,9 +39,14 @@ export async function sealWhole(
     return { kind: 'inline', payload: { kind: 'sealed', envelope, bytes, encoding: payload.kind } };
   }
   const { parts, refTo } = sealStream(sealer, context, partsOf(plain));
-  const sealed: Uint8Array[] = [];
-  for (let next = await parts.next(); next.done !== true; next = await parts.next()) sealed.push(next.value);
-  return { kind: 'store', bytes: Buffer.concat(sealed), refTo };
+  // Written where it stays, because a list of the parts would take as much again.
+  const sealed = Buffer.allocUnsafe(sealedBytes(bytes));
+  let at = 0;
+  for (let next = await parts.next(); next.done !== true; next = await parts.next()) {
+    sealed.set(next.value, at);
+    at += next.value.byteLength;
+  }
+  return { kind: 'store', bytes: sealed, refTo };
 }
 
 /** Seals parts as they come. `refTo` and `sha256` (of the plain bytes) may be called once all have come. */
@@ -117,9 +130,7 @@ function runPayload(encoding: 'json' | 'bytes', plain: Uint8Array): RunPayload {
 }
 
 async function* partsOf(plain: Uint8Array): AsyncGenerator<Uint8Array, Uint8Array> {
-  for (let from = 0; from < plain.byteLength; from += payloadPartBytes) {
-    yield plain.subarray(from, from + payloadPartBytes);
-  }
+  for (let from = 0; from < plain.byteLength; from += plainPartBytes) yield plain.subarray(from, from + plainPartBytes);
   return new Uint8Array();
 }
 

@@ -1,5 +1,6 @@
 /** Attempts of sealed jobs in virtual time: what leaves the node, what waits while the keys are away, what is damaged for good. */
 import { expect, it } from 'vitest';
+import { RunSeal } from '../../../../src/actors/worker/run-seal.ts';
 import { runIdOf } from '../../../../src/actors/worker/node-attempt.ts';
 import { openFailure, openLine, openNote, payloadOwner } from '../../../../src/application/sealing/job-seals.ts';
 import { openSealed, openSealedParts, sealWhole } from '../../../../src/application/sealing/sealed-payloads.ts';
@@ -125,6 +126,29 @@ it('an output that is written again has the same bytes', async () => {
     kind: 'bytes',
     bytes: Buffer.from(output.bytes),
   });
+});
+
+it('keeps one sealed payload of each kind until it is stored, however many checkpoints there are', async () => {
+  const { sealing, spec } = await setUp();
+  const seal = new RunSeal(sealing, { id: 'job', spec });
+  const sealed = async (kind: 'checkpoint' | 'output', name: string, bytes = 5_000) => {
+    const payload = { kind: 'bytes', bytes: new Uint8Array(bytes) } as const;
+    return seal.whole(payload, { kind, name, inlineMaxBytes: 1_024 });
+  };
+  for (const bytes of [5_000, 10]) {
+    const [first, output] = [await sealed('checkpoint', 'one', bytes), await sealed('output', 'one', bytes)];
+    expect(await sealed('checkpoint', 'one', bytes)).toBe(first);
+    // The former one is forgotten: nobody writes it any more.
+    const second = await sealed('checkpoint', 'two', bytes);
+    seal.stored('checkpoint', 'one');
+    expect(await sealed('checkpoint', 'two', bytes)).toBe(second);
+    expect(await sealed('checkpoint', 'one', bytes)).not.toBe(first);
+    expect(await sealed('output', 'one', bytes)).toBe(output);
+    seal.stored('output', 'one');
+    expect(await sealed('output', 'one', bytes)).not.toBe(output);
+    seal.stored('output', 'one');
+    seal.stored('checkpoint', 'one');
+  }
 });
 
 it('waits while the keys are away, and begins when they are back', async () => {
