@@ -96,7 +96,7 @@ export interface UseCaseParts {
   /** What service accounts can be given. */
   readonly roles: Roles;
   readonly config: Pick<SharedConfig, 'manifestsOf' | 'handlerNames' | 'queues' | 'touchQueue' | 'removeQueue'>;
-  readonly fleet: Pick<HandlerFleet, 'versionsOf' | 'someNodeHas'>;
+  readonly fleet: Pick<HandlerFleet, 'versionsOf' | 'someNodeHas' | 'someNodeTakes'>;
   readonly work: Pick<WorkSource, 'ensureRoute' | 'removeRoute'>;
   readonly feed: LiveFeed;
   readonly events: EventLogs;

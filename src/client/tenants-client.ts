@@ -21,6 +21,8 @@ export interface TenantInfo {
   readonly quotas: TenantQuotasInfo;
   /** Its share of the slots of a node while more jobs wait there than fit. */
   readonly weight: number;
+  /** Whether only nodes that name it run its jobs. */
+  readonly dedicated: boolean;
   /** Different after each change. */
   readonly etag: string;
   /** When it was made. */
@@ -43,6 +45,8 @@ export interface TenantChange {
   readonly quotas?: TenantQuotasInfo;
   /** Its share of the slots of a node. 1 to 100. Default: 1. */
   readonly weight?: number;
+  /** Whether only nodes that name it in `workers.tenants` run its jobs. Default: false. */
+  readonly dedicated?: boolean;
 }
 
 /** What a tenant may use at most. In a change, an absent quota stays as it is, and 0 removes the limit. */
@@ -121,8 +125,8 @@ export function createTenantsClient({ connection, contract, backoff }: CallParts
 
   return {
     list,
-    async create(name, { description = '', quotas, weight } = {}) {
-      const request = { name, description, ...given({ quotas, weight }) };
+    async create(name, { description = '', quotas, weight, dedicated } = {}) {
+      const request = { name, description, ...given({ quotas, weight, dedicated }) };
       return tenantOf(await change(() => connection.unary(tenants.CreateTenant, request)));
     },
     async get(name) {
@@ -131,8 +135,8 @@ export function createTenantsClient({ connection, contract, backoff }: CallParts
     async own() {
       return withUse(await read(() => connection.unary(access.GetOwnTenant, {})));
     },
-    async update(name, etag, { description, quotas, weight }) {
-      const request = { name, etag, ...given({ description, quotas, weight }) };
+    async update(name, etag, { description, quotas, weight, dedicated }) {
+      const request = { name, etag, ...given({ description, quotas, weight, dedicated }) };
       return tenantOf(await change(() => connection.unary(tenants.UpdateTenant, request)));
     },
     async pause(name, { reason = '' } = {}) {
@@ -165,11 +169,12 @@ function withUse(answer: { readonly tenant: wire.Tenant | null; readonly use: wi
 }
 
 function fromTenant(tenant: wire.Tenant): TenantInfo {
-  const { name, description, weight, etag, creator, quotas, pauseReason } = tenant;
+  const { name, description, weight, dedicated, etag, creator, quotas, pauseReason } = tenant;
   return {
     name,
     description,
     weight,
+    dedicated,
     etag,
     creator,
     state: wordOf(tenantStateCodes, tenant.state) ?? 'UNKNOWN',

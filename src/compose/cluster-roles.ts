@@ -14,6 +14,7 @@ import { workersSupervisor } from '../actors/worker/queue-watch-actor.ts';
 import { createWorkerMetrics, defaultWorkerLimits, type WorkerServices } from '../actors/worker/worker-services.ts';
 import { SlotPool } from '../actors/worker/slot-pool.ts';
 import { given } from '../domain/given.ts';
+import { takesTenant } from '../domain/tenant-pool.ts';
 import type { HandlerManifest } from '../domain/handler-manifest.ts';
 import { type ChildSpec, supervise } from '../supervisor/index.ts';
 import type { ClusterParts, Wiring } from './cluster-parts.ts';
@@ -41,7 +42,7 @@ export async function startClusterRoles(parts: ClusterParts): Promise<ClusterRol
   const { system, node, bus } = parts;
   const handlers = new NodeHandlers();
   const slots = parts.pool && new SlotPool(parts.pool, () => parts.runtime.clock.monotonicMs(), defaultWorkerLimits);
-  const tenants = tenantsOf(parts, slots);
+  const tenants = await tenantsOf(parts, slots);
   const runs = system.refAt<AttemptsMessage>(`/${root}/workers/runs`);
   const manifests = await startPool(parts, { runs, handlers, room: () => slots?.changed() });
   const stopRun = (to: string, stop: StopRun): void => {
@@ -90,10 +91,17 @@ export async function startClusterRoles(parts: ClusterParts): Promise<ClusterRol
   };
 }
 
-/** Their weights reach the slots of this node. */
-function tenantsOf({ store, runtime: { clock, log } }: ClusterParts, slots: SlotPool | undefined): WatchedTenants {
+/**
+ * Their weights reach the slots of this node. They are read before it asks for work, if the store answers. Otherwise it reads them
+ * later, and until then the shards alone know whose jobs it must not run.
+ */
+async function tenantsOf(
+  { store, runtime: { clock, log } }: ClusterParts,
+  slots: SlotPool | undefined,
+): Promise<WatchedTenants> {
   const tenants = createWatchedTenants({ documents: store.documents, clock, log });
   tenants.onChange((tenant) => slots?.weigh(tenant, tenants.of(tenant).weight));
+  await tenants.prepare().catch((error: unknown) => log.warn({ err: error }, 'tenants not read; tried again'));
   return tenants;
 }
 
@@ -142,6 +150,7 @@ async function startPool(
 function children(parts: ClusterParts, wiring: Wiring): ChildSpec[] {
   const { slots, handlers } = wiring;
   const { config, runtime, bus, store, batcher, node, pool, sealing } = parts;
+  const isDedicated = (tenant: string): boolean => wiring.tenants.of(tenant).isDedicated;
   const specs: ChildSpec[] = [
     // Started first, so that it sees the others start.
     { name: 'admin', definition: adminOf(parts, slots), restart: 'permanent', shutdownMs: 1_000 },
@@ -168,6 +177,7 @@ function children(parts: ClusterParts, wiring: Wiring): ChildSpec[] {
         pool,
         slots,
         tenants: wiring.tenants,
+        takesTenant: (tenant) => takesTenant(node.tenants, tenant, isDedicated),
         handlers,
         batcher,
         source: createQuarantineAwareSource({
@@ -189,7 +199,7 @@ function children(parts: ClusterParts, wiring: Wiring): ChildSpec[] {
         metrics: createWorkerMetrics(runtime.telemetry),
       },
       bus.config,
-      new HandlerFleet(bus.membership),
+      new HandlerFleet(bus.membership, isDedicated),
     );
     specs.push({ name: 'workers', definition: workers, restart: 'permanent', shutdownMs: 'infinity' });
   }

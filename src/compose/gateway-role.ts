@@ -66,7 +66,7 @@ export function createGatewayRole(parts: GatewayParts): GatewayRole {
     batcher,
     store: { ...guardReads(store, parts.runtime), audit: store.audit },
     config: bus.config,
-    fleet: new HandlerFleet(bus.membership),
+    fleet: new HandlerFleet(bus.membership, (tenant) => known.lastSeen(tenant)?.dedicated === true),
     work: bus.work,
     feed: bus.live,
     events: bus.events,

@@ -111,7 +111,7 @@ async function start(config: Config, version: string, opened: Opened, options: S
     roles: config.roles,
     weight: config.shards.weight === 0 ? availableParallelism() : config.shards.weight,
     slots: pool === undefined ? 0 : threads,
-    workerClass: config.workers.class,
+    ...workersOf(config),
     draining: false,
     version,
   };
@@ -161,6 +161,11 @@ async function start(config: Config, version: string, opened: Opened, options: S
     drainAsked: drainRequest.asked,
     stop: () => (stopped ??= stop()),
   };
+}
+
+/** What the node announces of itself as a worker. */
+function workersOf({ workers }: Config): { readonly workerClass: string; readonly tenants: readonly string[] } {
+  return { workerClass: workers.class, tenants: workers.tenants };
 }
 
 interface Ground extends OpenedStore {

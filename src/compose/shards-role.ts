@@ -29,6 +29,7 @@ export function shardsOf(parts: ClusterParts, wiring: Wiring): ReturnType<typeof
     shardCount: parts.shardCount,
     store: store.jobs,
     publisher: bus.publisher,
+    tenants: wiring.tenants,
     flowRules: createTenantFlowRules({ rules, tenants: wiring.tenants }),
     closedQueues: createClosedQueueWatch({ store: store.queues, clock, log }),
     workLooks: new WorkLooks(),

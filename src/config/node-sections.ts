@@ -1,5 +1,6 @@
 /** What a node does: shards, workers, how it stops and what it logs. */
 import { maxShards } from '../domain/job-id.ts';
+import { allTenants } from '../domain/tenant-pool.ts';
 import { defaultWorkerClass, workerClassPattern, workerClassText } from '../domain/worker-class.ts';
 import { z } from 'zod';
 import { key, path, wholeNumber } from './schema-key.ts';
@@ -52,11 +53,32 @@ export const shardsSection = z.strictObject({
   }),
 });
 
+const tenants = z
+  .string()
+  .regex(
+    /^(?:[A-Za-z0-9_-]{0,63}\*|[A-Za-z0-9_-]{1,64})$/,
+    'must be a tenant (1 to 64 of A-Z a-z 0-9 _ -), or the beginning of one and *',
+  );
+
 export const workersSection = z.strictObject({
   class: key(z.string().regex(workerClassPattern, `must be ${workerClassText}`).default(defaultWorkerClass), {
     meaning: 'The worker class of this node. Workers of one class are made alike and scaled together.',
     consequence: 'Autoscalers get the demand of each class. The class does not decide which jobs the node runs.',
   }),
+  tenants: key(
+    z
+      .array(tenants)
+      .min(1)
+      .max(100)
+      .default([...allTenants]),
+    {
+      meaning:
+        'Tenants whose jobs this node takes: names, beginnings of names with `*`, and `*` for every tenant that is not dedicated.',
+      consequence:
+        'Jobs of other tenants never run here. A dedicated tenant runs only on nodes that name it, or the beginning of its name. Shards enforce both.',
+      defaultNote: 'all that are not dedicated',
+    },
+  ),
   cells: key(wholeNumber(1, 64).default(1), {
     meaning: 'Cell processes over which the threads of this node are spread.',
     unit: 'processes',

@@ -13,6 +13,7 @@ export interface Tenant {
   readonly pauseReason: string;
   readonly nameFreeTime: Timestamp | null;
   readonly weight: number;
+  readonly dedicated: boolean;
 }
 
 export interface TenantQuotas {
@@ -34,6 +35,7 @@ export interface CreateTenantRequest {
   readonly description: string;
   readonly quotas: TenantQuotas | null;
   readonly weight: number | null;
+  readonly dedicated: boolean | null;
 }
 
 export interface CreateTenantResponse {
@@ -65,6 +67,7 @@ export interface UpdateTenantRequest {
   readonly description: string | null;
   readonly quotas: TenantQuotas | null;
   readonly weight: number | null;
+  readonly dedicated: boolean | null;
 }
 
 export interface UpdateTenantResponse {

@@ -40,6 +40,8 @@ export interface ClassMember {
   readonly workerClass: string;
   readonly handlers: readonly HandlerVersion[];
   readonly draining: boolean;
+  /** Whether the node takes jobs of the tenant. Default: of every tenant. */
+  readonly takes?: (tenant: string) => boolean;
 }
 
 /** A worker class, and which waiting jobs count towards its demand. */
@@ -138,15 +140,14 @@ function servedBy(
   members: readonly ClassMember[],
 ): (count: JobCount) => boolean {
   const own = members.filter(({ workerClass, draining }) => workerClass === name && !draining);
-  const versions = own.flatMap((node) => node.handlers).map((have) => [`${have.name}@${have.version}`, have] as const);
-  const distinct = [...new Map(versions).values()];
   const known = new Map<string, boolean>();
-  const canRun = (need: HandlerNeed): boolean => {
-    if (handlers !== undefined) return handlers.includes(need.handler);
-    if (own.length === 0) return true;
-    const text = needText(need);
-    const found = known.get(text) ?? distinct.some((have) => meetsNeed(have, need));
-    known.set(text, found);
+  const has = (node: ClassMember, need: HandlerNeed): boolean =>
+    handlers === undefined ? node.handlers.some((have) => meetsNeed(have, need)) : handlers.includes(need.handler);
+  const canRun = (count: JobCount): boolean => {
+    if (own.length === 0) return handlers === undefined || handlers.includes(count.handler);
+    const key = `${count.tenant} ${needText(count)}`;
+    const found = known.get(key) ?? own.some((node) => node.takes?.(count.tenant) !== false && has(node, count));
+    known.set(key, found);
     return found;
   };
   return (count) => (queues === undefined || queues.includes(count.queue)) && canRun(count);

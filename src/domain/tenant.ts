@@ -32,6 +32,8 @@ export interface Tenant {
   readonly quotas: TenantQuotas;
   /** Its share of the slots of a node while more waits than fits, among the weights of all tenants that wait. Default: 1. */
   readonly weight?: number;
+  /** Only nodes that name the tenant in their lists take its jobs (tenant-pool.ts). Default: false. */
+  readonly dedicated?: boolean;
   readonly createdAtMs: number;
   /** The principal that made it. */
   readonly creator: string;

@@ -10,6 +10,7 @@ export const waitingReasons = [
   'RATE_LIMITED',
   'QUEUE_LIMIT',
   'KEY_LIMIT',
+  'NO_NODE_TAKES_TENANT',
   'NO_NODE_HAS_HANDLER',
   'BEHIND_OTHERS',
 ] as const;
@@ -22,6 +23,8 @@ export interface WaitingFacts {
   readonly paused?: string | undefined;
   /** Why the queue is in quarantine on all nodes. */
   readonly quarantined?: string | undefined;
+  /** The tenant, if no live node takes its jobs. */
+  readonly missingNodes?: string | undefined;
   /** The handler that the job needs, if no live node has it. */
   readonly missingHandler?: string | undefined;
   /** The limit that holds the job back, such as `2 of 2 run`. */
@@ -61,10 +64,13 @@ export function whyWaiting(facts: WaitingFacts): WhyWaiting | undefined {
 }
 
 function whyQueued(facts: WaitingFacts): WhyWaiting {
-  const { paused, quarantined, missingHandler, keyLimit, queueLimit, rateLimit, ahead } = facts;
+  const { paused, quarantined, missingNodes, missingHandler, keyLimit, queueLimit, rateLimit, ahead } = facts;
   if (paused !== undefined) return { reason: 'QUEUE_PAUSED', detail: withWords('its queue is paused', paused) };
   if (quarantined !== undefined) {
     return { reason: 'QUEUE_QUARANTINED', detail: withWords('its queue is in quarantine', quarantined) };
+  }
+  if (missingNodes !== undefined) {
+    return { reason: 'NO_NODE_TAKES_TENANT', detail: `no live node takes jobs of tenant ${missingNodes}` };
   }
   if (missingHandler !== undefined) {
     return { reason: 'NO_NODE_HAS_HANDLER', detail: `no live node has ${missingHandler}` };

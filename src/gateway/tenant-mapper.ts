@@ -21,6 +21,7 @@ export function toTenant({ tenant, etag }: StoredTenant): Init<wire.Tenant> {
     pauseReason: tenant.pauseReason ?? '',
     nameFreeTime: toOptionalTime(tenant.nameTakenUntilMs),
     weight: tenant.weight ?? defaultTenantWeight,
+    dedicated: tenant.dedicated ?? false,
   };
 }
 

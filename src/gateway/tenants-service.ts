@@ -1,14 +1,15 @@
 /** The methods of Tenants. */
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import { given } from '../domain/given.ts';
+import type * as wire from '../contract/messages.ts';
 import type { ServiceParts } from './service-parts.ts';
 import { fromQuotas, toDeletionStep, toTenant } from './tenant-mapper.ts';
 
 export function tenantsService({ scope, admission, useCases }: ServiceParts): UntypedServiceImplementation {
   const { tenants, deleteTenant } = useCases;
   return {
-    CreateTenant: scope.unary('CreateTenant', async ({ name, description, quotas, weight }, context) => {
-      const made = { name, description, quotas: fromQuotas(quotas), ...given({ weight: weight ?? undefined }) };
+    CreateTenant: scope.unary('CreateTenant', async ({ name, description, quotas, ...settings }, context) => {
+      const made = { name, description, quotas: fromQuotas(quotas), ...settingsOf(settings) };
       return { tenant: toTenant(await tenants.create(context, made)) };
     }),
 
@@ -22,13 +23,13 @@ export function tenantsService({ scope, admission, useCases }: ServiceParts): Un
       return { tenants: page.tenants.map(toTenant), nextPageToken: page.nextPageToken };
     }),
 
-    UpdateTenant: scope.unary('UpdateTenant', async ({ name, etag, description, quotas, weight }, context) => {
+    UpdateTenant: scope.unary('UpdateTenant', async ({ name, etag, description, quotas, ...settings }, context) => {
       const change = {
         name,
         etag,
         description: description ?? undefined,
         quotas: fromQuotas(quotas),
-        ...given({ weight: weight ?? undefined }),
+        ...settingsOf(settings),
       };
       return { tenant: toTenant(await tenants.update(context, change)) };
     }),
@@ -45,4 +46,11 @@ export function tenantsService({ scope, admission, useCases }: ServiceParts): Un
       admission.watch(() => deleteTenant(context, name), toDeletionStep),
     ),
   };
+}
+
+function settingsOf({ weight, dedicated }: Pick<wire.UpdateTenantRequest, 'weight' | 'dedicated'>): {
+  readonly weight?: number;
+  readonly dedicated?: boolean;
+} {
+  return given({ weight: weight ?? undefined, dedicated: dedicated ?? undefined });
 }

@@ -48,7 +48,9 @@ it('makes, shows, changes, pauses and resumes a tenant', async () => {
   });
   expect((await troupe('tenants', 'get', 'acme')).out).toMatch(/queues +1 +3\n/);
   await troupe('tenants', 'update', 'acme', '--queues', '0', '--submits-per-second', '5');
-  expect((await troupe('tenants', 'update', 'acme', '--weight', '3')).out).toMatch(/\nweight +3\n/);
+  expect((await troupe('tenants', 'update', 'acme', '--weight', '3')).out).toMatch(/\nweight +3\nnodes +all that/);
+  expect((await troupe('tenants', 'update', 'acme', '--dedicated')).out).toMatch(/\nweight +3\nnodes +only those/);
+  expect((await troupe('tenants', 'update', 'acme', '--no-dedicated')).out).toMatch(/\nnodes +all that/);
   expect(await document('tenants', 'get', 'acme')).toMatchObject({
     quotas: { submitsPerSecond: 5 },
     use: { queues: 1, serviceAccounts: 0 },

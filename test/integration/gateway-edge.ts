@@ -342,7 +342,7 @@ export async function openEdge({
       touchQueue: async (tenant, queue, stamp) => void versions.set(`${tenant}/${queue}`, stamp),
       removeQueue: async (tenant, queue) => void versions.delete(`${tenant}/${queue}`),
     },
-    fleet: { versionsOf: () => [], someNodeHas: () => true },
+    fleet: { versionsOf: () => [], someNodeHas: () => true, someNodeTakes: () => true },
     work: { ensureRoute: async () => undefined, removeRoute: async () => undefined },
     feed,
     events,

@@ -75,16 +75,18 @@ describe('an administrator', () => {
       state: 'ACTIVE',
       quotas: { queues: 3 },
       weight: 1,
+      dedicated: false,
       creator: 'operator',
     });
     await expect(admin.tenants.create('shop')).rejects.toMatchObject({ code: 'TENANT_EXISTS' });
     const changed = await admin.tenants.update('shop', made.etag, { quotas: { queues: 0, streams: 5 } });
     expect(changed).toMatchObject({ description: 'of the shop', quotas: { streams: 5 } });
     expect(changed.quotas).not.toHaveProperty('queues');
-    const heavy = await admin.tenants.update('shop', changed.etag, { weight: 100 });
-    expect(heavy).toMatchObject({ weight: 100, quotas: { streams: 5 } });
-    expect(await admin.tenants.update('shop', heavy.etag, { description: 'of the shop' })).toMatchObject({
+    const heavy = await admin.tenants.update('shop', changed.etag, { weight: 100, dedicated: true });
+    expect(heavy).toMatchObject({ weight: 100, dedicated: true, quotas: { streams: 5 } });
+    expect(await admin.tenants.update('shop', heavy.etag, { dedicated: false })).toMatchObject({
       weight: 100,
+      dedicated: false,
     });
     await expect(admin.tenants.update('shop', made.etag, { description: 'x' })).rejects.toMatchObject({
       code: 'TENANT_CHANGED',

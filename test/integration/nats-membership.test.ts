@@ -45,9 +45,13 @@ describe('membership, leases and shared configuration', () => {
       await a.membership.announce({ ...node('host.one:1'), draining: true });
       await eventually(() => b.membership.nodes()[0]?.draining === true);
       expect(changes).toBe(2);
+      await a.membership.announce({ ...node('host.one:1'), tenants: ['acme', 'shop-*'] });
+      await eventually(() => b.membership.nodes()[0]?.tenants?.length === 2);
+      expect(b.membership.nodes()[0]?.tenants).toEqual(['acme', 'shop-*']);
+      expect(changes).toBe(3);
       await a.membership.withdraw(node('host.one:1'));
       await eventually(() => b.membership.nodes().length === 0);
-      expect(changes).toBe(3);
+      expect(changes).toBe(4);
     });
 
     test('of several incarnations only the newest is shown', async () => {

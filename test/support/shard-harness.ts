@@ -58,6 +58,8 @@ export interface ShardHarness {
   readonly silentKeys: Set<string>;
   /** Handlers that no live node offers. */
   readonly missing: Set<string>;
+  /** Nodes that do not take jobs of the tenant. */
+  readonly otherNodes: Set<string>;
   /** Handlers that not every live node offers. */
   readonly rare: Set<string>;
   /** Versions that every live node offers. Others only some offer. */
@@ -172,6 +174,7 @@ export async function createShardHarness(options: ShardHarnessOptions = {}): Pro
     silentShards: new Set(),
     silentKeys: new Set(),
     missing: new Set(),
+    otherNodes: new Set(),
     rare: new Set(),
     spread: new Set(),
     keys: 'up',
@@ -266,6 +269,7 @@ export async function createShardHarness(options: ShardHarnessOptions = {}): Pro
       everyNodeHas: ({ handler: name, version }) =>
         !harness.rare.has(name) && (version === undefined || harness.spread.has(version)),
       someNodeHas: ({ handler: name }) => !harness.missing.has(name),
+      nodeTakes: (nodeId) => !harness.otherNodes.has(nodeId),
       fleetState: () => JSON.stringify([harness.missing, harness.rare, harness.spread].map((names) => [...names])),
       shardCount: 4,
       flowRules: {

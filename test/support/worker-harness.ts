@@ -79,6 +79,8 @@ export interface WorkerHarness {
   consumers: 'up' | 'slow';
   /** The queues in the shared configuration. */
   readonly queues: Map<string, number>;
+  /** Tenants whose jobs this node does not take. */
+  readonly otherTenants: Set<string>;
   /** What the stream reports about its routes. */
   waiting: readonly RouteDepth[];
   threads: number;
@@ -155,6 +157,7 @@ export async function createWorkerHarness(
     routesAsked: 0,
     consumers: 'up',
     queues: new Map([['default/default', 1]]),
+    otherTenants: new Set(),
     waiting: [],
     stop: [],
     handlers,
@@ -233,7 +236,8 @@ export async function createWorkerHarness(
         nodeId: 'n1',
         pool,
         slots,
-        tenants: { look: () => undefined },
+        tenants: { look: () => undefined, onChange: () => () => undefined },
+        takesTenant: (tenant) => !harness.otherTenants.has(tenant),
         handlers: harness.handlers,
         sealing,
         batcher: {

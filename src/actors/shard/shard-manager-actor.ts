@@ -12,23 +12,22 @@
  * If this node alone does not reach the store, or the store accepts none of its commits (`store-reach.ts`), the node
  * gives its shards up. Nothing could be flushed anyway, and the next owner reads the shards from the store.
  */
-import { HandlerFleet } from '../../application/jobs/handler-fleet.ts';
-import type { LeaseHold, Membership, ShardLeases } from '../../application/ports/membership.ts';
+import type { LeaseHold, ShardLeases } from '../../application/ports/membership.ts';
 import type { ActorContext, ActorDefinition, ActorRef, Behavior, Signal } from '../../kernel/actor.ts';
 import { shardActor } from './shard-actor.ts';
 import type { ShardMessage } from './services/shard-message.ts';
+import { type FleetAnswers, fleetAnswers, type FleetSources } from './services/fleet-answers.ts';
 import type { ShardServices } from './services/shard-services.ts';
 import { StoreReach } from './placement/store-reach.ts';
 import { SuggestedShards } from './placement/suggested-shards.ts';
 
 /** Services that the shard manager itself provides to each shard. */
-type FromManager = 'leaseIsSure' | 'write' | 'everyNodeHas' | 'someNodeHas' | 'fleetState';
+type FromManager = 'leaseIsSure' | 'write' | keyof FleetAnswers;
 
-export interface ShardManagerServices extends Omit<ShardServices, FromManager> {
+export interface ShardManagerServices extends Omit<ShardServices, FromManager>, FleetSources {
   readonly incarnation: number;
   readonly shardCount: number;
   readonly leases: ShardLeases;
-  readonly membership: Pick<Membership, 'nodes' | 'onChange'>;
   /** Called when this node no longer reaches the store, and when it does again, so that other nodes learn of it. */
   readonly onStoreReach: (isAway: boolean) => void;
 }
@@ -84,7 +83,7 @@ export function shardManagerActor(services: ShardManagerServices): ActorDefiniti
 class ShardManager implements Behavior<ShardManagerMessage> {
   readonly #services: ShardManagerServices;
   readonly #context: ActorContext<ShardManagerMessage>;
-  readonly #fleet: HandlerFleet;
+  readonly #fleet: FleetAnswers;
   readonly #reach: StoreReach<ShardManagerMessage>;
   readonly #suggested: SuggestedShards;
   readonly #held = new Map<number, Held>();
@@ -100,7 +99,7 @@ class ShardManager implements Behavior<ShardManagerMessage> {
   constructor(services: ShardManagerServices, context: ActorContext<ShardManagerMessage>) {
     this.#services = services;
     this.#context = context;
-    this.#fleet = new HandlerFleet(services.membership);
+    this.#fleet = fleetAnswers(services);
     this.#incarnation = services.incarnation;
     this.#reach = new StoreReach({
       store: services.store,
@@ -271,9 +270,7 @@ class ShardManager implements Behavior<ShardManagerMessage> {
       ...this.#services,
       leaseIsSure: () => this.#leaseIsSure(shard),
       write: this.#reach.write,
-      everyNodeHas: (need) => this.#fleet.everyNodeHas(need),
-      someNodeHas: (need) => this.#fleet.someNodeHas(need),
-      fleetState: () => this.#fleet.changes,
+      ...this.#fleet,
     };
     held.ref = this.#context.spawn(name, shardActor(shard, services));
     this.#byRef.set(held.ref.path, shard);

@@ -6,7 +6,7 @@
  *
  * The puller of a shared route ends when the configuration does not name its queue and the route has been empty for a
  * moment. The puller of a handler route ends when the route has been empty for a while, or when this node no longer meets
- * the need.
+ * the need. A node that does not take the jobs of a tenant has no puller for its routes.
  *
  * The stream itself says which routes there are. So nobody has to announce a route, and no crash can lose one: the jobs of
  * a queue run even if the broker has lost the configuration that names it. If no live node can run the messages of a
@@ -126,7 +126,7 @@ class QueueWatch implements Behavior<QueueWatchMessage> {
     this.#queues = context.refAt('../queues');
     this.#runs = context.refAt('../runs');
     const look = (): void => void context.self.tell({ kind: 'look' });
-    this.#stopListening = [config.onChange(look), services.handlers.onChange(look)];
+    this.#stopListening = [config.onChange(look), services.handlers.onChange(look), services.tenants.onChange(look)];
     look();
     const found = this.#ask<readonly ChildStatus[]>((reply) => ({ kind: 'listChildren', reply }));
     context.pipeToSelf(found, (outcome) => ({ kind: 'found', outcome }));
@@ -188,7 +188,8 @@ class QueueWatch implements Behavior<QueueWatchMessage> {
       const { tenant, queue, need } = pulled.route;
       const stays = waiting.has(name) || (need === undefined && this.#config.queues().has(`${tenant}/${queue}`));
       pulled.emptyLooks = stays ? 0 : pulled.emptyLooks + 1;
-      const isUnmet = need !== undefined && !this.#services.handlers.meet(need);
+      const isUnmet =
+        (need !== undefined && !this.#services.handlers.meet(need)) || !this.#services.takesTenant(tenant);
       if (pulled.emptyLooks > (need === undefined ? deletedLooks : idleLooks) || isUnmet) this.#leave(name);
     }
   }
@@ -201,7 +202,7 @@ class QueueWatch implements Behavior<QueueWatchMessage> {
 
   #pull(route: WorkRoute): void {
     const name = nameOf(route);
-    if (this.#pulled.has(name)) return;
+    if (this.#pulled.has(name) || !this.#services.takesTenant(route.tenant)) return;
     this.#pulled.set(name, { route, emptyLooks: 0 });
     this.#unready.set(name, route);
     this.#makeReady();
@@ -287,7 +288,7 @@ class QueueWatch implements Behavior<QueueWatchMessage> {
 
   #tellUnserved(route: WorkRoute & { readonly need: HandlerNeed }, messages: number): void {
     const name = nameOf(route);
-    if (this.#fleet.someNodeHas(route.need)) {
+    if (this.#fleet.someNodeHas(route.need, route.tenant)) {
       this.#served(name, route);
       return;
     }

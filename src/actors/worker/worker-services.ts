@@ -15,7 +15,9 @@ export interface WorkerServices {
   readonly nodeId: string;
   readonly pool: RunPool;
   readonly slots: SlotPool;
-  readonly tenants: Pick<WatchedTenants, 'look'>;
+  readonly tenants: Pick<WatchedTenants, 'look' | 'onChange'>;
+  /** Whether this node takes jobs of the tenant. */
+  readonly takesTenant: (tenant: string) => boolean;
   readonly handlers: NodeHandlers;
   readonly batcher: ShardBatcher;
   readonly source: WorkSource;

@@ -118,6 +118,8 @@ function readNode(text: string): NodeInfo | undefined {
       // Nodes of versions without worker classes do not send one.
       workerClass: node.workerClass ?? defaultWorkerClass,
       handlers: node.handlers ?? [],
+      // Absent from nodes of versions without lists, which therefore get no jobs of dedicated tenants.
+      ...given({ tenants: node.tenants }),
       draining: node.draining ?? false,
       ...given({ storeAway: node.storeAway === true ? true : undefined }),
       version: node.version ?? '',

@@ -32,7 +32,7 @@ export interface ExplainJobParts {
   readonly batcher: Pick<ShardBatcher, 'call'>;
   readonly stats: Pick<QueueStatsReader, 'read'>;
   readonly quarantines: Pick<QueueQuarantines, 'of'>;
-  readonly fleet: Pick<HandlerFleet, 'someNodeHas'>;
+  readonly fleet: Pick<HandlerFleet, 'someNodeHas' | 'someNodeTakes'>;
   readonly known: Pick<KnownTenants, 'lastSeen'>;
   readonly clock: Clock;
 }
@@ -56,7 +56,8 @@ export function createExplainJob(parts: ExplainJobParts): ExplainJob {
     const why = whyWaiting({
       state: record.state,
       quarantined: quarantines.of(tenant, queue).find(({ node }) => node === undefined)?.reason,
-      missingHandler: fleet.someNodeHas(need) ? undefined : needText(need),
+      missingNodes: fleet.someNodeTakes(tenant) ? undefined : tenant,
+      missingHandler: fleet.someNodeHas(need, tenant) ? undefined : needText(need),
       ...limitsOf(place.heldBy, known.lastSeen(tenant)),
       ahead,
     });
@@ -117,6 +118,7 @@ function etaOf({ reason }: WhyWaiting, record: JobRecord, { stats, ahead, nowMs 
     case 'RATE_LIMITED':
     case 'QUEUE_LIMIT':
     case 'KEY_LIMIT':
+    case 'NO_NODE_TAKES_TENANT':
     case 'NO_NODE_HAS_HANDLER':
       return undefined;
   }

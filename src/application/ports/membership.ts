@@ -19,6 +19,8 @@ export interface NodeInfo {
   readonly workerClass: string;
   /** Handlers that a node with the role `workers` can run: one version of each. */
   readonly handlers: readonly HandlerVersion[];
+  /** The tenants whose jobs the node takes, as tenant-pool.ts says. Absent: all that are not dedicated. */
+  readonly tenants?: readonly string[];
   readonly draining: boolean;
   /**
    * The node has not reached the store for most of a lease. It gets no shard while other nodes reach the store.

@@ -14,6 +14,7 @@ import {
   type WorkerClass,
 } from '../../domain/demand.ts';
 import { meanMs } from '../../domain/duration-histogram.ts';
+import { takesTenant } from '../../domain/tenant-pool.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import { type CallContext, ensureAwaited } from '../ports/call-context.ts';
 import type { Membership } from '../ports/membership.ts';
@@ -55,7 +56,11 @@ export function createWorkerDemand(parts: WorkerDemandParts): WorkerDemand {
   const { load, membership, catalog, quarantines, stats, known, clock } = parts;
 
   function members(): readonly ClassMember[] {
-    return membership.nodes().filter(({ roles }) => roles.includes('workers'));
+    const isDedicated = (tenant: string): boolean => known.lastSeen(tenant)?.dedicated === true;
+    return membership
+      .nodes()
+      .filter(({ roles }) => roles.includes('workers'))
+      .map((node) => ({ ...node, takes: (tenant) => takesTenant(node.tenants, tenant, isDedicated) }));
   }
 
   async function limitsOf({ tenant, queue }: QueueRef): Promise<StartLimits> {

@@ -62,6 +62,8 @@ interface CreateTenant {
   readonly quotas: QuotasRequest;
   /** Default: 1. */
   readonly weight?: number;
+  /** Default: false. */
+  readonly dedicated?: boolean;
 }
 
 interface UpdateTenant {
@@ -71,6 +73,8 @@ interface UpdateTenant {
   readonly quotas: QuotasRequest;
   /** Absent: it stays. */
   readonly weight?: number;
+  /** Absent: it stays. */
+  readonly dedicated?: boolean;
 }
 
 export interface ManageTenantsParts extends StoredTenantParts {
@@ -157,7 +161,7 @@ export function createManageTenants(parts: ManageTenantsParts): ManageTenants {
 async function createTenant(
   parts: ManageTenantsParts,
   { principal, report }: CallContext,
-  { name, description, quotas, weight }: CreateTenant,
+  { name, description, quotas, weight, dedicated }: CreateTenant,
 ): Promise<StoredTenant> {
   const { documents, known, clock } = parts;
   const checks = new FieldChecks();
@@ -172,7 +176,7 @@ async function createTenant(
     state: 'ACTIVE',
     description,
     quotas: mergeQuotas({}, quotas),
-    ...given({ weight }),
+    ...given({ weight, dedicated }),
     createdAtMs: clock.wallMs(),
     creator: principal.id,
   };
@@ -195,7 +199,7 @@ async function createTenant(
 async function updateTenant(
   parts: ManageTenantsParts,
   { report }: CallContext,
-  { name, etag, description, quotas, weight }: UpdateTenant,
+  { name, etag, description, quotas, weight, dedicated }: UpdateTenant,
 ): Promise<StoredTenant> {
   const checks = new FieldChecks();
   if (description !== undefined) checks.length('description', description, textMax);
@@ -208,7 +212,7 @@ async function updateTenant(
   // The rest of the tenant is written as it was read, so it has to be what the etag stands for.
   if (present.etag !== etag) throw tenantChanged(name);
   const merged = mergeQuotas(present.tenant.quotas, quotas);
-  const changed = { ...present.tenant, ...given({ description, weight }), quotas: merged };
+  const changed = { ...present.tenant, ...given({ description, weight, dedicated }), quotas: merged };
   const written = await writeTenant(parts, changed, etag);
   if (written === undefined) throw tenantChanged(name);
   report?.({ changes: changesBetween(settingsOf(present.tenant), settingsOf(written.tenant)) });

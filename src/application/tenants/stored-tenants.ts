@@ -76,9 +76,10 @@ export function settingsOf({
   description,
   quotas,
   weight,
+  dedicated,
   pauseReason,
 }: Tenant): Readonly<Record<string, unknown>> {
-  return { state, description, ...quotas, ...given({ weight, pauseReason }) };
+  return { state, description, ...quotas, ...given({ weight, dedicated, pauseReason }) };
 }
 
 export function tenantNotFound(tenant: string): TroupeError {

@@ -12,6 +12,8 @@ interface WatchedTenant {
   /** None of its jobs starts. */
   readonly isStopped: boolean;
   readonly weight: number;
+  /** Only nodes that name it take its jobs. */
+  readonly isDedicated: boolean;
 }
 
 export interface WatchedTenants {
@@ -20,6 +22,8 @@ export interface WatchedTenants {
   /** Reads the tenants again if that is due. Nobody waits for it. Call it each second. */
   look(): void;
   of(tenant: string): WatchedTenant;
+  /** Counts the changes. */
+  changes(): number;
   /** Calls the listener with each tenant that has changed, and what it was. Returns a function that ends it. */
   onChange(listener: TenantListener): () => void;
 }
@@ -34,13 +38,14 @@ export interface WatchedTenantsParts {
 
 const lookEveryMs = 10_000;
 const pageMax = 1_000;
-const plain: WatchedTenant = { isStopped: false, weight: defaultTenantWeight };
+const plain: WatchedTenant = { isStopped: false, weight: defaultTenantWeight, isDedicated: false };
 
 export function createWatchedTenants({ documents, clock, log }: WatchedTenantsParts): WatchedTenants {
   const listeners = new Set<TenantListener>();
   /** Those that differ from one without settings. */
   let known: ReadonlyMap<string, WatchedTenant> = new Map();
   let readAtMs = -Infinity;
+  let changes = 0;
   let reading: Promise<void> | undefined;
   const of = (tenant: string): WatchedTenant => known.get(tenant) ?? plain;
 
@@ -52,7 +57,9 @@ export function createWatchedTenants({ documents, clock, log }: WatchedTenantsPa
     known = found;
     for (const tenant of new Set([...before.keys(), ...found.keys()])) {
       const was = before.get(tenant) ?? plain;
-      if (!isSame(was, of(tenant))) for (const listener of listeners) listener(tenant, was);
+      if (isSame(was, of(tenant))) continue;
+      changes += 1;
+      for (const listener of listeners) listener(tenant, was);
     }
   }
 
@@ -63,6 +70,7 @@ export function createWatchedTenants({ documents, clock, log }: WatchedTenantsPa
 
   return {
     of,
+    changes: () => changes,
     async prepare() {
       if (readAtMs === -Infinity) await read();
     },
@@ -94,10 +102,11 @@ async function tenantsWithSettings({
   }
 }
 
-function watchedOf({ state, weight = defaultTenantWeight }: Tenant): WatchedTenant {
-  return { isStopped: state !== 'ACTIVE', weight };
+function watchedOf({ state, weight = defaultTenantWeight, dedicated = false }: Tenant): WatchedTenant {
+  return { isStopped: state !== 'ACTIVE', weight, isDedicated: dedicated };
 }
 
 function isSame(one: WatchedTenant, other: WatchedTenant): boolean {
-  return one.isStopped === other.isStopped && one.weight === other.weight;
+  const { isStopped, weight, isDedicated } = one;
+  return isStopped === other.isStopped && weight === other.weight && isDedicated === other.isDedicated;
 }

@@ -1,6 +1,6 @@
 /** `troupe tenants`: the tenants of the cluster, for its administrators. */
 import type { Command } from 'commander';
-import type { TenantDeletion, TenantInfo, TenantQuotasInfo, TenantUseInfo } from '../../client/index.ts';
+import type { TenantChange, TenantDeletion, TenantInfo, TenantQuotasInfo, TenantUseInfo } from '../../client/index.ts';
 import { given } from '../../domain/given.ts';
 import { oneLine } from '../../domain/printable.ts';
 import { tenantQuotaRanges, tenantWeightRange } from '../../domain/tenant.ts';
@@ -24,6 +24,7 @@ const quotaWords = [
 interface TenantFlags extends TenantQuotasInfo {
   readonly description?: string;
   readonly weight?: number;
+  readonly dedicated?: boolean;
 }
 
 export function addTenantCommands(program: Command, context: CommandContext): void {
@@ -68,12 +69,15 @@ function withTenantFlags(command: Command, min: 0 | 1): Command {
   const { min: lightest, max: heaviest } = tenantWeightRange;
   return command
     .option('--weight <n>', 'its share of the slots of a node, 1 to 100', countFlag('weight', lightest, heaviest))
+    .option('--dedicated', 'only nodes that name it in workers.tenants run its jobs')
+    .option('--no-dedicated', 'every node runs its jobs that takes all tenants')
     .option('--description <text>', 'what it is for');
 }
 
-function quotasOf(flags: TenantFlags): TenantQuotasInfo {
-  const { submitsPerSecond, streams, queues, serviceAccounts } = flags;
-  return given({ submitsPerSecond, streams, queues, serviceAccounts });
+function changeOf(flags: TenantFlags): TenantChange {
+  const { submitsPerSecond, streams, queues, serviceAccounts, description, weight, dedicated } = flags;
+  const quotas = given({ submitsPerSecond, streams, queues, serviceAccounts });
+  return { quotas, ...given({ description, weight, dedicated }) };
 }
 
 function addCreateTenant(tenants: Command, context: CommandContext): void {
@@ -81,8 +85,7 @@ function addCreateTenant(tenants: Command, context: CommandContext): void {
     .description('make a tenant')
     .action(async (name: string, flags: TenantFlags, command: Command) => {
       await withSession(context, command, async (session) => {
-        const { description, weight } = flags;
-        const made = { quotas: quotasOf(flags), ...given({ description, weight }) };
+        const made = changeOf(flags);
         show(context, session, await session.client.tenants.create(name, made));
       });
       context.done(exitCodes.ok);
@@ -94,13 +97,13 @@ function addUpdateTenant(tenants: Command, context: CommandContext): void {
     .description('change the quotas, the weight or the description of a tenant')
     .option('--if-etag <etag>', 'fail if the tenant no longer has this etag')
     .action(async (name: string, flags: TenantFlags & { readonly ifEtag?: string }, command: Command) => {
-      const [quotas, { description, weight, ifEtag }] = [quotasOf(flags), flags];
-      if (Object.keys(quotas).length === 0 && description === undefined && weight === undefined)
-        throw new UsageError('nothing to change: give --description, --weight or a quota');
+      const { ifEtag, ...settings } = flags;
+      if (Object.keys(settings).length === 0)
+        throw new UsageError('nothing to change: give --description, --weight, --dedicated or a quota');
       await withSession(context, command, async (session) => {
         const { tenants: calls } = session.client;
         const etag = ifEtag ?? (await calls.get(name)).etag;
-        show(context, session, await calls.update(name, etag, { quotas, ...given({ description, weight }) }));
+        show(context, session, await calls.update(name, etag, changeOf(settings)));
       });
       context.done(exitCodes.ok);
     });
@@ -148,7 +151,8 @@ function show({ terminal, nowMs }: CommandContext, { isJson }: Session, tenant: 
 }
 
 function tenantText(tenant: TenantInfo & Partial<Pick<TenantUseInfo, 'use'>>, nowMs: number): string {
-  const { name, description, weight, quotas, use, createdAt, creator, pauseReason, nameFreeAt, etag } = tenant;
+  const { name, description, weight, dedicated, quotas, use, createdAt, creator, pauseReason, nameFreeAt, etag } =
+    tenant;
   const rows = [
     ['name', name],
     ['state', stateText(tenant, nowMs)],
@@ -156,6 +160,7 @@ function tenantText(tenant: TenantInfo & Partial<Pick<TenantUseInfo, 'use'>>, no
     ...(nameFreeAt === undefined ? [] : [['name free', nameFreeAt.toISOString()] as const]),
     ['description', description],
     ['weight', `${weight}`],
+    ['nodes', dedicated ? 'only those that name it' : 'all that take every tenant, and those that name it'],
     ['created', `${relativeText(createdAt.getTime(), nowMs)} by ${creator}`],
     ['etag', etag],
   ] as const;

@@ -261,7 +261,7 @@ export class SimNode {
       clock,
       random,
       batcher: this.batcher,
-      fleet: new HandlerFleet(membership),
+      fleet: new HandlerFleet(membership, () => false),
       work: bus.work,
       feed: bus.live,
       events: bus.events,

@@ -161,6 +161,19 @@ describe('the demand of a worker class', () => {
     expect(demandOf(made, small, { members: nodes, limits: noLimits })).toEqual({ running: 2, waiting: 0 });
   });
 
+  it('counts a job only for classes with a node that takes its tenant and has its handler', () => {
+    const own = { ...node('n1', 'small'), takes: (tenant: string) => tenant === 'acme' };
+    const all = { ...node('n2', 'large'), takes: (tenant: string) => tenant !== 'acme' };
+    const load = { ...noLoad, waiting: [job(3, { tenant: 'acme' }), job(5)] };
+    const of = (name: string, more: Partial<WorkerClass> = {}) =>
+      demandOf(load, { name, ...more }, { members: [own, all], limits: noLimits });
+    expect([of('small').waiting, of('large').waiting]).toEqual([3, 5]);
+    expect(of('small', { handlers: ['one'] }).waiting).toBe(3);
+    // Nobody knows which tenants a class without nodes takes.
+    expect(of('new').waiting).toBe(8);
+    expect(queuesAwaiting(load, { name: 'small' }, [own, all])).toEqual([{ tenant: 'acme', queue: 'a' }]);
+  });
+
   it('counts the runs of a node that is gone for each class that could run them', () => {
     const made: ClusterLoad = { ...noLoad, running: [{ ...job(2), node: 'gone' }] };
     const nodes = [node('n1', 'small'), node('n2', 'large', [{ name: 'two', version: '1.0.0' }])];

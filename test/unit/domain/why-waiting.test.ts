@@ -6,6 +6,7 @@ const everything: WaitingFacts = {
   state: 'QUEUED',
   paused: 'by eva',
   quarantined: 'crashes',
+  missingNodes: 'acme',
   missingHandler: 'a@2',
   keyLimit: '1 of 1 runs',
   queueLimit: '2 of 2 run',
@@ -17,7 +18,16 @@ describe('why a job waits', () => {
   it('is the first thing that somebody must do something about', () => {
     const left: { -readonly [K in keyof WaitingFacts]: WaitingFacts[K] } = { ...everything };
     const found: unknown[] = [];
-    const order = ['paused', 'quarantined', 'missingHandler', 'keyLimit', 'queueLimit', 'rateLimit', 'ahead'] as const;
+    const order = [
+      'paused',
+      'quarantined',
+      'missingNodes',
+      'missingHandler',
+      'keyLimit',
+      'queueLimit',
+      'rateLimit',
+      'ahead',
+    ] as const;
     for (const fact of order) {
       found.push(whyWaiting(left));
       left[fact] = undefined;
@@ -26,6 +36,7 @@ describe('why a job waits', () => {
     expect(found).toEqual([
       { reason: 'QUEUE_PAUSED', detail: 'its queue is paused: by eva' },
       { reason: 'QUEUE_QUARANTINED', detail: 'its queue is in quarantine: crashes' },
+      { reason: 'NO_NODE_TAKES_TENANT', detail: 'no live node takes jobs of tenant acme' },
       { reason: 'NO_NODE_HAS_HANDLER', detail: 'no live node has a@2' },
       { reason: 'KEY_LIMIT', detail: 'its concurrency key is at its limit: 1 of 1 runs' },
       { reason: 'QUEUE_LIMIT', detail: 'its queue is at its limit: 2 of 2 run' },
@@ -43,6 +54,6 @@ describe('why a job waits', () => {
   it('is nothing for a job that runs or has ended', () => {
     const explained = jobStates.filter((state) => whyWaiting({ state }) !== undefined);
     expect(explained).toEqual(['SCHEDULED', 'QUEUED', 'RETRYING']);
-    expect(new Set(waitingReasons).size).toBe(9);
+    expect(new Set(waitingReasons).size).toBe(10);
   });
 });

@@ -35,7 +35,7 @@ export class WorkMessages implements WorkSender {
     const { epoch, outbox, services } = this.#parts;
     const { tenant, queue, priority: level } = record.spec;
     const need = needOf(record.spec);
-    const route = services.everyNodeHas(need) ? 'shared' : 'handler';
+    const route = services.everyNodeHas(need, tenant) ? 'shared' : 'handler';
     this.#numbers += 1;
     entry.message = this.#numbers;
     entry.sentThrough = Infinity;

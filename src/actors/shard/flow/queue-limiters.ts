@@ -286,8 +286,8 @@ export class QueueLimiters {
         loaded: () => {
           this.#changed(limiter);
         },
-        isServed: (need) => services.someNodeHas(need),
-        everyNodeHas: (need) => services.everyNodeHas(need),
+        isServed: (need) => services.someNodeHas(need, index.tenant),
+        everyNodeHas: (need) => services.everyNodeHas(need, index.tenant),
       },
       services.flowRules.ruleOf(index.tenant, index.queue),
     );

@@ -93,11 +93,13 @@ export interface ShardServices {
   readonly metrics: ShardMetrics;
   /** Tells a node at once. Heartbeats repeat it, so a lost message costs 2 s. */
   readonly stopRun: (node: string, stop: StopRun) => void;
-  /** Whether every live worker node has the handler, so that any of them may take the job. */
-  readonly everyNodeHas: (need: HandlerNeed) => boolean;
-  /** Whether at least one live node has the handler. */
-  readonly someNodeHas: (need: HandlerNeed) => boolean;
-  /** Has another value when the answers of these two may have changed. */
+  /** Whether every live worker node that takes the tenant has the handler, so that any of them may take the job. */
+  readonly everyNodeHas: (need: HandlerNeed, tenant: string) => boolean;
+  /** Whether at least one live node that takes the tenant has the handler. */
+  readonly someNodeHas: (need: HandlerNeed, tenant: string) => boolean;
+  /** Whether the node may run jobs of the tenant. */
+  readonly nodeTakes: (nodeId: string, tenant: string) => boolean;
+  /** Has another value when the answers of these three may have changed. */
   readonly fleetState: () => unknown;
   /** Shards of the whole cluster. */
   readonly shardCount: number;

@@ -133,6 +133,11 @@ function claim(core: ShardCore, item: ClaimItem, slot: Slot<ClaimResult>): void 
   }
   const { ackTo } = item;
   if (entry.current.state === 'QUEUED') {
+    // The message goes back, for a node that may run the job.
+    if (!core.services.nodeTakes(item.node, entry.current.spec.tenant)) {
+      slot.ok({ kind: 'later' });
+      return;
+    }
     const answer = core.limiters.claim(entry, core.dispatcher.claimsByLatestMessage(entry, item));
     if (answer !== 'start') {
       slot.ok({ kind: answer });

@@ -80,6 +80,7 @@ describe('the shardManager of a node', () => {
       nodeId: 'me',
       incarnation: 1,
       shardCount,
+      tenants: { of: () => ({ isStopped: false, weight: 1, isDedicated: false }), changes: () => 0 },
       flowRules: {
         prepare: () => Promise.resolve(),
         ruleOf: () => ({}),

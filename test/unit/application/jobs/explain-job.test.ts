@@ -20,10 +20,11 @@ interface Cluster {
   readonly stats?: Partial<QueueStats>;
   readonly marks?: readonly Partial<QueueMark>[];
   readonly hasHandler?: boolean;
+  readonly hasNodes?: boolean;
   readonly tenant?: Partial<Tenant>;
 }
 
-function explainIn({ place = {}, stats = {}, marks = [], hasHandler = true, tenant }: Cluster) {
+function explainIn({ place = {}, stats = {}, marks = [], hasHandler = true, hasNodes = true, tenant }: Cluster) {
   const call = async (_shard: number, verb: string): Promise<unknown> => {
     if (verb === 'queueStats') return { ...noStats, ...stats };
     if (place === 'away') throw new TroupeError('SHARD_UNAVAILABLE');
@@ -35,7 +36,7 @@ function explainIn({ place = {}, stats = {}, marks = [], hasHandler = true, tena
     clock,
     stats: createQueueStatsReader({ batcher, shardCount: 2, clock }),
     quarantines: { of: () => marks as readonly QueueMark[] },
-    fleet: { someNodeHas: () => hasHandler },
+    fleet: { someNodeHas: () => hasHandler, someNodeTakes: () => hasNodes },
     known: { lastSeen: () => tenant as Tenant | undefined },
   });
 }
@@ -64,6 +65,15 @@ describe('a job that asks why it waits', () => {
     expect(await explainIn({ place: { heldBy: 'pause' }, stats: backlog, tenant })(queued)).toEqual({
       reason: 'QUEUE_PAUSED',
       detail: 'its queue is paused: the whole tenant is',
+    });
+  });
+
+  it('is told that no node takes its tenant, before the handler that none of them has', async () => {
+    const place = { before: 0, waiting: 1 };
+    expect(await explainIn({ place, hasHandler: false, hasNodes: false, stats: backlog })(queued)).toEqual({
+      reason: 'NO_NODE_TAKES_TENANT',
+      detail: 'no live node takes jobs of tenant default',
+      ahead: 0,
     });
   });
 

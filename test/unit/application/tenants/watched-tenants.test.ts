@@ -87,6 +87,20 @@ describe('a tenant', () => {
   });
 });
 
+it('says which tenants are dedicated, and counts each change', async () => {
+  write('acme', {});
+  await tenants.prepare();
+  const before = tenants.changes();
+  expect(tenants.of('acme').isDedicated).toBe(false);
+  write('acme', { dedicated: true });
+  await seconds(11);
+  expect(tenants.of('acme').isDedicated).toBe(true);
+  expect(tenants.changes()).toBeGreaterThan(before);
+  const after = tenants.changes();
+  await seconds(30);
+  expect(tenants.changes()).toBe(after);
+});
+
 it('tells nobody who has left', async () => {
   const left: string[] = [];
   tenants.onChange((tenant) => void left.push(tenant))();
