@@ -108,6 +108,13 @@ it('a gateway that dies while its submit is under way leaves an upload that can 
   cluster.thawNats();
   await failed;
   edge = await cluster.restartNode(edge);
+  // A freeze that outlasts their leases makes nodes announce themselves anew.
+  for (const node of [edge, one]) {
+    const client = node.client();
+    const knowsHandler = async (): Promise<boolean> =>
+      (await client.cluster.nodes()).some(({ handlers }) => handlers.some(({ name }) => name === 'stream.copies'));
+    await cluster.waitFor('the handler is announced', knowsHandler, 30_000);
+  }
   const [first, second] = await Promise.all(
     [edge, one].map((node) => node.client().submitUploaded(uploadId, 'stream.copies')),
   );

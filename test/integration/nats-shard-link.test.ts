@@ -251,11 +251,12 @@ describe('shard link', () => {
     const told: number[] = [];
     const watched = new SilentShards({ client: client.shardClient, clock: realClock, told: (n) => told.push(n) });
     // It takes requests and never answers, like a process that is stopped.
-    const stopHung = owner.shardServer.serveShard(
+    const hung = await nats.connect();
+    const stopHung = hung.shardServer.serveShard(
       5,
       handler(() => new Promise(() => undefined)),
     );
-    await roundTrip(owner);
+    await roundTrip(hung);
     await expect(watched.call(5, 'get', items(1), 60_000)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' });
     expect(told).toEqual([1]);
     const startedAtMs = performance.now();
