@@ -58,7 +58,7 @@ function cassandraTls(
 }
 
 /** What cannot be used at the start is an error of the configuration. */
-function configured<Value>(key: string, source: string, open: () => Value): Value {
+export function configured<Value>(key: string, source: string, open: () => Value): Value {
   try {
     return open();
   } catch (error) {

@@ -1,8 +1,8 @@
 /** The credentials of the edge that lie in files. They are read again while the process runs, so that they may be rotated. */
 import { type FollowedFiles, followFiles } from '../adapters/files/followed-files.ts';
-import { type Config, ConfigError, operatorTokenPattern } from '../config/index.ts';
+import { type Config, operatorTokenPattern } from '../config/index.ts';
 import type { ServerTls, TlsMaterial } from '../gateway/server-tls.ts';
-import { checkFile } from './access.ts';
+import { checkFile, configured } from './access.ts';
 import type { ProcessRuntime } from './runtime.ts';
 import { checkAuthorities, checkPair } from './tls-material.ts';
 
@@ -28,14 +28,10 @@ export function createCredentialFiles({ clock, log }: Pick<ProcessRuntime, 'cloc
   ): FollowedFiles<Value> {
     for (const [name, path] of Object.entries<string>(paths))
       checkFile(name === 'token' ? key : `${key}.${name}Path`, path);
-    try {
-      const files = followFiles({ paths, parse, ...runtime });
-      followed.push(files);
-      return files;
-    } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      throw new ConfigError([{ path: key, source: Object.values<string>(paths).join(', '), message }]);
-    }
+    const source = Object.values<string>(paths).join(', ');
+    const files = configured(key, source, () => followFiles({ paths, parse, ...runtime }));
+    followed.push(files);
+    return files;
   }
 
   return {

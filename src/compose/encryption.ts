@@ -9,9 +9,9 @@ import { DataKeys } from '../application/sealing/data-keys.ts';
 import type { SealContext } from '../application/sealing/envelope.ts';
 import { createRandomPool } from '../application/sealing/random-pool.ts';
 import { createSealing, noSealing, type Sealing } from '../application/sealing/sealing.ts';
-import { type Config, ConfigError } from '../config/index.ts';
+import type { Config } from '../config/index.ts';
 import { counters, gauges } from '../domain/measures.ts';
-import { checkFile } from './access.ts';
+import { checkFile, configured } from './access.ts';
 import type { ProcessRuntime } from './runtime.ts';
 
 export interface Encryption {
@@ -86,12 +86,7 @@ function follow<Value>({ clock, log }: ProcessRuntime, key: string, { path, pars
     clock,
     log: log.child({ component: 'encryption' }),
   };
-  try {
-    return followFiles(options);
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    throw new ConfigError([{ path: key, source: path, message }]);
-  }
+  return configured(key, path, () => followFiles(options));
 }
 
 function tokenOf(content: Buffer): string {

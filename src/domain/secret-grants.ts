@@ -1,4 +1,5 @@
 /** Which handlers may read which secrets, for which tenants: a table of the configuration. What it does not name, nobody gets. */
+import { fitsPattern } from './name-pattern.ts';
 
 export interface SecretGrant {
   /** Names of secrets, or their beginnings with `*`. */
@@ -25,5 +26,5 @@ export function maySee(grants: readonly SecretGrant[], { tenant, handler }: Secr
 }
 
 function fits(name: string, patterns: readonly string[]): boolean {
-  return patterns.some((pattern) => (pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern));
+  return patterns.some((pattern) => fitsPattern(name, pattern));
 }

@@ -2,6 +2,7 @@
  * Which tenants' jobs a node takes. A list has names of tenants, beginnings of names with `*`, and `*` for every tenant that has no
  * nodes of its own. Only a list that has more than `*` reaches a dedicated tenant.
  */
+import { fitsPattern } from './name-pattern.ts';
 
 /** The list of a node that was given none. */
 export const allTenants: readonly string[] = ['*'];
@@ -11,8 +12,5 @@ export function takesTenant(
   tenant: string,
   isDedicated: (tenant: string) => boolean,
 ): boolean {
-  return tenants.some((entry) => {
-    if (entry === '*') return !isDedicated(tenant);
-    return entry.endsWith('*') ? tenant.startsWith(entry.slice(0, -1)) : entry === tenant;
-  });
+  return tenants.some((entry) => (entry === '*' ? !isDedicated(tenant) : fitsPattern(tenant, entry)));
 }

@@ -56,10 +56,7 @@ export function accountPageToken(after: string): string {
 }
 
 export function parseAccountPageToken(token: string): string {
-  const name = decode('a1', token) ?? '';
-  // It goes to the store, which takes no name of any length.
-  if (!namePattern.test(name)) throw invalidPageToken();
-  return name;
+  return parseName('a1', token);
 }
 
 export function tenantPageToken(after: string): string {
@@ -67,7 +64,12 @@ export function tenantPageToken(after: string): string {
 }
 
 export function parseTenantPageToken(token: string): string {
-  const name = decode('t1', token) ?? '';
+  return parseName('t1', token);
+}
+
+/** It goes to the store, which takes no name of any length. */
+function parseName(kind: string, token: string): string {
+  const name = decode(kind, token) ?? '';
   if (!namePattern.test(name)) throw invalidPageToken();
   return name;
 }

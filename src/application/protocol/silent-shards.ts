@@ -77,7 +77,7 @@ export class SilentShards implements ShardClient {
     const { client, clock } = this.#parts;
     const line = this.#lineOf(shard);
     if (line.isSilent) {
-      const message = `shard ${shard} does not answer`;
+      const message = noAnswerOf(line);
       return Promise.reject(new TroupeError('SHARD_UNAVAILABLE', { message, retryAfterMs: askAgainMs }));
     }
     return new Promise((resolve, reject) => {
@@ -175,8 +175,12 @@ export class SilentShards implements ShardClient {
   }
 }
 
+function noAnswerOf({ shard }: Line): string {
+  return `shard ${shard} does not answer`;
+}
+
 function giveUp(line: Line): void {
-  const message = `shard ${line.shard} does not answer`;
+  const message = noAnswerOf(line);
   for (const { giveUp: reject } of line.waiting) reject(new TroupeError('OUTCOME_UNKNOWN', { message }));
   line.waiting.clear();
 }

@@ -2,6 +2,7 @@
  * A role as it is given: in all queues, or in those whose names fit a pattern. Written `submitter` or
  * `submitter@reports-*`.
  */
+import { fitsPattern } from '../name-pattern.ts';
 
 export interface RoleBinding {
   readonly role: string;
@@ -25,17 +26,14 @@ export function roleOf(text: string): string {
   return parseBinding(text)?.role ?? text;
 }
 
-/** Whether the name of a queue fits a pattern. */
-export function isIn(queue: string, pattern: string): boolean {
-  return pattern.endsWith('*') ? queue.startsWith(pattern.slice(0, -1)) : queue === pattern;
-}
-
 /** Whether the name of a queue fits one of some patterns. Undefined: all queues do. */
 export function isInSome(queue: string, patterns: readonly string[] | undefined): boolean {
-  return patterns?.some((pattern) => isIn(queue, pattern)) ?? true;
+  return patterns?.some((pattern) => fitsPattern(queue, pattern)) ?? true;
 }
 
 /** Whether every queue that fits `narrow` fits `wide`, too. */
 export function covers(wide: string, narrow: string): boolean {
-  return narrow.endsWith('*') ? wide.endsWith('*') && isIn(narrow.slice(0, -1), wide) : isIn(narrow, wide);
+  return narrow.endsWith('*')
+    ? wide.endsWith('*') && fitsPattern(narrow.slice(0, -1), wide)
+    : fitsPattern(narrow, wide);
 }
