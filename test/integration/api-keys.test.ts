@@ -1,32 +1,23 @@
 /** API keys on a real gateway and store: from the first account to streams that end when a key is revoked. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createKeyVerifier } from '../../src/application/access/key-verifier.ts';
-import type { Clock } from '../../src/application/ports/runtime.ts';
 import { type TroupeClient, TroupeClientError } from '../../src/client/index.ts';
 import { rolesWith } from '../../src/domain/access/role.ts';
 import { createAuthenticator } from '../../src/gateway/access/authenticator.ts';
-import { realClock } from '../support/stores.ts';
+import { hastyClock } from '../support/hasty-clock.ts';
 import { type Edge, openEdge } from './gateway-edge.ts';
-
-/** Timers of the gateway are so many times faster: what takes 30 s there takes half a second here. */
-const speed = 60;
-const fastClock: Clock = {
-  ...realClock,
-  monotonicMs: () => realClock.monotonicMs() * speed,
-  setTimer: (delayMs, fire) => realClock.setTimer(delayMs / speed, fire),
-};
 
 const operatorToken = 'operators-only-1234';
 let edge: Edge;
 let operator: TroupeClient;
 
 beforeAll(async () => {
-  edge = await openEdge({ clock: fastClock });
+  edge = await openEdge({ clock: hastyClock });
   const roles = rolesWith({});
   const keys = createKeyVerifier({
     documents: edge.store.documents,
     roles,
-    clock: fastClock,
+    clock: hastyClock,
     refused: () => undefined,
   });
   edge.authenticator = createAuthenticator({

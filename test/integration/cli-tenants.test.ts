@@ -1,21 +1,12 @@
 /** `troupe tenants`, from making a tenant to its deletion. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { runCli } from '../../src/cli/main.ts';
-import type { Clock } from '../../src/application/ports/runtime.ts';
 import { recordedTerminal } from '../support/recorded-terminal.ts';
-import { realClock } from '../support/stores.ts';
+import { hastyClock } from '../support/hasty-clock.ts';
 import { type Edge, openEdge } from './gateway-edge.ts';
 
-/** A deletion waits 45 s. */
-const speed = 60;
-const fastClock: Clock = {
-  ...realClock,
-  monotonicMs: () => realClock.monotonicMs() * speed,
-  setTimer: (delayMs, fire) => realClock.setTimer(delayMs / speed, fire),
-};
-
 let edge: Edge;
-beforeAll(async () => void (edge = await openEdge({ clock: fastClock })));
+beforeAll(async () => void (edge = await openEdge({ clock: hastyClock })));
 afterAll(() => edge.close());
 
 async function troupe(...args: readonly string[]) {

@@ -3,21 +3,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createKeyVerifier } from '../../src/application/access/key-verifier.ts';
 import { accountBody, accountPlace, keyPlace, ownerBody } from '../../src/application/access/account-documents.ts';
 import { makeKey } from '../../src/application/access/key-text.ts';
-import type { Clock } from '../../src/application/ports/runtime.ts';
 import type { TroupeClient, TenantDeletion } from '../../src/client/index.ts';
 import { rolesWith } from '../../src/domain/access/role.ts';
 import { defaultQueueSettings } from '../../src/domain/queue.ts';
 import { createAuthenticator } from '../../src/gateway/access/authenticator.ts';
-import { realClock } from '../support/stores.ts';
+import { hastyClock } from '../support/hasty-clock.ts';
 import { type Edge, openEdge, until } from './gateway-edge.ts';
 
-/** Timers of the gateway are so many times faster: what takes 30 s there takes half a second here. */
-const speed = 60;
-const fastClock: Clock = {
-  ...realClock,
-  monotonicMs: () => realClock.monotonicMs() * speed,
-  setTimer: (delayMs, fire) => realClock.setTimer(delayMs / speed, fire),
-};
 const operatorToken = 'operators-only-1234';
 const year = 365 * 24 * 3_600_000;
 
@@ -25,9 +17,9 @@ let edge: Edge;
 let admin: TroupeClient;
 
 async function openWith(options: { readonly mustBeMade?: boolean }): Promise<Edge> {
-  const opened = await openEdge({ clock: fastClock, ...options });
+  const opened = await openEdge({ clock: hastyClock, ...options });
   const { documents } = opened.store;
-  const keys = createKeyVerifier({ documents, roles: rolesWith({}), clock: fastClock, refused: () => undefined });
+  const keys = createKeyVerifier({ documents, roles: rolesWith({}), clock: hastyClock, refused: () => undefined });
   opened.authenticator = createAuthenticator({
     operatorToken: () => operatorToken,
     tokens: undefined,
