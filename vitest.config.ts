@@ -28,6 +28,8 @@ function project(name: string, include: readonly string[], bounds: Bounds, more:
       teardownTimeout: 10_000,
       // A deadline for what is awaited: by itself it would be a second, which a busy machine may stand still for.
       expect: { poll: { timeout: Math.min(30_000, (3 / 4) * bounds.testTimeout) } },
+      // A message shows what was there, not how many things: often it is all that is left of a run elsewhere.
+      chaiConfig: { truncateThreshold: 600 },
       maxWorkers: bounds.workers,
       fileParallelism: bounds.workers > 1,
       ...more,

@@ -1,6 +1,6 @@
 /**
- * The summary of `npm test`: the failures once more, the times of each step, the names of the failures, so that even the
- * last lines of a log say what failed, and, as the last line, `N passed, N failed`.
+ * The summary of `npm test`: the failures once more, the times of each step, the failures in short, so that even the
+ * last lines of a log say what failed and why, and, as the last line, `N passed, N failed`.
  */
 import type { Counts } from './vitest-report.ts';
 
@@ -21,6 +21,8 @@ export interface WholeRun {
 }
 
 const nameWidth = 20;
+/** Characters of a failure's message that the last lines show. */
+const messageShown = 400;
 
 function seconds(ms: number): string {
   return (ms / 1_000).toFixed(1).padStart(7);
@@ -35,8 +37,11 @@ function lineOf({ name, passed, failed, skipped, wallMs, cpuMs, note }: StepResu
   return note === undefined ? line : `${line} (${note})`;
 }
 
-function firstLine(text: string): string {
-  return text.trimStart().split('\n', 1)[0] ?? '';
+/** The name of the test, and where its message begins. */
+function beginning(failure: string): string {
+  const [name = '', ...message] = failure.trimStart().split('\n');
+  const said = message.join(' ').replaceAll(/\s+/g, ' ').trim().slice(0, messageShown);
+  return said === '' ? name : `${name}\n  ${said}`;
 }
 
 export function summaryOf({ results, wallMs, cores, leftOut }: WholeRun): readonly string[] {
@@ -48,7 +53,7 @@ export function summaryOf({ results, wallMs, cores, leftOut }: WholeRun): readon
     `${''.padEnd(nameWidth)} ${'clock'.padStart(9)} ${'CPU'.padStart(9)} ${'waiting'.padStart(9)}`,
     ...results.map(lineOf),
     ...(leftOut.length > 0 ? [`left out: ${leftOut.join(', ')} (they need Java and Maven)`] : []),
-    ...results.flatMap(({ name, failures }) => failures.map((failure) => `FAILED in ${name}: ${firstLine(failure)}`)),
+    ...results.flatMap(({ name, failures }) => failures.map((failure) => `FAILED in ${name}: ${beginning(failure)}`)),
     `${(wallMs / 1_000).toFixed(0)} s in all, ${(sum('cpuMs') / 1_000).toFixed(0)} s of CPU: ${share} % of ${cores} cores`,
     `${sum('passed')} passed, ${sum('failed')} failed`,
   ];
