@@ -63,6 +63,7 @@ const apart = [
   { proto: 'troupe/v1/access.proto', file: 'access-messages.ts', service: 'Access' },
   { proto: 'troupe/v1/tenants.proto', file: 'tenant-messages.ts', service: 'Tenants' },
   { proto: 'troupe/v1/audit.proto', file: 'audit-messages.ts', service: 'Audit' },
+  { proto: 'troupe/v1/events.proto', file: 'event-messages.ts', service: 'Events' },
 ] as const;
 
 /** File contents by name. */

@@ -21,6 +21,7 @@ import { createLateCheck } from './jobs/late-check.ts';
 import { createListJobs, type ListJobs } from './jobs/list-jobs.ts';
 import { createManageQueues, type ManageQueues } from './queues/manage-queues.ts';
 import type { LiveFeed, WorkSource } from './ports/bus.ts';
+import type { EventConsumers } from './ports/event-consumers.ts';
 import type { EventLogs } from './ports/event-log.ts';
 import type { InputValidator } from './ports/input-validator.ts';
 import type { JobCache } from './ports/job-cache.ts';
@@ -33,6 +34,7 @@ import type { JobView } from './ports/shard-protocol.ts';
 import type { Store } from './ports/store.ts';
 import { createFingerprintKeys } from './sealing/fingerprint-keys.ts';
 import type { Sealing } from './sealing/sealing.ts';
+import { createManageSubscriptions, type ManageSubscriptions } from './events/manage-subscriptions.ts';
 import { createGetPayloadLink, type GetPayloadLink } from './jobs/payload-link.ts';
 import { createQueueCatalog } from './queues/queue-catalog.ts';
 import { createGetJobLog, type GetJobLog } from './jobs/read-log.ts';
@@ -83,6 +85,7 @@ export interface UseCases {
   readonly deleteTenant: DeleteTenant;
   readonly tenantLimits: TenantLimits;
   readonly audit: ReadAudit;
+  readonly subscriptions: ManageSubscriptions;
   readonly seeCluster: SeeCluster;
   readonly watchTree: WatchTree;
   readonly steerCluster: SteerCluster;
@@ -100,6 +103,7 @@ export interface UseCaseParts {
   readonly work: Pick<WorkSource, 'ensureRoute' | 'removeRoute'>;
   readonly feed: LiveFeed;
   readonly events: EventLogs;
+  readonly eventConsumers: EventConsumers;
   readonly cache: JobCache;
   readonly validator: InputValidator;
   readonly clock: Clock;
@@ -173,8 +177,16 @@ export function createUseCases(parts: UseCaseParts): UseCases {
     getJobLog: createGetJobLog({ reader, batcher, payloads, sealing, clock }),
     queues: createManageQueues({ ...queueParts, views: queueViews, clock, remove: deleteQueue, room: tenantRoom }),
     ...ofTenants,
-    deleteTenant: createDeleteTenant({ ...parts, ...tenantStores(parts), cancelJobs, deleteQueue, quarantines }),
+    deleteTenant: createDeleteTenant({
+      ...parts,
+      ...tenantStores(parts),
+      ...subscriptionParts(parts),
+      cancelJobs,
+      deleteQueue,
+      quarantines,
+    }),
     audit: createReadAudit({ store: store.audit, clock }),
+    subscriptions: createManageSubscriptions({ ...subscriptionParts(parts), clock, randomBytes }),
     seeCluster,
     watchTree: createWatchTree({ see: seeCluster, clock }),
     steerCluster: createSteerCluster({ asker, quarantines, queueViews, reader, clock }),
@@ -184,6 +196,10 @@ export function createUseCases(parts: UseCaseParts): UseCases {
 
 function tenantStores({ knownTenants: known, store: { documents, queues } }: UseCaseParts) {
   return { known, documents, queues };
+}
+
+function subscriptionParts({ store: { documents }, eventConsumers: consumers }: UseCaseParts) {
+  return { documents, consumers };
 }
 
 /** What tenants may do, and what they and their administrators make. */

@@ -27,6 +27,7 @@ import { fromSubmitResponse } from './job-mapper.ts';
 import { keyGiven, toSubmitRequest } from './job-requests.ts';
 import type { JobDraft, JobInfo, JobOptions, SubmittedJob } from './job-types.ts';
 import { createLinksClient, type LinksClient } from './links.ts';
+import { createEventsClient, type EventsClient } from './events-client.ts';
 import { createTenantsClient, type TenantsClient } from './tenants-client.ts';
 import { createQueuesClient, type QueuesClient } from './queues-client.ts';
 import { withClientErrors } from './rejections.ts';
@@ -53,6 +54,12 @@ export type { ClusterClient } from './cluster-client.ts';
 export type * from './cluster-types.ts';
 export type { AccessClient, CallerInfo } from './access-client.ts';
 export type { AccountsClient, ApiKeyInfo, MadeApiKey, ServiceAccountInfo } from './accounts-client.ts';
+export type {
+  EventBacklogInfo,
+  EventsClient,
+  EventSubscriptionInfo,
+  EventSubscriptionOptions,
+} from './events-client.ts';
 export type {
   TenantChange,
   TenantDeletion,
@@ -143,6 +150,8 @@ export interface TroupeClient extends JobCalls, BulkClient, LinksClient {
   readonly accounts: AccountsClient;
   /** The tenants of the cluster, for its administrators; and the caller's own. */
   readonly tenants: TenantsClient;
+  /** Subscriptions to the events of jobs, which programs read on NATS. */
+  readonly events: EventsClient;
   /** Who did what: the audit log. */
   readonly audit: AuditClient;
   /** Closes the connection. Open streams end with CALL_CANCELLED. Other calls in progress still get their answers. */
@@ -194,6 +203,7 @@ export function connect(options: ClientOptions): TroupeClient {
     access: withClientErrors(createAccessClient(parts)),
     accounts: withClientErrors(createAccountsClient(parts)),
     tenants: withClientErrors(createTenantsClient(parts)),
+    events: withClientErrors(createEventsClient(parts)),
     audit: withClientErrors(createAuditClient(parts)),
     close: () => connection.close(),
   };

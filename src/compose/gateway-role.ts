@@ -1,6 +1,7 @@
 /** The edge of a process: gRPC for clients, HTTP for probes and metrics. */
 import { randomUUID } from 'node:crypto';
 import type { NatsBus } from '../adapters/nats/connect-nats.ts';
+import { createSubscriptionUpkeep, type SubscriptionUpkeep } from '../application/events/subscription-upkeep.ts';
 import { createAuditLog } from '../application/audit/audit-log.ts';
 import type { JobCache } from '../application/ports/job-cache.ts';
 import type { NodeClient } from '../application/ports/node-link.ts';
@@ -45,6 +46,8 @@ export interface GatewayRole {
   /** Undefined unless the scaler is enabled. */
   readonly scaler: GrpcListener | undefined;
   readonly useCases: UseCases;
+  /** Begins to look after the consumers of event subscriptions. */
+  keepSubscriptions(): void;
   /** Follows the files of its credentials no more, and ends the audit log. The gateway has stopped. */
   close(): Promise<void>;
 }
@@ -70,6 +73,7 @@ export function createGatewayRole(parts: GatewayParts): GatewayRole {
     work: bus.work,
     feed: bus.live,
     events: bus.events,
+    eventConsumers: bus.eventConsumers,
     cache,
     validator: createInputValidator(log),
     clock,
@@ -85,6 +89,7 @@ export function createGatewayRole(parts: GatewayParts): GatewayRole {
   const { host, port, tls, insecure, reflection } = config.gateway;
   const files = createCredentialFiles(parts.runtime);
   const audit = auditOf(parts);
+  const upkeep = upkeepOf(parts);
   const gateway = createGateway({
     audit,
     authenticator: gatewayAuthenticator(config.gateway, {
@@ -111,11 +116,18 @@ export function createGatewayRole(parts: GatewayParts): GatewayRole {
     gateway,
     scaler,
     useCases,
+    keepSubscriptions: () => upkeep.start(),
     close() {
+      upkeep.stop();
       files.close();
       return audit.log.close(auditEndMaxMs);
     },
   };
+}
+
+function upkeepOf({ bus, store, runtime: { clock, log } }: GatewayParts): SubscriptionUpkeep {
+  const events = log.child({ component: 'events' });
+  return createSubscriptionUpkeep({ documents: store.documents, consumers: bus.eventConsumers, clock, log: events });
 }
 
 /** Its chains are those of this start of the process: a restart begins others. */

@@ -55,6 +55,7 @@ export interface Contract {
   readonly access: ServiceCodec<wire.AccessMethods>;
   readonly tenants: ServiceCodec<wire.TenantsMethods>;
   readonly audit: ServiceCodec<wire.AuditMethods>;
+  readonly events: ServiceCodec<wire.EventsMethods>;
   message<T>(fullName: string): MessageCodec<T>;
 }
 
@@ -67,6 +68,7 @@ export function loadContract(): Contract {
     access: serviceCodec(root, 'troupe.v1.Access'),
     tenants: serviceCodec(root, 'troupe.v1.Tenants'),
     audit: serviceCodec(root, 'troupe.v1.Audit'),
+    events: serviceCodec(root, 'troupe.v1.Events'),
     message: (fullName) => messageCodec(root.lookupType(fullName)),
   };
 }

@@ -8,4 +8,5 @@ export type * from './queue-messages.ts';
 export type * from './access-messages.ts';
 export type * from './tenant-messages.ts';
 export type * from './audit-messages.ts';
+export type * from './event-messages.ts';
 export type * from './shared-messages.ts';

@@ -18,6 +18,7 @@ export const serviceNames = [
   'troupe.v1.Access',
   'troupe.v1.Tenants',
   'troupe.v1.Audit',
+  'troupe.v1.Events',
 ] as const;
 
 /**

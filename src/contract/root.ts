@@ -13,6 +13,7 @@ export const protoFiles = [
   'troupe/v1/access.proto',
   'troupe/v1/tenants.proto',
   'troupe/v1/audit.proto',
+  'troupe/v1/events.proto',
   'google/rpc/error_details.proto',
 ] as const;
 

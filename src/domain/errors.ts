@@ -56,6 +56,8 @@ export const errorRegistry = {
   TENANT_PAUSED: { retryable: false, message: 'the tenant is paused: it can submit nothing until it is resumed' },
   TENANT_DELETING: { retryable: false, message: 'the tenant is being deleted' },
   QUOTA_EXCEEDED: { retryable: true, message: 'the tenant is at its quota' },
+  SUBSCRIPTION_NOT_FOUND: { retryable: false, message: 'the event subscription does not exist' },
+  SUBSCRIPTION_EXISTS: { retryable: false, message: 'an event subscription with this name already exists' },
   INVALID_PAGE_TOKEN: { retryable: false, message: 'the page token does not belong to this list' },
   INVALID_RESUME_TOKEN: { retryable: false, message: 'the resume token does not belong to this job' },
   BACKLOG_FULL: { retryable: true, message: 'the backlog is at its limit' },

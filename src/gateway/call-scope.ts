@@ -17,6 +17,7 @@ import type { ExternalScalerMethods } from '../contract/external-scaler.ts';
 import type {
   AccessMethods,
   AuditMethods,
+  EventsMethods,
   ClusterMethods,
   JobsMethods,
   QueuesMethods,
@@ -44,6 +45,7 @@ interface Methods
     AccessMethods,
     TenantsMethods,
     AuditMethods,
+    EventsMethods,
     ExternalScalerMethods,
     ReflectionMethods {}
 type Method = keyof Methods;

@@ -64,6 +64,9 @@ const advice = {
     'Wait as long as RetryInfo says, or ask for a higher quota. `quota`, `limit` and `used` say which it is.',
   ISSUER_UNAVAILABLE: 'Repeat the call with the same token; nothing was done.',
   PERMISSION_MISSING: 'Ask for a role that has the permission in `permission`. `Access.WhoAmI` shows what you have.',
+  SUBSCRIPTION_NOT_FOUND:
+    'Check the name with `Events.ListEventSubscriptions`. One that nobody read from for its idle time has ended.',
+  SUBSCRIPTION_EXISTS: 'Use the subscription, or delete it first (`Events.DeleteEventSubscription`).',
   INVALID_PAGE_TOKEN: 'Start the list again from its first page.',
   INVALID_RESUME_TOKEN: 'Start the watch again without a token.',
   BACKLOG_FULL: 'Wait as long as RetryInfo says, or add workers.',

@@ -20,6 +20,7 @@ import { createGatekeeper } from './access/gatekeeper.ts';
 import { followPeerCertificates } from './access/peer-certificates.ts';
 import type { TenantCheck } from './access/tenant-check.ts';
 import { createAdmission } from './admission.ts';
+import { eventsService } from './events-service.ts';
 import { clusterService } from './cluster-service.ts';
 import { type CallScope, createCallScope } from './call-scope.ts';
 import { type ConnectionLimits, Connections } from './connections.ts';
@@ -154,6 +155,7 @@ function buildServer(options: GatewayOptions): BuiltServer {
   server.addService(tolerant(contract.access), accessService(parts));
   server.addService(tolerant(contract.tenants), tenantsService(parts));
   server.addService(tolerant(contract.audit), auditService(parts));
+  server.addService(tolerant(contract.events), eventsService(parts));
   const health = new HealthImplementation();
   health.addToServer(server);
   if (options.reflection) {

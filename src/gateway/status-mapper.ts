@@ -10,7 +10,7 @@ import { toTime } from '../contract/time.ts';
 import { type ErrorCode, TroupeError } from '../domain/errors.ts';
 
 /** Resources that the metadata of an error can name. */
-type Resource = 'job' | 'queue' | 'node' | 'actor' | 'service-account' | 'api-key' | 'tenant';
+type Resource = 'job' | 'queue' | 'node' | 'actor' | 'service-account' | 'api-key' | 'tenant' | 'subscription';
 const resourceKeys = {
   job: 'jobId',
   queue: 'queue',
@@ -19,6 +19,7 @@ const resourceKeys = {
   'service-account': 'account',
   'api-key': 'keyId',
   tenant: 'tenant',
+  subscription: 'subscription',
 } as const satisfies Record<Resource, string>;
 
 /** The detail that complements ErrorInfo. RetryInfo is added whenever a retry makes sense. */
@@ -89,6 +90,8 @@ export const statusTable = {
   TENANT_PAUSED: { status: grpc.FAILED_PRECONDITION, extra: 'tenant' },
   TENANT_DELETING: { status: grpc.FAILED_PRECONDITION, extra: 'tenant' },
   QUOTA_EXCEEDED: { status: grpc.RESOURCE_EXHAUSTED, extra: 'quota', retryAfterMs: 1_000, outcome: 'none' },
+  SUBSCRIPTION_NOT_FOUND: { status: grpc.NOT_FOUND, extra: 'subscription' },
+  SUBSCRIPTION_EXISTS: { status: grpc.ALREADY_EXISTS, extra: 'subscription' },
   INVALID_PAGE_TOKEN: { status: grpc.INVALID_ARGUMENT, extra: 'field' },
   INVALID_RESUME_TOKEN: { status: grpc.INVALID_ARGUMENT, extra: 'field' },
   BACKLOG_FULL: { status: grpc.RESOURCE_EXHAUSTED, extra: 'quota', retryAfterMs: 1_000, outcome: 'none' },
@@ -168,7 +171,8 @@ function extraOf(error: TroupeError, extra: Extra, requestId: string): Detail | 
     case 'actor':
     case 'service-account':
     case 'api-key':
-    case 'tenant': {
+    case 'tenant':
+    case 'subscription': {
       const resourceName = metadata[resourceKeys[extra]] ?? '';
       return { name: 'ResourceInfo', value: { resourceType: extra, resourceName, description } };
     }

@@ -64,6 +64,7 @@ const services = [
   'troupe.v1.Access',
   'troupe.v1.Audit',
   'troupe.v1.Cluster',
+  'troupe.v1.Events',
   'troupe.v1.Jobs',
   'troupe.v1.Queues',
   'troupe.v1.Tenants',

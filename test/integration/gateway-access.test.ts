@@ -119,6 +119,8 @@ function requestAbout(id: string, queue: string): unknown {
     part: 'open',
     day: '2026-11-30',
     filter: {},
+    // No such event, so that no subscription is made.
+    events: [99],
   };
 }
 

@@ -48,6 +48,7 @@ import { createJobCache } from '../../src/gateway/job-cache.ts';
 import { type Authenticator, createAuthenticator } from '../../src/gateway/access/authenticator.ts';
 import { createTenantCheck } from '../../src/gateway/access/tenant-check.ts';
 import { createGateway, type Gateway, type GatewayOptions } from '../../src/gateway/server.ts';
+import { MemoryConsumers } from '../support/memory-consumers.ts';
 import { memoryQuarantines } from '../support/queue-marks.ts';
 import { realClock, silentLog } from '../support/stores.ts';
 
@@ -346,6 +347,7 @@ export async function openEdge({
     work: { ensureRoute: async () => undefined, removeRoute: async () => undefined },
     feed,
     events,
+    eventConsumers: new MemoryConsumers(),
     cache: createJobCache({ telemetry, nowMs: () => Date.now() }),
     validator: createInputValidator(silentLog),
     clock,

@@ -100,7 +100,14 @@ const publishedBy = (events: readonly string[]): Record<NatsRole, readonly strin
     // The consumer of a queue is deleted with the queue.
     `$JS.API.CONSUMER.DELETE.${work}.*`,
     `${root}.node.*.*`,
-    ...events.map((stream) => `$JS.API.DIRECT.GET.${stream}`),
+    ...events.flatMap((stream) => [
+      `$JS.API.DIRECT.GET.${stream}`,
+      // The consumers of event subscriptions.
+      `$JS.API.CONSUMER.CREATE.${stream}.>`,
+      `$JS.API.CONSUMER.INFO.${stream}.*`,
+      `$JS.API.CONSUMER.NAMES.${stream}`,
+      `$JS.API.CONSUMER.DELETE.${stream}.*`,
+    ]),
   ],
   shards: [
     ...shardVerbs('leaseQuota', 'limitUse'),

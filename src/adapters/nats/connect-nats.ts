@@ -3,6 +3,7 @@
  * returns the ports. `close` releases everything that was opened.
  */
 import type { BusHealth, LiveFeed, Publisher, WorkSource } from '../../application/ports/bus.ts';
+import type { EventConsumers } from '../../application/ports/event-consumers.ts';
 import type { EventLogs } from '../../application/ports/event-log.ts';
 import type { Membership, ShardLeases, SharedConfig } from '../../application/ports/membership.ts';
 import type { Clock, Logger, Telemetry } from '../../application/ports/runtime.ts';
@@ -13,6 +14,7 @@ import { KeyBucket } from './key-bucket.ts';
 import { defaultNatsLimits, type NatsLimits } from './limits.ts';
 import { type NatsLink, type NatsTls, openLink } from './link.ts';
 import type { NatsLogin } from './login.ts';
+import { createEventConsumers } from './event-consumers.ts';
 import { NatsEventLogs } from './event-log.ts';
 import { NatsLiveFeed } from './live-feed.ts';
 import { NatsMembership } from './membership.ts';
@@ -64,6 +66,7 @@ export interface NatsBus {
   readonly work: WorkSource;
   readonly live: LiveFeed;
   readonly events: EventLogs;
+  readonly eventConsumers: EventConsumers;
   readonly membership: Membership;
   readonly leases: ShardLeases;
   readonly config: SharedConfig;
@@ -146,6 +149,7 @@ function assemble(options: ConnectNatsOptions, ground: Ground): NatsBus {
     work,
     live: new NatsLiveFeed(link, names),
     events: new NatsEventLogs({ ...ground, clock, log: options.log }),
+    eventConsumers: createEventConsumers(ground),
     membership,
     leases,
     config,

@@ -6,7 +6,7 @@
  *    in, and nothing of it starts.
  * 2. Queue by queue, its unfinished jobs are cancelled and the queue is deleted. Whether a queue is empty is decided by the
  *    shards (`delete-queue.ts`): so a job that another gateway accepts meanwhile is found, and cancelled too.
- * 3. Its service accounts are deleted, the keys of each before it, and the key of its fingerprints.
+ * 3. Its event subscriptions end. Its service accounts are deleted, the keys of each before it, and the key of its fingerprints.
  * 4. Once every gateway surely refuses the tenant, and a look finds nothing left, the tenant becomes DELETED.
  *
  * The record of a deleted tenant stays and has its name, for as long as ended jobs of it can be in the store. Without it, the
@@ -20,10 +20,13 @@ import { retentionRange } from '../../domain/setting-ranges.ts';
 import type { Tenant } from '../../domain/tenant.ts';
 import { accountOf, keyPlace } from '../access/account-documents.ts';
 import { createWakeUp } from '../calls/wake-up.ts';
+import { removeSubscription } from '../events/manage-subscriptions.ts';
+import { listOfTenant } from '../events/subscription-documents.ts';
 import type { CancelJobs } from '../jobs/cancel-jobs.ts';
 import type { JobFilter } from '../jobs/job-filter.ts';
 import { ensureAwaited, type ReadContext } from '../ports/call-context.ts';
 import type { DocumentPlace, DocumentStore } from '../ports/document-store.ts';
+import type { EventConsumers } from '../ports/event-consumers.ts';
 import type { QueueQuarantines } from '../ports/queue-quarantines.ts';
 import type { QueueStore } from '../ports/queue-store.ts';
 import type { Clock, Logger } from '../ports/runtime.ts';
@@ -49,6 +52,7 @@ export interface DeleteTenantParts extends StoredTenantParts {
   readonly cancelJobs: CancelJobs;
   readonly deleteQueue: DeleteQueue;
   readonly quarantines: Pick<QueueQuarantines, 'of' | 'clear'>;
+  readonly consumers: Pick<EventConsumers, 'remove'>;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -155,11 +159,12 @@ async function* untilNothingIsLeft(parts: DeleteTenantParts, deletion: Deletion)
     const isSettled = tenant.state === 'DELETED' || clock.monotonicMs() - begunMs >= settleMs;
     const found = await queues.listQueues(tenant.name);
     for (const queue of found) yield* withoutQueue(parts, deletion, queue);
+    const subscriptions = await withoutSubscriptions(parts, tenant.name);
     const accounts = await withoutAccounts(parts, tenant.name);
     deletion.accountsDeleted += accounts;
     if (accounts > 0) yield stepOf(deletion, 'accounts');
     for (const place of singlesOf(tenant.name)) await withoutDocument(parts.documents, place);
-    if (found.length + accounts === 0 && isSettled) return;
+    if (found.length + subscriptions + accounts === 0 && isSettled) return;
     yield stepOf(deletion, 'settling');
     await sleep(lookMs);
   }
@@ -205,6 +210,13 @@ async function withoutAccounts({ documents }: DeleteTenantParts, tenant: string)
     count += page.length;
     if (page.length < pageMax) return count;
   }
+}
+
+/** How many were there. A gateway removes what a crash leaves of their consumers (`subscription-upkeep.ts`). */
+async function withoutSubscriptions(parts: DeleteTenantParts, tenant: string): Promise<number> {
+  const page = await listOfTenant(parts.documents, tenant, pageMax);
+  for (const subscription of page) await removeSubscription(parts, subscription);
+  return page.length;
 }
 
 /** What the tenant has one of, and nobody uses but those who make something or submit. */

@@ -4,7 +4,8 @@
  */
 
 /** What a document is about. Each collection has one owner, which alone reads and writes its bodies. */
-export type DocumentCollection = 'service-accounts' | 'api-keys' | 'fingerprint-keys' | 'tenants';
+export type DocumentCollection =
+  'service-accounts' | 'api-keys' | 'fingerprint-keys' | 'tenants' | 'event-subscriptions';
 
 export interface DocumentPlace {
   readonly collection: DocumentCollection;

@@ -11,6 +11,8 @@ export const permissions = {
   'queues.manage': 'create, change and delete queues',
   'tenant.read': 'see the quotas of the tenant, its service accounts and their API keys',
   'tenant.manage': 'create, change and delete service accounts, and make and revoke their API keys',
+  'events.follow': 'see event subscriptions, and read their events on NATS',
+  'events.manage': 'create and delete event subscriptions',
   'audit.read': 'read the audit log of the tenant',
   'cluster.read': 'see nodes, shards, actors and dead letters',
   'cluster.operate': 'drain nodes, stop and resume queues, and profile running jobs',
@@ -29,7 +31,7 @@ export function isPermission(text: string): text is Permission {
 
 /** Permissions about queues and their jobs. They can be held for some queues only. */
 export function isQueuePermission(permission: Permission): boolean {
-  return !['cluster.', 'tenant.', 'audit.'].some((about) => permission.startsWith(about));
+  return !['cluster.', 'tenant.', 'events.', 'audit.'].some((about) => permission.startsWith(about));
 }
 
 /** Permissions about the cluster, which belongs to no tenant. */

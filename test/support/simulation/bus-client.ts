@@ -9,6 +9,7 @@ import type { NatsBus } from '../../../src/adapters/nats/connect-nats.ts';
 import type { HandlerManifest } from '../../../src/domain/handler-manifest.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';
 import { type Queue, queueStamp } from '../../../src/domain/queue.ts';
+import { MemoryConsumers } from '../memory-consumers.ts';
 import { BusConfig } from './bus-config.ts';
 import { BusEvents } from './bus-events.ts';
 import { BusLeases } from './bus-leases.ts';
@@ -178,6 +179,7 @@ export class BusClient {
       leases,
       config,
       events,
+      eventConsumers: new MemoryConsumers(),
       shardClient,
       shardServer,
       quarantines: {

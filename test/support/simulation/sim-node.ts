@@ -265,6 +265,7 @@ export class SimNode {
       work: bus.work,
       feed: bus.live,
       events: bus.events,
+      eventConsumers: bus.eventConsumers,
       validator: { validate: () => [] },
       log,
       shardCount: this.#ground.shardCount,

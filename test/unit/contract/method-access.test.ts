@@ -22,6 +22,7 @@ function rootWith(
               Access: service({}),
               Tenants: service({}),
               Audit: service({}),
+              Events: service({}),
               Cluster: service({ DrainNode: method }),
             },
           },
@@ -40,7 +41,7 @@ const operate = { [permission]: 'cluster.operate', [scope]: 'ACCESS_SCOPE_CLUSTE
 describe('what methods need', () => {
   it('is said by every method of every service', () => {
     const access = loadMethodAccess();
-    const services = ['Jobs', 'Queues', 'Cluster', 'Access', 'Tenants', 'Audit'];
+    const services = ['Jobs', 'Queues', 'Cluster', 'Access', 'Tenants', 'Audit', 'Events'];
     const methods = services.flatMap((name) => loadContractRoot().lookupService(`troupe.v1.${name}`).methodsArray);
     expect([...access.keys()].sort()).toEqual(methods.map(({ name }) => name).sort());
     expect(access.get('SubmitJob')).toEqual({ scope: 'tenant', permission: 'jobs.submit', audit: 'submit' });

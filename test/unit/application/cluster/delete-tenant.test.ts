@@ -1,6 +1,7 @@
 /** The deletion of a tenant, with a crash before and after each of its steps: another call goes on, and leaves nothing. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createDeleteTenant, type DeletionStep } from '../../../../src/application/cluster/delete-tenant.ts';
+import { subscriptionBody, subscriptionPlace } from '../../../../src/application/events/subscription-documents.ts';
 import { fingerprintKeyPlace } from '../../../../src/application/sealing/fingerprint-keys.ts';
 import { createKnownTenants } from '../../../../src/application/tenants/known-tenants.ts';
 import { createManageTenants } from '../../../../src/application/tenants/manage-tenants.ts';
@@ -19,6 +20,7 @@ import { TroupeError } from '../../../../src/domain/errors.ts';
 import { defaultQueueSettings } from '../../../../src/domain/queue.ts';
 import type { Tenant } from '../../../../src/domain/tenant.ts';
 import { callerWith } from '../../../support/callers.ts';
+import { MemoryConsumers } from '../../../support/memory-consumers.ts';
 import { createMemoryDocuments, DocumentTable } from '../../../support/memory-documents.ts';
 import { noLimits } from '../../../support/open-tenants.ts';
 import { memoryQuarantines } from '../../../support/queue-marks.ts';
@@ -31,6 +33,7 @@ const dayMs = 24 * 3_600_000;
 const tenants = ['acme', 'rival'];
 const queueNames = ['__proto__', 'default', 'toString'];
 const accountNames = ['billing', 'constructor'];
+const subscriptionNames = ['__proto__', 'toString'];
 
 class Crash extends Error {}
 
@@ -40,6 +43,7 @@ let table: DocumentTable;
 let queues: StoreExtras;
 /** Unfinished jobs by tenant and queue. */
 let jobs: Map<string, number>;
+let consumers: MemoryConsumers;
 let quarantines: ReturnType<typeof memoryQuarantines>;
 /** How often a queue still has jobs that are being cancelled. */
 let busy: number;
@@ -82,6 +86,7 @@ function fill(): void {
   };
   [table, queues, quarantines] = [new DocumentTable(), new StoreExtras(), memoryQuarantines()];
   jobs = new Map();
+  consumers = new MemoryConsumers();
   [steps, crashAt, busy] = [0, undefined, 0];
   for (const tenant of tenants) fillTenant(tenant);
 }
@@ -104,6 +109,20 @@ function fillTenant(name: string): void {
     jobs.set(`${name}/${queue}`, 2);
   }
   void quarantines.put({ tenant: name, queue: 'default', reason: 'because', sinceMs: nowMs });
+  for (const subscription of subscriptionNames) {
+    const made = {
+      tenant: name,
+      name: subscription,
+      description: '',
+      mark: `${'0'.repeat(31)}1`,
+      queues: [],
+      events: [],
+    };
+    const bounds = { ackWaitMs: 30_000, maxAckPending: 1, idleMaxMs: dayMs, createdAtMs: nowMs, creator: 'operator' };
+    table.create(subscriptionPlace(made), subscriptionBody({ ...made, ...bounds, streams: {} }));
+    const consumer = `${name}=${subscription}=${made.mark}`;
+    consumers.made.get('TROUPE_EVENTS')?.consumers.set(consumer, { ...made, ...bounds, consumer });
+  }
   for (const account of accountNames) {
     const id = `${name}${account}`;
     const key = { id, digest: 'x', createdAtMs: nowMs, creator: 'operator', expiresAtMs: nowMs + dayMs };
@@ -119,6 +138,7 @@ function leftOf(tenant: string): readonly string[] {
   const scopes = [
     { collection: 'service-accounts', scope: tenant },
     { collection: 'tenants', scope: 'notes' },
+    { collection: 'event-subscriptions', scope: 'cluster' },
     ...tenants.flatMap((name) => accountNames.map((account) => keyPlace(`${name}${account}`))),
   ] as const;
   const documents = new Set(
@@ -147,6 +167,7 @@ function deletion() {
     documents,
     known: { keep: () => undefined },
     queues: { listQueues: (tenant) => step(() => queues.listQueues(tenant)) },
+    consumers: { remove: (consumer) => step(() => consumers.remove(consumer)) },
     quarantines: { of: quarantines.of, clear: (...args) => step(() => quarantines.clear(...args)) },
     clock,
     log: silentLog,
@@ -238,6 +259,14 @@ describe('deleting a tenant', () => {
     }
     expect(leftOf('acme')).toEqual([]);
     expect(recordOf('acme')?.state).toBe('DELETED');
+  });
+
+  it('removes the consumers of its event subscriptions, and those of nobody else', async () => {
+    await run();
+    const left = [...(consumers.made.get('TROUPE_EVENTS')?.consumers.keys() ?? [])];
+    expect(left.map((consumer) => consumer.split('=').slice(0, 2))).toEqual(
+      subscriptionNames.map((name) => ['rival', name]),
+    );
   });
 
   it('waits for jobs that are being cancelled', async () => {
