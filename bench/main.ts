@@ -19,7 +19,9 @@ import { findPeer, measurePeer, type Peer, type PeerResults } from './peers/peer
 import { peerTable } from './report/peer-report.ts';
 import { figureRows, reportTables, type StoreResults } from './report/store-report.ts';
 import { shardProcessesMet, shardProcessesTable } from './report/shard-processes-report.ts';
+import { floodTable } from './report/flood-report.ts';
 import { waitingTable } from './report/waiting-report.ts';
+import { measureFloods } from './workloads/flood.ts';
 import { measureWaiting, type WaitingResults } from './workloads/waiting-jobs.ts';
 import { createBenchQueue } from './workloads/session.ts';
 import { measureShardProcesses, modelCommitMs, modelShards, steadyPerSecond } from './workloads/shard-processes.ts';
@@ -123,6 +125,15 @@ async function benchWaiting(store: StoreKind, options: BenchOptions, teardown: T
   }
 }
 
+async function benchFloods(store: StoreKind, { quick }: BenchOptions, teardown: Teardown): Promise<void> {
+  const load = await otherLoad();
+  say(`${store}: one tenant beside the flood of another`);
+  const results = await measureFloods({ store, quick, teardown }, say);
+  const path = await keep(`${store}-floods`, quick, { store, results, otherLoad: load });
+  const conditions = `${Math.round(load * 100)} % of the cores were busy before`;
+  console.log(`\n## Floods on ${store}\n\n${conditions}\n\n${floodTable(results)}\n\n${path}`);
+}
+
 /** Resolves to false if a mark was missed. */
 async function benchShardProcesses({ quick }: BenchOptions, teardown: Teardown): Promise<boolean> {
   const load = await otherLoad();
@@ -149,12 +160,13 @@ async function bench(options: BenchOptions, teardowns: Set<Teardown>): Promise<b
       teardowns.delete(teardown);
     }
   };
-  const isRoutine = [...only].some((name) => name !== 'W8' && name !== 'W9');
+  const isRoutine = [...only].some((name) => name !== 'W8' && name !== 'W9' && name !== 'W10');
   let met = true;
-  for (const store of isRoutine || only.has('W8') ? options.stores : []) {
+  for (const store of isRoutine || only.has('W8') || only.has('W10') ? options.stores : []) {
     const wasMet = await inTeardown(async (teardown) => {
       const routineMet = !isRoutine || (await benchRoutine(store, peer, options, teardown));
       if (only.has('W8')) await benchWaiting(store, options, teardown);
+      if (only.has('W10')) await benchFloods(store, options, teardown);
       return routineMet;
     });
     met = wasMet && met;

@@ -5,9 +5,9 @@ import { securities, type Security } from './harness/security.ts';
 import type { StoreKind } from './harness/system.ts';
 import { type PeerName, peerNames } from './peers/peer.ts';
 
-/** W8 and W9 take long, so they run only when they are asked for. */
+/** W8, W9 and W10 take long, so they run only when they are asked for. */
 const routine = ['W1', 'W2', 'W3', 'W4', 'W5', 'W6', 'W7'] as const;
-const workloadNames = [...routine, 'W8', 'W9'] as const;
+const workloadNames = [...routine, 'W8', 'W9', 'W10'] as const;
 export type WorkloadName = (typeof workloadNames)[number];
 
 export interface BenchOptions {
@@ -22,9 +22,9 @@ export interface BenchOptions {
   /** A missed mark counts as a failure. */
   readonly strict: boolean;
   readonly profileDir: string | undefined;
-  /** Which events the jobs publish, in all workloads but W8. */
+  /** Which events the jobs publish, in all workloads but W8 to W10. */
   readonly events: PublishedEvents;
-  /** What callers must show, and what is sealed or recorded, in all workloads but W8 and W9. */
+  /** What callers must show, and what is sealed or recorded, in all workloads but W8 to W10. */
   readonly security: Security;
 }
 
@@ -32,6 +32,7 @@ export const usage = `npm run bench -- [options]
   --store sqlite|cassandra|both   default both
   --only W1,W3                    default W1 to W7
                                   W9, shard processes on a modelled store, runs once whatever the store
+                                  W10, one tenant beside the flood of another
   --jobs 10000,100000             waiting jobs of W8, each number in a cluster of its own; default 10000
   --peer bullmq                   the same with BullMQ on Redis, side by side; installs them when they are not there
   --events ends                   the jobs publish their end alone; default all

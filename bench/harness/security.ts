@@ -62,7 +62,8 @@ export async function secured(security: Security, place: SecurityPlace): Promise
       return { settings: { ...settings, 'gateway.apiKeys': 'true' }, access: (address) => withKey(address, token) };
     }
     case 'token': {
-      const { settings, token } = await withIssuer(place);
+      const { settings, tokenOf } = await withIssuer(place);
+      const token = await tokenOf('default');
       return { settings, access: () => Promise.resolve({ token }) };
     }
     case 'certificate':
@@ -74,7 +75,8 @@ export async function secured(security: Security, place: SecurityPlace): Promise
     case 'all': {
       const [tls, issuer] = [withTls(place), await withIssuer(place)];
       const settings = { ...tls.settings, ...issuer.settings, ...sealing(place), ...auditing };
-      return { settings, access: () => Promise.resolve({ ca: tls.ca, token: issuer.token }) };
+      const token = await issuer.tokenOf('default');
+      return { settings, access: () => Promise.resolve({ ca: tls.ca, token }) };
     }
   }
 }
@@ -88,7 +90,7 @@ function sealing({ folder }: SecurityPlace): Readonly<Record<string, string>> {
   return { 'encryption.keys': 'file', 'encryption.file.path': path, 'encryption.required': '*' };
 }
 
-function withOperator({ folder }: SecurityPlace) {
+export function withOperator({ folder }: Pick<SecurityPlace, 'folder'>) {
   const [path, token] = [join(folder, 'operator-token'), randomBytes(32).toString('hex')];
   writeFileSync(path, token);
   return { settings: { 'gateway.operatorTokenPath': path }, token };
@@ -105,7 +107,8 @@ async function withKey(address: string, token: string): Promise<ClientAccess> {
   }
 }
 
-async function withIssuer({ teardown }: SecurityPlace) {
+/** An issuer of tokens, of any tenant, whose callers may do everything within it. */
+export async function withIssuer({ teardown }: Pick<SecurityPlace, 'teardown'>) {
   const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true });
   const keys = [{ ...(await exportJWK(publicKey)), kid: 'bench', alg: 'ES256' }];
   const server = createServer((_, response) => {
@@ -120,16 +123,17 @@ async function withIssuer({ teardown }: SecurityPlace) {
     return Promise.resolve();
   });
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const token = await new SignJWT({ tenant: 'default' })
-    .setProtectedHeader({ alg: 'ES256', kid: 'bench' })
-    .setIssuer(issuer)
-    .setAudience('troupe')
-    .setSubject('bench')
-    .setIssuedAt()
-    .setExpirationTime('6h')
-    .sign(privateKey);
-  const issuers = [{ name: 'bench', issuer, audience: 'troupe', keysUrl: issuer, roles }];
-  return { settings: { 'gateway.issuers': JSON.stringify(issuers) }, token };
+  const tokenOf = (tenant: string): Promise<string> =>
+    new SignJWT({ tenant })
+      .setProtectedHeader({ alg: 'ES256', kid: 'bench' })
+      .setIssuer(issuer)
+      .setAudience('troupe')
+      .setSubject('bench')
+      .setIssuedAt()
+      .setExpirationTime('6h')
+      .sign(privateKey);
+  const issuers = [{ name: 'bench', issuer, audience: 'troupe', keysUrl: issuer, tenantClaim: 'tenant', roles }];
+  return { settings: { 'gateway.issuers': JSON.stringify(issuers) }, tokenOf };
 }
 
 function withTls(place: SecurityPlace) {

@@ -6,6 +6,8 @@ import type { NatsConnection, Subscription } from '@nats-io/transport-node';
 
 export interface TallyOptions {
   readonly connection: NatsConnection;
+  /** Default: default. */
+  readonly tenant?: string;
   readonly queue: string;
   readonly event: 'started' | 'succeeded';
   readonly onJob?: (jobId: string) => void;
@@ -17,8 +19,8 @@ export class EventTally {
   #waiting: { readonly count: number; readonly resolve: () => void } | undefined;
   #failed: string | undefined;
 
-  constructor({ connection, queue, event, onJob }: TallyOptions) {
-    const prefix = `troupe.events.default.${queue}`;
+  constructor({ connection, tenant = 'default', queue, event, onJob }: TallyOptions) {
+    const prefix = `troupe.events.${tenant}.${queue}`;
     const onEvent = (subject: string): void => {
       const jobId = subject.slice(subject.lastIndexOf('.') + 1);
       if (this.#seen.has(jobId)) return;

@@ -45,6 +45,7 @@ async function drive(session: Session, perSecond: number, count: number): Promis
   const due: number[] = [];
   const recorded = new EventTally({
     connection: session.nats,
+    tenant: session.tenant,
     queue: benchQueue,
     event: 'succeeded',
     onJob: (jobId) => times.completed.set(jobId, clockMs()),

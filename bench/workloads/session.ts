@@ -10,11 +10,14 @@ export interface Target {
   readonly natsUrl: string;
   /** Default: nothing is shown. */
   readonly access?: ClientAccess;
+  /** That of `access`. Default: default. */
+  readonly tenant?: string;
 }
 
 export interface Session {
   readonly client: TroupeClient;
   readonly nats: NatsConnection;
+  readonly tenant: string;
 }
 
 export const benchQueue = 'bench';
@@ -28,7 +31,7 @@ export async function inSession<T>(target: Target, work: (session: Session) => P
   const nats = await connectNats({ servers: target.natsUrl, name: 'bench' });
   try {
     for (const queue of [benchQueue, holdQueue]) await ensureQueue(client, queue);
-    return await work({ client, nats });
+    return await work({ client, nats, tenant: target.tenant ?? 'default' });
   } finally {
     client.close();
     await nats.close();
@@ -44,7 +47,7 @@ export async function createBenchQueue(
   await client.queues.create(benchQueue, { publishedEvents }).finally(() => client.close());
 }
 
-function clientOf({ address, access = {} }: Pick<Target, 'address' | 'access'>): TroupeClient {
+export function clientOf({ address, access = {} }: Pick<Target, 'address' | 'access'>): TroupeClient {
   const { token, ca, cert, key } = access;
   const pem = (text: string | undefined) => (text === undefined ? undefined : Buffer.from(text));
   const tls = ca === undefined ? undefined : given({ ca: pem(ca), cert: pem(cert), key: pem(key) });

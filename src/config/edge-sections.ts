@@ -58,7 +58,8 @@ export const gatewaySection = z.strictObject({
   jobsInFlightMax: key(wholeNumber(1, 1_000_000).default(20_000), {
     meaning: 'Jobs in submits that are not answered yet.',
     unit: 'jobs',
-    consequence: 'Further submits are refused with RESOURCE_EXHAUSTED and RetryInfo.',
+    consequence:
+      'Further submits are refused with RESOURCE_EXHAUSTED and RetryInfo. One tenant gets at most nine times what is free, so alone nine tenths.',
   }),
   bytesInFlightMax: key(wholeNumber(1_048_576, 64 * 1_073_741_824).default(128 * 1_048_576), {
     meaning:
@@ -77,7 +78,8 @@ export const gatewaySection = z.strictObject({
   watchesMax: key(wholeNumber(1, 1_000_000).default(10_000), {
     meaning: 'Watches that may be open at once.',
     unit: 'streams',
-    consequence: 'Further watches are refused with RESOURCE_EXHAUSTED and RetryInfo.',
+    consequence:
+      'Further watches are refused with RESOURCE_EXHAUSTED and RetryInfo. One tenant gets at most nine times what is free.',
   }),
   ...connectionKeys,
 });

@@ -1,10 +1,11 @@
 /**
  * Limits how much one process accepts at a time. Above a limit, callers are refused at once and get the time after
- * which to come back.
+ * which to come back. Tenants share the room, so that none of them takes all of it.
  */
 import type { Clock, Random, Telemetry } from '../application/ports/runtime.ts';
 import { payloadPartBytes } from '../application/ports/payload-store.ts';
 import { TroupeError } from '../domain/errors.ts';
+import { SharedRoom } from '../domain/shared-room.ts';
 import { RateMeter } from '../domain/rate-meter.ts';
 import { retryAfterMs } from '../domain/retry-after.ts';
 import { gauges } from '../domain/measures.ts';
@@ -25,6 +26,7 @@ export interface Admission {
    * holds so many bytes besides; that throws, too.
    */
   submit<T>(
+    tenant: string,
     load: { readonly jobs: number; readonly bytes: number },
     work: (more: (bytes: number) => void) => Promise<T>,
   ): Promise<T>;
@@ -33,11 +35,13 @@ export interface Admission {
    * Throws OVERLOADED above the limit.
    */
   watch<Item, Message>(
+    tenant: string,
     open: () => AsyncIterable<Item>,
     toMessage: (item: Item) => Message,
   ): AsyncGenerator<Message, void>;
   /** Like `watch`. It also counts one payload part until the download ends, however much its client has read. */
   download<Item, Message>(
+    tenant: string,
     open: () => AsyncIterable<Item>,
     toMessage: (item: Item) => Message,
   ): AsyncGenerator<Message, void>;
@@ -70,46 +74,46 @@ export function createAdmission({ telemetry, limits, budget, ...runtime }: Admis
   const watchesGauge = telemetry.gauge({ ...gauges.gatewayWatchesOpen, help: 'Open watches.' });
   watchesGauge.set(0);
 
-  const watch: Admission['watch'] = async function* (open, toMessage) {
-    watches.check(1);
-    watches.take(1);
+  const watch: Admission['watch'] = async function* (tenant, open, toMessage) {
+    watches.check(tenant, 1);
+    watches.take(tenant, 1);
     watchesGauge.set(watches.used);
     try {
       for await (const item of open()) yield toMessage(item);
     } finally {
-      watches.release(1);
+      watches.release(tenant, 1);
       watchesGauge.set(watches.used);
     }
   };
 
   return {
-    async submit(load, work) {
+    async submit(tenant, load, work) {
       // A single submit is always admitted, because the message limit bounds its size.
-      if (jobs.used > 0) jobs.check(load.jobs);
-      if (bytes.used > 0) bytes.check(load.bytes);
-      jobs.take(load.jobs);
-      bytes.take(load.bytes);
+      if (jobs.used > 0) jobs.check(tenant, load.jobs);
+      if (bytes.used > 0) bytes.check(tenant, load.bytes);
+      jobs.take(tenant, load.jobs);
+      bytes.take(tenant, load.bytes);
       jobsGauge.set(jobs.used);
       let heldBytes = load.bytes;
       const more = (moreBytes: number): void => {
-        if (bytes.used > heldBytes) bytes.check(moreBytes);
-        bytes.take(moreBytes);
+        if (bytes.used > heldBytes) bytes.check(tenant, moreBytes);
+        bytes.take(tenant, moreBytes);
         heldBytes += moreBytes;
       };
       try {
         return await work(more);
       } finally {
-        jobs.release(load.jobs);
-        bytes.release(heldBytes);
+        jobs.release(tenant, load.jobs);
+        bytes.release(tenant, heldBytes);
         jobsGauge.set(jobs.used);
       }
     },
     watch,
-    async *download(open, toMessage) {
+    async *download(tenant, open, toMessage) {
       budget.ensureRoom(downloadsShare);
       const release = budget.hold(payloadPartBytes);
       try {
-        yield* watch(open, toMessage);
+        yield* watch(tenant, open, toMessage);
       } finally {
         release();
       }
@@ -119,42 +123,41 @@ export function createAdmission({ telemetry, limits, budget, ...runtime }: Admis
   };
 }
 
-/** A quota. The error to a refused caller says when there should be room, estimated from the rate of releases. */
+/** A bound. The error to a refused caller says when there should be room, estimated from the rate of releases. */
 class Quota {
   readonly #what: string;
-  readonly #max: number;
+  readonly #room: SharedRoom;
   readonly #runtime: Pick<AdmissionParts, 'clock' | 'random'>;
   readonly #back = new RateMeter();
-  #used = 0;
 
   constructor(what: string, max: number, runtime: Pick<AdmissionParts, 'clock' | 'random'>) {
     this.#what = what;
-    this.#max = max;
+    this.#room = new SharedRoom(max);
     this.#runtime = runtime;
   }
 
   get used(): number {
-    return this.#used;
+    return this.#room.used;
   }
 
-  check(amount: number): void {
-    const excess = this.#used + amount - this.#max;
-    if (excess <= 0) return;
+  check(tenant: string, amount: number): void {
+    const excess = this.#room.lacks(tenant, amount);
+    if (excess === 0) return;
     const { clock, random } = this.#runtime;
     const perSecond = this.#back.perSecond(clock.monotonicMs());
     throw new TroupeError('OVERLOADED', {
       message: `too many ${this.#what} in progress`,
-      metadata: { limit: String(this.#max) },
+      metadata: { limit: String(this.#room.max) },
       retryAfterMs: retryAfterMs({ excess, perSecond, random: random() }),
     });
   }
 
-  take(amount: number): void {
-    this.#used += amount;
+  take(tenant: string, amount: number): void {
+    this.#room.take(tenant, amount);
   }
 
-  release(amount: number): void {
-    this.#used -= amount;
+  release(tenant: string, amount: number): void {
+    this.#room.release(tenant, amount);
     this.#back.add(this.#runtime.clock.monotonicMs(), amount);
   }
 }

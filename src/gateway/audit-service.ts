@@ -30,6 +30,7 @@ export function auditService({ scope, useCases: { audit }, admission }: AuditPar
 
     ExportAuditEntries: scope.stream('ExportAuditEntries', (request, context) =>
       admission.watch(
+        context.tenant,
         () => audit.export(context, tenantScope(context.tenant), rangeOf(request)),
         (found) => ({ rows: toAuditRows(found), resumeToken: found.resumeToken }),
       ),
@@ -37,6 +38,7 @@ export function auditService({ scope, useCases: { audit }, admission }: AuditPar
 
     ExportClusterAuditEntries: scope.stream('ExportClusterAuditEntries', (request, context) =>
       admission.watch(
+        context.tenant,
         () => audit.export(context, clusterScope(), rangeOf(request)),
         (found) => ({ rows: toAuditRows(found), resumeToken: found.resumeToken }),
       ),

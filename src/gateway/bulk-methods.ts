@@ -17,6 +17,7 @@ export function bulkMethods({ useCases, scope, admission, mapper }: ServiceParts
       'RedriveJobs',
       ({ filter, queue, pageToken, redriveId, ratePerSecond: perSecond }, context) =>
         admission.watch(
+          context.tenant,
           () => useCases.redriveJobs(context, { queue, pageToken, redriveId, perSecond, filter: fromFilter(filter) }),
           ({ done, failures, ...step }) => ({
             ...step,
@@ -28,6 +29,7 @@ export function bulkMethods({ useCases, scope, admission, mapper }: ServiceParts
 
     CancelJobs: scope.stream('CancelJobs', ({ filter, queue, pageToken, reason }, context) =>
       admission.watch(
+        context.tenant,
         () => useCases.cancelJobs(context, { queue, pageToken, reason, filter: fromFilter(filter) }),
         ({ done, failures, ...step }) => ({
           ...step,

@@ -22,6 +22,7 @@ export function clusterService({ useCases, scope, admission }: ServiceParts): Un
 
     WatchTree: scope.stream('WatchTree', ({ node, path, interval }, context) =>
       admission.watch(
+        context.tenant,
         () => watchTree(context, { node, path, intervalMs: durationMs(interval) }),
         (change) => ({ ...change, changed: actorsFor(context.principal, change.changed) }),
       ),
@@ -48,6 +49,7 @@ export function clusterService({ useCases, scope, admission }: ServiceParts): Un
 
     ProfileRun: scope.stream('ProfileRun', ({ jobId, duration }, context) =>
       admission.watch(
+        context.tenant,
         () => steerCluster.profile(context, { jobId, durationMs: durationMs(duration) }),
         (part) => ({ part }),
       ),

@@ -21,7 +21,7 @@ export function linkMethods({ useCases, scope, admission }: ServiceParts): Untyp
 
     BeginUpload: scope.unary('BeginUpload', async ({ submit, inputSizeBytes, inputSha256: sha256 }, context) => {
       const announced = { request: requestIn(submit), inputBytes: numberOf(inputSizeBytes), sha256 };
-      const { uploadId, link, submitByMs } = await admission.submit({ jobs: 1, bytes: 0 }, () =>
+      const { uploadId, link, submitByMs } = await admission.submit(context.tenant, { jobs: 1, bytes: 0 }, () =>
         useCases.uploads.begin(context, announced),
       );
       const { url, headers, expiresAtMs } = link;
@@ -31,7 +31,7 @@ export function linkMethods({ useCases, scope, admission }: ServiceParts): Untyp
     SubmitUploadedJob: scope.unary('SubmitUploadedJob', async ({ submit, uploadId }, context) => {
       const request = requestIn(submit);
       // The store may keep no checksum. Then all of the upload is read, a part at a time.
-      return admission.submit({ jobs: 1, bytes: payloadPartBytes }, async () =>
+      return admission.submit(context.tenant, { jobs: 1, bytes: payloadPartBytes }, async () =>
         answerAccepted(context, await useCases.uploads.submit(context, { request, uploadId })),
       );
     }),

@@ -22,7 +22,7 @@ const uploadHeldBytes = payloadPartBytes + readAhead * pieceMaxBytes;
 export function payloadMethods({ useCases, scope, admission }: ServiceParts): UntypedServiceImplementation {
   return {
     SubmitJobStream: scope.upload('SubmitJobStream', (messages, context) =>
-      admission.submit({ jobs: 1, bytes: uploadHeldBytes }, async (more) => {
+      admission.submit(context.tenant, { jobs: 1, bytes: uploadHeldBytes }, async (more) => {
         const pieces = messages[Symbol.asyncIterator]();
         const open = openingOf(await pieces.next());
         more(useCases.submit.streamHolds(open.inputBytes));
@@ -32,6 +32,7 @@ export function payloadMethods({ useCases, scope, admission }: ServiceParts): Un
 
     DownloadPayload: scope.stream('DownloadPayload', ({ jobId, payload, offset }, context) =>
       admission.download(
+        context.tenant,
         () => useCases.downloadPayload(context, { jobId, which: fromPayloadChoice(payload), offset: numberOf(offset) }),
         ({ offset: at, bytes, whole }) => ({
           summary: whole && { sizeBytes: whole.bytes, sha256: whole.sha256, json: whole.encoding === 'json' },

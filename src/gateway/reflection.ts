@@ -13,8 +13,9 @@ export function reflectionService(
   { scope, admission }: Pick<ServiceParts, 'scope' | 'admission'>,
 ): UntypedServiceImplementation {
   return {
-    ServerReflectionInfo: scope.duplex('ServerReflectionInfo', (requests) =>
+    ServerReflectionInfo: scope.duplex('ServerReflectionInfo', (requests, { tenant }) =>
       admission.watch(
+        tenant,
         () => requests,
         (request) => ({ validHost: request.host, originalRequest: request, ...answer(descriptors, request) }),
       ),

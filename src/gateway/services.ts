@@ -30,14 +30,14 @@ export function jobsService(parts: ServiceParts): UntypedServiceImplementation {
   return {
     SubmitJob: scope.unary('SubmitJob', async (request, context) => {
       const job = fromSubmitRequest(request);
-      return admission.submit(loadOf([job]), async () =>
+      return admission.submit(context.tenant, loadOf([job]), async () =>
         answerAccepted(context, await useCases.submit.one(context, job)),
       );
     }),
 
     SubmitJobs: scope.unary('SubmitJobs', async (request, context) => {
       const jobs = request.requests.map(fromBatchedRequest);
-      const outcomes = await admission.submit(loadOf(jobs), () => useCases.submit.many(context, jobs));
+      const outcomes = await admission.submit(context.tenant, loadOf(jobs), () => useCases.submit.many(context, jobs));
       return {
         outcomes: outcomes.map((outcome) =>
           'ok' in outcome
@@ -73,7 +73,7 @@ export function jobsService(parts: ServiceParts): UntypedServiceImplementation {
     RetryJob: scope.unary('RetryJob', async (request, context) => {
       const retry = fromRetryRequest(request);
       const bytes = retry.input ? payloadBytes(retry.input) : 0;
-      return admission.submit({ jobs: 1, bytes }, async (loads) =>
+      return admission.submit(context.tenant, { jobs: 1, bytes }, async (loads) =>
         toAccepted(await useCases.retryJob.one(context, { ...retry, loads })),
       );
     }),
@@ -81,9 +81,19 @@ export function jobsService(parts: ServiceParts): UntypedServiceImplementation {
     ...bulkMethods(parts),
     ...payloadMethods(parts),
     ...linkMethods(parts),
+    ...watchMethods(parts),
 
+    GetJobLog: scope.read('GetJobLog', async (request, context) => ({
+      log: toLog(await useCases.getJobLog(context, request.jobId)),
+    })),
+  };
+}
+
+function watchMethods({ useCases, scope, admission }: ServiceParts): UntypedServiceImplementation {
+  return {
     WatchJob: scope.stream('WatchJob', (request, context) =>
       admission.watch(
+        context.tenant,
         () => useCases.watchJob(context, request.jobId, { token: request.resumeToken, logs: request.includeLogs }),
         ({ job, resumeToken, log }) => ({ job: toJob(job, context.principal), resumeToken, log: log && toLog(log) }),
       ),
@@ -91,6 +101,7 @@ export function jobsService(parts: ServiceParts): UntypedServiceImplementation {
 
     WatchJobs: scope.stream('WatchJobs', (request, context) =>
       admission.watch(
+        context.tenant,
         () => {
           const { queue, filter, resumeToken: token } = request;
           return useCases.watchJobs(context, { queue, filter: fromFilter(filter), token });
@@ -98,10 +109,6 @@ export function jobsService(parts: ServiceParts): UntypedServiceImplementation {
         ({ record, ...update }) => ({ ...update, job: record && toJob({ record }, context.principal) }),
       ),
     ),
-
-    GetJobLog: scope.read('GetJobLog', async (request, context) => ({
-      log: toLog(await useCases.getJobLog(context, request.jobId)),
-    })),
   };
 }
 

@@ -43,7 +43,7 @@ export function tenantsService({ scope, admission, useCases }: ServiceParts): Un
     })),
 
     DeleteTenant: scope.stream('DeleteTenant', ({ name }, context) =>
-      admission.watch(() => deleteTenant(context, name), toDeletionStep),
+      admission.watch(context.tenant, () => deleteTenant(context, name), toDeletionStep),
     ),
   };
 }

@@ -284,7 +284,7 @@ export async function createShardHarness(options: ShardHarnessOptions = {}): Pro
       closedQueues: createClosedQueueWatch({ store: store.queues, clock: kit.clock, log: silentLog }),
       // This shard is the home of every limit; the other shards use nothing.
       peers: {
-        call: async (shard, verb, item, { deadlineAtMs = 0 } = {}) => {
+        call: async (shard, verb, item, { deadlineAtMs = 0 }) => {
           if (verb === 'limitUse' && harness.silentShards.has(shard)) throw new TroupeError('SHARD_UNAVAILABLE');
           if (verb === 'limitUse' && shard !== harnessShard) return { uses: [] } as never;
           if (verb === 'leaseQuota') {

@@ -88,7 +88,7 @@ export class AttemptCheckpoints {
       if (id !== undefined && !isStored(payload)) run.stored = [...run.stored, { number, id }];
       checkpoints.sent = { jobId, token: grant.token, number, bytes: sizeOf(payload), payload: saved };
     }
-    return services.batcher.call(shard, 'checkpoint', checkpoints.sent);
+    return services.batcher.call(shard, 'checkpoint', checkpoints.sent, { tenant: grant.spec.tenant });
   }
 }
 

@@ -3,6 +3,7 @@
  * from its grant until its shard has taken the outcome, so a new owner of the shard neither gives the job to another node
  * nor forgets it.
  */
+import { ofCluster } from '../../application/protocol/batch-queue.ts';
 import type { AttemptPulse, HeartbeatResult } from '../../application/ports/shard-protocol.ts';
 import { given } from '../../domain/given.ts';
 import type { AttemptStops } from './attempt-stops.ts';
@@ -40,7 +41,7 @@ export class AttemptHeartbeats {
     for (const [shard, pulses] of pulsesByShard(runs.all())) {
       for (let first = 0; first < pulses.length; first += pulsesMax) {
         const some = pulses.slice(first, first + pulsesMax);
-        const heard = services.batcher.call(shard, 'heartbeat', { node: services.nodeId, runs: some });
+        const heard = services.batcher.call(shard, 'heartbeat', { node: services.nodeId, runs: some }, ofCluster);
         context.pipeToSelf(heard, (outcome) => ({ kind: 'heartbeat-answered', outcome }));
       }
     }

@@ -73,9 +73,10 @@ export class AttemptLogs {
     own.underWay = true;
     const after = own.shipped;
     const { services, context } = this.#parts;
+    const { tenant } = grant.spec;
     const lines = own.log.after(after);
     const kept = (run.seal?.lines(lines) ?? Promise.resolve(lines)).then((sent) =>
-      services.batcher.call(shard, 'log', { jobId, token: grant.token, after, lines: sent }),
+      services.batcher.call(shard, 'log', { jobId, token: grant.token, after, lines: sent }, { tenant }),
     );
     context.pipeToSelf(kept, (outcome) => ({ kind: 'log-answered', run, outcome }));
   }

@@ -55,7 +55,10 @@ export class AttemptReports {
     const { services, context, runs } = this.#parts;
     const run = runs.get(runId);
     if (run?.outcome === undefined) return;
-    const reported = reportItem(run, services).then((item) => services.batcher.call(run.shard, 'report', item));
+    const { tenant } = run.grant.spec;
+    const reported = reportItem(run, services).then((item) =>
+      services.batcher.call(run.shard, 'report', item, { tenant }),
+    );
     context.pipeToSelf(reported, (outcome) => ({ kind: 'report-answered', run, outcome }));
   }
 

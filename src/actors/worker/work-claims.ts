@@ -1,4 +1,5 @@
 /** Claims the job of each delivery from its shard, and settles the message. */
+import { ofCluster } from '../../application/protocol/batch-queue.ts';
 import type { WorkDelivery } from '../../application/ports/bus.ts';
 import type { ClaimResult } from '../../application/ports/shard-protocol.ts';
 import { assertNever } from '../../domain/errors.ts';
@@ -36,7 +37,7 @@ export class WorkClaims {
     }
     runs.counts.claiming += 1;
     const item = { jobId, node: services.nodeId, epoch, again, ackTo: delivery.ackTo };
-    const claimed = services.batcher.call(jobIdParts(jobId).shard, 'claim', item);
+    const claimed = services.batcher.call(jobIdParts(jobId).shard, 'claim', item, ofCluster);
     context.pipeToSelf(claimed, (outcome) => ({ kind: 'claim-answered', delivery, outcome }));
   }
 

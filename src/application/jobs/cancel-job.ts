@@ -5,7 +5,7 @@ import { jobIdParts } from '../../domain/job-id.ts';
 import { type CallContext, callerText, ensureAwaited } from '../ports/call-context.ts';
 import type { JobReader } from './job-reader.ts';
 import type { Clock } from '../ports/runtime.ts';
-import type { ShardBatcher } from '../protocol/shard-batcher.ts';
+import { callFor, type ShardBatcher } from '../protocol/shard-batcher.ts';
 import type { JobView } from '../ports/shard-protocol.ts';
 
 const reasonMax = 256;
@@ -38,7 +38,6 @@ export function createCancelJob({ reader, batcher, clock }: CancelJobParts): Can
     // Read the job first, because the shard does not check which tenant a job belongs to.
     const seen = await reader.read(context, jobId);
     const { id } = seen.record;
-    const deadline = context.deadlineAtMs === undefined ? {} : { deadlineAtMs: context.deadlineAtMs };
     const unlessRunning = options?.unlessRunning === true ? { unlessRunning: true } : {};
     const view = isTerminal(seen.record.state)
       ? seen
@@ -46,7 +45,7 @@ export function createCancelJob({ reader, batcher, clock }: CancelJobParts): Can
           jobIdParts(id).shard,
           'cancel',
           { jobId: id, reason, by: callerText(context), ...unlessRunning },
-          deadline,
+          callFor(context),
         );
     refuseEnded(view.record);
     return view;

@@ -13,7 +13,7 @@ import type { JobReader } from './job-reader.ts';
 import type { JobCache } from '../ports/job-cache.ts';
 import type { PayloadStore } from '../ports/payload-store.ts';
 import type { Clock } from '../ports/runtime.ts';
-import type { ShardBatcher } from '../protocol/shard-batcher.ts';
+import { callFor, type ShardBatcher } from '../protocol/shard-batcher.ts';
 import type { JobView } from '../ports/shard-protocol.ts';
 
 export interface EraseJobPayloadsParts {
@@ -38,8 +38,7 @@ export function createEraseJobPayloads({
   async function erase(context: CallContext, record: JobRecord): Promise<JobRecord> {
     if (record.payloadsErasedAtMs !== undefined) return record;
     await Promise.all(payloadIds(record).map((id) => payloads.deletePayload(id)));
-    const deadline = context.deadlineAtMs === undefined ? {} : { deadlineAtMs: context.deadlineAtMs };
-    return (await batcher.call(jobIdParts(record.id).shard, 'erase', { jobId: record.id }, deadline)).record;
+    return (await batcher.call(jobIdParts(record.id).shard, 'erase', { jobId: record.id }, callFor(context))).record;
   }
 
   return async (context, jobId) => {

@@ -41,10 +41,10 @@ export function createExplainJob(parts: ExplainJobParts): ExplainJob {
   const { batcher, stats, quarantines, fleet, known, clock } = parts;
 
   /** While the owner is away the position is unknown. Everything else is still explained. */
-  async function placeOf({ id, state }: JobRecord): Promise<PlaceResult> {
+  async function placeOf({ id, state, spec: { tenant } }: JobRecord): Promise<PlaceResult> {
     if (state !== 'QUEUED') return {};
     const deadlineAtMs = clock.nowMs() + statsPatienceMs;
-    return batcher.call(jobIdParts(id).shard, 'place', { jobId: id }, { deadlineAtMs }).catch(() => ({}));
+    return batcher.call(jobIdParts(id).shard, 'place', { jobId: id }, { tenant, deadlineAtMs }).catch(() => ({}));
   }
 
   return async (record) => {

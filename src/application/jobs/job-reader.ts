@@ -40,9 +40,9 @@ export function createJobReader(parts: JobReaderParts): JobReader {
   const { batcher, store, cache, shardCount } = parts;
   const flights = new Map<JobId, Flight>();
 
-  async function fetchView(id: JobId): Promise<JobView> {
+  async function fetchView(id: JobId, tenant: string): Promise<JobView> {
     try {
-      return await batcher.call(jobIdParts(id).shard, 'get', { jobId: id });
+      return await batcher.call(jobIdParts(id).shard, 'get', { jobId: id }, { tenant });
     } catch (error) {
       if (!(error instanceof TroupeError) || !awayCodes.has(error.code)) throw error;
       return storedView(id);
@@ -56,13 +56,14 @@ export function createJobReader(parts: JobReaderParts): JobReader {
   }
 
   /** An event is published when its change is durable, and the store sees every applied commit. */
-  async function viewSince(id: JobId, knownSeq: number): Promise<JobView> {
-    const view = await shared(id);
+  async function viewSince(id: JobId, tenant: string, knownSeq: number): Promise<JobView> {
+    const view = await shared(id, tenant);
     return view.record.seq < knownSeq ? storedView(id) : view;
   }
 
-  function begin(id: JobId): Promise<JobView> {
-    const flight: Flight = { running: fetchView(id), next: undefined };
+  /** Its turn is that of the tenant which asked first. Others may ask for the same id, and learn that there is no such job. */
+  function begin(id: JobId, tenant: string): Promise<JobView> {
+    const flight: Flight = { running: fetchView(id, tenant), next: undefined };
     flights.set(id, flight);
     const over = (): void => {
       if (flights.get(id) === flight) flights.delete(id);
@@ -71,10 +72,10 @@ export function createJobReader(parts: JobReaderParts): JobReader {
     return flight.running;
   }
 
-  function shared(id: JobId): Promise<JobView> {
+  function shared(id: JobId, tenant: string): Promise<JobView> {
     const flight = flights.get(id);
-    if (!flight) return begin(id);
-    const again = (): Promise<JobView> => begin(id);
+    if (!flight) return begin(id, tenant);
+    const again = (): Promise<JobView> => begin(id, tenant);
     flight.next ??= flight.running.then(again, again);
     return flight.next;
   }
@@ -87,7 +88,7 @@ export function createJobReader(parts: JobReaderParts): JobReader {
     }
     if (jobIdParts(id).shard >= shardCount) throw jobNotFound(id);
     const cached = cache.get(id);
-    const view = cached ? { record: cached } : await viewSince(id, knownSeq);
+    const view = cached ? { record: cached } : await viewSince(id, asking.tenant, knownSeq);
     const { tenant, queue } = view.record.spec;
     if (tenant !== asking.tenant) throw jobNotFound(id);
     ensureMayIn(asking, queue, () => jobNotFound(id), seesJobs);

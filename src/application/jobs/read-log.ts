@@ -94,9 +94,11 @@ export class LogCursor {
   }
 
   async #ask(seen: LogPosition): Promise<ReadLogResult> {
-    const { id } = this.#record;
+    const { id, spec } = this.#record;
+    const item = { jobId: id, seen };
     try {
-      const { stored, lines } = await this.#parts.batcher.call(jobIdParts(id).shard, 'readLog', { jobId: id, seen });
+      const { tenant } = spec;
+      const { stored, lines } = await this.#parts.batcher.call(jobIdParts(id).shard, 'readLog', item, { tenant });
       return { stored, lines: await readableLines(this.#parts.sealing, this.#record, lines) };
     } catch (error) {
       if (!(error instanceof TroupeError) || !awayCodes.has(error.code)) throw error;

@@ -6,7 +6,7 @@ import { payloadsKeptMs } from '../../domain/payload-life.ts';
 import { type CallContext, callerText, ensureAwaited } from '../ports/call-context.ts';
 import type { JobReader } from './job-reader.ts';
 import type { Clock } from '../ports/runtime.ts';
-import type { ShardBatcher } from '../protocol/shard-batcher.ts';
+import { callFor, type ShardBatcher } from '../protocol/shard-batcher.ts';
 import type { JobView } from '../ports/shard-protocol.ts';
 import { given } from '../../domain/given.ts';
 
@@ -28,10 +28,9 @@ export function createRescheduleJob({ reader, batcher, clock }: RescheduleJobPar
     // Read the job first, because the shard does not check which tenant a job belongs to.
     const { record } = await reader.read(context, jobId);
     if (when !== 'now') ensureKept(record, when.atMs);
-    const deadline = context.deadlineAtMs === undefined ? {} : { deadlineAtMs: context.deadlineAtMs };
     const runAtMs = when !== 'now' ? when.atMs : undefined;
     const item = { jobId: record.id, by: callerText(context), ...given({ runAtMs }) };
-    return batcher.call(jobIdParts(record.id).shard, 'reschedule', item, deadline);
+    return batcher.call(jobIdParts(record.id).shard, 'reschedule', item, callFor(context));
   };
 }
 

@@ -8,6 +8,7 @@ import { uniqueHash } from './job-fingerprint.ts';
 import type { AcceptedJob } from './job-request.ts';
 import { limitHash } from '../queues/limit-home.ts';
 import { queueNotFound } from '../queues/queue-names.ts';
+import { callFor } from '../protocol/shard-batcher.ts';
 import type { ShardChoice } from '../protocol/shard-choice.ts';
 import type { SubmitItem, SubmitResult } from '../ports/shard-protocol.ts';
 import type { SubmitParts } from './submit-check.ts';
@@ -80,13 +81,13 @@ async function send(
   item: SubmitItem,
   preferred?: number,
 ): Promise<SubmitResult> {
-  const deadline = context.deadlineAtMs === undefined ? {} : { deadlineAtMs: context.deadlineAtMs };
+  const options = callFor(context);
   const home = homeOf(item);
-  if (home !== undefined) return batcher.call(shards.ofKey(home), 'submit', item, deadline);
+  if (home !== undefined) return batcher.call(shards.ofKey(home), 'submit', item, options);
   for (let attempt = 0; ; attempt += 1) {
     const shard = shards.begin(attempt, limitShardOf(item, shards) ?? preferred);
     try {
-      return await batcher.call(shard, 'submit', item, deadline);
+      return await batcher.call(shard, 'submit', item, options);
     } catch (error) {
       // Nobody listened, so nothing was done. Another shard may take the job.
       const away = error instanceof TroupeError && error.code === 'SHARD_UNAVAILABLE';

@@ -1,14 +1,18 @@
 /**
- * One queue of the shard batcher: the requests of one verb to one shard. Items are sent in the order in which they
- * came, and each is settled exactly once. If a batch fails as a whole, each of its items fails.
+ * One queue of the shard batcher: the requests of one verb to one shard. Items of a tenant are sent in the order in which
+ * they came, and tenants take turns. Each item is settled exactly once. If a batch fails as a whole, each of its items fails.
  */
 import { TroupeError } from '../../domain/errors.ts';
+import { SharedRoom } from '../../domain/shared-room.ts';
 import { jsonBytes } from './json-bytes.ts';
 import type { Clock } from '../ports/runtime.ts';
 import type { ShardClient } from '../ports/shard-link.ts';
 import { type ItemResult, type ShardVerb, type ShardVerbs, shardVerbs } from '../ports/shard-protocol.ts';
+import { TurnQueue } from './turn-queue.ts';
 
 export interface BatchCallOptions {
+  /** Whose call it is. Empty: the cluster's own. */
+  readonly tenant: string;
   /**
    * Epoch ms. An item that is still waiting then is not sent. An item in flight is given up, and its outcome is
    * unknown.
@@ -16,6 +20,9 @@ export interface BatchCallOptions {
   readonly deadlineAtMs?: number;
   readonly signal?: AbortSignal;
 }
+
+/** For calls that are nobody's, or many tenants' at once. */
+export const ofCluster: BatchCallOptions = { tenant: '' };
 
 interface BatchQueueLimits {
   readonly timeoutMs: number;
@@ -33,6 +40,7 @@ export interface BatchQueueParts {
 }
 
 interface Entry<V extends ShardVerb> {
+  readonly tenant: string;
   readonly item: ShardVerbs[V]['item'];
   readonly bytes: number;
   readonly deadlineAtMs: number;
@@ -48,7 +56,8 @@ export class BatchQueue<V extends ShardVerb> {
   readonly #shard: number;
   readonly #verb: V;
   readonly #parts: BatchQueueParts;
-  readonly #waiting: Entry<V>[] = [];
+  readonly #waiting = new TurnQueue<Entry<V>>();
+  readonly #room: SharedRoom;
   readonly #underWay = new Set<readonly Entry<V>[]>();
   #flushPlanned = false;
   /** Duration of the last batch. A refused caller is asked to wait for a time that is derived from it. */
@@ -60,16 +69,18 @@ export class BatchQueue<V extends ShardVerb> {
     this.#shard = shard;
     this.#verb = verb;
     this.#parts = parts;
+    this.#room = new SharedRoom(parts.limits.maxQueued);
   }
 
   get waiting(): number {
-    return this.#waiting.length;
+    return this.#waiting.size;
   }
 
   call(item: ShardVerbs[V]['item'], options: BatchCallOptions): Promise<ShardVerbs[V]['result']> {
-    const { signal, deadlineAtMs = Number.POSITIVE_INFINITY } = options;
+    const { tenant, signal, deadlineAtMs = Number.POSITIVE_INFINITY } = options;
     const bytes = this.#weigh(item);
-    const refused = signal?.aborted === true ? new TroupeError('CALL_CANCELLED') : this.#refusal(bytes, deadlineAtMs);
+    const isAborted = signal?.aborted === true;
+    const refused = isAborted ? new TroupeError('CALL_CANCELLED') : this.#refusal(tenant, bytes, deadlineAtMs);
     if (refused) return Promise.reject(refused);
     return new Promise((resolve, reject) => {
       const abandon = (): void => {
@@ -77,6 +88,7 @@ export class BatchQueue<V extends ShardVerb> {
         if (!entry.sent) this.#dropSettled();
       };
       const entry: Entry<V> = {
+        tenant,
         item,
         bytes,
         deadlineAtMs,
@@ -97,7 +109,8 @@ export class BatchQueue<V extends ShardVerb> {
   }
 
   close(): void {
-    for (const entry of this.#waiting.splice(0)) entry.settle(new TroupeError('SHUTTING_DOWN'));
+    for (const entry of this.#waiting.all()) entry.settle(new TroupeError('SHUTTING_DOWN'));
+    this.#dropSettled();
     this.#cancelTimer();
   }
 
@@ -107,23 +120,24 @@ export class BatchQueue<V extends ShardVerb> {
     return Math.max(itemBytes, Math.min(shardVerbs[this.#verb].answerBytes(itemBytes), this.#parts.limits.maxBytes));
   }
 
-  #refusal(bytes: number, deadlineAtMs: number): TroupeError | undefined {
+  #refusal(tenant: string, bytes: number, deadlineAtMs: number): TroupeError | undefined {
     const { maxBytes, maxItems, maxInFlight, maxQueued } = this.#parts.limits;
     if (deadlineAtMs <= this.#parts.clock.nowMs()) return deadlineExceeded(false);
     if (bytes > maxBytes) {
       const metadata = { batchMaxBytes: String(maxBytes), itemBytes: String(bytes) };
       return new TroupeError('PAYLOAD_TOO_LARGE', { message: 'the request does not fit one message', metadata });
     }
-    if (this.#waiting.length < maxQueued) return undefined;
-    const waitMs = Math.ceil(this.#lastBatchMs * Math.ceil(this.#waiting.length / maxItems / maxInFlight));
+    if (this.#room.lacks(tenant, 1) === 0) return undefined;
+    const waitMs = Math.ceil(this.#lastBatchMs * Math.ceil(this.#waiting.size / maxItems / maxInFlight));
     return new TroupeError('OVERLOADED', {
       retryAfterMs: Math.min(Math.max(waitMs, retryAfterFloorMs), retryAfterCeilingMs),
-      metadata: { queued: String(this.#waiting.length), maxQueued: String(maxQueued) },
+      metadata: { queued: String(this.#waiting.size), maxQueued: String(maxQueued) },
     });
   }
 
   #enqueue(entry: Entry<V>): void {
-    this.#waiting.push(entry);
+    this.#waiting.add(entry.tenant, entry);
+    this.#room.take(entry.tenant, 1);
     this.#armDeadline(entry.deadlineAtMs);
     if (this.#flushPlanned || this.#underWay.size >= this.#parts.limits.maxInFlight) return;
     this.#flushPlanned = true;
@@ -134,7 +148,7 @@ export class BatchQueue<V extends ShardVerb> {
   }
 
   #flush(): void {
-    while (this.#underWay.size < this.#parts.limits.maxInFlight && this.#waiting.length > 0) {
+    while (this.#underWay.size < this.#parts.limits.maxInFlight && this.#waiting.size > 0) {
       const batch = this.#takeBatch();
       if (batch.length > 0) void this.#send(batch);
     }
@@ -146,8 +160,7 @@ export class BatchQueue<V extends ShardVerb> {
     const nowMs = this.#parts.clock.nowMs();
     const batch: Entry<V>[] = [];
     let bytes = 0;
-    let taken = 0;
-    for (const entry of this.#waiting) {
+    for (let entry = this.#waiting.next(); entry !== undefined; entry = this.#waiting.next()) {
       if (entry.deadlineAtMs <= nowMs) {
         entry.settle(deadlineExceeded(false));
       } else {
@@ -156,9 +169,9 @@ export class BatchQueue<V extends ShardVerb> {
         batch.push(entry);
         bytes += entry.bytes;
       }
-      taken += 1;
+      this.#waiting.take();
+      this.#room.release(entry.tenant, 1);
     }
-    this.#waiting.splice(0, taken);
     return batch;
   }
 
@@ -196,7 +209,7 @@ export class BatchQueue<V extends ShardVerb> {
   #expireDue(): void {
     const nowMs = this.#parts.clock.nowMs();
     let nextMs = Number.POSITIVE_INFINITY;
-    for (const entry of [...this.#underWay, this.#waiting].flat()) {
+    for (const entry of [...[...this.#underWay].flat(), ...this.#waiting.all()]) {
       if (entry.settled) continue;
       if (entry.deadlineAtMs <= nowMs) entry.settle(deadlineExceeded(entry.sent));
       else nextMs = Math.min(nextMs, entry.deadlineAtMs);
@@ -206,8 +219,10 @@ export class BatchQueue<V extends ShardVerb> {
   }
 
   #dropSettled(): void {
-    const kept = this.#waiting.filter((entry) => !entry.settled);
-    this.#waiting.splice(0, this.#waiting.length, ...kept);
+    this.#waiting.keep((entry) => {
+      if (entry.settled) this.#room.release(entry.tenant, 1);
+      return !entry.settled;
+    });
   }
 }
 

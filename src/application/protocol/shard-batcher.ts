@@ -4,11 +4,12 @@
  * An idle queue sends at the end of the current turn of the event loop, so that all requests of one turn go out
  * together. While `maxInFlight` batches of the queue are in flight, the next batch collects.
  *
- * Bounds: `maxQueued` items wait per queue (beyond that OVERLOADED); `maxItems` and `maxBytes` limit a batch.
+ * Bounds: `maxQueued` items wait per queue, of one tenant nine tenths of them (beyond that OVERLOADED); `maxItems` and `maxBytes` limit a batch.
  */
 import { TroupeError } from '../../domain/errors.ts';
 import { type BatchCallOptions, BatchQueue, type BatchQueueParts } from './batch-queue.ts';
 import type { Clock } from '../ports/runtime.ts';
+import type { CallContext } from '../ports/call-context.ts';
 import type { ShardClient } from '../ports/shard-link.ts';
 import { batchMaxBytes, batchMaxItems, type ShardVerb, type ShardVerbs, shardVerbs } from '../ports/shard-protocol.ts';
 
@@ -21,7 +22,7 @@ export interface ShardBatcher {
     shard: number,
     verb: V,
     item: ShardVerbs[V]['item'],
-    options?: BatchCallOptions,
+    options: BatchCallOptions,
   ): Promise<ShardVerbs[V]['result']>;
   /** Number of items that were not sent yet, over all queues. */
   queued(): number;
@@ -77,7 +78,7 @@ export function createShardBatcher(options: ShardBatcherOptions): ShardBatcher {
     Object.values(queues).flatMap((ofVerb) => [...ofVerb.values()]);
 
   return {
-    call(shard, verb, item, callOptions = {}) {
+    call(shard, verb, item, callOptions) {
       if (closed) return Promise.reject(new TroupeError('SHUTTING_DOWN'));
       return queueOf(shard, verb).call(item, callOptions);
     },
@@ -87,4 +88,9 @@ export function createShardBatcher(options: ShardBatcherOptions): ShardBatcher {
       for (const queue of allQueues()) queue.close();
     },
   };
+}
+
+/** The options of what is done for a call: its tenant, and how long it waits. */
+export function callFor({ tenant, deadlineAtMs }: Pick<CallContext, 'tenant' | 'deadlineAtMs'>): BatchCallOptions {
+  return deadlineAtMs === undefined ? { tenant } : { tenant, deadlineAtMs };
 }

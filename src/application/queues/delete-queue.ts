@@ -58,7 +58,7 @@ export function createDeleteQueue(parts: DeleteQueueParts): DeleteQueue {
     const deadlineAtMs = clock.nowMs() + patienceMs;
     let found = none;
     await everyShard(shardCount, async (shard) => {
-      const more = await batcher.call(shard, 'closeQueue', closing, { deadlineAtMs });
+      const more = await batcher.call(shard, 'closeQueue', closing, { tenant: closing.tenant, deadlineAtMs });
       const sum = (key: keyof UnfinishedJobs): number => found[key] + more[key];
       found = { waiting: sum('waiting'), later: sum('later'), running: sum('running') };
     });
@@ -71,7 +71,9 @@ export function createDeleteQueue(parts: DeleteQueueParts): DeleteQueue {
       if (!(await endClosing(store, closing, clock.nowMs()))) return;
       const deadlineAtMs = clock.nowMs() + patienceMs;
       await everyShard(shardCount, async (shard) => {
-        await batcher.call(shard, 'openQueue', closing, { deadlineAtMs }).catch(() => undefined);
+        await batcher
+          .call(shard, 'openQueue', closing, { tenant: closing.tenant, deadlineAtMs })
+          .catch(() => undefined);
       });
       const present = await store.findQueue(closing.tenant, closing.name);
       if (present !== undefined) await catalog.announce(present);

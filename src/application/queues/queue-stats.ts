@@ -57,7 +57,7 @@ export function createQueueStatsReader({ batcher, shardCount, clock }: QueueStat
     let [stats, silent] = [noStats, 0];
     await everyShard(shardCount, async (shard) => {
       try {
-        const answer = await batcher.call(shard, 'queueStats', { tenant, queue }, { deadlineAtMs });
+        const answer = await batcher.call(shard, 'queueStats', { tenant, queue }, { tenant, deadlineAtMs });
         stats = addStats(stats, answer);
       } catch {
         silent += 1;

@@ -3,6 +3,7 @@
  * it is made or while it is fresh. For a silent shard its last answer counts while it is not too old. A recovery takes
  * seconds, and a sum without that shard would be too small.
  */
+import { ofCluster } from '../protocol/batch-queue.ts';
 import { addLoad, type ClusterLoad, noLoad } from '../../domain/demand.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import type { Clock } from '../ports/runtime.ts';
@@ -39,7 +40,7 @@ export function createClusterLoadReader({ batcher, shardCount, clock }: ClusterL
 
   async function ask(shard: number, deadlineAtMs: number): Promise<void> {
     const askedMs = clock.monotonicMs();
-    const load = await batcher.call(shard, 'load', {}, { deadlineAtMs }).catch(() => undefined);
+    const load = await batcher.call(shard, 'load', {}, { ...ofCluster, deadlineAtMs }).catch(() => undefined);
     if (load !== undefined) heard.set(shard, { load, askedMs });
   }
 

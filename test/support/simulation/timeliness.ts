@@ -3,6 +3,7 @@
  * promised times. Shards are asked repeatedly through the other nodes; a node that does not own a shard says so. While
  * others use all that a limit of its queue or key allows, a job must wait for them like any other.
  */
+import { ofCluster } from '../../../src/application/protocol/batch-queue.ts';
 import type { Random } from '../../../src/application/ports/runtime.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';
 import { defaultMaxRunningPerKey, type FlowRule } from '../../../src/domain/flow-rule.ts';
@@ -104,7 +105,7 @@ export class Timeliness {
     for (const shard of this.#silent) {
       const jobId = composeJobId({ createdAtMs: epochMs, shard, queueNo: 1 }, 0n);
       node?.host.run(() => {
-        node.batcher.call(shard, 'get', { jobId }).catch((error: unknown) => {
+        node.batcher.call(shard, 'get', { jobId }, ofCluster).catch((error: unknown) => {
           if (TroupeError.from(error).code === 'JOB_NOT_FOUND') this.#silent.delete(shard);
         });
       });

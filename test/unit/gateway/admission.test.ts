@@ -18,9 +18,9 @@ function setUp(random = 0) {
     budget: createSendBudget(sendMaxBytes, natsTestTelemetry),
   });
   /** A submit that is under way until its `end` is called. */
-  function begin(jobs: number, bytes = 0) {
+  function begin(jobs: number, bytes = 0, tenant = 'acme') {
     const over = Promise.withResolvers<undefined>();
-    return { done: admission.submit({ jobs, bytes }, () => over.promise), end: () => over.resolve(undefined) };
+    return { done: admission.submit(tenant, { jobs, bytes }, () => over.promise), end: () => over.resolve(undefined) };
   }
   return { clock, admission, begin };
 }
@@ -33,18 +33,32 @@ describe('a gateway', () => {
     await expect(begin(0, 1).done).rejects.toMatchObject({ code: 'OVERLOADED', metadata: { limit: '100' } });
     large.end();
     await large.done;
-    const [most, bytes] = [begin(100, 999), begin(0, 1)];
-    await expect(begin(0, 1).done).rejects.toMatchObject({ metadata: { limit: '1000' } });
+    const [most, bytes] = [begin(100, 999), begin(0, 1, 'other')];
+    await expect(begin(0, 1, 'third').done).rejects.toMatchObject({ metadata: { limit: '1000' } });
     most.end();
     bytes.end();
     await Promise.all([most.done, bytes.done]);
     expect(admission.jobs()).toBe(0);
   });
 
+  it('gives one tenant what nobody uses, but for room in which others find a place', async () => {
+    const { begin } = setUp();
+    const flood = Array.from({ length: 95 }, () => begin(1, 0, 'toString'));
+    const refused = await Promise.allSettled(flood.slice(90).map(({ done }) => done));
+    expect(refused.every(({ status }) => status === 'rejected')).toBe(true);
+    // Whoever comes next shares what is left, and so does who comes after that.
+    const others = Array.from({ length: 10 }, (_, at) => begin(1, 0, `tenant-${at}`));
+    for (const { end } of [...flood.slice(0, 90), ...others]) end();
+    await Promise.all([...flood.slice(0, 90), ...others].map(({ done }) => done));
+    const again = Array.from({ length: 90 }, () => begin(1));
+    for (const { end } of again) end();
+    await Promise.all(again.map(({ done }) => done));
+  });
+
   it('counts what a submit finds out later that it holds, and gives all of it back', async () => {
     const { admission, begin } = setUp();
     const grown = Promise.withResolvers<undefined>();
-    const alone = admission.submit({ jobs: 1, bytes: 10 }, async (more) => {
+    const alone = admission.submit('acme', { jobs: 1, bytes: 10 }, async (more) => {
       more(2_000);
       await grown.promise;
     });
@@ -52,7 +66,7 @@ describe('a gateway', () => {
     grown.resolve(undefined);
     await alone;
     const held = begin(1, 500);
-    const refused = admission.submit({ jobs: 1, bytes: 10 }, async (more) => more(600));
+    const refused = admission.submit('acme', { jobs: 1, bytes: 10 }, async (more) => more(600));
     await expect(refused).rejects.toMatchObject({ code: 'OVERLOADED', metadata: { limit: '1000' } });
     const all = begin(1, 500);
     held.end();
@@ -62,7 +76,9 @@ describe('a gateway', () => {
 
   it('counts a submit that fails as answered', async () => {
     const { admission } = setUp();
-    await expect(admission.submit({ jobs: 9, bytes: 9 }, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
+    await expect(
+      admission.submit('acme', { jobs: 9, bytes: 9 }, () => Promise.reject(new Error('no'))),
+    ).rejects.toThrow('no');
     expect(admission.jobs()).toBe(0);
   });
 
@@ -101,7 +117,7 @@ describe('a gateway', () => {
       yield 1;
       yield 2;
     }
-    const open = () => admission.watch(news, (item) => item);
+    const open = () => admission.watch('acme', news, (item) => item);
     const [first, second, third] = [open(), open(), open()];
     await first.next();
     await second.next();
@@ -119,13 +135,13 @@ describe('downloads', () => {
     async function* forEver(): AsyncGenerator<number, void> {
       for (;;) yield 1;
     }
-    const open = [1, 2].map(() => admission.download(forEver, (item) => item));
+    const open = [1, 2].map(() => admission.download('acme', forEver, (item) => item));
     for (const each of open) await each.next();
-    const refused = admission.download(forEver, (item) => item);
+    const refused = admission.download('acme', forEver, (item) => item);
     await expect(refused.next()).rejects.toMatchObject({ code: 'OVERLOADED' });
     await open[0]?.return();
     expect(admission.watches()).toBe(1);
-    const next = admission.download(forEver, (item) => item);
+    const next = admission.download('acme', forEver, (item) => item);
     expect(await next.next()).toMatchObject({ value: 1 });
   });
 });

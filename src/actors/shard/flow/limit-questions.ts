@@ -1,4 +1,5 @@
 /** When the limiters of a shard ask the homes of their limits, and the questions themselves. One timer serves them all. */
+import { ofCluster } from '../../../application/protocol/batch-queue.ts';
 import { homeOfLimit } from '../../../application/queues/limit-home.ts';
 import type { QuotaItem, QuotaResult } from '../../../application/ports/shard-protocol.ts';
 import type { ActorContext } from '../../../kernel/index.ts';
@@ -86,7 +87,7 @@ export class LimitQuestions {
     const deadlineAtMs = context.clock.nowMs() + askMaxMs;
     this.#asked += 1;
     const item = { ...question, holder: shard, order: { epoch, number: this.#asked } };
-    const asked = services.peers.call(home, 'leaseQuota', item, { deadlineAtMs });
+    const asked = services.peers.call(home, 'leaseQuota', item, { ...ofCluster, deadlineAtMs });
     whenAnswered(context, 'shard', asked, (outcome) => {
       answered(outcome.status === 'fulfilled' ? outcome.value : undefined);
       this.arm();

@@ -3,6 +3,7 @@
  * all shards what they use. It grants nothing until it has heard from all of them, or until `forgetMs` have passed: by
  * then, every grant that a silent shard had received is over.
  */
+import { ofCluster } from '../../../application/protocol/batch-queue.ts';
 import type { QuotaItem, QuotaResult, LimitUse } from '../../../application/ports/shard-protocol.ts';
 import { type LimitName, limitText } from '../../../application/queues/limit-home.ts';
 import { QuotaAccount, forgetMs, type LimitRule } from '../../../domain/quota-account.ts';
@@ -77,7 +78,7 @@ export class QuotaHome {
     whenAnswered(
       context,
       'shard',
-      services.peers.call(shard, 'limitUse', { home, epoch }, { deadlineAtMs }),
+      services.peers.call(shard, 'limitUse', { home, epoch }, { ...ofCluster, deadlineAtMs }),
       (outcome) => {
         if (outcome.status === 'fulfilled') this.#heard(shard, outcome.value.uses);
         else if (context.clock.monotonicMs() - this.#sinceMs < forgetMs) this.#hearLater(shard);

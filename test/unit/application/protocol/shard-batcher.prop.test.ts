@@ -67,7 +67,7 @@ describe('shard batcher, any order of events', () => {
           if (!jobId) throw new Error('not a job id');
           const reason = `${next++}:${'x'.repeat(size)}`;
           outcomes.push(
-            batcher.call(shard, 'cancel', { jobId, reason }).then(
+            batcher.call(shard, 'cancel', { jobId, reason }, { tenant: 'acme' }).then(
               (result) => {
                 settled += 1;
                 expect(result).toBe(reason);

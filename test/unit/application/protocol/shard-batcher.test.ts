@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { BatchCallOptions } from '../../../../src/application/protocol/batch-queue.ts';
 import { createShardBatcher, type ShardBatcherOptions } from '../../../../src/application/protocol/shard-batcher.ts';
 import type { ShardClient } from '../../../../src/application/ports/shard-link.ts';
 import type { ReportItem, ItemResult } from '../../../../src/application/ports/shard-protocol.ts';
@@ -36,7 +37,9 @@ function setUp(options: Partial<ShardBatcherOptions> = {}) {
   const endTurn = (): void => {
     for (const flush of flushes.splice(0)) flush();
   };
-  return { batcher, batches, clock, endTurn };
+  const report = (number: number, options: Partial<BatchCallOptions> = {}, shard = 0): Promise<unknown> =>
+    batcher.call(shard, 'report', completion(number), { tenant: 'acme', ...options });
+  return { batcher, batches, clock, endTurn, report };
 }
 
 function completion(number: number): ReportItem {
@@ -58,8 +61,8 @@ async function codeOf(promise: Promise<unknown>): Promise<string> {
 
 describe('shard batcher', () => {
   it('sends what one turn brings as one batch, in order', async () => {
-    const { batcher, batches, endTurn } = setUp();
-    const calls = [1, 2, 3].map((number) => batcher.call(0, 'report', completion(number)));
+    const { batches, endTurn, report } = setUp();
+    const calls = [1, 2, 3].map((number) => report(number));
     expect(batches).toHaveLength(0);
     endTurn();
     expect(batches).toHaveLength(1);
@@ -69,10 +72,10 @@ describe('shard batcher', () => {
   });
 
   it('gathers while the allowed batches are under way, then sends at once', async () => {
-    const { batcher, batches, endTurn } = setUp({ maxInFlight: 1 });
-    const first = batcher.call(0, 'report', completion(1));
+    const { batches, endTurn, report } = setUp({ maxInFlight: 1 });
+    const first = report(1);
     endTurn();
-    const later = [2, 3].map((number) => batcher.call(0, 'report', completion(number)));
+    const later = [2, 3].map((number) => report(number));
     endTurn();
     expect(batches).toHaveLength(1);
     batches[0]?.answer([recorded]);
@@ -83,43 +86,43 @@ describe('shard batcher', () => {
   });
 
   it('keeps lanes of other shards and verbs apart', () => {
-    const { batcher, batches, endTurn } = setUp();
-    void batcher.call(0, 'report', completion(1));
-    void batcher.call(1, 'report', completion(2));
-    void batcher.call(0, 'get', { jobId: completion(3).jobId });
+    const { batcher, batches, endTurn, report } = setUp();
+    void report(1);
+    void report(2, {}, 1);
+    void batcher.call(0, 'get', { jobId: completion(3).jobId }, { tenant: 'acme' });
     endTurn();
     expect(batches.map(({ shard, verb }) => `${verb}/${shard}`)).toEqual(['report/0', 'report/1', 'get/0']);
   });
 
   it('splits by items and by bytes', () => {
     const byItems = setUp({ maxItems: 2, maxInFlight: 4 });
-    for (const number of [1, 2, 3]) void byItems.batcher.call(0, 'report', completion(number));
+    for (const number of [1, 2, 3]) void byItems.report(number);
     byItems.endTurn();
     expect(byItems.batches.map((batch) => batch.items.length)).toEqual([2, 1]);
 
     const byBytes = setUp({ maxBytes: 600, maxInFlight: 4 });
-    for (const number of [1, 2, 3]) void byBytes.batcher.call(0, 'report', completion(number));
+    for (const number of [1, 2, 3]) void byBytes.report(number);
     byBytes.endTurn();
     expect(byBytes.batches.map((batch) => batch.items.length)).toEqual([2, 1]);
   });
 
   it('fails one item alone, and a batch as a whole for each item', async () => {
-    const { batcher, batches, endTurn } = setUp();
-    const calls = [1, 2].map((number) => batcher.call(0, 'report', completion(number)));
+    const { batches, endTurn, report } = setUp();
+    const calls = [1, 2].map((number) => report(number));
     endTurn();
     batches[0]?.answer([recorded, { error: { code: 'JOB_NOT_FOUND', message: 'gone' } }]);
     expect(await calls[0]).toEqual(recorded.ok);
     expect(await codeOf(calls[1] ?? Promise.resolve())).toBe('JOB_NOT_FOUND');
 
-    const doomed = [3, 4].map((number) => codeOf(batcher.call(0, 'report', completion(number))));
+    const doomed = [3, 4].map((number) => codeOf(report(number)));
     endTurn();
     batches[1]?.fail(new TroupeError('SHARD_UNAVAILABLE'));
     expect(await Promise.all(doomed)).toEqual(['SHARD_UNAVAILABLE', 'SHARD_UNAVAILABLE']);
   });
 
   it('takes an error that this version does not know as an internal one', async () => {
-    const { batcher, batches, endTurn } = setUp();
-    const outcomes = [0, 1, 2].map((number) => batcher.call(0, 'report', completion(number)));
+    const { batches, endTurn, report } = setUp();
+    const outcomes = [0, 1, 2].map((number) => report(number));
     endTurn();
     const later = { error: { code: 'OF_A_LATER_VERSION', message: 'm' } };
     const none = { error: { code: 'toString' } };
@@ -133,25 +136,25 @@ describe('shard batcher', () => {
   });
 
   it('treats an answer that is too short as a bug of the other side', async () => {
-    const { batcher, batches, endTurn } = setUp();
-    const call = codeOf(batcher.call(0, 'report', completion(1)));
+    const { batches, endTurn, report } = setUp();
+    const call = codeOf(report(1));
     endTurn();
     batches[0]?.answer([]);
     expect(await call).toBe('INTERNAL_ERROR');
   });
 
   it('refuses past maxQueued and says when to come back', async () => {
-    const { batcher, batches, clock, endTurn } = setUp({ maxQueued: 2, maxInFlight: 1 });
-    const first = batcher.call(0, 'report', completion(0));
+    const { batcher, batches, clock, endTurn, report } = setUp({ maxQueued: 2, maxInFlight: 1 });
+    const first = report(0);
     endTurn();
     clock.advance(70);
     batches[0]?.answer([recorded]);
     await first;
-    const blocker = batcher.call(0, 'report', completion(1));
+    const blocker = report(1);
     endTurn();
-    const waiting = [2, 3].map((number) => batcher.call(0, 'report', completion(number)));
+    const waiting = [2, 3].map((number) => report(number));
     expect(batcher.queued()).toBe(2);
-    await expect(batcher.call(0, 'report', completion(4))).rejects.toMatchObject({
+    await expect(report(4)).rejects.toMatchObject({
       code: 'OVERLOADED',
       retryAfterMs: 70,
     });
@@ -162,13 +165,13 @@ describe('shard batcher', () => {
   });
 
   it('never sends what is past its deadline, and gives up what is under way', async () => {
-    const { batcher, batches, clock, endTurn } = setUp({ maxInFlight: 1 });
-    const past = batcher.call(0, 'report', completion(0), { deadlineAtMs: clock.nowMs() });
+    const { batches, clock, endTurn, report } = setUp({ maxInFlight: 1 });
+    const past = report(0, { deadlineAtMs: clock.nowMs() });
     await expect(past).rejects.toMatchObject({ code: 'CALL_DEADLINE_EXCEEDED', metadata: { outcome: 'none' } });
     const deadlineAtMs = clock.nowMs() + 50;
-    const sent = batcher.call(0, 'report', completion(1), { deadlineAtMs });
+    const sent = report(1, { deadlineAtMs });
     endTurn();
-    const waiting = batcher.call(0, 'report', completion(2), { deadlineAtMs });
+    const waiting = report(2, { deadlineAtMs });
     clock.advance(50);
     await expect(sent).rejects.toMatchObject({ code: 'CALL_DEADLINE_EXCEEDED', metadata: { outcome: 'unknown' } });
     await expect(waiting).rejects.toMatchObject({ metadata: { outcome: 'none' } });
@@ -178,29 +181,47 @@ describe('shard batcher', () => {
   });
 
   it('forgets an aborted item that was not sent, and its place is free', async () => {
-    const { batcher, batches, endTurn } = setUp({ maxQueued: 1 });
+    const { batches, endTurn, report } = setUp({ maxQueued: 1 });
     const controller = new AbortController();
-    const aborted = codeOf(batcher.call(0, 'report', completion(1), { signal: controller.signal }));
+    const aborted = codeOf(report(1, { signal: controller.signal }));
     controller.abort();
     expect(await aborted).toBe('CALL_CANCELLED');
-    void batcher.call(0, 'report', completion(2));
+    void report(2);
     endTurn();
     expect(tokens(batches[0])).toEqual(['t2']);
-    expect(await codeOf(batcher.call(0, 'report', completion(3), { signal: controller.signal }))).toBe(
-      'CALL_CANCELLED',
-    );
+    expect(await codeOf(report(3, { signal: controller.signal }))).toBe('CALL_CANCELLED');
   });
 
   it('refuses an item that no message can hold', async () => {
-    const { batcher } = setUp({ maxBytes: 50 });
-    expect(await codeOf(batcher.call(0, 'report', completion(1)))).toBe('PAYLOAD_TOO_LARGE');
+    const { report } = setUp({ maxBytes: 50 });
+    expect(await codeOf(report(1))).toBe('PAYLOAD_TOO_LARGE');
   });
 
   it('rejects what waits when it is closed', async () => {
-    const { batcher } = setUp();
-    const call = codeOf(batcher.call(0, 'report', completion(1)));
+    const { batcher, report } = setUp();
+    const call = codeOf(report(1));
     batcher.close();
     expect(await call).toBe('SHUTTING_DOWN');
-    expect(await codeOf(batcher.call(0, 'report', completion(2)))).toBe('SHUTTING_DOWN');
+    expect(await codeOf(report(2))).toBe('SHUTTING_DOWN');
+  });
+
+  it('lets tenants take turns, and none of them all of the room', async () => {
+    const { batches, endTurn, report } = setUp({ maxQueued: 30, maxItems: 4, maxInFlight: 1 });
+    const calls = [report(0)];
+    endTurn();
+    const flood = Array.from({ length: 40 }, (_, at) => codeOf(report(100 + at, { tenant: '__proto__' })));
+    calls.push(...[1, 2, 3].map((number) => report(number)));
+    const refused = (await Promise.all(flood.slice(27))).filter((code) => code === 'OVERLOADED');
+    expect(refused).toHaveLength(13);
+    const order: string[] = [];
+    for (let at = 0; at < 9; at += 1) {
+      order.push(...tokens(batches[at]));
+      batches[at]?.answer(Array.from({ length: batches[at]?.items.length ?? 0 }, () => recorded));
+      await new Promise(setImmediate);
+      endTurn();
+    }
+    expect(order.slice(0, 9)).toEqual(['t0', 't100', 't1', 't101', 't2', 't102', 't3', 't103', 't104']);
+    expect(order).toHaveLength(1 + 27 + 3);
+    await Promise.all(calls);
   });
 });

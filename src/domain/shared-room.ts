@@ -1,0 +1,42 @@
+/**
+ * Room of a fixed size that tenants share. A tenant may take what nobody uses, but for a tenth of it: so whoever comes
+ * next finds room, however many calls another one makes, and nothing has to be reserved for anybody.
+ */
+
+/** A tenant may use at most so many times what is free. Alone, that is nine tenths of the whole. */
+const timesFree = 9;
+
+export class SharedRoom {
+  readonly max: number;
+  #used = 0;
+  readonly #byTenant = new Map<string, number>();
+
+  constructor(max: number) {
+    this.max = max;
+  }
+
+  get used(): number {
+    return this.#used;
+  }
+
+  /** How much must become free before the tenant may take `amount` more. 0: it may. */
+  lacks(tenant: string, amount: number): number {
+    const own = (this.#byTenant.get(tenant) ?? 0) + amount;
+    const beyondAll = this.#used + amount - this.max;
+    // What becomes free of its own counts twice: there is more room, and the tenant has less of it.
+    const beyondShare = Math.ceil((own - timesFree * (this.max - this.#used)) / (timesFree + 1));
+    return Math.max(0, beyondAll, beyondShare);
+  }
+
+  take(tenant: string, amount: number): void {
+    this.#used += amount;
+    this.#byTenant.set(tenant, (this.#byTenant.get(tenant) ?? 0) + amount);
+  }
+
+  release(tenant: string, amount: number): void {
+    this.#used -= amount;
+    const left = (this.#byTenant.get(tenant) ?? 0) - amount;
+    if (left > 0) this.#byTenant.set(tenant, left);
+    else this.#byTenant.delete(tenant);
+  }
+}

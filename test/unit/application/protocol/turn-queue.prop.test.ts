@@ -1,0 +1,66 @@
+/** Lines that take turns, against one list in which the next is found by looking at all that was taken. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { TurnQueue } from '../../../../src/application/protocol/turn-queue.ts';
+
+interface Item {
+  readonly tenant: string;
+  readonly number: number;
+}
+
+const tenants = ['acme', 'toString', '__proto__', ''];
+const step = fc.oneof(
+  { weight: 5, arbitrary: fc.record({ kind: fc.constant('add' as const), tenant: fc.constantFrom(...tenants) }) },
+  { weight: 4, arbitrary: fc.record({ kind: fc.constant('take' as const) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('keep' as const), divisor: fc.integer({ min: 2, max: 5 }) }) },
+);
+
+describe('lines that take turns', () => {
+  it('keep the order of each, and let nobody go twice while another waits', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+        const queue = new TurnQueue<Item>();
+        let model: Item[] = [];
+        /** Since when each tenant that waits has not been served, the longest first. */
+        let order: string[] = [];
+        steps.forEach((each, number) => {
+          if (each.kind === 'add') {
+            const item = { tenant: each.tenant, number };
+            queue.add(each.tenant, item);
+            if (!model.some(({ tenant }) => tenant === each.tenant)) order.push(each.tenant);
+            model.push(item);
+          } else if (each.kind === 'take') {
+            const [tenant] = order;
+            const expected = model.find((item) => item.tenant === tenant);
+            expect(queue.next()).toBe(expected);
+            queue.take();
+            model = model.filter((item) => item !== expected);
+            order = order.slice(1);
+            if (tenant !== undefined && model.some((item) => item.tenant === tenant)) order.push(tenant);
+          } else {
+            const isKept = (item: Item): boolean => item.number % each.divisor !== 0;
+            queue.keep(isKept);
+            model = model.filter(isKept);
+            order = order.filter((tenant) => model.some((item) => item.tenant === tenant));
+          }
+          expect(queue.size).toBe(model.length);
+          const byNumber = (a: Item, b: Item): number => a.number - b.number;
+          expect([...queue.all()].sort(byNumber)).toEqual([...model].sort(byNumber));
+        });
+      }),
+    );
+  });
+
+  it('hold nothing of what has left', () => {
+    const queue = new TurnQueue<number>();
+    for (let at = 0; at < 10_000; at += 1) queue.add('acme', at);
+    for (let at = 0; at < 9_999; at += 1) {
+      expect(queue.next()).toBe(at);
+      queue.take();
+    }
+    expect([...queue.all()]).toEqual([9_999]);
+    queue.take();
+    queue.take();
+    expect([queue.size, queue.next()]).toEqual([0, undefined]);
+  });
+});
