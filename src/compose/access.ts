@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import type { CassandraAccess, CassandraTls } from '../adapters/cassandra/cassandra-access.ts';
+import type { RingLogin } from '../adapters/cassandra/role-statements.ts';
 import { freshFiles } from '../adapters/files/fresh-files.ts';
 import type { S3Access } from '../adapters/s3/s3-payload-store.ts';
 import type { NatsTls } from '../adapters/nats/link.ts';
@@ -44,6 +45,16 @@ export function cassandraAccess({ user, passwordPath, tls }: Config['store']['ca
 
 function passwordIn(path: string): () => string {
   return configured('store.cassandra.passwordPath', path, () => freshFiles({ password: path }, wholePassword));
+}
+
+/** With the passwords that the files hold now. */
+export function ringLogins({ logins }: Config['store']['cassandra']): readonly RingLogin[] {
+  return logins.map(({ user, components, passwordPath }, index) => {
+    const key = `store.cassandra.logins.${index}.passwordPath`;
+    checkFile(key, passwordPath);
+    const password = configured(key, passwordPath, () => wholePassword({ password: readFileSync(passwordPath) }));
+    return { user, components, password };
+  });
 }
 
 function cassandraTls(

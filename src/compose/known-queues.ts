@@ -9,26 +9,30 @@ import type { SharedConfig } from '../application/ports/membership.ts';
 import type { WorkSource } from '../application/ports/bus.ts';
 import type { QueueStore } from '../application/ports/queue-store.ts';
 import type { Clock, Logger } from '../application/ports/runtime.ts';
+import type { Config } from '../config/index.ts';
 import { someAtOnce } from '../domain/some-at-once.ts';
 import { defaultQueueName, defaultQueueSettings, defaultTenant, type Queue, queueStamp } from '../domain/queue.ts';
 
 const announcedAtOnce = 32;
 
 export interface KnownQueuesParts {
-  readonly store: Pick<QueueStore, 'createQueue' | 'listQueues'>;
+  readonly queues: Pick<QueueStore, 'createQueue' | 'listQueues'>;
   readonly work: Pick<WorkSource, 'ensureRoute'>;
   readonly config: Pick<SharedConfig, 'touchQueue'>;
   readonly asks: Pick<PatientAsks, 'ask'>;
   readonly clock: Pick<Clock, 'nowMs'>;
   readonly log: Logger;
+  /** Of this process. Workers leave the default queue to others: they change none. */
+  readonly roles: Config['roles'];
 }
 
 /** Creates the default queue once per cluster, so that there is always a queue to submit to. */
 export async function announceKnownQueues(parts: KnownQueuesParts): Promise<void> {
-  const { store, work, config, asks, clock, log } = parts;
+  const { queues, work, config, asks, roles, clock, log } = parts;
   const [tenant, name] = [defaultTenant, defaultQueueName];
-  await store.createQueue({ tenant, name, settings: defaultQueueSettings, nowMs: clock.nowMs() });
-  await someAtOnce(await store.listQueues(), announcedAtOnce, async (queue) => {
+  if (roles.some((role) => role !== 'workers'))
+    await queues.createQueue({ tenant, name, settings: defaultQueueSettings, nowMs: clock.nowMs() });
+  await someAtOnce(await queues.listQueues(), announcedAtOnce, async (queue) => {
     await ensureRoute(queue);
     await asks.ask('queues', () => config.touchQueue(queue.tenant, queue.name, queueStamp(queue)));
   });

@@ -128,7 +128,7 @@ async function start(config: Config, version: string, opened: Opened, options: S
   const roles = await startClusterRoles({ ...parts, ...given({ pool }) });
   opened.push(startPodCost(config, runtime, { pool, slots: threads }));
   opened.begin('queues');
-  await announceKnownQueues({ store: store.queues, work: bus.work, config: bus.config, asks, clock, log });
+  await announceKnownQueues({ ...runtime, asks, queues: store.queues, ...bus, roles: config.roles });
 
   const nodes = createNodeClient({ bus, ownId: identity.nodeId, admin: system.refAt(adminPath), clock });
   const edge = cache && createGatewayRole({ ...shared, nodes, cache });

@@ -3,11 +3,12 @@ import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { openCassandraStore } from '../adapters/cassandra/cassandra-store.ts';
+import type { RingLogin } from '../adapters/cassandra/role-statements.ts';
 import { compileCacheEnv } from '../adapters/piscina/protocol/compile-cache.ts';
 import { openSqliteStore } from '../adapters/sqlite/sqlite-store.ts';
 import type { ClusterFacts, Store } from '../application/ports/store.ts';
 import type { Config } from '../config/index.ts';
-import { cassandraAccess } from './access.ts';
+import { cassandraAccess, ringLogins } from './access.ts';
 import { withLargePayloads } from './object-store.ts';
 import type { ProcessRuntime } from './runtime.ts';
 
@@ -22,13 +23,16 @@ export interface OpenedStore {
 const newClusterShards = { sqlite: 8, cassandra: 64 } as const;
 
 export async function openStore(config: Config, runtime: ProcessRuntime): Promise<OpenedStore> {
-  const opened = await openWithoutPayloads(config, runtime);
+  const opened = await withFacts(await open(config, runtime, []), config, runtime);
   return { ...opened, store: await withLargePayloads(opened, config, runtime, sqlitePath(config)) };
 }
 
-/** For who needs no payloads: neither folder nor bucket is looked at, nor marked. */
-export async function openWithoutPayloads(config: Config, runtime: ProcessRuntime): Promise<OpenedStore> {
-  return withFacts(await open(config, runtime), config, runtime);
+/**
+ * For `troupe migrate`. Gives the configured logins of the ring their rights. Neither the folder nor the bucket of large payloads
+ * is looked at, nor marked.
+ */
+export async function openToMigrate(config: Config, runtime: ProcessRuntime): Promise<OpenedStore> {
+  return withFacts(await open(config, runtime, ringLogins(config.store.cassandra)), config, runtime);
 }
 
 /** Closes the store if it rejects. */
@@ -54,11 +58,25 @@ export function sqlitePath(config: Config): string {
   return config.store.sqlite.path ?? join(config.dataDir, 'troupe.db');
 }
 
-async function open(config: Config, { clock, log, telemetry }: ProcessRuntime): Promise<Store> {
+async function open(
+  config: Config,
+  { clock, log, telemetry }: ProcessRuntime,
+  logins: readonly RingLogin[],
+): Promise<Store> {
   if (config.store.kind === 'cassandra') {
     const { contactPoints, localDataCenter, keyspace, replication } = config.store.cassandra;
     const access = cassandraAccess(config.store.cassandra);
-    return openCassandraStore({ contactPoints, localDataCenter, keyspace, access, replication, clock, log, telemetry });
+    return openCassandraStore({
+      contactPoints,
+      localDataCenter,
+      keyspace,
+      access,
+      replication,
+      logins,
+      clock,
+      log,
+      telemetry,
+    });
   }
   const path = sqlitePath(config);
   mkdirSync(dirname(path), { recursive: true });

@@ -1,9 +1,21 @@
 /** The services that Troupe depends on: the store and NATS. */
 import { z } from 'zod';
+import { storeComponents } from '../domain/store-component.ts';
 import { clientTls, key, path, port, token, wholeNumber } from './schema-key.ts';
 
 const endpoint = z.string().regex(/^[^\s:]+(:\d{1,5})?$|^\[[0-9a-fA-F:]+\](:\d{1,5})?$/, 'must be host or host:port');
 const natsUrl = z.string().regex(/^((nats|tls|ws|wss):\/\/)?[^\s/]+$/, 'must be host:port or nats://host:port');
+
+const ringLogin = z.strictObject({
+  user: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'must be 1 to 64 of A-Z a-z 0-9 . _ -'),
+  components: z
+    .array(z.enum(storeComponents))
+    .min(1)
+    .refine((all) => new Set(all).size === all.length, 'must name each component once'),
+  passwordPath: path,
+});
+
+const ringLoginsMax = 64;
 
 export const storeSection = z.strictObject({
   kind: key(z.enum(['sqlite', 'cassandra']).default('sqlite'), {
@@ -49,7 +61,7 @@ export const storeSection = z.strictObject({
       user: key(z.string().min(1).optional(), {
         meaning: 'Role to log in as, with the password in `passwordPath`.',
         consequence:
-          'It must be able to read and write the keyspace, and to create it and its tables if they do not exist.',
+          'It must have the rights of the roles of this process, which `troupe migrate` grants (`logins`). The login of `troupe migrate` itself must be able to create the keyspace, tables and roles.',
         defaultNote: 'no login',
       }),
       passwordPath: key(path.optional(), {
@@ -57,6 +69,20 @@ export const storeSection = z.strictObject({
         consequence: 'Read at each connection, so you may replace it while the process runs.',
         defaultNote: 'no login',
       }),
+      logins: key(
+        z
+          .array(ringLogin)
+          .max(ringLoginsMax)
+          .refine((all) => new Set(all.map(({ user }) => user)).size === all.length, 'must have different users')
+          .default([]),
+        {
+          meaning:
+            'Logins that `troupe migrate` makes in the ring, with the rights of `components` (gateway, shards, workers, auditor): `user`, `components`, `passwordPath`. Other commands ignore it.',
+          consequence:
+            'With them no process but `troupe migrate` needs to be able to change the schema. Each process then logs in as one of them. At most 64.',
+          defaultNote: 'none: `troupe migrate` makes no logins',
+        },
+      ),
       tls: clientTls('the ring'),
       replication: key(z.record(z.string().min(1), wholeNumber(1, 9)).default({ datacenter1: 1 }), {
         meaning: 'Replicas in each data centre. Used only when the keyspace is created.',

@@ -227,6 +227,18 @@ export const relations: readonly Relation[] = [
       ),
   },
   togetherRelation('nats.user', 'nats.passwordPath', ({ nats }) => [nats.user, nats.passwordPath]),
+  {
+    keys: ['store.cassandra.logins', 'store.cassandra.user'],
+    rule: '`store.cassandra.logins` needs `store.cassandra.user`, and does not have it among its users',
+    check: ({ store: { cassandra } }) => {
+      const { logins, user } = cassandra;
+      if (logins.length === 0) return undefined;
+      return requires(
+        user !== undefined && logins.every((login) => login.user !== user),
+        'needs store.cassandra.user, the login that makes them, and must not name that one',
+      );
+    },
+  },
   togetherRelation('store.cassandra.user', 'store.cassandra.passwordPath', ({ store: { cassandra } }) => [
     cassandra.user,
     cassandra.passwordPath,

@@ -45,6 +45,8 @@ export interface TestCluster {
   restartNode(node: TestNode, options?: NodeOptions): Promise<TestNode>;
   /** Who took this shard last, according to the logs of the nodes. */
   ownerOf(shard: number): { readonly node: TestNode; readonly epoch: number } | undefined;
+  /** What all nodes have logged, those that have ended included. */
+  lines(): readonly LogLine[];
   /** Resolves once the server stands still: it may answer for a moment after the signal. */
   freezeNats(): Promise<void>;
   thawNats(): void;
@@ -142,6 +144,7 @@ class Cluster implements TestCluster {
     return owner;
   }
 
+  lines = (): readonly LogLine[] => this.#nodes.flatMap(({ node }) => node.lines);
   freezeNats = (): Promise<void> => stopProcess(this.broker.pid());
   thawNats = (): void => signalPid(this.broker.pid(), 'SIGCONT');
   killNats = (): Promise<void> => this.broker.kill();

@@ -55,16 +55,38 @@ function verdictOf(error: unknown): Verdict {
 const {
   invalid: invalidCode,
   serverError: serverErrorCode,
-}: { readonly invalid: number; readonly serverError: number } = types.responseErrorCodes;
+  unauthorized: unauthorizedCode,
+}: Readonly<Record<'invalid' | 'serverError' | 'unauthorized', number>> = types.responseErrorCodes;
 
 /**
  * The server does not know the keyspace or table (yet). Only meaningful where nothing else can be wrong with the
  * statement. A node that is creating the table at this moment takes statements about it, and then fails in itself.
  */
 export function isUnknownName(error: unknown): boolean {
-  const foreign = error instanceof TroupeError ? error.cause : error;
-  if (!(foreign instanceof errors.ResponseError)) return false;
+  const foreign = answerOf(error);
+  if (foreign === undefined) return false;
   return foreign.code === invalidCode || (foreign.code === serverErrorCode && foreign.message.includes('Unknown CF'));
+}
+
+/** What the server answered instead of a result, if it did. */
+function answerOf(error: unknown): errors.ResponseError | undefined {
+  const foreign = error instanceof TroupeError ? error.cause : error;
+  return foreign instanceof errors.ResponseError ? foreign : undefined;
+}
+
+/** The login lacks a right. */
+export function isForbidden(error: unknown): boolean {
+  return answerOf(error)?.code === unauthorizedCode;
+}
+
+/** What is asked for is so already, or makes no sense to this server. */
+export function isInvalid(error: unknown): boolean {
+  return answerOf(error)?.code === invalidCode;
+}
+
+/** In the words of the server, which do not repeat the statement: the login may not do it, or this ring has no such thing. */
+export function reasonOfRefusal(error: unknown): string | undefined {
+  return isForbidden(error) || isInvalid(error) ? answerOf(error)?.message : undefined;
 }
 
 export function translateCassandraError(error: unknown, mode: StatementMode): unknown {
@@ -80,7 +102,11 @@ export function translateCassandraError(error: unknown, mode: StatementMode): un
             cause: error,
           })
         : new TroupeError('STORE_UNAVAILABLE', { message: 'Cassandra did not answer in time', cause: error });
-    case 'rejected':
-      return new TroupeError('INTERNAL_ERROR', { message: 'Cassandra rejected the statement', cause: error });
+    case 'rejected': {
+      const message = isForbidden(error)
+        ? 'Cassandra refuses this statement to the login of the process'
+        : 'Cassandra rejected the statement';
+      return new TroupeError('INTERNAL_ERROR', { message, cause: error });
+    }
   }
 }

@@ -11,13 +11,16 @@ import { createCassandraDocumentStore } from './cassandra-document-store.ts';
 import { createCassandraPayloadStore } from './cassandra-payload-store.ts';
 import { createCassandraQueueStore } from './cassandra-queue-store.ts';
 import type { CassandraAccess } from './cassandra-access.ts';
+import { isForbidden } from './cassandra-error.ts';
 import { connectCqlClient, type CqlClient, type CqlClientOptions } from './cql-client.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { createJobReads } from './job-reads.ts';
 import { createKeyEntries } from './key-entries.ts';
 import { createQueueRegister } from './queue-register.ts';
 import { warnAboutSettings } from './ring-settings.ts';
-import { migrateKeyspace } from './schema-migrations.ts';
+import { applyRingLogins } from './ring-logins.ts';
+import type { RingLogin } from './role-statements.ts';
+import { migrateKeyspace, schemaVersion } from './schema-migrations.ts';
 import { createShardFence } from './shard-fence.ts';
 import { noteObjectsMark, proposeFacts, readFacts, readObjectsMark, readScope } from './tables/cluster.ts';
 import { createKeyspace } from './tables/keyspace.ts';
@@ -38,6 +41,8 @@ export interface CassandraStoreOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly telemetry: Telemetry;
+  /** Logins that get their passwords, and the rights of their components, after the schema was migrated. Default: none. */
+  readonly logins?: readonly RingLogin[];
   /**
    * Timeout of one request. It must exceed the server's own timeouts (2 s), so that the server answers first. Default
    * 4,000.
@@ -80,11 +85,26 @@ async function connectKeyspace(options: CassandraStoreOptions, clientOptions: Cq
     const maker = await connectCqlClient(clientOptions);
     invariant(maker !== 'unknown-keyspace', 'a client without a keyspace has none to miss');
     try {
-      await maker.changeSchema(createKeyspace(keyspace, replication));
+      await unlessForbidden(keyspace, () => maker.changeSchema(createKeyspace(keyspace, replication)));
     } finally {
       await maker.close();
     }
     await new Promise<void>((resolve) => options.clock.setTimer(keyspacePollMs, resolve));
+  }
+}
+
+/** Only the login of `troupe migrate` need be able to. The others wait for it, and find out here that it was not yet there. */
+async function unlessForbidden<T>(keyspace: string, change: () => Promise<T>): Promise<T> {
+  try {
+    return await change();
+  } catch (error) {
+    if (!isForbidden(error)) throw error;
+    throw new TroupeError('STORE_UNAVAILABLE', {
+      message:
+        `the login of this process may not bring the schema of keyspace ${keyspace} to version ${schemaVersion}: ` +
+        'run `troupe migrate` of this version, with the login that may, and start again',
+      cause: error,
+    });
   }
 }
 
@@ -144,7 +164,8 @@ export async function openCassandraStore(options: CassandraStoreOptions): Promis
   const client = await connectKeyspace(options, clientOptions);
   try {
     await warnAboutSettings(client, log);
-    const schema = await migrateKeyspace(client, keyspace, clock, log);
+    const schema = await unlessForbidden(keyspace, () => migrateKeyspace(client, keyspace, clock, log));
+    await applyRingLogins({ client, keyspace, clock }, options.logins ?? []);
     return assemble(client, clock, schema);
   } catch (error) {
     await client.close();

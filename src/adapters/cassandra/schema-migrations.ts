@@ -5,7 +5,7 @@
  * recorded conditionally, so even a process that lost its lease half-way does no damage.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { TroupeError } from '../../domain/errors.ts';
+import { invariant, TroupeError } from '../../domain/errors.ts';
 import type { Clock, Logger } from '../../application/ports/runtime.ts';
 import type { SchemaClimb } from '../../application/ports/store.ts';
 import { isUnknownName } from './cassandra-error.ts';
@@ -49,6 +49,15 @@ const versions: readonly (readonly string[])[] = [
 
 /** The newest version that this code knows. It refuses a keyspace of a later version, because it could damage it. */
 export const schemaVersion = versions.length;
+
+/** All tables of the newest version. */
+export const schemaTables: readonly string[] = [migrations.createSchemaMigrations(''), ...versions.flat()].map(
+  (statement) => {
+    const name = /^CREATE TABLE IF NOT EXISTS ([a-z_]+) /.exec(statement)?.[1];
+    invariant(name !== undefined, 'versions of the schema create tables');
+    return name;
+  },
+);
 
 /** Longer than the slowest statement may take. Each statement renews the lease. */
 const leaseSeconds = 60;

@@ -51,7 +51,8 @@ export class PlaceMark {
     }
     if (found !== 'ours') throw this.#refusal(found);
     if (this.#isNoted) return;
-    await this.#noted.note();
+    // Who reads that it is noted need not be able to write.
+    if (!(await this.#noted.isNoted())) await this.#noted.note();
     this.#isNoted = true;
   }
 

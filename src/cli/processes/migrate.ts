@@ -4,7 +4,7 @@
  * idempotent, and several processes may run it at once.
  */
 import { createRuntime } from '../../compose/runtime.ts';
-import { openWithoutPayloads } from '../../compose/store.ts';
+import { openToMigrate } from '../../compose/store.ts';
 import type { Config } from '../../config/index.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import { exitCodeOf, exitCodes } from '../errors/exit-code.ts';
@@ -23,12 +23,15 @@ export async function runMigrate({ config, terminal, isJson }: MigrateOptions): 
     terminal.drawErr(line);
   });
   try {
-    const { store, facts } = await openWithoutPayloads(config, runtime);
+    const { store, facts } = await openToMigrate(config, runtime);
     const { from, to } = store.schema;
     const { kind } = store;
+    const logins = kind === 'cassandra' ? config.store.cassandra.logins.map(({ user }) => user) : [];
     await store.close();
     terminal.out(
-      isJson ? documentLine({ store: kind, schema: { from, to }, ...facts }) : text({ kind, from, to, ...facts }),
+      isJson
+        ? documentLine({ store: kind, schema: { from, to }, ...facts, logins })
+        : text({ kind, from, to, ...facts, logins }),
     );
     return exitCodes.ok;
   } catch (error) {
@@ -46,8 +49,11 @@ function text(done: {
   readonly to: number;
   readonly clusterId: string;
   readonly shardCount: number;
+  readonly logins: readonly string[];
 }): string {
   const climb =
     done.from === done.to ? `already has version ${done.to}` : `was migrated from version ${done.from} to ${done.to}`;
-  return `the schema of the ${done.kind} store ${climb}\ncluster ${done.clusterId} has ${done.shardCount} shards\n`;
+  const cluster = `cluster ${done.clusterId} has ${done.shardCount} shards\n`;
+  const granted = done.logins.length === 0 ? '' : `logins with their rights: ${done.logins.join(', ')}\n`;
+  return `the schema of the ${done.kind} store ${climb}\n${cluster}${granted}`;
 }

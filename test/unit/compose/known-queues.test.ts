@@ -31,7 +31,7 @@ function start(refusal: TroupeError, refusals = Infinity): Start {
   const clock = createManualClock();
   let left = refusals;
   const done = announceKnownQueues({
-    store: { createQueue: () => Promise.resolve('exists' as never), listQueues: () => Promise.resolve(queues) },
+    queues: { createQueue: () => Promise.resolve('exists' as never), listQueues: () => Promise.resolve(queues) },
     work: {
       ensureRoute({ queue }) {
         if (queue !== 'b' || left === 0) return Promise.resolve();
@@ -43,6 +43,7 @@ function start(refusal: TroupeError, refusals = Infinity): Start {
     asks: new PatientAsks({ clock, log: silentLog, silenceMaxMs }),
     clock,
     log: silentLog,
+    roles: ['shards'],
   });
   return { told, done, clock };
 }
@@ -51,6 +52,23 @@ it('starts although NATS allows no consumer for one of the queues', async () => 
   const { told, done } = start(new TroupeError('BROKER_UNAVAILABLE', { metadata: { natsErrorCode: '10026' } }));
   await done;
   expect(told.sort()).toEqual(['a', 'b', 'c']);
+});
+
+it('makes the default queue only if it may', async () => {
+  const made: string[] = [];
+  for (const roles of [['workers'], ['workers', 'gateway']] as const) {
+    const clock = createManualClock();
+    await announceKnownQueues({
+      queues: { createQueue: ({ name }) => Promise.resolve(made.push(name) as never), listQueues: async () => [] },
+      work: { ensureRoute: async () => undefined },
+      config: { touchQueue: async () => undefined },
+      asks: new PatientAsks({ clock, log: silentLog, silenceMaxMs }),
+      clock,
+      log: silentLog,
+      roles,
+    });
+    expect(made).toEqual(roles.length > 1 ? ['default'] : []);
+  }
 });
 
 it('starts when NATS answers late', async () => {

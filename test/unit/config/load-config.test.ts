@@ -156,6 +156,19 @@ describe('loadConfig', () => {
     ['nats: {user: a, passwordPath: b, credsPath: c}', 'nats.credsPath'],
     ['nats: {tls: {certPath: a, keyPath: b}}', 'nats.tls.certPath'],
     ['store: {cassandra: {user: a}}', 'store.cassandra.user'],
+    ['store: {cassandra: {logins: [{user: a, components: [gateway], passwordPath: b}]}}', 'store.cassandra.logins'],
+    [
+      'store: {cassandra: {user: a, passwordPath: b, logins: [{user: a, components: [gateway], passwordPath: b}]}}',
+      'store.cassandra.logins',
+    ],
+    [
+      'store: {cassandra: {user: a, passwordPath: b, logins: [{user: c/d, components: [gateway], passwordPath: b}]}}',
+      'store.cassandra.logins.0.user',
+    ],
+    [
+      'store: {cassandra: {user: a, passwordPath: b, logins: [{user: c, components: [toString], passwordPath: b}]}}',
+      'store.cassandra.logins.0.components.0',
+    ],
     ['store: {cassandra: {tls: {caPath: a, certPath: b}}}', 'store.cassandra.tls.certPath'],
   ])('refuses %s', (fileText, path) => {
     expect(problemsOf({ fileText }).map((problem) => problem.path)).toEqual([path]);

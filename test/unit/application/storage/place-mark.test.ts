@@ -50,6 +50,12 @@ describe('the mark of the place of large payloads', () => {
     expect(place.writes).toBe(1);
   });
 
+  it('is noted once: who finds it noted writes nothing to the store', async () => {
+    await markOf(place).ensure();
+    notesFail = true;
+    await markOf(place).ensure();
+  });
+
   it('is not written to a second place, whatever is there', async () => {
     await markOf(place).ensure();
     const other = new Place();

@@ -1,0 +1,77 @@
+/**
+ * Gives the logins of a ring their rights and passwords. Whoever opens the store with logins must be allowed to make roles, and
+ * own the keyspace or be a superuser. A crash in between leaves roles with some of their rights; the next run completes them.
+ */
+import type { Clock } from '../../application/ports/runtime.ts';
+import { TroupeError } from '../../domain/errors.ts';
+import { isInvalid, reasonOfRefusal } from './cassandra-error.ts';
+import type { CqlClient } from './cql-client.ts';
+import {
+  createLogin,
+  grantStatements,
+  membershipStatements,
+  passwordStatement,
+  type RingLogin,
+  roleStatements,
+} from './role-statements.ts';
+import { schemaTables } from './schema-migrations.ts';
+
+/** Cassandra 5.0.9 takes a password for a role 5 s after the last one, and says until then that it is overloaded. */
+const passwordWaitMs = 30_000;
+const passwordPollMs = 500;
+
+export interface RingLoginsParts {
+  readonly client: Pick<CqlClient, 'changeSchema'>;
+  readonly keyspace: string;
+  readonly clock: Clock;
+}
+
+/** Rejects with INTERNAL_ERROR, in the words of the server, if the ring or its login does not allow it. */
+export async function applyRingLogins(parts: RingLoginsParts, logins: readonly RingLogin[]): Promise<void> {
+  if (logins.length === 0) return;
+  try {
+    await apply(parts, logins);
+  } catch (error) {
+    const reason = reasonOfRefusal(error);
+    if (reason === undefined) throw error;
+    // The statement itself may hold a password.
+    throw new TroupeError('INTERNAL_ERROR', {
+      message:
+        `the rights of store.cassandra.logins cannot be granted: ${reason}. ` +
+        'It takes a ring with CassandraAuthorizer, and a login that may make roles and grant what is in the keyspace',
+      cause: error,
+    });
+  }
+}
+
+async function apply({ client, keyspace, clock }: RingLoginsParts, logins: readonly RingLogin[]): Promise<void> {
+  for (const statement of [...roleStatements(keyspace), ...grantStatements(keyspace, schemaTables)])
+    await client.changeSchema(statement);
+  for (const login of logins) {
+    await client.changeSchema(createLogin(login));
+    for (const statement of membershipStatements(keyspace, login)) {
+      await client.changeSchema(statement).catch((error: unknown) => {
+        if (!isInvalid(error)) throw error;
+      });
+    }
+    await setPassword(client, login, clock);
+  }
+}
+
+async function setPassword(
+  client: RingLoginsParts['client'],
+  login: RingLogin,
+  clock: Pick<Clock, 'monotonicMs' | 'setTimer'>,
+): Promise<void> {
+  const deadlineMs = clock.monotonicMs() + passwordWaitMs;
+  for (;;) {
+    try {
+      await client.changeSchema(passwordStatement(login));
+      return;
+    } catch (error) {
+      const isLater = error instanceof TroupeError && error.code === 'STORE_UNAVAILABLE';
+      if (!isLater || clock.monotonicMs() > deadlineMs) throw error;
+    }
+    await new Promise<void>((resolve) => clock.setTimer(passwordPollMs, resolve));
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * The statements that bring roles and grants of a ring to what `table-rights.ts` declares. Pure. All of them may be run again, and
+ * a right that is not declared is taken away, so afterwards nothing depends on what was there before.
+ *
+ * Each component has a role that nobody logs in as. A login is a role that has been granted those of its components. So a
+ * process with several roles has the rights of all, and two logins may have the same ones while passwords change.
+ */
+import { invariant } from '../../domain/errors.ts';
+import { type StoreComponent, storeComponents } from '../../domain/store-component.ts';
+import { rightsByTable, rightsOf, tableRights } from './table-rights.ts';
+
+export interface RingLogin {
+  /** Matches `loginNamePattern`. */
+  readonly user: string;
+  /** At least one. */
+  readonly components: readonly StoreComponent[];
+  readonly password: string;
+}
+
+/** The slash keeps these names apart from those of logins. */
+export function componentRole(keyspace: string, component: StoreComponent): string {
+  return `${keyspace}/${component}`;
+}
+
+/** Grants come first, so that a table which one component hands to another has somebody at each moment. */
+export function grantStatements(keyspace: string, tables: readonly string[]): readonly string[] {
+  const unknown = tables.filter((table) => !rightsByTable.has(table));
+  invariant(unknown.length === 0, `table-rights.ts says nothing about ${unknown.join(', ')}`);
+  const grants: string[] = [];
+  const revocations: string[] = [];
+  for (const component of storeComponents) {
+    const role = quoted(componentRole(keyspace, component));
+    for (const table of tables) {
+      const granted = rightsOf(component, table);
+      for (const right of tableRights) {
+        if (granted.includes(right)) grants.push(`GRANT ${right} ON TABLE ${keyspace}.${table} TO ${role}`);
+        else revocations.push(`REVOKE ${right} ON TABLE ${keyspace}.${table} FROM ${role}`);
+      }
+    }
+  }
+  return [...grants, ...revocations];
+}
+
+export function roleStatements(keyspace: string): readonly string[] {
+  return storeComponents.map((component) => `CREATE ROLE IF NOT EXISTS ${quoted(componentRole(keyspace, component))}`);
+}
+
+/** Makes a login, without a password until `passwordStatement`. So it can be used once it has its rights, and not before. */
+export function createLogin({ user }: RingLogin): string {
+  return `CREATE ROLE IF NOT EXISTS ${quoted(user)}`;
+}
+
+/** Unlike the others, the server calls these invalid if it is so already. */
+export function membershipStatements(keyspace: string, { user, components }: RingLogin): readonly string[] {
+  return storeComponents.map((component) => {
+    const role = quoted(componentRole(keyspace, component));
+    return components.includes(component) ? `GRANT ${role} TO ${quoted(user)}` : `REVOKE ${role} FROM ${quoted(user)}`;
+  });
+}
+
+export function passwordStatement({ user, password }: RingLogin): string {
+  return `ALTER ROLE ${quoted(user)} WITH PASSWORD = ${literal(password)} AND LOGIN = true`;
+}
+
+function quoted(role: string): string {
+  return `"${role.replaceAll('"', '""')}"`;
+}
+
+function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
