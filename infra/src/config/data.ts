@@ -7,6 +7,17 @@ const keyspace = z
   .regex(/^[a-z][a-z0-9_]{0,47}$/, 'a keyspace: lower-case letters, digits and _')
   .default('troupe');
 
+/** How the pods log in to the ring (docs/operating/store-logins.md). */
+const logins = {
+  /**
+   * `shared`: all with one login, which may change the schema. `component`: gateways, shard nodes and workers each with one of
+   * their own, which the Job of the schema makes, and which has only the rights that it needs.
+   */
+  logins: z.enum(['shared', 'component']).default('shared'),
+  /** Raise it to have the Job set the passwords again that the Secrets hold. Only with `component`. */
+  loginsRotation: z.int().min(0).max(1_000_000).default(0),
+};
+
 const k8ssandra = z
   .strictObject({
     kind: z.literal('k8ssandra'),
@@ -29,6 +40,7 @@ const k8ssandra = z
     heapMb: mebibytes.default(8_192),
     keyspace,
     replication: z.int().min(1).max(7).default(3),
+    ...logins,
     backup: z
       .strictObject({
         bucket: z.string().min(3).max(63),
@@ -64,6 +76,7 @@ export const dataSchema = z.discriminatedUnion('kind', [
     localDataCenter: z.string().min(1),
     keyspace,
     replication: z.record(z.string().min(1), z.int().min(1).max(9)),
+    ...logins,
   }),
 ]);
 

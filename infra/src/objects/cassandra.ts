@@ -44,7 +44,7 @@ function cluster(environment: KubernetesEnvironment, ring: Ring): KubernetesObje
         softPodAntiAffinity: false,
         telemetry: { prometheus: { enabled: true } },
         resources: resources(ring),
-        config: { cassandraYaml, jvmOptions: heap(ring) },
+        config: { cassandraYaml: { ...cassandraYaml, ...guardrails(ring) }, jvmOptions: heap(ring) },
         storageConfig: storage(ring),
         datacenters: [dataCenter(ring)],
       },
@@ -70,6 +70,11 @@ const cassandraYaml = {
   server_encryption_options: { internode_encryption: 'all', require_client_auth: true },
   client_encryption_options: { enabled: true, optional: false, require_client_auth: true },
 } as const;
+
+/** Whoever may delete rows could truncate, too. Troupe does not, and superusers may all the same. */
+function guardrails({ logins }: Ring): object {
+  return logins === 'component' ? { drop_truncate_table_enabled: false } : {};
+}
 
 function stores(secret: string): object {
   const password = { name: keystorePassword.name, key: keystorePassword.keys[0] };

@@ -10,7 +10,7 @@ import type { GatewayConfig, WorkerClassConfig } from '../config/workloads.ts';
 import { cellRssMaxMb } from '../config/worker-memory.ts';
 import { type Component, type KubernetesObject, metadata } from './kubernetes-object.ts';
 import { configFile, dataFolder, handlerSecretsFolder, mounted, scratchFolder } from './mounts.ts';
-import { cassandraContactPoints, type NatsRole, natsServers, ports } from './names.ts';
+import { cassandraContactPoints, type NatsRole, natsRoles, natsServers, ports, storeUser } from './names.ts';
 import { natsInboxPrefix } from './nats-accounts.ts';
 
 /** A part of troupe.config.yaml. */
@@ -29,7 +29,8 @@ function ownScratchBytes(scratchGb: number, cells: number): number {
   return Math.max(ownScratchMinBytes, Math.floor((scratchGb * gibibyte * ownScratch) / cells));
 }
 
-export function storeSettings(environment: KubernetesEnvironment): Settings {
+/** Without `role`: of the Job of the schema. */
+export function storeSettings(environment: KubernetesEnvironment, role?: NatsRole): Settings {
   const { data } = environment;
   const ring =
     data.kind === 'k8ssandra'
@@ -43,6 +44,7 @@ export function storeSettings(environment: KubernetesEnvironment): Settings {
         contactPoints: cassandraContactPoints(environment),
         keyspace: data.keyspace,
         ...ring,
+        ...loginSettings(environment, role),
         passwordPath: mounted('cassandra/password'),
         tls: {
           caPath: mounted('cassandra/ca.crt'),
@@ -52,6 +54,19 @@ export function storeSettings(environment: KubernetesEnvironment): Settings {
       },
     },
     shards: { count: environment.shards.count },
+  };
+}
+
+/** A login that all share is named by a variable, from its Secret (pods.ts). */
+function loginSettings(environment: KubernetesEnvironment, role: NatsRole | undefined): Settings {
+  if (environment.data.logins === 'shared') return {};
+  if (role !== undefined) return { user: storeUser(environment, role) };
+  return {
+    logins: natsRoles.map((one) => ({
+      user: storeUser(environment, one),
+      components: [one],
+      passwordPath: mounted(`logins/${one}`),
+    })),
   };
 }
 
@@ -81,7 +96,7 @@ function nodeSettings(environment: KubernetesEnvironment, role: NatsRole, graceM
   const { messaging } = environment;
   const syncIntervalMs = messaging.kind === 'cluster' ? natsSyncIntervalMs : messaging.syncIntervalMs;
   return {
-    ...storeSettings(environment),
+    ...storeSettings(environment, role),
     ...objectsSettings(environment),
     nats: {
       servers: natsServers(environment),

@@ -80,7 +80,7 @@ function podParts(
     files: [
       configProjection(name),
       ...natsProjections('gateway'),
-      ...cassandraProjections(),
+      ...cassandraProjections(environment, 'gateway'),
       ...objectsProjections(environment),
       ...(gateway.tls === 'certificate' ? [gatewayTlsProjection()] : []),
       operatorTokenProjection(),

@@ -1,6 +1,7 @@
 /**
  * The Job that migrates the schema of the store. Its name changes with the image and the configuration, so each version
- * of Troupe runs it once. It changes nothing if the schema is up to date.
+ * of Troupe runs it once. It changes nothing if the schema is up to date. With `data.logins: component` it also makes the logins
+ * of the nodes, and no other pod has the one with which it does.
  */
 import type { JobSpec } from 'kubernetes-types/batch/v1.d.ts';
 import type { PodTemplateSpec } from 'kubernetes-types/core/v1.d.ts';
@@ -21,7 +22,9 @@ const activeDeadlineSeconds = 1_800;
 export function migrateObjects(environment: KubernetesEnvironment): readonly KubernetesObject[] {
   const settings = configMap(environment, component, name, storeSettings(environment));
   // A Job is immutable, so any difference must create a new one.
-  const mark = fingerprint(template(environment, ''), settings.data);
+  const { logins, loginsRotation } = environment.data;
+  const rotation = logins === 'component' ? [loginsRotation] : [];
+  const mark = fingerprint(template(environment, ''), settings.data, ...rotation);
   const spec: JobSpec = { backoffLimit: 20, activeDeadlineSeconds, template: template(environment, mark) };
   return [
     serviceAccount(environment, component, name),
@@ -39,7 +42,7 @@ function template(environment: KubernetesEnvironment, mark: string): PodTemplate
     labels: {},
     selector: selectorLabels(environment, component),
     fingerprint: mark,
-    files: [configProjection(name), ...cassandraProjections()],
+    files: [configProjection(name), ...cassandraProjections(environment)],
     resources: { cpuMilli: 500, memoryMb: 512 },
     lifetime: lifetimeOf(1, { served: false }),
     priorityClassName: priorityClassName(environment, 'shards'),

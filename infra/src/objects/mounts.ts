@@ -1,7 +1,7 @@
 /** The files in the pods: the configuration and the Secrets that it names, all in one folder. */
 import type { VolumeProjection } from 'kubernetes-types/core/v1.d.ts';
 import type { KubernetesEnvironment } from '../config/environment.ts';
-import { natsLoginSecrets, type NatsRole, secretNames } from './names.ts';
+import { natsLoginSecrets, natsRoles, type NatsRole, secretNames, storeLoginSecrets } from './names.ts';
 
 export const mountFolder = '/etc/troupe';
 export const configFile = 'troupe.config.yaml';
@@ -20,6 +20,7 @@ export type MountedFile =
   | 'cassandra/ca.crt'
   | 'cassandra/tls.crt'
   | 'cassandra/tls.key'
+  | `logins/${NatsRole}`
   | 'gateway/tls.crt'
   | 'gateway/tls.key'
   | 'operator/token'
@@ -49,9 +50,13 @@ export function natsProjections(role: NatsRole): VolumeProjection[] {
   ];
 }
 
-export function cassandraProjections(): VolumeProjection[] {
+/** Without `role`: of the Job of the schema, which makes the logins of the others. */
+export function cassandraProjections({ data }: KubernetesEnvironment, role?: NatsRole): VolumeProjection[] {
+  const own = data.logins === 'component' && role !== undefined ? storeLoginSecrets[role] : secretNames.cassandraLogin;
+  const made = data.logins === 'component' && role === undefined ? natsRoles : [];
   return [
-    fromSecret(secretNames.cassandraLogin.name, { 'cassandra/password': 'password' }),
+    fromSecret(own.name, { 'cassandra/password': 'password' }),
+    ...made.map((one) => fromSecret(storeLoginSecrets[one].name, { [`logins/${one}`]: 'password' })),
     fromSecret(secretNames.cassandraTls.name, {
       'cassandra/ca.crt': 'ca.crt',
       'cassandra/tls.crt': 'tls.crt',

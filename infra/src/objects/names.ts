@@ -21,9 +21,22 @@ export const natsLoginSecrets = {
   workers: { name: 'troupe-nats-workers', keys: login },
 } as const satisfies Record<NatsRole, SecretNames>;
 
+/** Secrets with the `password` of each component's own login to the ring, if it has one (`data.logins: component`). */
+export const storeLoginSecrets = {
+  gateway: { name: 'troupe-cassandra-gateway', keys: ['password'] },
+  shards: { name: 'troupe-cassandra-shards', keys: ['password'] },
+  workers: { name: 'troupe-cassandra-workers', keys: ['password'] },
+} as const satisfies Record<NatsRole, SecretNames>;
+
+/** User name of that login. It has the name of the keyspace, because a ring may serve several clusters. */
+export function storeUser({ data }: KubernetesEnvironment, role: NatsRole): string {
+  return `${data.keyspace}-${role}`;
+}
+
 export const secretNames = {
   /** Client certificate of the nodes towards NATS, and the authority that they trust. */
   natsTls: { name: 'troupe-nats-tls', keys: certificate },
+  /** Of the Job of the schema, and of all nodes while they have no logins of their own. */
   cassandraLogin: { name: 'troupe-cassandra-login', keys: ['username', 'password'] },
   cassandraTls: { name: 'troupe-cassandra-tls', keys: certificate },
   /** Certificate for the names in `gatewayHosts`. KEDA reads its `ca.crt`. */

@@ -163,17 +163,17 @@ export function quantityOfCpu(milli: number): string {
   return milli % 1_000 === 0 ? String(milli / 1_000) : `${milli}m`;
 }
 
-function identity({ objects }: KubernetesEnvironment, role: NatsRole | undefined): EnvVar[] {
-  const { name: cassandraLogin } = secretNames.cassandraLogin;
-  const store: EnvVar = {
-    name: 'TROUPE_STORE_CASSANDRA_USER',
-    valueFrom: { secretKeyRef: { name: cassandraLogin, key: 'username' } },
-  };
-  if (role === undefined) return [store];
+const storeLogin: EnvVar = {
+  name: 'TROUPE_STORE_CASSANDRA_USER',
+  valueFrom: { secretKeyRef: { name: secretNames.cassandraLogin.name, key: 'username' } },
+};
+
+function identity({ objects, data }: KubernetesEnvironment, role: NatsRole | undefined): EnvVar[] {
+  if (role === undefined) return [storeLogin];
   return [
     { name: 'TROUPE_NODE_ID', valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.name' } } },
     { name: 'TROUPE_NATS_USER', valueFrom: { secretKeyRef: { name: natsLoginSecrets[role].name, key: 'user' } } },
-    store,
+    ...(data.logins === 'shared' ? [storeLogin] : []),
     ...(objects?.credentials === 'secret' ? [objectsKey] : []),
   ];
 }

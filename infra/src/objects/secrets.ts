@@ -5,7 +5,7 @@
  */
 import type { KubernetesEnvironment } from '../config/environment.ts';
 import { type Component, type KubernetesObject, metadata } from './kubernetes-object.ts';
-import { natsLoginSecrets, type NatsRole, natsRoles, natsUser, secretNames } from './names.ts';
+import { natsLoginSecrets, type NatsRole, natsRoles, natsUser, secretNames, storeLoginSecrets } from './names.ts';
 
 /**
  * In the namespace of the NATS servers: the password of each role, by the name of the role. The values are in quotes,
@@ -57,12 +57,21 @@ export function nodeSecrets(environment: KubernetesEnvironment): readonly Kubern
         : { ...secret, values: entry(vaultEntryOf[role], keys) };
     }),
     { component: 'secrets', name: cassandraLogin.name, values: entry('cassandra', cassandraLogin.keys) },
+    ...storeLogins(environment),
     { component: 'secrets', name: operatorToken.name, values: entry('operator', operatorToken.keys) },
     ...(environment.objects?.credentials === 'secret'
       ? [{ component: 'secrets', name: objects.name, values: entry('objects', objects.keys) } as const]
       : []),
   ];
   return externalSecrets(environment, wanted);
+}
+
+function storeLogins({ data }: KubernetesEnvironment): readonly Wanted[] {
+  if (data.logins === 'shared') return [];
+  return natsRoles.map((role) => {
+    const { name, keys } = storeLoginSecrets[role];
+    return { component: 'secrets', name, values: entry(`cassandra-${role}`, keys) };
+  });
 }
 
 export function natsSecrets(environment: KubernetesEnvironment): readonly KubernetesObject[] {

@@ -39,7 +39,7 @@ export function shardsObjects(environment: KubernetesEnvironment): readonly Kube
       files: [
         configProjection(name),
         ...natsProjections('shards'),
-        ...cassandraProjections(),
+        ...cassandraProjections(environment, 'shards'),
         ...objectsProjections(environment),
       ],
       ports: { http: ports.http },

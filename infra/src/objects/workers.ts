@@ -106,7 +106,7 @@ function lineObjects(environment: KubernetesEnvironment, line: Line): readonly K
       files: [
         configProjection(name),
         ...natsProjections('workers'),
-        ...cassandraProjections(),
+        ...cassandraProjections(environment, 'workers'),
         ...objectsProjections(environment),
       ],
       env: [threadsOfLimit, ...(workers.podDeletionCost ? ownPod : []), ...handlerVariables(workers)],

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { appObjects } from '../../src/objects/app.ts';
 import type { KubernetesObject } from '../../src/objects/kubernetes-object.ts';
-import { secretNames, natsLoginSecrets } from '../../src/objects/names.ts';
+import { natsLoginSecrets, secretNames, storeLoginSecrets } from '../../src/objects/names.ts';
 import { environments } from '../support/kubernetes-environments.ts';
 import { allPods, type Pods, variable } from '../support/objects.ts';
 
@@ -79,7 +79,9 @@ describe('every pod', () => {
 
   it('takes from Secrets only what their names and keys promise', () => {
     const keys = new Map<string, readonly string[]>(
-      [...Object.values(secretNames), ...Object.values(natsLoginSecrets)].map(({ name, keys }) => [name, keys]),
+      [secretNames, natsLoginSecrets, storeLoginSecrets]
+        .flatMap(Object.values<{ name: string; keys: readonly string[] }>)
+        .map(({ name, keys }) => [name, keys]),
     );
     everyPod((pods, objects) => {
       const { spec, container } = pods;

@@ -137,6 +137,7 @@ const messaging: fc.Arbitrary<Input['messaging']> = fc.constantFrom(
 );
 const data: fc.Arbitrary<Input['data']> = fc.constantFrom(
   { kind: 'k8ssandra' as const, dataCenter: 'dc1' },
+  { kind: 'k8ssandra' as const, dataCenter: 'dc1', keyspace: 'jobs_1', logins: 'component' as const },
   {
     kind: 'external' as const,
     contactPoints: ['10.0.0.1:9042', '10.0.0.2:9142'],
