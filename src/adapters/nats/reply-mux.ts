@@ -23,19 +23,22 @@ interface Entry {
   readonly deadlineMs: number;
 }
 
-/** A deadline is noticed at most this late. */
+/** A deadline is noticed at most so late, or twice as late after the process stood still. */
 const sweepMs = 50;
+/** A sweep that comes later than this shows that the process stood still. Its answers may have come meanwhile, unread. */
+const lateMaxMs = 50;
 
 export class ReplyMux {
-  readonly #link: NatsLink;
+  readonly #link: Pick<NatsLink, 'connection'>;
   readonly #clock: Clock;
   readonly #prefix: string;
   readonly #entries = new Map<number, Entry>();
   #nextId = 0;
   #sweeping = false;
   #nowMs: number;
+  #isPutOff = false;
 
-  constructor(link: NatsLink, clock: Clock) {
+  constructor(link: Pick<NatsLink, 'connection' | 'newInbox' | 'onDown'>, clock: Clock) {
     this.#link = link;
     this.#clock = clock;
     this.#nowMs = clock.monotonicMs();
@@ -104,7 +107,14 @@ export class ReplyMux {
 
   #sweep(): void {
     this.#sweeping = false;
-    this.#nowMs = this.#clock.monotonicMs();
+    const lateMs = this.#clock.monotonicMs() - this.#nowMs - sweepMs;
+    this.#nowMs += sweepMs + lateMs;
+    // Put off once, or a process that is always late would never give up.
+    this.#isPutOff = lateMs > lateMaxMs && !this.#isPutOff;
+    if (this.#isPutOff) {
+      this.#armSweep();
+      return;
+    }
     for (const [id, entry] of this.#entries) {
       if (entry.deadlineMs > this.#nowMs) continue;
       this.#entries.delete(id);
