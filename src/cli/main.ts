@@ -62,6 +62,7 @@ function buildProgram(context: CommandContext): Command {
       'token of an issuer, API key, or operator token (default: TROUPE_TOKEN; prefer --token-file)',
     )
     .option('--token-file <file>', 'file with that token')
+    .option('--audit-reason <text>', 'why, for the audit log (default: TROUPE_AUDIT_REASON)')
     .option('--json', 'print one JSON document per line')
     .addHelpText('after', exitCodeHelp)
     .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: (text) => terminal.err(text) })

@@ -37,6 +37,8 @@ export interface ConnectionOptions {
    * calls and streams then go on with it. Default: none.
    */
   readonly token?: string | TokenSource;
+  /** Why the calls of this client are made, for the audit log: 1 to 500 characters. Default: what single calls say. */
+  readonly auditReason?: string;
   /** The largest answer to accept, in bytes. Default: 34 MiB, which holds two payloads of the default limit. */
   readonly maxReceiveBytes?: number;
   /** Timeout in ms of a call without its own, at most 24 days. Default: 15,000. */
@@ -237,11 +239,20 @@ function isServiceError(error: unknown): error is ServiceError {
   return error instanceof Error && 'code' in error && typeof error.code === 'number';
 }
 
-/** Throws INVALID_ARGUMENT if the address, the token or the TLS is invalid. */
+const reasonMaxLength = 500;
+
+function checkReason(reason: string): void {
+  if (typeof reason === 'string' && reason.trim() !== '' && reason.length <= reasonMaxLength) return;
+  const description = `must have 1 to ${reasonMaxLength} characters`;
+  throw notSayable('INVALID_ARGUMENT', [{ field: 'auditReason', description }]);
+}
+
+/** Throws INVALID_ARGUMENT if the address, the token, the reason or the TLS is invalid. */
 function openChannel(options: ConnectionOptions): Client {
   const { address, token, proxy = 'environment' } = options;
   checkAddress(address, options.tls !== undefined);
   if (token !== undefined && typeof token !== 'function') checkToken(token);
+  if (options.auditReason !== undefined) checkReason(options.auditReason);
   const isProxied = proxy === 'environment' && !isLoopbackHost(hostPortOf(address)?.host ?? '');
   return new Client(address, channelCredentials(options.tls), {
     'grpc.enable_http_proxy': isProxied ? 1 : 0,
@@ -257,15 +268,20 @@ function openChannel(options: ConnectionOptions): Client {
 /** A promise only if there is a source of tokens: a wait for nothing would cost every submit. */
 function metadataOf(
   settings: CallSettings,
-  { token }: ConnectionOptions,
+  { token, auditReason }: ConnectionOptions,
   deadlineMs: number,
 ): Metadata | Promise<Metadata> {
-  if (typeof token !== 'function') return metadataWith(settings, token);
-  return tokenFrom(token, { deadlineMs, signal: settings.signal }).then((given) => metadataWith(settings, given));
+  const facts = { ...settings, auditReason };
+  if (typeof token !== 'function') return metadataWith(facts, token);
+  return tokenFrom(token, { deadlineMs, signal: settings.signal }).then((given) => metadataWith(facts, given));
 }
 
-function metadataWith({ traceparent }: CallSettings, token: string | undefined): Metadata {
+function metadataWith(
+  { traceparent, auditReason }: CallSettings & { readonly auditReason: string | undefined },
+  token: string | undefined,
+): Metadata {
   const metadata = new Metadata();
+  if (auditReason !== undefined) metadata.set('troupe-reason-bin', Buffer.from(auditReason));
   if (token !== undefined) metadata.set('authorization', `Bearer ${token}`);
   if (traceparent !== undefined) metadata.set('traceparent', traceparent);
   return metadata;

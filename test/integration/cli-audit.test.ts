@@ -135,4 +135,17 @@ describe('troupe get', () => {
       ['scheduled', 'anyone'],
     ]);
   });
+
+  it('list says why whoever gave a reason with any command', async () => {
+    const terminal = recordedTerminal();
+    const at = ['--address', `127.0.0.1:${edge.port}`];
+    const run = (environment: Record<string, string>, ...args: readonly string[]): Promise<number> =>
+      runCli([...args, ...at], { terminal, environment });
+    expect(await run({}, 'queues', 'pause', 'reports', '--audit-reason', 'Wartung \u2013 ticket 7')).toBe(0);
+    expect(await run({ TROUPE_AUDIT_REASON: 'over' }, 'queues', 'resume', 'reports')).toBe(0);
+    const { out } = await audit('list', '--limit', '2');
+    expect(out).toMatch(/UpdateQueue .* over\n.*UpdateQueue .* Wartung \u2013 ticket 7\n/);
+    expect(await run({}, 'queues', 'pause', 'reports', '--audit-reason', 'x'.repeat(501))).toBe(2);
+    expect(terminal.written.err).toContain('--audit-reason or TROUPE_AUDIT_REASON: must have 1 to 500 characters');
+  });
 });

@@ -28,6 +28,7 @@ import { documentLine } from '../text/job-document.ts';
 import { isUnproxied } from './no-proxy.ts';
 import type { Terminal } from '../text/terminal.ts';
 import { given } from '../../domain/given.ts';
+import { ownValue } from '../../domain/own-value.ts';
 
 export interface CommandContext {
   readonly terminal: Terminal;
@@ -42,6 +43,7 @@ export interface CommandContext {
 }
 
 interface GlobalFlags extends Profile {
+  readonly auditReason?: string;
   readonly json?: boolean;
   readonly profile?: string;
 }
@@ -77,6 +79,8 @@ function tlsOf(tls: Reach['tls']): TlsOptions | undefined {
   return tls === undefined ? undefined : given({ ca: read(ca), cert: read(own?.cert), key: read(own?.key) });
 }
 
+const reasonVariable = 'TROUPE_AUDIT_REASON';
+
 /** What the client refuses was said by a flag, a variable or a profile. */
 function open(options: ClientOptions, { address, tls, credential }: Reach): TroupeClient {
   try {
@@ -93,6 +97,7 @@ function open(options: ClientOptions, { address, tls, credential }: Reach): Trou
     if (file !== undefined) throw new UsageError(`${file.label} ${file.value}: ${why}`);
     if (wrong?.field === 'token' && credential !== undefined && 'token' in credential)
       throw new UsageError(`${credential.token.label}: ${why}`);
+    if (wrong?.field === 'auditReason') throw new UsageError(`--audit-reason or ${reasonVariable}: ${why}`);
     throw new UsageError(`${address.label} ${address.value}: ${why}`);
   }
 }
@@ -190,7 +195,8 @@ export async function withSession<T>(
   // Submits get an idempotency key, so that a repeated one creates no second job. People watch a command less closely
   // than a program watches its calls.
   const calls = { address, idempotent: true, parseJson: parseExactJson, retry, proxy };
-  const client = open({ ...calls, ...given({ token, tls }) }, reach);
+  const auditReason = flags.auditReason ?? (ownValue(context.environment, reasonVariable) || undefined);
+  const client = open({ ...calls, ...given({ token, tls, auditReason }) }, reach);
   try {
     return await work({ client, isJson, addressFlag: givenFlags(flags) });
   } catch (error) {
