@@ -40,6 +40,20 @@ export interface EventSubscriptionInfo {
   readonly streams: readonly string[];
   /** Subjects of its events. */
   readonly subjects: readonly string[];
+  /** How to log in to NATS with the credential of a caller. Absent where NATS has other logins. */
+  readonly login?: FollowerLoginInfo;
+}
+
+/** How a follower logs in to NATS. Its login may read one subscription, and nothing else. */
+export interface FollowerLoginInfo {
+  /** Addresses of NATS. May be empty. */
+  readonly servers: readonly string[];
+  /** User of the login. With an API key: this, a dot, and the id of the key. */
+  readonly user: string;
+  /** What the API of JetStream is called for this login. */
+  readonly apiPrefix: string;
+  /** Prefix of the subjects on which the client receives. */
+  readonly inboxPrefix: string;
 }
 
 /** How far the followers of a subscription are on one stream. */
@@ -147,6 +161,7 @@ function fromSubscription(subscription: wire.EventSubscription | null): EventSub
     consumer: source?.consumer ?? '',
     streams: source?.streams ?? [],
     subjects: source?.subjects ?? [],
+    ...given({ login: source?.login ?? undefined }),
   };
 }
 

@@ -59,6 +59,7 @@ export type {
   EventsClient,
   EventSubscriptionInfo,
   EventSubscriptionOptions,
+  FollowerLoginInfo,
 } from './events-client.ts';
 export type {
   TenantChange,

@@ -1,7 +1,6 @@
 /** The edge of a process: gRPC for clients, HTTP for probes and metrics. */
 import { randomUUID } from 'node:crypto';
 import type { NatsBus } from '../adapters/nats/connect-nats.ts';
-import { createSubscriptionUpkeep, type SubscriptionUpkeep } from '../application/events/subscription-upkeep.ts';
 import { createAuditLog } from '../application/audit/audit-log.ts';
 import type { JobCache } from '../application/ports/job-cache.ts';
 import type { NodeClient } from '../application/ports/node-link.ts';
@@ -23,6 +22,7 @@ import { createScaler } from '../gateway/scaler-server.ts';
 import { createGateway, type Gateway } from '../gateway/server.ts';
 import { given } from '../domain/given.ts';
 import { createCredentialFiles, type CredentialFiles } from './credential-files.ts';
+import { createFollowersService, followersPlace } from './followers.ts';
 import { gatewayAuthenticator, gatewayTenants } from './gateway-access.ts';
 import { streamedMaxBytes } from './object-store.ts';
 import type { ProcessRuntime } from './runtime.ts';
@@ -46,8 +46,8 @@ export interface GatewayRole {
   /** Undefined unless the scaler is enabled. */
   readonly scaler: GrpcListener | undefined;
   readonly useCases: UseCases;
-  /** Begins to look after the consumers of event subscriptions. */
-  keepSubscriptions(): void;
+  /** Begins to look after the consumers of event subscriptions, and to let followers in to NATS. */
+  serveFollowers(): Promise<void>;
   /** Follows the files of its credentials no more, and ends the audit log. The gateway has stopped. */
   close(): Promise<void>;
 }
@@ -89,16 +89,15 @@ export function createGatewayRole(parts: GatewayParts): GatewayRole {
   const { host, port, tls, insecure, reflection } = config.gateway;
   const files = createCredentialFiles(parts.runtime);
   const audit = auditOf(parts);
-  const upkeep = upkeepOf(parts);
+  const access = { runtime: parts.runtime, files, documents: store.documents, roles };
+  const authenticator = gatewayAuthenticator(config.gateway, access);
+  const tenantCheck = gatewayTenants(config.gateway, { runtime: parts.runtime, known });
+  const followers = createFollowersService({ ...parts, roles, authenticator, tenantCheck });
   const gateway = createGateway({
     audit,
-    authenticator: gatewayAuthenticator(config.gateway, {
-      runtime: parts.runtime,
-      files,
-      documents: store.documents,
-      roles,
-    }),
-    tenantCheck: gatewayTenants(config.gateway, { runtime: parts.runtime, known }),
+    authenticator,
+    tenantCheck,
+    followers: followersPlace(config),
     useCases,
     host,
     port,
@@ -116,18 +115,12 @@ export function createGatewayRole(parts: GatewayParts): GatewayRole {
     gateway,
     scaler,
     useCases,
-    keepSubscriptions: () => upkeep.start(),
+    serveFollowers: () => followers.start(),
     close() {
-      upkeep.stop();
       files.close();
-      return audit.log.close(auditEndMaxMs);
+      return Promise.all([followers.stop(), audit.log.close(auditEndMaxMs)]).then(() => undefined);
     },
   };
-}
-
-function upkeepOf({ bus, store, runtime: { clock, log } }: GatewayParts): SubscriptionUpkeep {
-  const events = log.child({ component: 'events' });
-  return createSubscriptionUpkeep({ documents: store.documents, consumers: bus.eventConsumers, clock, log: events });
 }
 
 /** Its chains are those of this start of the process: a restart begins others. */

@@ -222,7 +222,7 @@ async function startEdge(
   opened.push(() => edge?.close());
   opened.push(() => edge?.gateway.stop(0));
   const gatewayPort = (await edge?.gateway.start())?.port;
-  edge?.keepSubscriptions();
+  await edge?.serveFollowers();
   opened.begin('scaler');
   opened.push(() => edge?.scaler?.stop(0));
   const scalerPort = (await edge?.scaler?.start())?.port;

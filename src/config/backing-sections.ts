@@ -141,6 +141,36 @@ export const natsSection = z.strictObject({
     consequence:
       'One stream takes the events of some 10,000 jobs/s. Each takes up to 4 GiB of disk. The number may only grow: gateways first, then shards. Durable subscribers need a consumer on each.',
   }),
+  followers: z
+    .strictObject({
+      signingSeedPath: key(path.optional(), {
+        meaning:
+          'File with the seed (`SA…`) of the key whose public part the servers have as `auth_callout.issuer`. Together with the next three it lets followers log in to NATS with their credentials.',
+        consequence: 'Whoever has it can make any login. Only gateways need it. Read at each login.',
+        defaultNote: 'no logins for followers',
+      }),
+      sealingSeedPath: key(path.optional(), {
+        meaning: 'File with the seed (`SX…`) of the key whose public part the servers have as `auth_callout.xkey`.',
+        consequence: 'Whoever has it can read the credentials of followers on NATS. Read at each login.',
+        defaultNote: 'no logins for followers',
+      }),
+      systemUser: key(z.string().min(1).optional(), {
+        meaning: 'User of the system account that may list and end the connections of followers.',
+        consequence: 'With it a gateway ends them when their credential is taken back.',
+        defaultNote: 'no logins for followers',
+      }),
+      systemPasswordPath: key(path.optional(), {
+        meaning: 'File with the password of `systemUser`. White space at its end is ignored.',
+        consequence: 'Read at each connection.',
+        defaultNote: 'no logins for followers',
+      }),
+      servers: key(z.array(natsUrl).max(20).default([]), {
+        meaning: 'Addresses of NATS that followers are told.',
+        consequence: 'Without them, they have to know where NATS is.',
+        defaultNote: 'none',
+      }),
+    })
+    .prefault({}),
   syncIntervalMs: key(wholeNumber(0, 120_000).optional(), {
     meaning:
       'How often nats-server syncs its files; 0 means before it confirms. Troupe sets it on the server that `troupe dev` or `troupe backing nats` starts. For any other server, state the real value (its `sync_interval`).',

@@ -41,6 +41,19 @@ function togetherRelation(one: string, other: string, valuesOf: (config: Config)
   };
 }
 
+const followerKeys = ['signingSeedPath', 'sealingSeedPath', 'systemUser', 'systemPasswordPath'] as const;
+
+/** A credential of a follower is sealed on its way through NATS, and can be taken back. */
+const followersRelation: Relation = {
+  keys: followerKeys.map((name) => `nats.followers.${name}`),
+  rule: 'the four of `nats.followers` are all set, or none is',
+  check: ({ nats: { followers } }) =>
+    requires(
+      new Set(followerKeys.map((name) => followers[name] === undefined)).size === 1,
+      `must be set together: ${followerKeys.map((name) => `nats.followers.${name}`).join(', ')}`,
+    ),
+};
+
 /** Plain text leaves the machine only if the configuration explicitly allows it. */
 function listenRelation(
   section: 'gateway' | 'scaler',
@@ -244,6 +257,7 @@ export const relations: readonly Relation[] = [
     cassandra.passwordPath,
   ]),
   clientTlsRelation('nats', ({ nats }) => nats.tls),
+  followersRelation,
   clientTlsRelation('store.cassandra', ({ store }) => store.cassandra.tls),
   {
     keys: ['nats.credsPath', 'nats.user'],

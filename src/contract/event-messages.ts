@@ -20,6 +20,14 @@ export interface EventSource {
   readonly consumer: string;
   readonly streams: readonly string[];
   readonly subjects: readonly string[];
+  readonly login: FollowerLogin | null;
+}
+
+export interface FollowerLogin {
+  readonly servers: readonly string[];
+  readonly user: string;
+  readonly apiPrefix: string;
+  readonly inboxPrefix: string;
 }
 
 export interface EventBacklog {

@@ -6,12 +6,17 @@ import { jobEventTypeCodes } from '../contract/codes.ts';
 import type * as wire from '../contract/messages.ts';
 import { durationMs, timestampMs, toOptionalTime, toTime } from '../contract/time.ts';
 import { wordOf } from '../contract/word-of.ts';
-import type { ServiceParts } from './service-parts.ts';
+import { followerApi, followerInbox, followerUser } from '../domain/event-follower.ts';
+import type { EventSubscription } from '../domain/event-subscription.ts';
+import { given } from '../domain/given.ts';
+import type { FollowersPlace, ServiceParts } from './service-parts.ts';
 
 export function eventsService({
   scope,
   useCases: { subscriptions },
-}: Pick<ServiceParts, 'scope' | 'useCases'>): UntypedServiceImplementation {
+  followers,
+}: Pick<ServiceParts, 'scope' | 'useCases' | 'followers'>): UntypedServiceImplementation {
+  const toSubscription = (view: View): Init<wire.EventSubscription> => subscriptionOf(view, followers);
   return {
     CreateEventSubscription: scope.unary('CreateEventSubscription', async (request, context) => ({
       subscription: toSubscription(await subscriptions.create(context, fromRequest(request))),
@@ -50,7 +55,10 @@ function fromRequest(request: wire.CreateEventSubscriptionRequest): CreateSubscr
 
 type View = Awaited<ReturnType<ManageSubscriptions['create']>>;
 
-function toSubscription({ subscription, consumer, subjects }: View): Init<wire.EventSubscription> {
+function subscriptionOf(
+  { subscription, consumer, subjects }: View,
+  followers: FollowersPlace | undefined,
+): Init<wire.EventSubscription> {
   const { name, description, queues, events, creator } = subscription;
   return {
     name,
@@ -64,6 +72,20 @@ function toSubscription({ subscription, consumer, subjects }: View): Init<wire.E
     idleTimeout: toTime(subscription.idleMaxMs),
     createTime: toTime(subscription.createdAtMs),
     creator,
-    source: { consumer, streams: Object.keys(subscription.streams).sort(), subjects: [...subjects] },
+    source: {
+      consumer,
+      streams: Object.keys(subscription.streams).sort(),
+      subjects: [...subjects],
+      ...given({ login: followers && loginOf(subscription, followers) }),
+    },
+  };
+}
+
+function loginOf({ tenant, name, mark }: EventSubscription, { servers, subjectRoot }: FollowersPlace) {
+  return {
+    servers: [...servers],
+    user: followerUser({ tenant, subscription: name }),
+    apiPrefix: followerApi(subjectRoot),
+    inboxPrefix: followerInbox(mark),
   };
 }

@@ -31,6 +31,7 @@ import { reflectionService } from './reflection.ts';
 import { RequestBudget } from './request-budget.ts';
 import { createSendBudget } from './send-budget.ts';
 import { jobsService, queuesService } from './services.ts';
+import type { FollowersPlace } from './service-parts.ts';
 import { createStatusMapper } from './status-mapper.ts';
 import { tenantsService } from './tenants-service.ts';
 
@@ -66,6 +67,7 @@ export interface GatewayOptions extends ListenerOptions {
   readonly useCases: UseCases;
   readonly audit: Pick<AuditorParts, 'log' | 'settings'>;
   readonly limits: GatewayLimits;
+  readonly followers?: FollowersPlace | undefined;
   /** Serve reflection to generic clients. */
   readonly reflection: boolean;
   readonly telemetry: Telemetry;
@@ -148,7 +150,8 @@ function buildServer(options: GatewayOptions): BuiltServer {
   });
   const also = (http2Server: Http2Server | Http2SecureServer): void => followPeerCertificates(http2Server, clock);
   guardStreams(server, { send: budget, sendMaxBytes, requests, inPieces, connections, also });
-  const parts = { useCases, scope, admission, mapper, wallMs: () => clock.wallMs() };
+  const { followers } = options;
+  const parts = { useCases, scope, admission, mapper, followers, wallMs: () => clock.wallMs() };
   server.addService(tolerant(contract.jobs), jobsService(parts));
   server.addService(tolerant(contract.queues), queuesService(parts));
   server.addService(tolerant(contract.cluster), clusterService(parts));

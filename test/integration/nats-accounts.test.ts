@@ -25,7 +25,7 @@ function serverConfiguration(dir: string, eventStreams: number): string {
     ports_file_dir: dir,
     log_file: join(dir, 'server.log'),
     jetstream: { store_dir: join(dir, 'jetstream'), max_file_store: '<< 1TB >>' },
-    accounts: natsAccounts(eventStreams),
+    ...natsAccounts(eventStreams),
   };
   return JSON.stringify(configuration, null, 2).replaceAll(/"<< (.*?) >>"/g, '$1');
 }

@@ -8,6 +8,7 @@
  * nodes.
  */
 import { type NatsRole, natsRoles, natsUser } from './names.ts';
+import { clusterAccount, followerConfiguration, type FollowerLoginKeys } from './nats-followers.ts';
 
 /** `nats.subjectRoot` of the nodes. */
 const root = 'troupe';
@@ -137,22 +138,36 @@ const heardBy: Record<NatsRole, readonly string[]> = {
 };
 
 /**
- * `accounts` of the server's configuration: one account with a user per role. The chart removes the quotes from text
- * between `<<` and `>>`, so the server reads the passwords from its environment.
+ * The part of the server's configuration about who may do what: one account with a user per role and, if followers log in with
+ * their credentials, theirs. The chart removes the quotes from text between `<<` and `>>`, so the server reads the passwords from
+ * its environment.
  */
-export function natsAccounts(eventStreams: number) {
+export function natsAccounts(eventStreams: number, keys?: FollowerLoginKeys) {
+  const nodeUsers = natsRoles.map(natsUser);
+  const followers =
+    keys === undefined
+      ? undefined
+      : followerConfiguration({ root, streams: eventsStreams(eventStreams), keys, nodeUsers });
   return {
-    TROUPE: {
-      jetstream: 'enabled',
-      users: natsRoles.map((role) => {
-        const { publish, subscribe } = natsPermissions(role, eventStreams);
-        return {
-          user: natsUser(role),
-          password: `<< $${natsPasswordVariable(role)} >>`,
-          // Permits one answer to each request, on the subject that the request names.
-          permissions: { publish: { allow: publish }, subscribe: { allow: subscribe }, allow_responses: true },
-        };
-      }),
+    accounts: {
+      [clusterAccount]: {
+        jetstream: 'enabled',
+        users: natsRoles.map((role) => userOf(role, eventStreams, keys !== undefined)),
+        ...(followers && { exports: followers.exports }),
+      },
+      ...followers?.accounts,
     },
+    ...followers?.server,
+  };
+}
+
+function userOf(role: NatsRole, eventStreams: number, admitsFollowers: boolean) {
+  const { publish, subscribe } = natsPermissions(role, eventStreams);
+  const asked = admitsFollowers && role === 'gateway' ? ['$SYS.REQ.USER.AUTH'] : [];
+  return {
+    user: natsUser(role),
+    password: `<< $${natsPasswordVariable(role)} >>`,
+    // Permits one answer to each request, on the subject that the request names.
+    permissions: { publish: { allow: publish }, subscribe: { allow: [...subscribe, ...asked] }, allow_responses: true },
   };
 }

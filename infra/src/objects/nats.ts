@@ -80,7 +80,7 @@ function serverConfig(messaging: Cluster): object {
     nats: { tls },
     // This port requires no login. No policy opens it, so only the exporter in the same pod reaches it.
     monitor: { enabled: true },
-    merge: { accounts: natsAccounts(messaging.eventStreams), max_payload: '<< 1MB >>', write_deadline: '<< 10s >>' },
+    merge: { ...natsAccounts(messaging.eventStreams), max_payload: '<< 1MB >>', write_deadline: '<< 10s >>' },
   };
 }
 

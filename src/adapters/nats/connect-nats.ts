@@ -4,6 +4,7 @@
  */
 import type { BusHealth, LiveFeed, Publisher, WorkSource } from '../../application/ports/bus.ts';
 import type { EventConsumers } from '../../application/ports/event-consumers.ts';
+import type { FollowerDoor } from '../../application/ports/follower-door.ts';
 import type { EventLogs } from '../../application/ports/event-log.ts';
 import type { Membership, ShardLeases, SharedConfig } from '../../application/ports/membership.ts';
 import type { Clock, Logger, Telemetry } from '../../application/ports/runtime.ts';
@@ -16,6 +17,7 @@ import { type NatsLink, type NatsTls, openLink } from './link.ts';
 import type { NatsLogin } from './login.ts';
 import { createEventConsumers } from './event-consumers.ts';
 import { NatsEventLogs } from './event-log.ts';
+import { type FollowerDoorOptions, openFollowerDoor } from './follower-door.ts';
 import { NatsLiveFeed } from './live-feed.ts';
 import { NatsMembership } from './membership.ts';
 import { natsNames, type NatsNames } from './names.ts';
@@ -60,6 +62,12 @@ export interface ConnectNatsOptions {
   readonly vitals?: VitalSigns;
 }
 
+/** How to log in to the system account. */
+interface SystemLogin {
+  readonly user: string;
+  readonly passwordPath: string;
+}
+
 /** The ports that one connection provides. */
 export interface NatsBus {
   readonly publisher: Publisher;
@@ -76,6 +84,8 @@ export interface NatsBus {
   /** How existing streams, buckets and consumers differ from the wanted configuration. They are left as they are. */
   differences(): readonly Difference[];
   health(): BusHealth;
+  /** Answers the logins of followers, with a login of its own for the system account. */
+  openFollowerDoor(options: Omit<FollowerDoorOptions, 'clock' | 'log' | 'system'> & SystemLogin): Promise<FollowerDoor>;
   requestNode(nodeId: string, verb: string, payload: unknown, timeoutMs: number): Promise<unknown>;
   serveNode(nodeId: string, handler: NodeHandler, face?: NodeFace): () => void;
   close(): Promise<void>;
@@ -162,6 +172,7 @@ function assemble(options: ConnectNatsOptions, ground: Ground): NatsBus {
       publishing: guard.isSure,
       ...given({ server: link.server }),
     }),
+    openFollowerDoor: (login) => openDoor(options, ground, login),
     requestNode: (nodeId, verb, payload, timeoutMs) => nodeLink.request(nodeId, verb, payload, timeoutMs),
     serveNode: (nodeId, handler, face) => nodeLink.serve(nodeId, handler, face),
     close: async () => {
@@ -175,6 +186,18 @@ function assemble(options: ConnectNatsOptions, ground: Ground): NatsBus {
       await link.close();
     },
   };
+}
+
+function openDoor(
+  options: ConnectNatsOptions,
+  { link, limits }: Ground,
+  { user, passwordPath, ...seeds }: Parameters<NatsBus['openFollowerDoor']>[0],
+): Promise<FollowerDoor> {
+  const { clock, log } = options;
+  const login = { kind: 'user', user, passwordPath } as const;
+  const { connectTimeoutMs } = limits;
+  const system = { ...options, name: `${options.name} (followers)`, login, connectTimeoutMs };
+  return openFollowerDoor(link, { ...seeds, clock, log, system });
 }
 
 /** Closing does not wait longer than this for watches that are still being opened. */

@@ -188,6 +188,7 @@ export class BusClient {
         of: () => [],
         onChange: () => () => undefined,
       },
+      openFollowerDoor: () => Promise.reject(new TroupeError('INTERNAL_ERROR')),
       differences: () => [],
       health: () => ({ connected: link.connected, publishing: link.connected }),
       requestNode: (nodeId, verb, payload, timeoutMs) => this.#askNode(nodeId, { verb, payload }, timeoutMs),

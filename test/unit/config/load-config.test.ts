@@ -153,6 +153,8 @@ describe('loadConfig', () => {
     ['kubernetes: {apiUrl: "http://api"}', 'kubernetes.apiUrl'],
     ['nats: {user: a}', 'nats.user'],
     ['nats: {passwordPath: a}', 'nats.user'],
+    ['nats: {followers: {signingSeedPath: a}}', 'nats.followers.signingSeedPath'],
+    ['nats: {followers: {systemUser: a, systemPasswordPath: b}}', 'nats.followers.signingSeedPath'],
     ['nats: {user: a, passwordPath: b, credsPath: c}', 'nats.credsPath'],
     ['nats: {tls: {certPath: a, keyPath: b}}', 'nats.tls.certPath'],
     ['store: {cassandra: {user: a}}', 'store.cassandra.user'],
