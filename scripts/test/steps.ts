@@ -86,6 +86,7 @@ export function testSteps(scratch: string): readonly TestStep[] {
     check('proto', bin('buf'), ['lint'], { busy: 1, seconds: 1 }),
     check('proto compatibility', bin('buf'), ['breaking', '--against', 'buf.baseline.binpb'], { busy: 1, seconds: 1 }),
     ...generatedDocs(),
+    suite('chaos', { ...timed, busy: 1.3, seconds: 340, spare: 0.5, holds: shortDeadlines }),
     suite('e2e', { ...timed, busy: 0.5, seconds: 348, spare: 0.3, holds: shortDeadlines }),
     suite('contract-cassandra', { ...timed, busy: 1, seconds: 187, after: [nats, cassandra], cassandra: 'any' }),
     infraSuite('infra-deploy', 'vitest.deploy.config.ts', {
@@ -95,8 +96,7 @@ export function testSteps(scratch: string): readonly TestStep[] {
       after: [nats, cassandra],
       cassandra: 'process',
     }),
-    suite('chaos', { ...timed, busy: 0.5, seconds: 305, spare: 0.5, holds: shortDeadlines }),
-    suite('integration', { ...timed, busy: 0.9, seconds: 236 }),
+    suite('integration', { ...timed, busy: 0.9, seconds: 400 }),
     suite('smoke', { ...timed, busy: 0.9, seconds: 25 }),
     suite('contract', { ...timed, busy: 0.8, seconds: 18 }),
     suite('simulation', { pace: 'patient', busy: 1.9, seconds: 87 }),
