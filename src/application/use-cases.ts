@@ -57,6 +57,7 @@ import { createManageTenants, type ManageTenants } from './tenants/manage-tenant
 import { createQuotaAlarms } from './tenants/quota-alarms.ts';
 import { createTenantLimits, type TenantLimits } from './tenants/tenant-limits.ts';
 import { createTenantRoom } from './tenants/tenant-room.ts';
+import { createTenantStatsReader } from './tenants/tenant-stats.ts';
 import { createWatchJob, type WatchJob } from './jobs/watch-job.ts';
 import { createWatchJobs, type WatchJobs } from './jobs/watch-jobs.ts';
 
@@ -208,12 +209,13 @@ function tenantUseCases(parts: UseCaseParts) {
   const { known, documents, queues } = tenantStores(parts);
   const alarms = createQuotaAlarms(parts);
   const tenantLimits = createTenantLimits({ ...parts, known, alarms });
+  const stats = createTenantStatsReader(parts);
   const tenantRoom = createTenantRoom({ documents, alarms, clock });
   const accountParts = { documents, roles, room: tenantRoom, clock };
   return {
     tenantLimits,
     tenantRoom,
-    tenants: createManageTenants({ documents, known, queues, limits: tenantLimits, clock }),
+    tenants: createManageTenants({ documents, known, queues, limits: tenantLimits, stats, clock }),
     accounts: createManageAccounts(accountParts),
     apiKeys: createApiKeys(accountParts),
   };

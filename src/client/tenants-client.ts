@@ -59,6 +59,8 @@ export interface TenantQuotasInfo {
   readonly queues?: number;
   /** Service accounts. */
   readonly serviceAccounts?: number;
+  /** Attempts that run at a time in the whole cluster. */
+  readonly runningJobs?: number;
 }
 
 /** A tenant and what it uses, in the words of its quotas. */
@@ -164,8 +166,8 @@ function tenantOf({ tenant }: { readonly tenant: wire.Tenant | null }): TenantIn
 
 function withUse(answer: { readonly tenant: wire.Tenant | null; readonly use: wire.TenantUse | null }): TenantUseInfo {
   if (!answer.use) throw incompleteAnswer('the gateway answered without the use of the tenant');
-  const { submitsPerSecond, streams, queues, serviceAccounts } = answer.use;
-  return { ...tenantOf(answer), use: { submitsPerSecond, streams, queues, serviceAccounts } };
+  const { submitsPerSecond, streams, queues, serviceAccounts, runningJobs } = answer.use;
+  return { ...tenantOf(answer), use: { submitsPerSecond, streams, queues, serviceAccounts, runningJobs } };
 }
 
 function fromTenant(tenant: wire.Tenant): TenantInfo {
@@ -183,6 +185,7 @@ function fromTenant(tenant: wire.Tenant): TenantInfo {
       streams: quotas?.streams ?? undefined,
       queues: quotas?.queues ?? undefined,
       serviceAccounts: quotas?.serviceAccounts ?? undefined,
+      runningJobs: quotas?.runningJobs ?? undefined,
     }),
     createdAt: dateOf(tenant.createTime),
     ...given({

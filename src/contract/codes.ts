@@ -71,6 +71,7 @@ export const waitingReasonCodes = {
   NO_NODE_HAS_HANDLER: 8,
   BEHIND_OTHERS: 9,
   NO_NODE_TAKES_TENANT: 10,
+  TENANT_QUOTA: 11,
 } as const;
 
 export const publishedEventsCodes = { all: 1, ends: 2 } as const;

@@ -21,6 +21,7 @@ export interface TenantQuotas {
   readonly streams: number | null;
   readonly queues: number | null;
   readonly serviceAccounts: number | null;
+  readonly runningJobs: number | null;
 }
 
 export interface TenantUse {
@@ -28,6 +29,7 @@ export interface TenantUse {
   readonly streams: number;
   readonly queues: number;
   readonly serviceAccounts: number;
+  readonly runningJobs: number;
 }
 
 export interface CreateTenantRequest {

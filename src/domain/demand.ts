@@ -87,6 +87,11 @@ export function queueKey({ tenant, queue }: QueueRef): string {
   return `${tenant}/${queue}`;
 }
 
+/** The tenant of a `queueKey`. No name has a slash. */
+function tenantOf(key: string): string {
+  return key.slice(0, key.indexOf('/'));
+}
+
 export function slotsOf({ running, waiting }: Demand): number {
   return running + waiting;
 }
@@ -102,11 +107,18 @@ export function queuesAwaiting(
   return [...new Map(found.map(({ tenant, queue }) => [queueKey({ tenant, queue }), { tenant, queue }])).values()];
 }
 
+export interface DemandFacts {
+  readonly members: readonly ClassMember[];
+  readonly limits: ReadonlyMap<string, StartLimits>;
+  /** Attempts of a tenant that may run at a time in the whole cluster. Default: any number. */
+  readonly runningMaxOf?: (tenant: string) => number | undefined;
+}
+
 /** Computes the demand. `limits` is keyed by `queueKey`; a queue without an entry has no limits. */
 export function demandOf(
   load: ClusterLoad,
   wanted: WorkerClass,
-  { members, limits }: { readonly members: readonly ClassMember[]; readonly limits: ReadonlyMap<string, StartLimits> },
+  { members, limits, runningMaxOf = () => undefined }: DemandFacts,
 ): Demand {
   const serves = servedBy(wanted, members);
   const classOf = new Map(members.map(({ nodeId, workerClass }) => [nodeId, workerClass]));
@@ -117,14 +129,21 @@ export function demandOf(
   });
   const [waiting, runs, held] = [sums(load.waiting.filter(serves)), sums(load.running), sums(load.heldByKey)];
   const all = sums(load.waiting);
-  let startable = 0;
+  const startable = new Map<string, number>();
   for (const [key, jobs] of waiting) {
     const { isClosed = false, runningMax = Infinity } = limits.get(key) ?? {};
     const free = (all.get(key) ?? 0) - (held.get(key) ?? 0);
     const room = runningMax - (runs.get(key) ?? 0);
-    startable += isClosed ? 0 : Math.max(0, Math.min(jobs, free, room));
+    if (isClosed) continue;
+    const tenant = tenantOf(key);
+    startable.set(tenant, (startable.get(tenant) ?? 0) + Math.max(0, Math.min(jobs, free, room)));
   }
-  return { running: total(running), waiting: startable + load.omitted };
+  let starts = load.omitted;
+  for (const [tenant, jobs] of startable) {
+    const runningMax = runningMaxOf(tenant);
+    starts += runningMax === undefined ? jobs : Math.max(0, Math.min(jobs, runningMax - runsOf(load, tenant)));
+  }
+  return { running: total(running), waiting: starts };
 }
 
 /**
@@ -160,6 +179,10 @@ function sums(counts: readonly (QueueRef & { readonly jobs: number })[]): Map<st
     byQueue.set(key, (byQueue.get(key) ?? 0) + count.jobs);
   }
   return byQueue;
+}
+
+function runsOf({ running }: ClusterLoad, tenant: string): number {
+  return total(running.filter((count) => count.tenant === tenant));
 }
 
 function total(counts: readonly { readonly jobs: number }[]): number {

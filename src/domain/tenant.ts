@@ -20,6 +20,8 @@ export interface TenantQuotas {
   readonly streams?: number;
   readonly queues?: number;
   readonly serviceAccounts?: number;
+  /** Attempts that run at a time in the whole cluster. */
+  readonly runningJobs?: number;
 }
 
 export type TenantQuota = keyof TenantQuotas;
@@ -55,4 +57,5 @@ export const tenantQuotaRanges = {
   streams: { min: 1, max: 1_000_000, text: 'a whole number from 1 to 1,000,000', integer: true },
   queues: { min: 1, max: 100_000, text: 'a whole number from 1 to 100,000', integer: true },
   serviceAccounts: { min: 1, max: 1_000, text: 'a whole number from 1 to 1,000', integer: true },
+  runningJobs: { min: 1, max: 1_000_000, text: 'a whole number from 1 to 1,000,000', integer: true },
 } as const satisfies Readonly<Record<TenantQuota, Range>>;

@@ -10,6 +10,7 @@ export const waitingReasons = [
   'RATE_LIMITED',
   'QUEUE_LIMIT',
   'KEY_LIMIT',
+  'TENANT_QUOTA',
   'NO_NODE_TAKES_TENANT',
   'NO_NODE_HAS_HANDLER',
   'BEHIND_OTHERS',
@@ -31,6 +32,7 @@ export interface WaitingFacts {
   readonly keyLimit?: string | undefined;
   readonly queueLimit?: string | undefined;
   readonly rateLimit?: string | undefined;
+  readonly tenantQuota?: string | undefined;
   /** Number of jobs that start before it. */
   readonly ahead?: number | undefined;
 }
@@ -64,7 +66,8 @@ export function whyWaiting(facts: WaitingFacts): WhyWaiting | undefined {
 }
 
 function whyQueued(facts: WaitingFacts): WhyWaiting {
-  const { paused, quarantined, missingNodes, missingHandler, keyLimit, queueLimit, rateLimit, ahead } = facts;
+  const { paused, quarantined, missingNodes, missingHandler, keyLimit, queueLimit, rateLimit, tenantQuota, ahead } =
+    facts;
   if (paused !== undefined) return { reason: 'QUEUE_PAUSED', detail: withWords('its queue is paused', paused) };
   if (quarantined !== undefined) {
     return { reason: 'QUEUE_QUARANTINED', detail: withWords('its queue is in quarantine', quarantined) };
@@ -82,6 +85,9 @@ function whyQueued(facts: WaitingFacts): WhyWaiting {
   }
   if (rateLimit !== undefined)
     return { reason: 'RATE_LIMITED', detail: withWords('its queue is at its rate limit', rateLimit) };
+  if (tenantQuota !== undefined) {
+    return { reason: 'TENANT_QUOTA', detail: withWords('its tenant is at its quota of running jobs', tenantQuota) };
+  }
   if (ahead === undefined) return { reason: 'BEHIND_OTHERS', detail: 'it waits for a free slot' };
   return { reason: 'BEHIND_OTHERS', detail: ahead === 0 ? 'it is next' : `about ${ahead} jobs start before it` };
 }

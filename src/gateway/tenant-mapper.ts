@@ -31,6 +31,7 @@ export function fromQuotas(quotas: wire.TenantQuotas | null): QuotasRequest {
     streams: quotas?.streams ?? undefined,
     queues: quotas?.queues ?? undefined,
     serviceAccounts: quotas?.serviceAccounts ?? undefined,
+    runningJobs: quotas?.runningJobs ?? undefined,
   };
 }
 

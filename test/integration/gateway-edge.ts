@@ -29,9 +29,11 @@ import type {
   QueueStatsItem,
   SubmitItem,
   SubmitResult,
+  TenantStatsItem,
   UnfinishedJobs,
 } from '../../src/application/ports/shard-protocol.ts';
 import { noStats, type QueueStats } from '../../src/domain/queue-stats.ts';
+import type { TenantStats } from '../../src/domain/tenant-stats.ts';
 import { createKnownTenants } from '../../src/application/tenants/known-tenants.ts';
 import { noSealing, type Sealing } from '../../src/application/sealing/sealing.ts';
 import { createUseCases } from '../../src/application/use-cases.ts';
@@ -203,6 +205,15 @@ function statsOf(records: ReadonlyMap<JobId, JobRecord>, shard: number, asked: Q
   };
 }
 
+function tenantStatsOf(
+  records: ReadonlyMap<JobId, JobRecord>,
+  shard: number,
+  { tenant }: TenantStatsItem,
+): TenantStats {
+  const own = [...records.values()].filter(({ id, spec }) => jobIdParts(id).shard === shard && spec.tenant === tenant);
+  return { running: own.filter(({ state }) => state === 'RUNNING').length };
+}
+
 function unfinishedOf(
   records: ReadonlyMap<JobId, JobRecord>,
   shard: number,
@@ -261,6 +272,7 @@ export async function openEdge({
     if (verb === 'openQueue') return { kind: 'open' };
     if (verb === 'closeQueue') return unfinishedOf(records, shard, item as QueueClosing);
     if (verb === 'queueStats') return statsOf(records, shard, item as QueueStatsItem);
+    if (verb === 'tenantStats') return tenantStatsOf(records, shard, item as TenantStatsItem);
     const order = item as { jobId: JobId; reason?: string; runAtMs?: number; by?: string };
     const { jobId, reason = '', runAtMs = 0, by } = order;
     if (verb === 'erase') return { record: await owner.erase(jobId) } satisfies JobView;

@@ -96,7 +96,13 @@ describe('an administrator', () => {
   });
 
   it('is told which field is wrong', async () => {
-    const quotas = { submitsPerSecond: 1_000_001, streams: 1_000_001, queues: 100_001, serviceAccounts: 1_001 };
+    const quotas = {
+      submitsPerSecond: 1_000_001,
+      streams: 1_000_001,
+      queues: 100_001,
+      serviceAccounts: 1_001,
+      runningJobs: 1_000_001,
+    };
     const wrong = { description: 'x'.repeat(257), quotas, weight: 101 };
     await expect(admin.tenants.create('not a name', wrong)).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',
@@ -107,6 +113,7 @@ describe('an administrator', () => {
         { field: 'quotas.streams' },
         { field: 'quotas.queues' },
         { field: 'quotas.service_accounts' },
+        { field: 'quotas.running_jobs', description: 'must be a whole number from 1 to 1,000,000' },
         { field: 'weight', description: 'must be a whole number from 1 to 100' },
       ],
     });
@@ -190,6 +197,22 @@ describe('quotas', () => {
     const accounts = await Promise.all(['x', 'y', 'z'].map((name) => codeOf(caller.accounts.create(name, { roles }))));
     expect(accounts.filter((code) => code === 'OK')).toHaveLength(1);
     expect(await caller.tenants.own()).toMatchObject({ use: { queues: 2, serviceAccounts: 2 } });
+  });
+});
+
+describe('the quota of running jobs', () => {
+  it('is kept with the tenant, and the use of all shards is told', async () => {
+    const { etag } = await admin.tenants.create('runs', { quotas: { runningJobs: 2 } });
+    const caller = await callerOf('runs');
+    await caller.queues.create('default');
+    const drafts = Array.from({ length: 8 }, () => ({ handler: 'test.echo', input: {} }));
+    for (const outcome of await caller.submitMany(drafts)) {
+      if (!('ok' in outcome)) throw new Error('not accepted');
+      await edge.apply(outcome.ok.jobId, { kind: 'claim', node: 'n', token: 't' });
+    }
+    await until('the use is told', async () => (await caller.tenants.own()).use.runningJobs === 8);
+    expect((await admin.tenants.get('runs')).quotas).toEqual({ runningJobs: 2 });
+    expect((await admin.tenants.update('runs', etag, { quotas: { runningJobs: 0 } })).quotas).toEqual({});
   });
 });
 

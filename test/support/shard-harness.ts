@@ -19,7 +19,7 @@ import {
 import type { JobStore, UnfinishedList, Watermark } from '../../src/application/ports/job-store.ts';
 import type { ShardHandler } from '../../src/application/ports/shard-link.ts';
 import type { Store } from '../../src/application/ports/store.ts';
-import type { QuotaItem, ShardVerb, ShardVerbs } from '../../src/application/ports/shard-protocol.ts';
+import type { QuotaItem, ShardVerb, ShardVerbs, TenantQuotaItem } from '../../src/application/ports/shard-protocol.ts';
 import { shardActor } from '../../src/actors/shard/shard-actor.ts';
 import type { ShardMessage } from '../../src/actors/shard/services/shard-message.ts';
 import { WorkLooks } from '../../src/actors/shard/services/work-looks.ts';
@@ -35,6 +35,7 @@ import type { ActorRef } from '../../src/kernel/index.ts';
 import { createTestKit, type TestKit } from '../../src/kernel/testkit/index.ts';
 import { TroupeError } from '../../src/domain/errors.ts';
 import type { FlowRule } from '../../src/domain/flow-rule.ts';
+import type { LimitRule } from '../../src/domain/quota-account.ts';
 import { silentLog } from './stores.ts';
 
 /** The fates of the next commits. After the end of the list commits succeed. */
@@ -52,6 +53,10 @@ export interface ShardHarness {
   lease: boolean;
   /** Requests for quota leases that reached the home of a limit. */
   readonly asked: QuotaItem[];
+  /** Questions about limits of tenants. */
+  readonly askedOfTenants: TenantQuotaItem[];
+  /** Homes refuse the question about a tenant, as those of an earlier version do. */
+  refusesTenants: boolean;
   /** Shards that do not answer how much of a limit they use. */
   readonly silentShards: Set<number>;
   /** Homes of these concurrency keys do not answer: a question ends at its deadline. */
@@ -91,7 +96,10 @@ export interface ShardHarness {
   streams: string;
   /** Flow rules by queue. A queue without an entry has no rule. */
   readonly rules: Map<string, FlowRule>;
+  /** Limits of tenants, by tenant. Set one with `setLimit`. */
+  readonly limits: Map<string, LimitRule>;
   setRule(queue: string, rule: FlowRule): void;
+  setLimit(tenant: string, rule: LimitRule): void;
   start(): Promise<ActorRef<ShardMessage>>;
   stop(): Promise<void>;
   replaceStreams(): void;
@@ -159,6 +167,7 @@ export async function createShardHarness(options: ShardHarnessOptions = {}): Pro
   let isInDoubt = false;
   let soundAtMs = kit.clock.monotonicMs();
   const ruleListeners = new Set<(tenant: string, queue: string) => void>();
+  const queuesAsked = new Set<string>();
 
   const harness: ShardHarness = {
     kit,
@@ -171,6 +180,8 @@ export async function createShardHarness(options: ShardHarnessOptions = {}): Pro
     broker: 'up',
     lease: true,
     asked: [],
+    askedOfTenants: [],
+    refusesTenants: false,
     silentShards: new Set(),
     silentKeys: new Set(),
     missing: new Set(),
@@ -192,9 +203,14 @@ export async function createShardHarness(options: ShardHarnessOptions = {}): Pro
     memory: new HarnessMemory(options.memoryMaxBytes ?? Infinity, kit.telemetry, options.memoryTightBytes),
     streams: 'one',
     rules: new Map(),
+    limits: new Map(),
     setRule(queue, rule) {
       harness.rules.set(queue, rule);
       for (const listener of ruleListeners) listener('default', queue);
+    },
+    setLimit(tenant, rule) {
+      harness.limits.set(tenant, rule);
+      for (const listener of ruleListeners) for (const queue of queuesAsked) listener(tenant, queue);
     },
     async start() {
       await harness.stop();
@@ -275,7 +291,11 @@ export async function createShardHarness(options: ShardHarnessOptions = {}): Pro
       flowRules: {
         prepare: () => Promise.resolve(),
         look: () => undefined,
-        ruleOf: (_tenant, queue) => harness.rules.get(queue) ?? {},
+        ruleOf(_tenant, queue) {
+          queuesAsked.add(queue);
+          return harness.rules.get(queue) ?? {};
+        },
+        limitOf: (tenant) => harness.limits.get(tenant) ?? {},
         onChange(listener) {
           ruleListeners.add(listener);
           return () => ruleListeners.delete(listener);
@@ -287,6 +307,10 @@ export async function createShardHarness(options: ShardHarnessOptions = {}): Pro
         call: async (shard, verb, item, { deadlineAtMs = 0 }) => {
           if (verb === 'limitUse' && harness.silentShards.has(shard)) throw new TroupeError('SHARD_UNAVAILABLE');
           if (verb === 'limitUse' && shard !== harnessShard) return { uses: [] } as never;
+          if (verb === 'leaseTenantQuota') {
+            if (harness.refusesTenants) throw new TroupeError('SHARD_UNAVAILABLE');
+            harness.askedOfTenants.push(item as TenantQuotaItem);
+          }
           if (verb === 'leaseQuota') {
             const question = item as QuotaItem;
             harness.asked.push(question);

@@ -225,6 +225,8 @@ export async function createWorkerHarness(
       case 'openQueue':
       case 'place':
       case 'leaseQuota':
+      case 'leaseTenantQuota':
+      case 'tenantStats':
       case 'limitUse':
         throw new Error(`not expected of a worker: ${verb}`);
     }

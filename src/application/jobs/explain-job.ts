@@ -12,7 +12,8 @@ import { type WaitingFacts, type WhyWaiting, whyWaiting } from '../../domain/why
 import type { HandlerFleet } from './handler-fleet.ts';
 import type { QueueQuarantines } from '../ports/queue-quarantines.ts';
 import type { Clock } from '../ports/runtime.ts';
-import { type ClusterQueueStats, type QueueStatsReader, statsPatienceMs } from '../queues/queue-stats.ts';
+import { statsPatienceMs } from '../protocol/cluster-stats.ts';
+import type { ClusterQueueStats, QueueStatsReader } from '../queues/queue-stats.ts';
 import type { ShardBatcher } from '../protocol/shard-batcher.ts';
 import type { HeldBy, PlaceResult } from '../ports/shard-protocol.ts';
 import type { KnownTenants } from '../tenants/known-tenants.ts';
@@ -67,11 +68,11 @@ export function createExplainJob(parts: ExplainJobParts): ExplainJob {
   };
 }
 
-/** The facts have empty texts, because the details of the limits are not known here. A tenant's pause is that of its queues. */
+/** The facts of queues have empty texts, because their limits are not known here. A tenant's pause is that of its queues. */
 function limitsOf(
   heldBy: HeldBy | undefined,
   tenant: Tenant | undefined,
-): Pick<WaitingFacts, 'paused' | 'keyLimit' | 'queueLimit' | 'rateLimit'> {
+): Pick<WaitingFacts, 'paused' | 'keyLimit' | 'queueLimit' | 'rateLimit' | 'tenantQuota'> {
   switch (heldBy) {
     case undefined:
       return {};
@@ -83,6 +84,10 @@ function limitsOf(
       return { queueLimit: '' };
     case 'rate':
       return { rateLimit: '' };
+    case 'tenant': {
+      const most = tenant?.quotas.runningJobs;
+      return { tenantQuota: most === undefined ? '' : `${most} at a time` };
+    }
   }
 }
 
@@ -118,6 +123,7 @@ function etaOf({ reason }: WhyWaiting, record: JobRecord, { stats, ahead, nowMs 
     case 'RATE_LIMITED':
     case 'QUEUE_LIMIT':
     case 'KEY_LIMIT':
+    case 'TENANT_QUOTA':
     case 'NO_NODE_TAKES_TENANT':
     case 'NO_NODE_HAS_HANDLER':
       return undefined;

@@ -11,6 +11,7 @@ import type { LogLine, LogPosition, StoredLog } from '../../domain/job-log.ts';
 import type { JobId } from '../../domain/job-id.ts';
 import type { QueueClosing } from '../../domain/queue.ts';
 import type { QueueStats } from '../../domain/queue-stats.ts';
+import type { TenantStats } from '../../domain/tenant-stats.ts';
 
 export interface SubmitItem {
   readonly spec: JobSpec;
@@ -179,6 +180,10 @@ export interface UnfinishedJobs {
   readonly running: number;
 }
 
+export interface TenantStatsItem {
+  readonly tenant: string;
+}
+
 export interface PlaceItem {
   readonly jobId: JobId;
 }
@@ -194,9 +199,9 @@ export interface PlaceResult {
 
 /**
  * `pause`: its queue is paused. `running`: the limit of running jobs. `rate`: the rate of starts. `key`: its
- * concurrency key.
+ * concurrency key. `tenant`: the quota of running jobs of its tenant.
  */
-export type HeldBy = 'pause' | 'running' | 'rate' | 'key';
+export type HeldBy = 'pause' | 'running' | 'rate' | 'key' | 'tenant';
 
 /** Asks the home of a limit how much of the limit this shard may use. See `domain/quota-account.ts`. */
 export interface QuotaItem extends QuotaRequest {
@@ -204,6 +209,13 @@ export interface QuotaItem extends QuotaRequest {
   readonly queue: string;
   /** The concurrency key. Absent for a limit of the whole queue. */
   readonly key?: string;
+}
+/**
+ * The same for the limit of a tenant. It has a verb of its own, because an earlier version would take it for a queue without a
+ * limit. Such a home refuses the verb, and the shard that asked may use nothing.
+ */
+export interface TenantQuotaItem extends QuotaRequest {
+  readonly tenant: string;
 }
 export interface QuotaResult {
   readonly lease: QuotaLease;
@@ -217,10 +229,13 @@ export interface QuotaResult {
 export interface LimitUseItem {
   readonly home: number;
   readonly epoch: number;
+  /** The home knows limits of tenants. Absent: an earlier version, which takes them for limits of queues. */
+  readonly ofTenants?: true;
 }
+/** Without a queue it is the limit of the tenant. */
 export interface LimitUse {
   readonly tenant: string;
-  readonly queue: string;
+  readonly queue?: string;
   readonly key?: string;
   readonly using: number;
 }
@@ -241,6 +256,7 @@ export interface ShardVerbs {
   reschedule: { item: RescheduleItem; result: JobView };
   get: { item: GetItem; result: JobView };
   queueStats: { item: QueueStatsItem; result: QueueStats };
+  tenantStats: { item: TenantStatsItem; result: TenantStats };
   load: { item: LoadItem; result: ClusterLoad };
   /**
    * From the answer on the shard accepts no job of the queue. The answer comes from an owner that has proved its
@@ -250,6 +266,7 @@ export interface ShardVerbs {
   openQueue: { item: QueueClosing; result: { readonly kind: 'open' } };
   place: { item: PlaceItem; result: PlaceResult };
   leaseQuota: { item: QuotaItem; result: QuotaResult };
+  leaseTenantQuota: { item: TenantQuotaItem; result: QuotaResult };
   limitUse: { item: LimitUseItem; result: LimitUseResult };
 }
 export type ShardVerb = keyof ShardVerbs;
@@ -275,12 +292,14 @@ export const shardVerbs: Readonly<Record<ShardVerb, VerbTraits>> = {
   reschedule: { answerBytes: () => 34_816 },
   get: { answerBytes: () => 34_816 },
   queueStats: { answerBytes: () => 4_096 },
+  tenantStats: { answerBytes: () => 256 },
   // The shard leaves out rows that do not fit. This holds 1,000 of each kind with names of usual length.
   load: { answerBytes: () => 700_000 },
   closeQueue: { answerBytes: () => 256 },
   openQueue: { answerBytes: () => 256 },
   place: { answerBytes: () => 256 },
   leaseQuota: { answerBytes: () => 256 },
+  leaseTenantQuota: { answerBytes: () => 256 },
   limitUse: { answerBytes: () => 65_536 },
 };
 

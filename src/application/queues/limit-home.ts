@@ -7,13 +7,15 @@ import { shardOfKey } from '../protocol/shard-choice.ts';
 
 export interface LimitName {
   readonly tenant: string;
-  readonly queue: string;
-  /** The concurrency key. Absent for a limit of the whole queue. */
+  /** Absent for a limit of the tenant, which all of its queues share. */
+  readonly queue?: string | undefined;
+  /** The concurrency key. Absent for a limit of the whole queue. Only a limit with a queue has one. */
   readonly key?: string | undefined;
 }
 
 /** Unambiguous, because no name of a tenant or queue contains a slash. */
 export function limitText({ tenant, queue, key }: LimitName): string {
+  if (queue === undefined) return tenant;
   return key === undefined ? `${tenant}/${queue}` : `${tenant}/${queue}/${key}`;
 }
 

@@ -18,7 +18,8 @@ import { depthOf } from '../../domain/queue-stats.ts';
 import { retryAfterMs } from '../../domain/retry-after.ts';
 import { drainPerSecond } from '../../domain/start-estimate.ts';
 import type { Clock, Random } from '../ports/runtime.ts';
-import { type ClusterQueueStats, type QueueStatsReader, statsMaxAgeMs, statsPatienceMs } from './queue-stats.ts';
+import { statsMaxAgeMs, statsPatienceMs } from '../protocol/cluster-stats.ts';
+import type { ClusterQueueStats, QueueStatsReader } from './queue-stats.ts';
 
 /** Oldest statistics that may refuse a job. */
 const refusalMaxAgeMs = 100;

@@ -1,15 +1,19 @@
 /**
  * Flow rules that hold back every queue of a tenant that is paused or is being deleted, as if each of them was paused: no attempt
- * starts, and what runs goes on. The tenants are read before a shard serves, and then when a shard looks, as `WatchedTenants`
- * says.
+ * starts, and what runs goes on. And the limit of a tenant itself, which all of its queues share. The tenants are read before a
+ * shard serves, and then when a shard looks, as `WatchedTenants` says.
  */
 import type { FlowRule } from '../../domain/flow-rule.ts';
+import { given } from '../../domain/given.ts';
+import type { LimitRule } from '../../domain/quota-account.ts';
 import type { WatchedTenants } from '../tenants/watched-tenants.ts';
 import type { FlowRules } from './flow-rules.ts';
 
 export interface TenantFlowRules extends FlowRules {
   /** Reads the tenants again if that is due. Nobody waits for it. Shards call it each second. */
   look(): void;
+  /** The limit of all queues of a tenant together. It is always known. */
+  limitOf(tenant: string): LimitRule;
 }
 
 export interface TenantFlowRulesParts {
@@ -39,7 +43,8 @@ export function createTenantFlowRules({ rules, tenants }: TenantFlowRulesParts):
     onChange(listener) {
       const stopListening = rules.onChange(listener);
       const stopWatching = tenants.onChange((tenant, before) => {
-        if (before.isStopped === tenants.of(tenant).isStopped) return;
+        const { isStopped, runningMax } = tenants.of(tenant);
+        if (before.isStopped === isStopped && before.runningMax === runningMax) return;
         for (const queue of asked.get(tenant) ?? []) listener(tenant, queue);
       });
       return () => {
@@ -50,5 +55,6 @@ export function createTenantFlowRules({ rules, tenants }: TenantFlowRulesParts):
     look: () => {
       tenants.look();
     },
+    limitOf: (tenant) => given({ maxRunning: tenants.of(tenant).runningMax }),
   };
 }

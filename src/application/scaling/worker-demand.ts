@@ -63,6 +63,8 @@ export function createWorkerDemand(parts: WorkerDemandParts): WorkerDemand {
       .map((node) => ({ ...node, takes: (tenant) => takesTenant(node.tenants, tenant, isDedicated) }));
   }
 
+  const runningMaxOf = (tenant: string): number | undefined => known.lastSeen(tenant)?.quotas.runningJobs;
+
   async function limitsOf({ tenant, queue }: QueueRef): Promise<StartLimits> {
     const found = await catalog.find(tenant, queue);
     const { paused = false, maxRunning = Infinity, rate } = found?.settings.flow ?? {};
@@ -89,11 +91,11 @@ export function createWorkerDemand(parts: WorkerDemandParts): WorkerDemand {
     const present = await load.read();
     const nodes = members();
     const limits = new Map<string, StartLimits>();
-    const known = queuesAwaiting(present, wanted, nodes).map(async (ref) => {
+    const asked = queuesAwaiting(present, wanted, nodes).map(async (ref) => {
       limits.set(queueKey(ref), await limitsOf(ref));
     });
-    await Promise.all(known);
-    return demandOf(present, wanted, { members: nodes, limits });
+    await Promise.all(asked);
+    return demandOf(present, wanted, { members: nodes, limits, runningMaxOf });
   }
 
   async function* watch(context: CallContext, wanted: WorkerClass): AsyncGenerator<boolean, void> {

@@ -28,6 +28,7 @@ import {
 } from './stored-tenants.ts';
 import { tenantBody, tenantOf, tenantPlace, tenantsScope } from './tenant-documents.ts';
 import type { TenantLimits } from './tenant-limits.ts';
+import type { TenantStatsReader } from './tenant-stats.ts';
 
 /** What a tenant uses, by the names of its quotas. */
 type TenantUse = Readonly<Record<TenantQuota, number>>;
@@ -80,6 +81,7 @@ interface UpdateTenant {
 export interface ManageTenantsParts extends StoredTenantParts {
   readonly queues: Pick<QueueStore, 'listQueues'>;
   readonly limits: Pick<TenantLimits, 'useOf'>;
+  readonly stats: Pick<TenantStatsReader, 'read'>;
   readonly clock: Clock;
 }
 
@@ -98,6 +100,7 @@ const quotaFields: Readonly<Record<TenantQuota, string>> = {
   streams: 'streams',
   queues: 'queues',
   serviceAccounts: 'service_accounts',
+  runningJobs: 'running_jobs',
 };
 const quotaNames = Object.keys(quotaFields) as TenantQuota[];
 
@@ -239,11 +242,12 @@ function mergeQuotas(present: TenantQuotas, request: QuotasRequest): TenantQuota
   return given(Object.fromEntries(quotaNames.map((quota) => [quota, merged(quota)])));
 }
 
-async function useOf({ documents, queues, limits }: ManageTenantsParts, tenant: string): Promise<TenantUse> {
+async function useOf({ documents, queues, limits, stats }: ManageTenantsParts, tenant: string): Promise<TenantUse> {
   const page = { after: '', most: accountsCounted };
   const accounts = await documents.listDocuments({ collection: 'service-accounts', scope: tenant }, page);
   const own = await queues.listQueues(tenant);
-  return { ...limits.useOf(tenant), queues: own.length, serviceAccounts: accounts.length };
+  const { running } = (await stats.read(tenant)).stats;
+  return { ...limits.useOf(tenant), queues: own.length, serviceAccounts: accounts.length, runningJobs: running };
 }
 
 /**

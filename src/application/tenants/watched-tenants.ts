@@ -3,6 +3,7 @@
  * somebody looks. So a change counts within 30 s, with or without NATS. While the store does not answer, what was read last
  * counts. A tenant that nobody made, or that is not known yet, is like one without any settings.
  */
+import { given } from '../../domain/given.ts';
 import { defaultTenantWeight, type Tenant } from '../../domain/tenant.ts';
 import type { DocumentStore } from '../ports/document-store.ts';
 import type { Clock, Logger } from '../ports/runtime.ts';
@@ -14,6 +15,8 @@ interface WatchedTenant {
   readonly weight: number;
   /** Only nodes that name it take its jobs. */
   readonly isDedicated: boolean;
+  /** Most attempts that run at a time in the whole cluster. Absent: any number. */
+  readonly runningMax?: number;
 }
 
 export interface WatchedTenants {
@@ -102,11 +105,13 @@ async function tenantsWithSettings({
   }
 }
 
-function watchedOf({ state, weight = defaultTenantWeight, dedicated = false }: Tenant): WatchedTenant {
-  return { isStopped: state !== 'ACTIVE', weight, isDedicated: dedicated };
+function watchedOf({ state, weight = defaultTenantWeight, dedicated = false, quotas }: Tenant): WatchedTenant {
+  const { runningJobs: runningMax } = quotas;
+  return { isStopped: state !== 'ACTIVE', weight, isDedicated: dedicated, ...given({ runningMax }) };
 }
 
 function isSame(one: WatchedTenant, other: WatchedTenant): boolean {
-  const { isStopped, weight, isDedicated } = one;
-  return isStopped === other.isStopped && weight === other.weight && isDedicated === other.isDedicated;
+  const { isStopped, weight, isDedicated, runningMax } = one;
+  const isAlike = isStopped === other.isStopped && isDedicated === other.isDedicated;
+  return isAlike && weight === other.weight && runningMax === other.runningMax;
 }

@@ -19,6 +19,7 @@ const quotaWords = [
   ['streams', 'streams', 'open streams of each gateway'],
   ['queues', 'queues', 'queues'],
   ['serviceAccounts', 'service-accounts', 'service accounts'],
+  ['runningJobs', 'running-jobs', 'attempts that run at a time'],
 ] as const satisfies readonly (readonly [Quota, string, string])[];
 
 interface TenantFlags extends TenantQuotasInfo {
@@ -75,8 +76,8 @@ function withTenantFlags(command: Command, min: 0 | 1): Command {
 }
 
 function changeOf(flags: TenantFlags): TenantChange {
-  const { submitsPerSecond, streams, queues, serviceAccounts, description, weight, dedicated } = flags;
-  const quotas = given({ submitsPerSecond, streams, queues, serviceAccounts });
+  const { description, weight, dedicated } = flags;
+  const quotas = given(Object.fromEntries(quotaWords.map(([quota]) => [quota, flags[quota]])));
   return { quotas, ...given({ description, weight, dedicated }) };
 }
 

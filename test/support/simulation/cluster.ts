@@ -14,6 +14,7 @@ import { RecordWatch } from './record-watch.ts';
 import { type ClusterGround, type NodePorts, SimNode } from './sim-node.ts';
 import { StoreData } from './store-data.ts';
 import { StoreExtras } from './store-extras.ts';
+import { TenantWatch } from './tenant-watch.ts';
 import { RunningWatch } from './running-watch.ts';
 import { Subscriber } from './subscriber.ts';
 import { calmWeather, type Weather } from './wire.ts';
@@ -56,10 +57,13 @@ export class Cluster {
   readonly queues: QueueWatch;
   readonly subscriber: Subscriber;
   readonly witness: Witness;
+  /** The list of tenants of each node, counted from 0. Default: none has one. */
+  tenantsOf: (index: number) => readonly string[] | undefined = () => undefined;
   /** Whether faults may be injected. */
   isStormy = true;
   /** Called when a process has dropped its copy of a job whose payloads are erased, and has answered. */
   onForgotten: (jobId: JobId, host: Host) => void = () => undefined;
+  readonly #tenants: TenantWatch;
   readonly #ground: ClusterGround;
   readonly #shape: ClusterShape;
   readonly #random;
@@ -78,10 +82,13 @@ export class Cluster {
     const { executions, extras } = this;
     const { backlogMax } = shape;
     this.records = new RecordWatch({ world, executions, extras, backlogMax });
+    const listOf = (nodeId: string): readonly string[] | undefined => this.tenantsOf(Number(nodeId.slice(1)) - 1);
+    this.#tenants = new TenantWatch({ world, executions, records: this.records, listOf });
     const running = new RunningWatch(world, this.executions, shape.flow ?? {});
     this.data.onCommit((group, before) => {
       this.records.committed(group, before);
       running.committed(group);
+      this.#tenants.committed(group);
       this.queues.committed(group, before);
     });
     const work = new WorkWatch(world, this.records);
@@ -277,8 +284,9 @@ export class Cluster {
     this.#incarnation += 1;
     const nodeId = `n${index + 1}`;
     const skewMs = Math.round((this.#random() * 2 - 1) * skewMostMs);
+    const tenants = this.tenantsOf(index);
     const works = index < (this.#shape.workers ?? Infinity);
-    const options = { nodeId, incarnation: this.#incarnation, threads: this.#shape.threads, skewMs, works };
+    const options = { nodeId, incarnation: this.#incarnation, threads: this.#shape.threads, skewMs, works, tenants };
     const node = new SimNode(this.#ground, options);
     this.nodes[index] = node;
     this.world.note(nodeId, `starts, incarnation ${this.#incarnation}`);
@@ -303,7 +311,7 @@ export class Cluster {
     const { host, store, router, bus } = ports;
     const { records } = this;
     ports.store = {
-      ...store,
+      ...this.#tenants.observe(host, store),
       jobs: {
         ...store.jobs,
         takeShard: async (shard, owner) => {

@@ -60,6 +60,8 @@ export class Executions {
   readonly #said = new Map<string, string[]>();
   /** Jobs that have logged something. */
   readonly speakers = new Set<JobId>();
+  /** Called when code starts on a host. */
+  onStart: (jobId: JobId, host: string) => void = () => undefined;
   /** Whether handlers log anything in this simulation. */
   speaks = false;
   #scale = 1;
@@ -87,6 +89,7 @@ export class Executions {
     };
     this.#world.note(host, `code starts: ${runId}`);
     this.#byRun.set(runId, execution);
+    this.onStart(jobId, host);
     const ofJob = this.#byJob.get(jobId);
     if (ofJob === undefined) this.#byJob.set(jobId, [execution]);
     else {

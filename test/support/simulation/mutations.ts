@@ -34,6 +34,7 @@ import { passOn } from './pool-model.ts';
 import { queueMutations } from './queue-mutations.ts';
 import { changedPages, wholeRecords, withoutRequestKey, withoutUniqueKey } from './recovered-pages.ts';
 import { submitMutations } from './submit-mutations.ts';
+import { tenantMutations } from './tenant-mutations.ts';
 import { watchMutations } from './watch-mutations.ts';
 
 export const mutations: Readonly<Record<string, Mutation>> = {
@@ -44,6 +45,7 @@ export const mutations: Readonly<Record<string, Mutation>> = {
   ...messageMutations,
   ...queueMutations,
   ...submitMutations,
+  ...tenantMutations,
   ...watchMutations,
   'the home of a limit gives out twice as much': {
     breaks: [10],

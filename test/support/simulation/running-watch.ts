@@ -7,7 +7,7 @@ import type { CommitGroup } from '../../../src/application/ports/job-store.ts';
 import { defaultMaxRunningPerKey, type FlowRule } from '../../../src/domain/flow-rule.ts';
 import type { JobRecord } from '../../../src/domain/job.ts';
 import type { JobId } from '../../../src/domain/job-id.ts';
-import { defaultQueueName } from '../../../src/domain/queue.ts';
+import { defaultQueueName, defaultTenant } from '../../../src/domain/queue.ts';
 import type { Executions } from './executions.ts';
 import type { World } from './world.ts';
 
@@ -25,7 +25,8 @@ export class RunningWatch {
 
   committed(group: CommitGroup): void {
     for (const record of group.records) {
-      if (record.spec.queue !== defaultQueueName) continue;
+      const { tenant, queue } = record.spec;
+      if (tenant !== defaultTenant || queue !== defaultQueueName) continue;
       if (record.run === undefined) this.#running.delete(record.id);
       else this.#running.set(record.id, record);
     }

@@ -10,14 +10,17 @@ export interface ShortJob {
   /** Counts the jobs of a load. */
   readonly n: number;
   readonly handler: string;
+  /** Longest duration of an attempt. Default: 300. */
+  readonly longMs?: number;
   readonly node: SimNode | undefined;
   readonly options: Partial<JobRequest>;
 }
 
 /** The witness hears of the job if it is accepted. */
-export function submitShortJob(caller: SimCaller, witness: Witness, { n, handler, node, options }: ShortJob): void {
+export function submitShortJob(caller: SimCaller, witness: Witness, job: ShortJob): void {
   const plain = { failRate: 0, rejectRate: 0, killRate: 0, outputBytes: 0, once: false };
-  const script: JobScript = { n, longMs: 300, ...plain };
+  const { n, handler, node, options, longMs = 300 } = job;
+  const script: JobScript = { n, longMs, ...plain };
   const request: JobRequest = {
     ...emptyJobRequest,
     handler,
@@ -30,7 +33,7 @@ export function submitShortJob(caller: SimCaller, witness: Witness, { n, handler
     .then(
       ({ jobId }) => {
         const id = parseJobId(jobId);
-        if (id !== undefined) witness.accept(id);
+        if (id !== undefined) witness.accept(id, caller.tenant);
       },
       (error: unknown) => {
         caller.refused(error);

@@ -6,6 +6,7 @@ import { mayEverything } from '../callers.ts';
 import type { ReadContext } from '../../../src/application/ports/call-context.ts';
 import type { Random } from '../../../src/application/ports/runtime.ts';
 import type { UseCases } from '../../../src/application/use-cases.ts';
+import { defaultTenant } from '../../../src/domain/queue.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';
 import type { SimNode } from './sim-node.ts';
 import type { World } from './world.ts';
@@ -13,6 +14,8 @@ import type { World } from './world.ts';
 export interface SimCallerParts {
   readonly world: World;
   readonly nodes: () => readonly SimNode[];
+  /** Default: the default tenant. */
+  readonly tenant?: string;
 }
 
 const patienceMs = 12_000;
@@ -20,13 +23,15 @@ const patienceMs = 12_000;
 export class SimCaller {
   readonly world: World;
   readonly random: Random;
+  readonly tenant: string;
   readonly #nodes: () => readonly SimNode[];
   readonly #who: string;
   isOver = false;
 
-  constructor(who: string, { world, nodes }: SimCallerParts) {
+  constructor(who: string, { world, nodes, tenant = defaultTenant }: SimCallerParts) {
     this.#who = who;
     this.world = world;
+    this.tenant = tenant;
     this.#nodes = nodes;
     this.random = world.randomOf(who);
   }
@@ -55,7 +60,7 @@ export class SimCaller {
       node.host.run(() => {
         const deadlineAtMs = node.host.clock.nowMs() + waitMs;
         act(node.useCases, {
-          tenant: 'default',
+          tenant: this.tenant,
           principal: mayEverything,
           requestId: this.#who,
           deadlineAtMs,

@@ -47,8 +47,9 @@ export class SimLogs {
 
   /** Reads the job first, so that its log is at least as new as the record. */
   #read(): void {
-    const { world, executions } = this.#parts;
-    const id = this.#caller.one([...executions.speakers]);
+    const { world, records, executions } = this.#parts;
+    const own = [...executions.speakers].filter((one) => records.newest(one)?.spec.tenant === this.#caller.tenant);
+    const id = this.#caller.one(own);
     if (id === undefined) return;
     const seen = this.#caller.ask((useCases, context) => useCases.getJob(context, id));
     seen

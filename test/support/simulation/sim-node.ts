@@ -24,6 +24,7 @@ import { createNodeClient } from '../../../src/compose/node-admin.ts';
 import type { Config } from '../../../src/config/index.ts';
 import { rolesWith } from '../../../src/domain/access/role.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';
+import { given } from '../../../src/domain/given.ts';
 import type { HandlerManifest } from '../../../src/domain/handler-manifest.ts';
 import type { JobRecord } from '../../../src/domain/job.ts';
 import { type Queue, queueStamp } from '../../../src/domain/queue.ts';
@@ -47,6 +48,8 @@ export interface NodePorts {
   bus: NatsBus;
   pool: RunPool;
   router: ShardRouter;
+  /** Whose jobs the node says that it takes. Undefined: those of every tenant that is not dedicated. */
+  tenants: readonly string[] | undefined;
 }
 
 /** What all nodes of a simulation share. */
@@ -75,6 +78,7 @@ export interface SimNodeOptions {
   readonly skewMs: number;
   /** Whether the node runs jobs. */
   readonly works: boolean;
+  readonly tenants: readonly string[] | undefined;
 }
 
 function windowsOf(window: number): WindowLimits {
@@ -119,6 +123,7 @@ export class SimNode {
       bus,
       pool: this.pool,
       router: createShardRouter(link(bus, this.host.clock)),
+      tenants: options.tenants,
     };
     ground.change(this.#ports);
     this.batcher = this.#createBatcher();
@@ -139,6 +144,7 @@ export class SimNode {
       draining: false,
       workerClass: 'default',
       version: '1',
+      ...given({ tenants: this.#ports.tenants }),
     };
     this.#terminate = () => system.terminate(5_000);
     this.#start = () =>

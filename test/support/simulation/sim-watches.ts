@@ -9,7 +9,7 @@ import type { UseCases } from '../../../src/application/use-cases.ts';
 import type { JobsUpdate } from '../../../src/application/jobs/watch-jobs.ts';
 import { isTerminal, type JobRecord, type JobState, terminalStates } from '../../../src/domain/job.ts';
 import type { JobId } from '../../../src/domain/job-id.ts';
-import { defaultQueueName } from '../../../src/domain/queue.ts';
+import { defaultQueueName, defaultTenant } from '../../../src/domain/queue.ts';
 import type { RecordWatch } from './record-watch.ts';
 import { SimCaller, type SimCallerParts } from './sim-caller.ts';
 import type { Witness } from './witness.ts';
@@ -62,7 +62,8 @@ export class SimWatches {
   }
 
   #isOwed({ id, state, seq, spec }: JobRecord): boolean {
-    if (spec.queue !== defaultQueueName || !isTerminal(state) || !this.#isWanted(state)) return false;
+    if (spec.tenant !== defaultTenant || spec.queue !== defaultQueueName) return false;
+    if (!isTerminal(state) || !this.#isWanted(state)) return false;
     return (this.#parts.records.durableAtMs.get(id)?.get(seq) ?? 0) > this.#sinceMs;
   }
 
@@ -106,7 +107,8 @@ export class SimWatches {
     if (gap || this.#token === '') this.#sinceMs = world.nowMs;
     this.#token = resumeToken;
     if (record === undefined) return;
-    const { id, state, seq } = record;
+    const { id, state, seq, spec } = record;
+    if (spec.tenant !== defaultTenant) world.violation(11, `a watch told ${id} of tenant ${spec.tenant}`);
     world.note('client', `watch of the queue: ${id} ${state}@${seq}`);
     if (!records.wasDurable(record)) {
       world.violation(7, `a watch of the queue told ${id} as ${state}@${seq}, which was never durable`);

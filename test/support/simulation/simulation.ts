@@ -15,6 +15,7 @@ import { SimFarJobs } from './sim-far-jobs.ts';
 import { SimLogs } from './sim-logs.ts';
 import { SimOperators } from './sim-operators.ts';
 import { SimQueues } from './sim-queues.ts';
+import { SimTenants, tenantListOf } from './sim-tenants.ts';
 import { SimWatches } from './sim-watches.ts';
 import { StartTimes } from './start-times.ts';
 import { SubmitWatch } from './submit-watch.ts';
@@ -141,13 +142,13 @@ interface Load {
   missing?(): readonly string[];
 }
 
-export type RareLoad = 'deletes' | 'queues' | 'watches' | 'logs' | 'far jobs';
+export type RareLoad = 'deletes' | 'queues' | 'watches' | 'logs' | 'far jobs' | 'tenants';
 
 /** Load of what clients do rarely. Each kind occurs in some of the simulations. */
 function rareLoads(
   cluster: Cluster,
   { kinds }: Nemesis,
-  { kind }: Scenario,
+  { kind, shape }: Scenario,
   only: RareLoad | undefined,
 ): readonly Load[] {
   const { world, witness, records, extras, queues, executions } = cluster;
@@ -165,6 +166,12 @@ function rareLoads(
     watches: () => new SimWatches({ ...caller, witness, records }),
     logs: () => new SimLogs({ ...caller, witness, records, executions }),
     'far jobs': () => new SimFarJobs({ ...caller, witness, handler: simulatedHandler.name }),
+    tenants() {
+      // A node that does nothing for the others needs others that do.
+      const isExclusive = shape.nodes > 1 && (kind === 'storm' || kind === 'long');
+      cluster.tenantsOf = (index) => tenantListOf(index, isExclusive);
+      return new SimTenants({ ...caller, witness, extras, queues, handler: simulatedHandler.name });
+    },
   };
   const random = world.randomOf('loads');
   const chosen = Object.entries(makers).filter(([name]) => {
@@ -254,7 +261,7 @@ function checkEnd(cluster: Cluster, clients: SimClients): void {
     world.violation(9, `${clients.unanswered} submits were never answered after the faults had ended`);
   }
   witness.checkStarts(executions);
-  for (const id of witness.accepted) {
+  for (const id of [...witness.accepted, ...witness.foreign]) {
     const record = records.newest(id);
     if (record === undefined) world.violation(1, `${id} was accepted and is gone`);
     else witness.saw('final', record, 0);

@@ -5,6 +5,7 @@
  */
 import { ofCluster } from '../../../src/application/protocol/batch-queue.ts';
 import type { Random } from '../../../src/application/ports/runtime.ts';
+import { defaultTenant } from '../../../src/domain/queue.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';
 import { defaultMaxRunningPerKey, type FlowRule } from '../../../src/domain/flow-rule.ts';
 import { isTerminal } from '../../../src/domain/job.ts';
@@ -85,7 +86,9 @@ export class Timeliness {
     this.#crashedMs = world.nowMs;
     const lost = executions.all().filter(({ host, endedMs }) => host === name && endedMs === undefined);
     const waiting = records.all().filter(({ state }) => state === 'QUEUED');
-    this.#owed = [...new Set([...lost.map(({ jobId }) => jobId), ...waiting.map(({ id }) => id)])];
+    const owed = new Set([...lost.map(({ jobId }) => jobId), ...waiting.map(({ id }) => id)]);
+    // The jobs of another tenant may have had no other node, or its quota.
+    this.#owed = [...owed].filter((id) => records.newest(id)?.spec.tenant === defaultTenant);
     for (const shard of server.shardsOf(name)) this.#silent.add(shard);
     this.#cluster.crash(index, downMs);
     this.#probe();

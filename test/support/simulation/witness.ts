@@ -3,6 +3,7 @@
  * client, a key leads to one job, and an end is the same for all. `History` checks everything once more at the end.
  */
 import { isTerminal, type JobRecord } from '../../../src/domain/job.ts';
+import { defaultTenant } from '../../../src/domain/queue.ts';
 import type { JobId } from '../../../src/domain/job-id.ts';
 import { History, type Observer } from '../cluster-history.ts';
 import type { Executions } from './executions.ts';
@@ -15,7 +16,10 @@ export const skewMostMs = 300;
 
 export class Witness {
   readonly history = new History();
+  /** Jobs of the default tenant. */
   readonly accepted = new Set<JobId>();
+  /** Jobs of other tenants. */
+  readonly foreign = new Set<JobId>();
   readonly #world: World;
   readonly #records: RecordWatch;
   readonly #seenSeq = new Map<JobId, number>();
@@ -56,8 +60,8 @@ export class Witness {
   }
 
   /** A submit was answered with this job. */
-  accept(id: JobId): void {
-    this.accepted.add(id);
+  accept(id: JobId, tenant = defaultTenant): void {
+    (tenant === defaultTenant ? this.accepted : this.foreign).add(id);
     if (this.#records.newest(id) === undefined) this.#world.violation(1, `${id} was accepted and is not durable`);
   }
 

@@ -105,6 +105,24 @@ describe('the demand of a worker class', () => {
     );
   });
 
+  it('does not grow past what the quota of a tenant lets start, and is no less than without', () => {
+    const quota = fc.nat(80);
+    fc.assert(
+      fc.property(load, members, limits, quota, (made, nodes, limited, most) => {
+        const free = demandOf(made, small, { members: nodes, limits: limited });
+        const held = demandOf(made, small, { members: nodes, limits: limited, runningMaxOf: () => most });
+        const room = Math.max(0, most - sum(made.running));
+        expect(held).toEqual({ running: free.running, waiting: Math.min(free.waiting, room) });
+        const other = demandOf(made, small, {
+          members: nodes,
+          limits: limited,
+          runningMaxOf: (tenant) => (tenant === 'other' ? most : undefined),
+        });
+        expect(other).toEqual(free);
+      }),
+    );
+  });
+
   it('never falls when more waits, or runs on one of its nodes, while no limit is reached', () => {
     fc.assert(
       fc.property(freeLoad, members, waiting, running, (made, nodes, more, run) => {

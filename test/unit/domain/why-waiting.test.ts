@@ -11,6 +11,7 @@ const everything: WaitingFacts = {
   keyLimit: '1 of 1 runs',
   queueLimit: '2 of 2 run',
   rateLimit: '5 per second',
+  tenantQuota: '3 at a time',
   ahead: 7,
 };
 
@@ -26,6 +27,7 @@ describe('why a job waits', () => {
       'keyLimit',
       'queueLimit',
       'rateLimit',
+      'tenantQuota',
       'ahead',
     ] as const;
     for (const fact of order) {
@@ -41,6 +43,7 @@ describe('why a job waits', () => {
       { reason: 'KEY_LIMIT', detail: 'its concurrency key is at its limit: 1 of 1 runs' },
       { reason: 'QUEUE_LIMIT', detail: 'its queue is at its limit: 2 of 2 run' },
       { reason: 'RATE_LIMITED', detail: 'its queue is at its rate limit: 5 per second' },
+      { reason: 'TENANT_QUOTA', detail: 'its tenant is at its quota of running jobs: 3 at a time' },
       { reason: 'BEHIND_OTHERS', detail: 'about 7 jobs start before it' },
       { reason: 'BEHIND_OTHERS', detail: 'it waits for a free slot' },
     ]);
@@ -54,6 +57,6 @@ describe('why a job waits', () => {
   it('is nothing for a job that runs or has ended', () => {
     const explained = jobStates.filter((state) => whyWaiting({ state }) !== undefined);
     expect(explained).toEqual(['SCHEDULED', 'QUEUED', 'RETRYING']);
-    expect(new Set(waitingReasons).size).toBe(10);
+    expect(new Set(waitingReasons).size).toBe(11);
   });
 });

@@ -4,7 +4,9 @@
  * answer it may use nothing more. So the home never counts less than what is in use, whatever message is lost (see
  * `domain/quota-account.ts`).
  */
-import type { QuotaItem, QuotaResult } from '../../../application/ports/shard-protocol.ts';
+import type { LimitName } from '../../../application/queues/limit-home.ts';
+import type { QuotaResult } from '../../../application/ports/shard-protocol.ts';
+import type { QuotaRequest } from '../../../domain/quota-account.ts';
 
 /**
  * A grant is used for at most this long unless it is renewed. This is much shorter than the time for which the home
@@ -18,12 +20,15 @@ const tellEveryMs = 250;
 /** A repeated question keeps the home from forgetting long runs. */
 const renewEveryMs = 5_000;
 
+/** What a shard asks about a limit. Who asks is added when it is sent. */
+export type QuotaQuestion = LimitName & Pick<QuotaRequest, 'tokens' | 'using' | 'waiting'>;
+
 export interface LocalQuotaParts {
-  readonly limit: Pick<QuotaItem, 'tenant' | 'queue' | 'key'>;
+  readonly limit: LimitName;
   /** What counts as used now, and how many jobs could go if they were allowed to. */
   readonly demand: () => { readonly using: number; readonly waiting: number };
   /** Asks the home. The answer comes as a message of the shard. */
-  readonly ask: (question: Omit<QuotaItem, 'holder'>, answered: (answer: QuotaResult | undefined) => void) => void;
+  readonly ask: (question: QuotaQuestion, answered: (answer: QuotaResult | undefined) => void) => void;
   /** Called when there may be room. */
   readonly changed: () => void;
 }

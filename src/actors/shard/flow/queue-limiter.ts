@@ -11,12 +11,14 @@ import type { FlowRule } from '../../../domain/flow-rule.ts';
 import type { HandlerNeed } from '../../../domain/handler-need.ts';
 import type { JobRecord } from '../../../domain/job.ts';
 import type { Priority } from '../../../domain/priority.ts';
+import type { AsksHomes } from './limit-questions.ts';
 import type { LocalQuotaParts } from './local-quota.ts';
 import { ConcurrencyKeys } from './concurrency-keys.ts';
 import type { DispatchWindows } from '../services/dispatch-windows.ts';
 import { isCold, keyOf, tallyOf, type WaitingJob } from './placed-jobs.ts';
 import { type ColdRoom, coldRoomOf } from './cold-room.ts';
 import type { WorkSender } from './work-sender.ts';
+import { type DispatchParts, dispatchJobs } from './dispatch-jobs.ts';
 import { FairQueue } from './fair-queue.ts';
 import { JobStandings } from './job-standings.ts';
 import { OutsideJobs } from './outside-jobs.ts';
@@ -25,6 +27,7 @@ import type { ColdJobs, ColdSlot } from '../table/cold-jobs.ts';
 import type { JobEntry, QueueIndex } from '../table/queue-index.ts';
 import { QueueQuota } from './queue-quota.ts';
 import { QueueTurns } from './queue-turns.ts';
+import type { TakesTurns, TenantQuota } from './tenant-quota.ts';
 
 export interface LimiterParts {
   readonly index: QueueIndex;
@@ -33,6 +36,8 @@ export interface LimiterParts {
   readonly work: WorkSender;
   readonly cold: ColdRoom;
   readonly windows: DispatchWindows;
+  /** The quota of the tenant. Without one it has room for any number, and is not asked for turns. */
+  readonly tenant: Pick<TenantQuota<QueueLimiter>, 'hasWork' | 'isLimited' | 'room'>;
   readonly ask: LocalQuotaParts['ask'];
   /** Called when jobs may still have their turn, after as many turns as one message of the shard may take. */
   readonly goOn: () => void;
@@ -44,15 +49,10 @@ export interface LimiterParts {
   readonly everyNodeHas: (need: HandlerNeed) => boolean;
 }
 
-/**
- * Turns that one pump may take. Jobs whose key is full take a turn each and no room, so a queue may have very many such
- * turns in a row.
- */
-const turnsMax = 1_000;
 /** Cold jobs of a line that are loaded at a time, at least. */
 const batchMin = 2;
 
-export class QueueLimiter {
+export class QueueLimiter implements AsksHomes, TakesTurns {
   readonly #parts: LimiterParts;
   readonly index: QueueIndex;
   readonly #queue: FairQueue;
@@ -62,6 +62,7 @@ export class QueueLimiter {
   readonly #keys: ConcurrencyKeys;
   readonly #quota: QueueQuota;
   readonly #turns: QueueTurns;
+  readonly #dispatching: DispatchParts;
   readonly #outside: OutsideJobs;
   /** Undefined while the rule is not known yet. Then no job goes. */
   #rule: FlowRule | undefined;
@@ -89,12 +90,14 @@ export class QueueLimiter {
     const { everyNodeHas } = parts;
     const outside = new OutsideJobs(() => cold.newTail());
     this.#outside = outside;
-    this.windows = new RouteWindows({ windows: parts.windows, everyNodeHas, cold, outside, unblock });
+    const { ofTenant } = index;
+    this.windows = new RouteWindows({ windows: parts.windows, ofTenant, everyNodeHas, cold, outside, unblock });
     const isOpen = (): boolean => this.#isOpen;
     this.#keys = new ConcurrencyKeys({ index, ask, monotonicMs, isOpen, outside, unblock, changed });
     const { windows } = this;
     this.#standings = new JobStandings({ queue: this.#queue, windows, keys: this.#keys, cold, outside });
-    this.#quota = new QueueQuota({ index, windows, monotonicMs, waiting: () => this.#standings.waiting, ask, changed });
+    const waiting = (): number => this.#standings.waiting;
+    this.#quota = new QueueQuota({ ...parts, windows, waiting, changed });
     this.#turns = new QueueTurns({
       cold,
       windows,
@@ -103,8 +106,18 @@ export class QueueLimiter {
       isServed: parts.isServed,
       room: () => this.#quota.room(),
       windowSize: () => this.#windowSize,
-      dispatch: (entry) => this.#dispatch(entry),
+      dispatch: (entry) => this.#addMessage(entry),
     });
+    this.#dispatching = {
+      ...parts,
+      queue: this.#queue,
+      windows,
+      standings: this.#standings,
+      keys: this.#keys,
+      quota: this.#quota,
+      turns: this.#turns,
+      windowSize: () => this.#windowSize,
+    };
     this.#applyRule(rule);
   }
 
@@ -115,8 +128,13 @@ export class QueueLimiter {
   setRule(rule: FlowRule | undefined): void {
     const wasLimited = this.#quota.isLimited;
     this.#applyRule(rule);
-    if (this.#quota.isLimited && !wasLimited) this.#standings.recall();
+    if (this.#quota.isLimited && !wasLimited) this.recall();
     this.pump();
+  }
+
+  /** Sent jobs wait for their turn again. */
+  recall(): void {
+    this.#standings.recall();
   }
 
   /** The job waits, and the store knows it. Its message is added at once if no job has to wait before it. */
@@ -127,7 +145,7 @@ export class QueueLimiter {
       return;
     }
     this.#standings.sendAtOnce(entry);
-    this.#dispatch(entry);
+    this.#addMessage(entry);
   }
 
   /** See `JobStandings.hold`. */
@@ -177,41 +195,17 @@ export class QueueLimiter {
     this.pump();
   }
 
-  /**
-   * Dispatches as many jobs as there is room for. A job whose key has to ask its home first may start as soon as the
-   * home answers, so it counts as if it took room: no more keys ask at a time than jobs may go.
-   */
+  /** Dispatches as many jobs as there is room for. If the tenant has a quota, its queues take turns. */
   pump(): void {
     if (this.#standings.held === 0 || !this.#isOpen) return;
-    const areComing = (): boolean => this.#standings.isBringingBack;
-    if (areComing()) {
-      this.#parts.goOn();
-      return;
-    }
-    let room = this.#quota.room();
-    const size = this.#windowSize;
-    // Of a job in a handler route, only its turn tells whether there is room.
-    const mayFill = (level: Priority): boolean => this.windows.isMixed || this.windows.mayFillLevel(level, size);
-    let [turns, added] = [0, 0];
-    this.#turns.coldTurns = 0;
-    const use = (entry: JobEntry): boolean => {
-      turns += 1;
-      const turn = this.#turns.warm(entry, size);
-      if (turn === 'dispatched' || turn === 'was out') room -= 1;
-      const isNew = turn === 'dispatched' || turn === 'probe';
-      if (isNew) added += 1;
-      return isNew;
-    };
-    const mayGoOn = (): boolean => room > 0 && this.#standings.held > 0 && this.#keys.unanswered < Math.min(room, size);
-    // Jobs that were blocked have waited longer than those in the line. So they come first, at each turn.
-    const next = (): boolean => {
-      this.windows.unblock(size);
-      return this.#queue.shift(mayFill, use) === 'used';
-    };
-    const areMany = (): boolean => turns + this.#turns.coldTurns >= turnsMax;
-    while (mayGoOn() && !areMany() && !areComing() && next());
-    if (added > 0) this.#parts.work.send();
-    if (areComing() || (areMany() && mayGoOn())) this.#parts.goOn();
+    const { tenant } = this.#parts;
+    if (tenant.isLimited) tenant.hasWork(this);
+    else this.dispatch(Infinity);
+  }
+
+  /** Dispatches at most so many jobs, as far as there is room for them. Returns how many it was. */
+  dispatch(most: number): number {
+    return this.#standings.held === 0 || !this.#isOpen ? 0 : dispatchJobs(this.#dispatching, most);
   }
 
   /**
@@ -280,7 +274,7 @@ export class QueueLimiter {
 
   /** Whether there are limits with a home, which has to be asked. */
   get asksHomes(): boolean {
-    return this.#quota.isLimited || this.#keys.size > 0;
+    return this.#quota.hasHome || this.#keys.size > 0;
   }
 
   /** When `ask` has to be called. */
@@ -303,7 +297,7 @@ export class QueueLimiter {
     isOfHome: (key?: string) => boolean,
     homeEpoch: number,
   ): Generator<{ readonly key?: string; readonly using: number }> {
-    if (this.#quota.isLimited && isOfHome()) {
+    if (this.#quota.hasHome && isOfHome()) {
       this.#quota.revoke(homeEpoch);
       yield { using: this.#quota.using };
     }
@@ -326,7 +320,17 @@ export class QueueLimiter {
     if (!isCold(job) && job.standing !== 'held') return undefined;
     if (this.#standings.unserved.isAside(job, tallyOf(job, cold))) return undefined;
     const key = keyOf(job, cold);
-    return key !== undefined && this.#keys.isBlocked(job, key) ? 'key' : this.#quota.heldBy;
+    if (key !== undefined && this.#keys.isBlocked(job, key)) return 'key';
+    return this.#quota.heldBy;
+  }
+
+  get queue(): string {
+    return this.index.queue;
+  }
+
+  /** Held jobs that could go if the tenant had room. */
+  get startable(): number {
+    return this.#isOpen ? Math.min(this.#standings.waiting, this.#quota.ownRoom()) : 0;
   }
 
   /** Jobs that had their turn while their concurrency key had no room. */
@@ -393,7 +397,7 @@ export class QueueLimiter {
     return this.#quota.room() > 0 && this.#keys.room(current) > 0;
   }
 
-  #dispatch(entry: JobEntry): void {
+  #addMessage(entry: JobEntry): void {
     this.#parts.work.add(entry);
     this.windows.messageOut(entry);
   }

@@ -1,7 +1,7 @@
 /** The limiters of a shard: one for each queue that has had waiting jobs and still has unfinished ones. */
 import { type SlicedWork, sortedInSlices } from '../../../domain/sliced-work.ts';
 import { homeOfLimit } from '../../../application/queues/limit-home.ts';
-import type { HeldBy, LimitUse } from '../../../application/ports/shard-protocol.ts';
+import type { HeldBy, LimitUse, LimitUseItem } from '../../../application/ports/shard-protocol.ts';
 import type { JobRecord } from '../../../domain/job.ts';
 import type { ActorContext } from '../../../kernel/index.ts';
 import type { JobTable } from '../table/job-table.ts';
@@ -12,6 +12,7 @@ import { isCold, type WaitingJob } from './placed-jobs.ts';
 import { byReady, coldQueues } from './recovered-order.ts';
 import type { WorkSender } from './work-sender.ts';
 import { QueueLimiter } from './queue-limiter.ts';
+import { TenantQuotas } from './tenant-quotas.ts';
 import type { Priority } from '../../../domain/priority.ts';
 import type { ColdSlot } from '../table/cold-jobs.ts';
 import type { JobEntry, QueueIndex } from '../table/queue-index.ts';
@@ -50,6 +51,7 @@ export interface QueueLimitersParts {
 export class QueueLimiters {
   readonly #parts: QueueLimitersParts;
   readonly #limiters = new Map<QueueIndex, QueueLimiter>();
+  readonly #tenants: TenantQuotas<QueueLimiter>;
   readonly #awake: AwakeLimiters;
   readonly questions: LimitQuestions;
   /** Queues whose rule has changed and was not applied yet, at most one entry each. */
@@ -64,6 +66,8 @@ export class QueueLimiters {
   constructor(parts: QueueLimitersParts) {
     this.#parts = parts;
     this.questions = new LimitQuestions(parts);
+    const hadTurn = (limiter: QueueLimiter): void => this.#changed(limiter);
+    this.#tenants = new TenantQuotas({ ...parts, questions: this.questions, hadTurn });
     this.#awake = new AwakeLimiters({
       all: this.#limiters,
       fleetState: () => parts.services.fleetState(),
@@ -97,6 +101,7 @@ export class QueueLimiters {
       this.questions.note(limiter);
       yield limiterJobs;
     }
+    this.#tenants.look();
     this.questions.arm();
   }
 
@@ -151,6 +156,9 @@ export class QueueLimiters {
   }
 
   applyRules(): void {
+    // First the tenants: a queue without a limit of its own may have one with its tenant.
+    const tenants = new Set([...this.#rulesToRead.values()].map(({ tenant }) => tenant));
+    for (const tenant of tenants) this.#tenants.applyRule(tenant);
     for (const { tenant, queue } of this.#rulesToRead.values()) this.#applyRule(tenant, queue);
     this.#rulesToRead.clear();
   }
@@ -182,6 +190,7 @@ export class QueueLimiters {
     this.#parts.services.flowRules.look();
     this.applyRules();
     this.#awake.tick();
+    this.#tenants.look();
     this.#look();
     this.#cool();
   }
@@ -195,6 +204,7 @@ export class QueueLimiters {
       const isOver = limiter.isIdle;
       // A queue may have had another limiter since.
       if (isOver && this.#limiters.get(limiter.index) === limiter) this.#limiters.delete(limiter.index);
+      if (isOver) this.#tenants.of(limiter.index.tenant).remove(limiter);
       this.#cooling.add(limiter);
       // A key that nobody used is known anew when jobs come back that stood aside.
       this.questions.note(limiter, isOver);
@@ -247,8 +257,8 @@ export class QueueLimiters {
   }
 
   /** How much is used of the limits that have their home there. See `QueueLimiter.reportUsage`. */
-  reportUsage(home: number, homeEpoch: number): LimitUse[] {
-    const uses: LimitUse[] = [];
+  reportUsage({ home, epoch: homeEpoch, ofTenants }: LimitUseItem): LimitUse[] {
+    const uses: LimitUse[] = ofTenants === true ? this.#tenants.reportUsage(home, homeEpoch) : [];
     for (const limiter of this.#awake) {
       const { tenant, queue } = limiter.index;
       const limitOf = (key?: string) => ({ tenant, queue, ...given({ key }) });
@@ -269,6 +279,7 @@ export class QueueLimiters {
     const present = this.#limiters.get(index);
     if (present !== undefined) return present;
     const { context, nowMs, work, cold, services } = this.#parts;
+    const tenant = this.#tenants.of(index.tenant);
     const limiter: QueueLimiter = new QueueLimiter(
       {
         index,
@@ -277,6 +288,7 @@ export class QueueLimiters {
         work,
         cold,
         windows: services.dispatchWindows,
+        tenant,
         ask: (question, answered) => {
           this.questions.ask(question, answered);
         },
@@ -292,6 +304,7 @@ export class QueueLimiters {
       services.flowRules.ruleOf(index.tenant, index.queue),
     );
     this.#limiters.set(index, limiter);
+    tenant.add(limiter);
     return limiter;
   }
 
@@ -310,5 +323,6 @@ export class QueueLimiters {
   #changed(limiter: QueueLimiter): void {
     this.#awake.wake(limiter);
     this.questions.changed(limiter);
+    this.#tenants.changed(limiter.index.tenant);
   }
 }

@@ -4,7 +4,7 @@
  * then, every grant that a silent shard had received is over.
  */
 import { ofCluster } from '../../../application/protocol/batch-queue.ts';
-import type { QuotaItem, QuotaResult, LimitUse } from '../../../application/ports/shard-protocol.ts';
+import type { LimitUse, QuotaItem, QuotaResult, TenantQuotaItem } from '../../../application/ports/shard-protocol.ts';
 import { type LimitName, limitText } from '../../../application/queues/limit-home.ts';
 import { QuotaAccount, forgetMs, type LimitRule } from '../../../domain/quota-account.ts';
 import { defaultMaxRunningPerKey } from '../../../domain/flow-rule.ts';
@@ -36,7 +36,7 @@ export class QuotaHome {
     this.#sinceMs = parts.context.clock.monotonicMs();
   }
 
-  ask(item: QuotaItem): QuotaResult {
+  ask(item: QuotaItem | TenantQuotaItem): QuotaResult {
     const nowMs = this.#parts.context.clock.monotonicMs();
     this.#unheard ??= this.#hearAll();
     const rule = this.#ruleOf(item);
@@ -60,7 +60,9 @@ export class QuotaHome {
   }
 
   #ruleOf({ tenant, queue, key }: LimitName): LimitRule | undefined {
-    const rule = this.#parts.services.flowRules.ruleOf(tenant, queue);
+    const { flowRules } = this.#parts.services;
+    if (queue === undefined) return flowRules.limitOf(tenant);
+    const rule = flowRules.ruleOf(tenant, queue);
     if (rule === undefined || key === undefined) return rule;
     return { maxRunning: rule.maxRunningPerKey ?? defaultMaxRunningPerKey };
   }
@@ -78,7 +80,7 @@ export class QuotaHome {
     whenAnswered(
       context,
       'shard',
-      services.peers.call(shard, 'limitUse', { home, epoch }, { ...ofCluster, deadlineAtMs }),
+      services.peers.call(shard, 'limitUse', { home, epoch, ofTenants: true }, { ...ofCluster, deadlineAtMs }),
       (outcome) => {
         if (outcome.status === 'fulfilled') this.#heard(shard, outcome.value.uses);
         else if (context.clock.monotonicMs() - this.#sinceMs < forgetMs) this.#hearLater(shard);

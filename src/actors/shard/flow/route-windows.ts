@@ -15,6 +15,7 @@ import type { ColdRoom } from './cold-room.ts';
 import type { OutsideJobs } from './outside-jobs.ts';
 import type { ColdSlot } from '../table/cold-jobs.ts';
 import type { JobEntry, NeedTally } from '../table/queue-index.ts';
+import type { TenantTally } from '../table/tenant-tally.ts';
 import type { DispatchWindows } from '../services/dispatch-windows.ts';
 
 /**
@@ -41,6 +42,8 @@ interface Level {
 }
 
 export interface RouteWindowsParts {
+  /** Counts the jobs of the whole tenant that are sent. */
+  readonly ofTenant: Pick<TenantTally, 'sent'>;
   readonly windows: DispatchWindows;
   /** Whether every live worker node has the handler, so that its jobs have the shared route. */
   readonly everyNodeHas: (need: HandlerNeed) => boolean;
@@ -216,6 +219,7 @@ export class RouteWindows {
     this.#windows.set(entry, window);
     window.sent += 1;
     this.#sent += 1;
+    this.#parts.ofTenant.sent += 1;
     if (window.sent === 1) this.#parts.windows.opened();
   }
 
@@ -226,6 +230,7 @@ export class RouteWindows {
     this.#windows.delete(entry);
     window.sent -= 1;
     this.#sent -= 1;
+    this.#parts.ofTenant.sent -= 1;
     if (window.sent === 0) this.#parts.windows.closed();
   }
 

@@ -15,6 +15,7 @@ import type { JobId } from '../../../domain/job-id.ts';
 import { defaultPriority, priorities } from '../../../domain/priority.ts';
 import { RateMeter } from '../../../domain/rate-meter.ts';
 import type { JobProgress } from '../../../application/ports/shard-protocol.ts';
+import { newTenantTally, type TenantTally } from './tenant-tally.ts';
 
 type Standing = 'waiting' | 'later' | 'running';
 
@@ -89,6 +90,8 @@ const noJobs = new Map<JobId, JobEntry>();
 export class QueueIndex {
   readonly tenant: string;
   readonly queue: string;
+  /** Shared by all queues of the tenant. */
+  readonly ofTenant: TenantTally;
   readonly #waiting: Map<JobId, JobEntry>[] = priorities.map(() => noJobs);
   /** QUEUED jobs by level, warm and cold. */
   readonly #waitingCounts: number[] = priorities.map(() => 0);
@@ -106,9 +109,10 @@ export class QueueIndex {
   #openBytes = 0;
   #isInOrder = true;
 
-  constructor(tenant: string, queue: string) {
+  constructor(tenant: string, queue: string, ofTenant = newTenantTally()) {
     this.tenant = tenant;
     this.queue = queue;
+    this.ofTenant = ofTenant;
   }
 
   /** QUEUED jobs with a record in memory by level, in the order in which they became QUEUED or were loaded. */
@@ -198,7 +202,8 @@ export class QueueIndex {
     if (standing === undefined) return;
     this.#counts[standing] += by;
     tally.live += by;
-    if (standing !== 'running') this.#openBytes += by * inputBytes;
+    if (standing === 'running') this.ofTenant.running += by;
+    else this.#openBytes += by * inputBytes;
     if (standing !== 'waiting') return;
     tally.waiting += by;
     const level = spec.priority ?? defaultPriority;

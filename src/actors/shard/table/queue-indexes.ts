@@ -6,21 +6,34 @@ import type { SlicedWork } from '../../../domain/sliced-work.ts';
 import type { JobRecord } from '../../../domain/job.ts';
 import { inputBytes, type JobBrief, type JobOutline } from '../../../domain/job-brief.ts';
 import { type IndexedQueue, type JobEntry, QueueIndex } from './queue-index.ts';
+import { newTenantTally, type TenantTally } from './tenant-tally.ts';
 
 /** How many queues without live jobs are remembered for their meters. Beyond this, the oldest is forgotten. */
 export const idleQueuesMax = 1_000;
 
+interface QueuesOfTenant {
+  readonly queues: Map<string, QueueIndex>;
+  readonly tally: TenantTally;
+}
+
+const noJobs: Readonly<TenantTally> = newTenantTally();
+
 export class QueueIndexes implements Iterable<QueueIndex> {
-  readonly #byTenant = new Map<string, Map<string, QueueIndex>>();
+  readonly #byTenant = new Map<string, QueuesOfTenant>();
   /** Queues without live jobs, in the order in which they became idle. */
   readonly #idle = new Set<QueueIndex>();
 
   get(tenant: string, queue: string): QueueIndex | undefined {
-    return this.#byTenant.get(tenant)?.get(queue);
+    return this.#byTenant.get(tenant)?.queues.get(queue);
+  }
+
+  /** Look it up at each use: a tenant that comes back has another one. */
+  tallyOf(tenant: string): Readonly<TenantTally> {
+    return this.#byTenant.get(tenant)?.tally ?? noJobs;
   }
 
   *all(): Generator<QueueIndex, void> {
-    for (const ofTenant of this.#byTenant.values()) yield* ofTenant.values();
+    for (const ofTenant of this.#byTenant.values()) yield* ofTenant.queues.values();
   }
 
   [Symbol.iterator](): Iterator<QueueIndex> {
@@ -75,16 +88,16 @@ export class QueueIndexes implements Iterable<QueueIndex> {
       if (this.#idle.size <= idleQueuesMax && !index.isCold(nowMs)) continue;
       this.#idle.delete(index);
       const ofTenant = this.#byTenant.get(index.tenant);
-      ofTenant?.delete(index.queue);
-      if (ofTenant?.size === 0) this.#byTenant.delete(index.tenant);
+      ofTenant?.queues.delete(index.queue);
+      if (ofTenant?.queues.size === 0) this.#byTenant.delete(index.tenant);
     }
   }
 
   #open(tenant: string, queue: string): QueueIndex {
-    const index = new QueueIndex(tenant, queue);
-    const ofTenant = this.#byTenant.get(tenant) ?? new Map<string, QueueIndex>();
-    if (ofTenant.size === 0) this.#byTenant.set(tenant, ofTenant);
-    ofTenant.set(queue, index);
+    const ofTenant = this.#byTenant.get(tenant) ?? { queues: new Map<string, QueueIndex>(), tally: newTenantTally() };
+    const index = new QueueIndex(tenant, queue, ofTenant.tally);
+    if (ofTenant.queues.size === 0) this.#byTenant.set(tenant, ofTenant);
+    ofTenant.queues.set(queue, index);
     return index;
   }
 }

@@ -1,10 +1,16 @@
 /**
  * What callers may ask a shard about its queues. These are estimates from memory; nothing here is durable or promised.
  */
-import type { PlaceItem, PlaceResult, QueueStatsItem } from '../../../application/ports/shard-protocol.ts';
+import type {
+  PlaceItem,
+  PlaceResult,
+  QueueStatsItem,
+  TenantStatsItem,
+} from '../../../application/ports/shard-protocol.ts';
 import type { JobId } from '../../../domain/job-id.ts';
 import { defaultPriority, type Priority } from '../../../domain/priority.ts';
 import { noStats, type QueueStats } from '../../../domain/queue-stats.ts';
+import type { TenantStats } from '../../../domain/tenant-stats.ts';
 import type { ShardCore } from '../core/shard-core.ts';
 import type { QueueLimiters } from '../flow/queue-limiters.ts';
 import type { ColdSlot } from '../table/cold-jobs.ts';
@@ -64,6 +70,11 @@ function placed(limiters: QueueLimiters, { priority = defaultPriority, ...placin
 export function queueStats(core: ShardCore, { tenant, queue }: QueueStatsItem, slot: Slot<QueueStats>): void {
   const index = core.table.queues.get(tenant, queue);
   slot.ok(index === undefined ? noStats : statsOf(index, core.nowMs()));
+}
+
+export function tenantStats({ table }: ShardCore, { tenant }: TenantStatsItem, slot: Slot<TenantStats>): void {
+  const { running } = table.queues.tallyOf(tenant);
+  slot.ok({ running });
 }
 
 function statsOf(index: QueueIndex, nowMs: number): QueueStats {

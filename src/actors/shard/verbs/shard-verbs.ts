@@ -22,6 +22,7 @@ import type {
   RescheduleItem,
   ShardVerb,
   ShardVerbs,
+  TenantQuotaItem,
 } from '../../../application/ports/shard-protocol.ts';
 import { type ErrorCode, TroupeError } from '../../../domain/errors.ts';
 import { isTerminal, type JobRecord, type JobState } from '../../../domain/job.ts';
@@ -33,7 +34,7 @@ import { erase } from './erase-verb.ts';
 import { grantOf } from '../core/grant.ts';
 import { isLoadedFirst, notFound, ownershipDoubt, refuse, sayStale, storeRefusal, withRecord } from './job-lookup.ts';
 import { load } from './load-verb.ts';
-import { place, queueStats } from './queue-verbs.ts';
+import { place, queueStats, tenantStats } from './queue-verbs.ts';
 import { keepLog, readAttemptLog } from './log-verbs.ts';
 import { submit } from './submit-verb.ts';
 import type { JobEntry } from '../table/queue-index.ts';
@@ -63,10 +64,12 @@ const handlers: { readonly [V in ShardVerb]: VerbHandler<V> } = {
   get,
   place,
   queueStats,
+  tenantStats,
   load,
   closeQueue,
   openQueue,
   leaseQuota,
+  leaseTenantQuota: leaseQuota,
   limitUse,
 };
 
@@ -109,14 +112,14 @@ function openQueue(core: ShardCore, closing: QueueClosing, slot: Slot<{ readonly
   slot.ok({ kind: 'open' });
 }
 
-function leaseQuota(core: ShardCore, item: QuotaItem, slot: Slot<QuotaResult>): void {
+function leaseQuota(core: ShardCore, item: QuotaItem | TenantQuotaItem, slot: Slot<QuotaResult>): void {
   slot.ok(core.quotaHome.ask(item));
 }
 
 /** Refused without a sure lease, because a former owner does not know what the shard uses. */
-function limitUse(core: ShardCore, { home, epoch }: LimitUseItem, slot: Slot<LimitUseResult>): void {
+function limitUse(core: ShardCore, item: LimitUseItem, slot: Slot<LimitUseResult>): void {
   const doubt = ownershipDoubt(core);
-  if (doubt === undefined) slot.ok({ uses: core.limiters.reportUsage(home, epoch) });
+  if (doubt === undefined) slot.ok({ uses: core.limiters.reportUsage(item) });
   else slot.fail(doubt);
 }
 

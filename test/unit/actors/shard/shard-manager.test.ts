@@ -84,6 +84,7 @@ describe('the shardManager of a node', () => {
       flowRules: {
         prepare: () => Promise.resolve(),
         ruleOf: () => ({}),
+        limitOf: () => ({}),
         onChange: () => () => undefined,
         look: () => undefined,
       },

@@ -22,7 +22,7 @@ import type { Tenant } from '../../../../src/domain/tenant.ts';
 import { callerWith } from '../../../support/callers.ts';
 import { MemoryConsumers } from '../../../support/memory-consumers.ts';
 import { createMemoryDocuments, DocumentTable } from '../../../support/memory-documents.ts';
-import { noLimits } from '../../../support/open-tenants.ts';
+import { noJobs, noLimits } from '../../../support/open-tenants.ts';
 import { memoryQuarantines } from '../../../support/queue-marks.ts';
 import { StoreExtras } from '../../../support/simulation/store-extras.ts';
 import { silentLog } from '../../../support/stores.ts';
@@ -314,7 +314,7 @@ describe('the name of a deleted tenant', () => {
     const documents = createMemoryDocuments(table);
     const known = createKnownTenants({ documents, clock, log: silentLog, mustBeMade: false });
     const stores = { documents, known, queues: { listQueues: async () => [] } };
-    const manage = createManageTenants({ ...stores, limits: noLimits, clock });
+    const manage = createManageTenants({ ...stores, limits: noLimits, stats: noJobs, clock });
     const create = () => manage.create(context, { name: 'acme', description: 'again', quotas: {} });
     manual.advance(365 * dayMs - 1);
     await expect(create()).rejects.toMatchObject({ code: 'TENANT_EXISTS' });
@@ -330,7 +330,7 @@ describe('room for tenants', () => {
     const documents = createMemoryDocuments(table);
     const known = createKnownTenants({ documents, clock, log: silentLog, mustBeMade: false });
     const stores = { documents, known, queues: { listQueues: async () => [] } };
-    const manage = createManageTenants({ ...stores, limits: noLimits, clock });
+    const manage = createManageTenants({ ...stores, limits: noLimits, stats: noJobs, clock });
     const create = (name: string) => manage.create(context, { name, description: '', quotas: {} });
     const gone = (nameTakenUntilMs: number): string =>
       tenantBody({ ...(recordOf('rival') ?? expect.fail()), state: 'DELETED', nameTakenUntilMs });

@@ -68,6 +68,14 @@ describe('a job that asks why it waits', () => {
     });
   });
 
+  it('is told that its tenant has as many jobs running as its quota allows, and no time', async () => {
+    const tenant = { quotas: { runningJobs: 3 } };
+    expect(await explainIn({ place: { heldBy: 'tenant' }, stats: backlog, tenant })(queued)).toEqual({
+      reason: 'TENANT_QUOTA',
+      detail: 'its tenant is at its quota of running jobs: 3 at a time',
+    });
+  });
+
   it('is told that no node takes its tenant, before the handler that none of them has', async () => {
     const place = { before: 0, waiting: 1 };
     expect(await explainIn({ place, hasHandler: false, hasNodes: false, stats: backlog })(queued)).toEqual({

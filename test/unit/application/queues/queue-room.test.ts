@@ -1,12 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createQueueRoom, type QueueRoom } from '../../../../src/application/queues/queue-room.ts';
-import {
-  createQueueStatsReader,
-  type QueueStatsReader,
-  statsMaxAgeMs,
-  statsPatienceMs,
-} from '../../../../src/application/queues/queue-stats.ts';
+import { statsMaxAgeMs, statsPatienceMs } from '../../../../src/application/protocol/cluster-stats.ts';
+import { createQueueStatsReader, type QueueStatsReader } from '../../../../src/application/queues/queue-stats.ts';
 import type { ShardBatcher } from '../../../../src/application/protocol/shard-batcher.ts';
 import { TroupeError } from '../../../../src/domain/errors.ts';
 import { defaultQueueSettings, type Queue } from '../../../../src/domain/queue.ts';

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createQueueStatsReader, statsMaxAgeMs } from '../../../../src/application/queues/queue-stats.ts';
+import { statsMaxAgeMs } from '../../../../src/application/protocol/cluster-stats.ts';
+import { createQueueStatsReader } from '../../../../src/application/queues/queue-stats.ts';
 import type { ShardBatcher } from '../../../../src/application/protocol/shard-batcher.ts';
 import { TroupeError } from '../../../../src/domain/errors.ts';
 import { addStats, depthOf, noStats, type QueueStats } from '../../../../src/domain/queue-stats.ts';

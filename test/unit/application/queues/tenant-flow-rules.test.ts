@@ -45,8 +45,8 @@ beforeEach(() => {
   rules.onChange((tenant, queue) => void told.push(`${tenant}/${queue}`));
 });
 
-function write(name: string, state: Tenant['state']): void {
-  const tenant: Tenant = { name, state, description: '', quotas: {}, createdAtMs: 0, creator: 'operator' };
+function write(name: string, state: Tenant['state'], quotas: Tenant['quotas'] = {}): void {
+  const tenant: Tenant = { name, state, description: '', quotas, createdAtMs: 0, creator: 'operator' };
   const place = tenantPlace(name);
   const present = table.find(place);
   if (present === undefined) table.create(place, tenantBody(tenant));
@@ -128,6 +128,26 @@ describe('the rules of a shard', () => {
     await rules.prepare();
     expect(reads).toBe(2);
     expect(rules.ruleOf('last', 'default')).toEqual({ paused: true });
+  });
+
+  it('have the limit of the tenant itself, and tell each queue that a shard has when it changes', async () => {
+    own.set('acme/default', {});
+    write('acme', 'ACTIVE', { queues: 3 });
+    await rules.prepare();
+    for (const name of ['acme', 'toString', '__proto__']) expect(rules.limitOf(name)).toEqual({});
+    rules.ruleOf('acme', 'default');
+    write('acme', 'ACTIVE', { runningJobs: 3 });
+    await seconds(11);
+    expect(rules.limitOf('acme')).toEqual({ maxRunning: 3 });
+    expect(rules.ruleOf('acme', 'default')).toEqual({});
+    expect(told).toEqual(['acme/default']);
+    write('acme', 'ACTIVE', { runningJobs: 3, queues: 5 });
+    await seconds(11);
+    expect(told).toEqual(['acme/default']);
+    write('acme', 'ACTIVE');
+    await seconds(11);
+    expect(rules.limitOf('acme')).toEqual({});
+    expect(told).toEqual(['acme/default', 'acme/default']);
   });
 
   it('pass on what the queue itself has', async () => {

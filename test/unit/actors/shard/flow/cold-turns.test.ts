@@ -24,6 +24,7 @@ function blockedOf(tallies: readonly NeedTally[], each: number): { windows: Rout
   let looks = 0;
   const windows = new RouteWindows({
     windows: new DispatchWindows(),
+    ofTenant: index.ofTenant,
     everyNodeHas: () => false,
     cold: { shapeOf: (slot) => cold.shapeOf(slot) },
     outside: new OutsideJobs(() => cold.newTail()),

@@ -1,0 +1,11 @@
+/** What the live jobs of a tenant in this shard add up to. Whoever moves a job changes it, so it is never counted. */
+export interface TenantTally {
+  /** RUNNING and CANCELLING jobs. */
+  running: number;
+  /** Jobs with a WORK message out that may start at any moment. */
+  sent: number;
+}
+
+export function newTenantTally(): TenantTally {
+  return { running: 0, sent: 0 };
+}

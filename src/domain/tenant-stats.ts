@@ -1,0 +1,11 @@
+/** What the jobs of a tenant add up to, in a shard or in several. */
+export interface TenantStats {
+  /** RUNNING and CANCELLING jobs. */
+  readonly running: number;
+}
+
+export const noTenantStats: TenantStats = { running: 0 };
+
+export function addTenantStats(one: TenantStats, other: TenantStats): TenantStats {
+  return { running: one.running + other.running };
+}
