@@ -45,6 +45,8 @@ import {
 
 export { applyQueues, plansOf } from './apply-queues.ts';
 export type { ApplyOptions, QueueStep } from './apply-queues.ts';
+export { applyTenants, tenantPlansOf } from './apply-tenants.ts';
+export type { ApplyTenantsOptions, TenantStep } from './apply-tenants.ts';
 export { TroupeClientError } from './client-error.ts';
 export { hostPortOf } from './target.ts';
 export type { HostPort } from './target.ts';
@@ -86,6 +88,7 @@ export type { JobLog, JobLogLine } from './job-log.ts';
 export type * from './job-types.ts';
 export type { DurationQuantiles, QueueStatsInfo } from './queue-stats.ts';
 export { planQueues } from './queue-plan.ts';
+export type { DeclaredTenant, DeclaredTenants, TenantPlan } from './tenant-plan.ts';
 export type { DeclaredQueues, QueuePlan, SettingChange, SettingValue } from './queue-plan.ts';
 export type { QueuesClient } from './queues-client.ts';
 export type { BegunUpload, LinksClient, PayloadLink, UploadFacts } from './links.ts';

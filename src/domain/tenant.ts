@@ -59,3 +59,9 @@ export const tenantQuotaRanges = {
   serviceAccounts: { min: 1, max: 1_000, text: 'a whole number from 1 to 1,000', integer: true },
   runningJobs: { min: 1, max: 1_000_000, text: 'a whole number from 1 to 1,000,000', integer: true },
 } as const satisfies Readonly<Record<TenantQuota, Range>>;
+
+/** Every quota. Whoever lists quotas takes them from here. */
+export const tenantQuotaNames = Object.keys(tenantQuotaRanges) as readonly TenantQuota[];
+
+/** Most characters of a description, and of the reason of a pause. */
+export const tenantTextMax = 256;

@@ -8,6 +8,7 @@ import {
   type TenantQuota,
   tenantQuotaRanges,
   type TenantQuotas,
+  tenantTextMax,
   tenantWeightRange,
 } from '../../domain/tenant.ts';
 import { FieldChecks } from '../calls/field-checks.ts';
@@ -86,7 +87,6 @@ export interface ManageTenantsParts extends StoredTenantParts {
 }
 
 const tenantsMax = 10_000;
-const textMax = 256;
 const pageSizeMax = 1_000;
 const pageSizeDefault = 100;
 /** What a tenant takes in a page, about. Its true size is known once it is loaded. */
@@ -140,7 +140,7 @@ export function createManageTenants(parts: ManageTenantsParts): ManageTenants {
     pause(context, { name, reason }) {
       ensureAwaited(context, clock.nowMs());
       const checks = new FieldChecks();
-      checks.length('reason', reason, textMax);
+      checks.length('reason', reason, tenantTextMax);
       checks.ensureNone();
       return changeTenant(parts, { name, report: context.report }, (tenant) => {
         ensureStays(tenant);
@@ -169,7 +169,7 @@ async function createTenant(
   const { documents, known, clock } = parts;
   const checks = new FieldChecks();
   checks.pattern('name', name, namePattern);
-  checks.length('description', description, textMax);
+  checks.length('description', description, tenantTextMax);
   checkQuotas(checks, quotas);
   checks.range('weight', weight, tenantWeightRange);
   checks.ensureNone();
@@ -205,7 +205,7 @@ async function updateTenant(
   { name, etag, description, quotas, weight, dedicated }: UpdateTenant,
 ): Promise<StoredTenant> {
   const checks = new FieldChecks();
-  if (description !== undefined) checks.length('description', description, textMax);
+  if (description !== undefined) checks.length('description', description, tenantTextMax);
   if (etag === '') checks.add('etag', 'is required');
   checkQuotas(checks, quotas);
   checks.range('weight', weight, tenantWeightRange);

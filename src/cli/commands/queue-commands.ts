@@ -1,5 +1,5 @@
 /**
- * `troupe queues create|get|stats|list|update|pause|resume|purge`. queue-file-commands.ts has the commands with a file.
+ * `troupe queues create|get|stats|list|update|pause|resume|purge`. file-commands.ts has the commands with a file.
  */
 import { type Command, Option } from 'commander';
 import type { PublishedEvents } from '../../domain/job.ts';
@@ -13,7 +13,7 @@ import { followBulk } from '../calls/follow-bulk.ts';
 import { documentLine } from '../text/job-document.ts';
 import { statsText } from '../text/queue-text.ts';
 import { tableText } from '../text/text-table.ts';
-import { addApplyCommand, addDeleteQueueCommand, addDiffCommand } from './queue-file-commands.ts';
+import { addApplyCommand, addDeleteQueueCommand, addDiffCommand } from './file-commands.ts';
 
 interface SettingsFlags {
   readonly executionTimeout?: number;

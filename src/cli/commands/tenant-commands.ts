@@ -4,6 +4,7 @@ import type { TenantChange, TenantDeletion, TenantInfo, TenantQuotasInfo, Tenant
 import { given } from '../../domain/given.ts';
 import { oneLine } from '../../domain/printable.ts';
 import { tenantQuotaRanges, tenantWeightRange } from '../../domain/tenant.ts';
+import { addTenantFileCommands } from './file-commands.ts';
 import { type CommandContext, type Session, withSession } from '../calls/command-context.ts';
 import { exitCodes, UsageError } from '../errors/exit-code.ts';
 import { countFlag } from '../flags/flag-values.ts';
@@ -46,6 +47,7 @@ export function addTenantCommands(program: Command, context: CommandContext): vo
   addPauseTenant(tenants, context);
   add('resume <name>', 'end the pause of a tenant', ({ client }, name) => client.tenants.resume(name));
   addDeleteTenant(tenants, context);
+  addTenantFileCommands(tenants, context);
 }
 
 function addListTenants(tenants: Command, context: CommandContext): void {

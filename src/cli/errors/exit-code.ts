@@ -36,7 +36,7 @@ export const exitMeanings: Readonly<Record<ExitName, string>> = {
   refused:
     'refused: the state of the job forbids it, a key or name is in use, a limit is reached, or a token is missing',
   jobCancelled: 'the job was CANCELLED',
-  different: 'queues diff: the queues differ from the file',
+  different: 'queues diff, tenants diff: what there is differs from the file',
   internal: 'internal error, or a store that is damaged or from a newer version; trying again does not help',
   startAgain: 'dev, serve: the process cannot continue, and its log says why; start it again',
   interrupted: 'interrupted',

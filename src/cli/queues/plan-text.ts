@@ -1,5 +1,8 @@
-/** Formats the output of `troupe queues diff` and `apply` for people. Settings have the names of the file. */
-import type { QueuePlan, QueueStep, SettingChange, SettingValue } from '../../client/index.ts';
+/**
+ * Formats the output of `troupe queues diff` and `apply`, and of the same for tenants, for people. Settings have the names of the
+ * file.
+ */
+import type { QueuePlan, QueueStep, SettingChange, SettingValue, TenantPlan, TenantStep } from '../../client/index.ts';
 import { defaultQueueName } from '../../domain/queue.ts';
 import { exactDurationText } from '../../domain/duration-text.ts';
 
@@ -17,8 +20,10 @@ function changesText(changes: readonly SettingChange[]): string {
   return changes.map(changeText).join('');
 }
 
-/** With `prune`, undeclared queues are shown as to be deleted. */
-export function planText(plan: QueuePlan, prune: boolean): string {
+type Plan = QueuePlan | TenantPlan;
+
+/** With `prune`, undeclared queues and tenants are shown as to be deleted. */
+export function planText(plan: Plan, prune: boolean): string {
   const { kind, name } = plan;
   switch (kind) {
     case 'create':
@@ -29,10 +34,12 @@ export function planText(plan: QueuePlan, prune: boolean): string {
       return `  ${name}: matches the file\n`;
     case 'undeclared':
       return isPruned(plan, prune) ? `- ${name}: to be deleted\n` : `? ${name}: is not in the file, and stays\n`;
+    case 'deleting':
+      return `! ${name}: is being deleted, and cannot be changed\n`;
   }
 }
 
-export function stepText({ done, name, changes }: QueueStep): string {
+export function stepText({ done, name, changes }: QueueStep | TenantStep): string {
   switch (done) {
     case 'created':
     case 'updated':
@@ -42,17 +49,21 @@ export function stepText({ done, name, changes }: QueueStep): string {
       return `${name}: matches the file\n`;
     case 'undeclared':
       return `${name}: is not in the file, and stays\n`;
+    case 'in-use':
+      return `${name}: is not in the file, and stays, because it has queues or service accounts\n`;
+    case 'deleting':
+      return `${name}: is being deleted, and cannot be changed\n`;
     case 'overtaken':
       return `${name}: somebody else changed it meanwhile, comparing again\n`;
   }
 }
 
-/** True if the queue would be deleted. The default queue never is. */
-export function isPruned({ kind, name }: QueuePlan, prune: boolean): boolean {
+/** True if it would be deleted. The default queue never is, nor is the default tenant, which has the same name. */
+export function isPruned({ kind, name }: Plan, prune: boolean): boolean {
   return kind === 'undeclared' && prune && name !== defaultQueueName;
 }
 
 /** True if `apply` would do nothing. */
-export function isSettled(plans: readonly QueuePlan[], prune: boolean): boolean {
+export function isSettled(plans: readonly Plan[], prune: boolean): boolean {
   return plans.every((plan) => plan.kind === 'unchanged' || (plan.kind === 'undeclared' && !isPruned(plan, prune)));
 }

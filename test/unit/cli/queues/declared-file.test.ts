@@ -1,7 +1,7 @@
 // Files of declared queues: what they mean, and everything that is wrong with them by its path.
 import { describe, expect, it } from 'vitest';
 import { exactDurationText, parseDurationMs } from '../../../../src/domain/duration-text.ts';
-import { parseQueueFile } from '../../../../src/cli/queues/queue-file.ts';
+import { parseQueueFile } from '../../../../src/cli/queues/declared-file.ts';
 import fc from 'fast-check';
 
 const full = `

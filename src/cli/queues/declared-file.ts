@@ -1,28 +1,45 @@
 /**
- * Reads a file of declared queues, in JSON or YAML: `{ queues: { NAME: settings } }`. All problems are reported
- * together, each with its path, before any call to a gateway.
+ * Reads a file of declared queues, or of declared tenants, in JSON or YAML: `{ queues: { NAME: settings } }`. All problems are
+ * reported together, each with its path, before any call to a gateway.
  */
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import type { z } from 'zod';
-import type { DeclaredQueues } from '../../client/index.ts';
+import type { DeclaredQueues, DeclaredTenants } from '../../client/index.ts';
 import { UsageError } from '../errors/exit-code.ts';
 import { fileProblem } from '../errors/file-problem.ts';
+import { tenantFileSchema } from './tenant-schema.ts';
 import { queueFileSchema } from './queue-schema.ts';
 
 /** Throws UsageError if the file cannot be read or is invalid. */
 export function readQueueFile(path: string): DeclaredQueues {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    throw fileProblem(path, 'read', error);
-  }
-  return parseQueueFile(path, text);
+  return parseQueueFile(path, textOf(path));
 }
 
 /** `name` is the file's, for errors. Throws UsageError. */
 export function parseQueueFile(name: string, text: string): DeclaredQueues {
+  return new Map(Object.entries(parseDeclared(name, text, queueFileSchema).queues));
+}
+
+/** Throws UsageError if the file cannot be read or is invalid. */
+export function readTenantFile(path: string): DeclaredTenants {
+  return parseTenantFile(path, textOf(path));
+}
+
+/** `name` is the file's, for errors. Throws UsageError. */
+export function parseTenantFile(name: string, text: string): DeclaredTenants {
+  return new Map(Object.entries(parseDeclared(name, text, tenantFileSchema).tenants));
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw fileProblem(path, 'read', error);
+  }
+}
+
+function parseDeclared<T>(name: string, text: string, schema: z.ZodType<T>): T {
   let document: unknown;
   try {
     // JSON is YAML; a duplicate key is an error.
@@ -30,8 +47,8 @@ export function parseQueueFile(name: string, text: string): DeclaredQueues {
   } catch (error) {
     throw new UsageError(`${name} is neither valid YAML nor JSON: ${messageOf(error)}`);
   }
-  const { success, data, error } = queueFileSchema.safeParse(document);
-  if (success) return new Map(Object.entries(data.queues));
+  const { success, data, error } = schema.safeParse(document);
+  if (success) return data;
   const problems = error.issues.flatMap(problemTexts).map((problem) => `\n  ${problem}`);
   throw new UsageError(`${name} is not valid:${problems.join('')}`);
 }
