@@ -9,7 +9,7 @@ import type { KubernetesObject } from '../src/objects/kubernetes-object.ts';
 import { cassandraContactPoints, gatewayHosts, natsServers } from '../src/objects/names.ts';
 import { natsChart } from '../src/objects/nats.ts';
 import { operatorCharts } from '../src/objects/operators.ts';
-import { backingEnvironments } from './support/backing-environments.ts';
+import { backingEnvironments, followers } from './support/backing-environments.ts';
 import { kubernetesEnvironment, kubernetesInput } from './support/kubernetes-environments.ts';
 import { allPods, ofKind, selects } from './support/objects.ts';
 import production from '../environments/production.ts';
@@ -213,7 +213,7 @@ describe('the servers of NATS', () => {
         expect(ports?.length).toBeGreaterThan(0);
       }
       const open = rules.flatMap(({ ports = [] }) => ports.map(({ port }) => port));
-      expect(open.toSorted()).toEqual([4_222, 6_222, 7_777]);
+      expect([...new Set(open)].toSorted()).toEqual([4_222, 6_222, 7_777]);
       expect(policies.some(({ spec }) => spec.policyTypes?.includes('Ingress') && spec.ingress === undefined)).toBe(
         true,
       );
@@ -235,6 +235,96 @@ describe('the servers of NATS', () => {
     });
   });
 });
+
+describe('followers of events', () => {
+  const of = (title: string): KubernetesEnvironment => {
+    const [, environment] = backingEnvironments.find(([name]) => name === title) ?? [];
+    if (environment === undefined) throw new Error(`no environment ${title}`);
+    return environment;
+  };
+  const [closed, open] = [of('production'), of('one whose events are followed')];
+  const gatewayNats = (environment: KubernetesEnvironment): unknown =>
+    allObjects(environment).flatMap(({ kind, metadata, data = {} }) => {
+      const text = kind === 'ConfigMap' && metadata.name === 'troupe-gateway' ? data['troupe.config.yaml'] : undefined;
+      return text === undefined
+        ? []
+        : [(parse(text) as { readonly nats: { readonly followers?: unknown } }).nats.followers];
+    })[0];
+  const policyOf = (environment: KubernetesEnvironment) =>
+    ofKind(allObjects(environment), 'NetworkPolicy').find(({ metadata }) => metadata.name === 'followers-to-nats');
+
+  it('reach nothing, and are let in by nobody, unless an environment says so', () => {
+    expect([policyOf(closed), gatewayNats(closed)]).toEqual([undefined, undefined]);
+    const values = JSON.stringify(natsChart(closed)?.values ?? {});
+    expect(values).not.toMatch(/auth_callout|FOLLOWERS|USER\.AUTH|system_account/);
+  });
+
+  it('reach the port of clients from where it says, and no other', () => {
+    expect(policyOf(open)?.spec.ingress).toEqual([
+      {
+        from: [
+          { namespaceSelector: { matchLabels: { team: 'billing' } }, podSelector: {} },
+          { ipBlock: { cidr: '10.2.0.0/16' } },
+        ],
+        ports: [{ protocol: 'TCP', port: 4_222 }],
+      },
+    ]);
+  });
+
+  it('are let in by the gateways alone, into an account that gets what three streams hand out', () => {
+    expect(gatewayNats(open)).toMatchObject({
+      servers: ['nats.nats.svc.cluster.local:4222'],
+      signingSeedPath: '/etc/troupe/followers/signing-seed',
+      systemUser: 'troupe-system',
+    });
+    const seeds = allObjects(open).filter((object) => stringify(object).includes('troupe-nats-followers'));
+    expect(seeds.map(({ kind, metadata }) => `${kind} ${metadata.name}`).toSorted()).toEqual(
+      [
+        'ExternalSecret troupe-nats-followers',
+        expect.stringMatching(/^(Deployment|Rollout) troupe-gateway$/) as string,
+      ].toSorted(),
+    );
+    const merge = (natsChart(open)?.values as { readonly config: { readonly merge: Merged } }).config.merge;
+    expect(merge.authorization.auth_callout).toMatchObject({ account: 'TROUPE', issuer: followers.issuer });
+    expect(merge.authorization.auth_callout.auth_users).toEqual([
+      'troupe-gateway',
+      'troupe-shards',
+      'troupe-workers',
+      'troupe-system',
+    ]);
+    const { imports, users } = merge.accounts.FOLLOWERS;
+    expect(users).toBeUndefined();
+    expect(imports).toHaveLength(12);
+    expect(imports.every(({ service: { subject } }) => /TROUPE_EVENTS(_[12])?\.[*>]/.test(subject))).toBe(true);
+  });
+
+  it.each([
+    ['issuer', { ...followers, issuer: followers.sealing }],
+    ['issuer', { ...followers, issuer: `SA${'A'.repeat(56)}` }],
+    ['sealing', { ...followers, sealing: '' }],
+    ['peers', { ...followers, peers: [] }],
+  ])('are refused with another %s', (path, wrong) => {
+    const messaging = { kind: 'cluster', storageGb: 100, followers: wrong };
+    const input = { ...kubernetesInput(production), messaging };
+    expect(() => kubernetesEnvironment(input)).toThrow(`messaging.followers.${path}`);
+  });
+});
+
+interface Merged {
+  readonly authorization: {
+    readonly auth_callout: {
+      readonly auth_users: readonly string[];
+      readonly issuer: string;
+      readonly account: string;
+    };
+  };
+  readonly accounts: {
+    readonly FOLLOWERS: {
+      readonly users?: unknown;
+      readonly imports: readonly { readonly service: { readonly subject: string } }[];
+    };
+  };
+}
 
 describe('the streams of events', () => {
   const [, environment] = backingEnvironments[0] ?? [];

@@ -85,3 +85,16 @@ describe('compose.yaml', () => {
     expect(known.trim().split('\n').sort()).toEqual(Object.keys(services).sort());
   });
 });
+
+describe('compose.nats.yaml', () => {
+  it('publishes where processes reach NATS, on loopback, and nothing else', () => {
+    const added = parse(readFileSync(`${root}compose.nats.yaml`, 'utf8')) as { readonly services: typeof services };
+    expect(Object.keys(added.services)).toEqual(['nats']);
+    const [port, ...more] = added.services['nats']?.ports ?? [];
+    expect(more).toEqual([]);
+    expect(port).toMatch(/^127\.0\.0\.1:/u);
+    expect([`nats:${containerPort(port ?? '')}`]).toEqual(configOf('gateway').nats.servers);
+    // Only who asks for it has it.
+    expect(services['nats']?.ports).toBeUndefined();
+  });
+});

@@ -1,5 +1,6 @@
 /** The NATS of a Kubernetes environment: servers from the chart, or servers that are run elsewhere. */
 import { z } from 'zod';
+import { peer } from './network.ts';
 import { dnsLabel, gibibytes, hostPort, mebibytes, milliCores } from './primitives.ts';
 
 /** `nats.eventStreams` of the nodes. It may only grow: apply the stack of messaging before that of the nodes. */
@@ -7,6 +8,22 @@ const eventStreams = z.int().min(1).max(32).default(1);
 
 /** WORK and the buckets reserve 3 GiB of a server's disk, each stream of events 4. JetStream gets nine tenths of it. */
 const reservedGb = (streams: number): number => Math.ceil((3 + 4 * streams) / 0.9);
+
+/** The public part of an nkey. */
+const publicKey = (letter: string) =>
+  z
+    .string()
+    .regex(new RegExp(`^${letter}[A-Z2-7]{55}$`), `the public part (${letter}…) of an nkey; its seed is a secret`);
+
+/** Programs outside Troupe that follow events of jobs on NATS. Gateways let them in, with the credentials of Troupe. */
+const followers = z.strictObject({
+  /** Of the account key that signs logins: `nk -gen account -pubout`. Its seed is in the Secret of the gateways. */
+  issuer: publicKey('A'),
+  /** Of the key for which servers seal what followers show: `nk -gen curve -pubout`. */
+  sealing: publicKey('X'),
+  /** Who reaches the servers. Each needs a client certificate of the same authority as well. */
+  peers: z.array(peer).min(1).max(50),
+});
 
 const cluster = z
   .strictObject({
@@ -25,6 +42,8 @@ const cluster = z
     /** Disk per server. The WORK and EVENTS streams reserve 7 GiB of it, and 4 more for each further EVENTS stream. */
     storageGb: gibibytes.min(8).default(50),
     eventStreams,
+    /** If absent, nothing but Troupe reaches the servers. */
+    followers: followers.optional(),
     storageClass: dnsLabel.optional(),
     cpuMilli: milliCores.default(2_000),
     memoryMb: mebibytes.default(8_192),

@@ -10,6 +10,7 @@ import type {
 import type { KubernetesEnvironment } from '../config/environment.ts';
 import { type Component, type KubernetesObject, type Labels, metadata, selectorLabels } from './kubernetes-object.ts';
 import { natsService, ports } from './names.ts';
+import { peerOf } from './peers.ts';
 
 /** Ports as set by the charts and operators. */
 const backingPorts = {
@@ -80,6 +81,9 @@ export function natsBackingPolicies(environment: KubernetesEnvironment): readonl
   return [
     policy('default-deny', defaultDeny('Ingress', 'Egress')),
     ingress('troupe-to-nats', rule(nodes, ports.nats)),
+    ...(messaging.followers === undefined
+      ? []
+      : [ingress('followers-to-nats', rule(messaging.followers.peers.map(peerOf), ports.nats))]),
     ingress('nats-to-nats', rule([pods(natsPods)], backingPorts.natsRoutes)),
     ingress('prometheus-to-nats', rule([namespacePeer(network.prometheusNamespace)], backingPorts.natsMetrics)),
     policy('nats-from-nats', {

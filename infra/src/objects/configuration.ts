@@ -12,6 +12,7 @@ import { type Component, type KubernetesObject, metadata } from './kubernetes-ob
 import { configFile, dataFolder, handlerSecretsFolder, mounted, scratchFolder } from './mounts.ts';
 import { cassandraContactPoints, type NatsRole, natsRoles, natsServers, ports, storeUser } from './names.ts';
 import { natsInboxPrefix } from './nats-accounts.ts';
+import { systemUser } from './nats-followers.ts';
 
 /** A part of troupe.config.yaml. */
 export type Settings = Readonly<Record<string, unknown>>;
@@ -91,8 +92,23 @@ function objectsSettings({ objects }: KubernetesEnvironment): Settings {
   };
 }
 
+/** Gateways let followers in, and tell them where the servers are. */
+function followerSettings(environment: KubernetesEnvironment): Settings {
+  const { messaging } = environment;
+  if (messaging.kind === 'external' || messaging.followers === undefined) return {};
+  return {
+    followers: {
+      servers: natsServers(environment),
+      signingSeedPath: mounted('followers/signing-seed'),
+      sealingSeedPath: mounted('followers/sealing-seed'),
+      systemUser,
+      systemPasswordPath: mounted('followers/system-password'),
+    },
+  };
+}
+
 /** Settings of every node, whatever its role. */
-function nodeSettings(environment: KubernetesEnvironment, role: NatsRole, graceMs: number): Settings {
+function nodeSettings(environment: KubernetesEnvironment, role: NatsRole, graceMs: number) {
   const { messaging } = environment;
   const syncIntervalMs = messaging.kind === 'cluster' ? natsSyncIntervalMs : messaging.syncIntervalMs;
   return {
@@ -115,9 +131,11 @@ function nodeSettings(environment: KubernetesEnvironment, role: NatsRole, graceM
 /** Settings of a gateway. With `scaled`, it answers KEDA's requests for the demand. */
 export function gatewaySettings(environment: KubernetesEnvironment, graceMs: number, scaled: boolean): Settings {
   const secured = listenSettings(environment.gateway.tls);
+  const node = nodeSettings(environment, 'gateway', graceMs);
   return {
     roles: ['gateway'],
-    ...nodeSettings(environment, 'gateway', graceMs),
+    ...node,
+    nats: { ...node.nats, ...followerSettings(environment) },
     gateway: {
       host: anyAddress,
       port: ports.grpc,

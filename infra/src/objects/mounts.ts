@@ -24,6 +24,9 @@ export type MountedFile =
   | 'gateway/tls.crt'
   | 'gateway/tls.key'
   | 'operator/token'
+  | 'followers/signing-seed'
+  | 'followers/sealing-seed'
+  | 'followers/system-password'
   | 'objects/secret-access-key';
 
 /** The path of a file in the pod. */
@@ -77,4 +80,16 @@ export function gatewayTlsProjection(): VolumeProjection {
 
 export function operatorTokenProjection(): VolumeProjection {
   return fromSecret(secretNames.operatorToken.name, { 'operator/token': 'token' });
+}
+
+/** None if nobody outside Troupe follows events. */
+export function followerProjections({ messaging }: KubernetesEnvironment): VolumeProjection[] {
+  if (messaging.kind === 'external' || messaging.followers === undefined) return [];
+  return [
+    fromSecret(secretNames.natsFollowers.name, {
+      'followers/signing-seed': 'signing-seed',
+      'followers/sealing-seed': 'sealing-seed',
+      'followers/system-password': 'system-password',
+    }),
+  ];
 }

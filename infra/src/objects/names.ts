@@ -42,6 +42,8 @@ export const secretNames = {
   /** Certificate for the names in `gatewayHosts`. KEDA reads its `ca.crt`. */
   gatewayTls: { name: 'troupe-gateway-tls', keys: certificate },
   operatorToken: { name: 'troupe-operator-token', keys: ['token'] },
+  /** Of gateways that let followers of events in to NATS. */
+  natsFollowers: { name: 'troupe-nats-followers', keys: ['signing-seed', 'sealing-seed', 'system-password'] },
   /** Of the bucket of large payloads. */
   objects: { name: 'troupe-objects', keys: ['access-key-id', 'secret-access-key'] },
 } as const satisfies Record<string, SecretNames>;

@@ -10,7 +10,8 @@ import { natsCertificates, natsServerTls } from './certificates.ts';
 import type { KubernetesObject } from './kubernetes-object.ts';
 import { natsRoles, natsService } from './names.ts';
 import { natsAccounts, natsPasswordVariable } from './nats-accounts.ts';
-import { natsPasswords, natsSecrets } from './secrets.ts';
+import { systemPasswordVariable } from './nats-followers.ts';
+import { natsPasswords, natsSecrets, systemPasswordKey } from './secrets.ts';
 
 /** Objects that the chart does not create. */
 export function messagingObjects(environment: KubernetesEnvironment): readonly KubernetesObject[] {
@@ -80,14 +81,22 @@ function serverConfig(messaging: Cluster): object {
     nats: { tls },
     // This port requires no login. No policy opens it, so only the exporter in the same pod reaches it.
     monitor: { enabled: true },
-    merge: { ...natsAccounts(messaging.eventStreams), max_payload: '<< 1MB >>', write_deadline: '<< 10s >>' },
+    merge: {
+      ...natsAccounts(messaging.eventStreams, messaging.followers),
+      max_payload: '<< 1MB >>',
+      write_deadline: '<< 10s >>',
+    },
   };
 }
 
-function serverContainer({ serverVersion, cpuMilli, memoryMb }: Cluster): object {
+function serverContainer({ serverVersion, cpuMilli, memoryMb, followers }: Cluster): object {
   const amounts = { cpu: `${cpuMilli}m`, memory: `${memoryMb}Mi` };
-  const passwords = natsRoles.map((role): [string, object] => {
-    return [natsPasswordVariable(role), { valueFrom: { secretKeyRef: { name: natsPasswords.name, key: role } } }];
+  const variables: readonly (readonly [string, string])[] = [
+    ...natsRoles.map((role) => [natsPasswordVariable(role), role] as const),
+    ...(followers === undefined ? [] : [[systemPasswordVariable, systemPasswordKey] as const]),
+  ];
+  const passwords = variables.map(([variable, key]): [string, object] => {
+    return [variable, { valueFrom: { secretKeyRef: { name: natsPasswords.name, key } } }];
   });
   return {
     image: { tag: `${serverVersion}-alpine` },

@@ -10,11 +10,12 @@ import type {
   NetworkPolicySpec,
 } from 'kubernetes-types/networking/v1.d.ts';
 import type { KubernetesEnvironment } from '../config/environment.ts';
-import type { NetworkConfig, Peer } from '../config/network.ts';
+import type { NetworkConfig } from '../config/network.ts';
 import type { GatewayAccess } from '../config/gateway-access.ts';
 import type { ObjectsConfig } from '../config/objects.ts';
 import type { WorkerClassConfig } from '../config/workloads.ts';
 import { answersKeda } from './gateway.ts';
+import { peerOf } from './peers.ts';
 import {
   type Component,
   type KubernetesObject,
@@ -101,19 +102,6 @@ function tcp(port: number): NetworkPolicyPort {
 
 function namespacePeer(namespace: string): NetworkPolicyPeer {
   return { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } } };
-}
-
-function selectorOf(labels: Labels): { matchLabels?: Record<string, string> } {
-  return Object.keys(labels).length === 0 ? {} : { matchLabels: { ...labels } };
-}
-
-function peerOf(peer: Peer): NetworkPolicyPeer {
-  switch (peer.kind) {
-    case 'pods':
-      return { namespaceSelector: selectorOf(peer.namespaceLabels), podSelector: selectorOf(peer.podLabels) };
-    case 'addresses':
-      return { ipBlock: { cidr: peer.cidr } };
-  }
 }
 
 /** Peers that may call the gateways. With a route, the namespace of its gateway is added. */

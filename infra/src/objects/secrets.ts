@@ -12,6 +12,8 @@ import { natsLoginSecrets, type NatsRole, natsRoles, natsUser, secretNames, stor
  * because nats-server parses variables of its environment like its configuration.
  */
 export const natsPasswords = { name: 'troupe-nats-passwords', keys: natsRoles } as const;
+/** In the same Secret: the password of the gateways' user in the system account, if followers log in. */
+export const systemPasswordKey = 'system';
 /** In the namespace of the ring. */
 export const cassandraSuperuser = { name: 'troupe-cassandra-superuser', keys: ['username', 'password'] } as const;
 /** Password of Cassandra's key stores. */
@@ -59,6 +61,7 @@ export function nodeSecrets(environment: KubernetesEnvironment): readonly Kubern
     { component: 'secrets', name: cassandraLogin.name, values: entry('cassandra', cassandraLogin.keys) },
     ...storeLogins(environment),
     { component: 'secrets', name: operatorToken.name, values: entry('operator', operatorToken.keys) },
+    ...followerSecrets(environment),
     ...(environment.objects?.credentials === 'secret'
       ? [{ component: 'secrets', name: objects.name, values: entry('objects', objects.keys) } as const]
       : []),
@@ -74,14 +77,30 @@ function storeLogins({ data }: KubernetesEnvironment): readonly Wanted[] {
   });
 }
 
+const systemPassword: VaultValue = { entry: 'nats-system', property: 'password' };
+
+function followerSecrets({ messaging }: KubernetesEnvironment): readonly Wanted[] {
+  if (messaging.kind === 'external' || messaging.followers === undefined) return [];
+  const { name } = secretNames.natsFollowers;
+  const seeds = entry('nats-followers', ['signing-seed', 'sealing-seed']);
+  return [{ component: 'secrets', name, values: { ...seeds, 'system-password': systemPassword } }];
+}
+
 export function natsSecrets(environment: KubernetesEnvironment): readonly KubernetesObject[] {
   const { messaging } = environment;
   if (messaging.kind === 'external') return [];
   const values = Object.fromEntries(
     natsRoles.map((role) => [role, { entry: vaultEntryOf[role], property: 'password' }]),
   );
+  const system = messaging.followers === undefined ? {} : { [systemPasswordKey]: systemPassword };
   return externalSecrets(environment, [
-    { component: 'nats', name: natsPasswords.name, namespace: messaging.namespace, values, quoted: true },
+    {
+      component: 'nats',
+      name: natsPasswords.name,
+      namespace: messaging.namespace,
+      values: { ...values, ...system },
+      quoted: true,
+    },
   ]);
 }
 

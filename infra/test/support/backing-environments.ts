@@ -20,6 +20,17 @@ const external: Pick<Input, 'messaging' | 'data'> = {
 
 const collected: Input = { ...base, observability: { otlpEndpoint: 'otel.example.com:4317', dashboards: false } };
 
+/** Public parts of keys whose seeds nobody has. */
+export const followers = {
+  issuer: `A${'A'.repeat(55)}`,
+  sealing: `X${'A'.repeat(55)}`,
+  peers: [
+    { kind: 'pods' as const, namespaceLabels: { team: 'billing' } },
+    { kind: 'addresses' as const, cidr: '10.2.0.0/16' },
+  ],
+};
+const followed: Input = { ...base, messaging: { kind: 'cluster', storageGb: 100, eventStreams: 3, followers } };
+
 /** By what is told apart. */
 export const backingEnvironments: readonly (readonly [string, KubernetesEnvironment])[] = [
   ['production', kubernetesEnvironment(production)],
@@ -29,5 +40,6 @@ export const backingEnvironments: readonly (readonly [string, KubernetesEnvironm
     'one whose Secrets are there',
     kubernetesEnvironment({ ...base, secrets: { kind: 'existing' }, certificates: { kind: 'existing' } }),
   ],
+  ['one whose events are followed', kubernetesEnvironment(followed)],
   ['one with a collector', kubernetesEnvironment(collected)],
 ];
