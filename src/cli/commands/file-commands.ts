@@ -7,6 +7,7 @@ import {
   type QueuePlan,
   type TenantPlan,
   tenantPlansOf,
+  type TenantStep,
 } from '../../client/index.ts';
 import { type CommandContext, withSession } from '../calls/command-context.ts';
 import { exitCodes } from '../errors/exit-code.ts';
@@ -101,13 +102,14 @@ export function addTenantFileCommands(tenants: Command, context: CommandContext)
     .option('--prune', 'delete tenants that the file does not name and that have neither queues nor service accounts')
     .action(async (file: string, { prune = false }: PruneFlag, command: Command) => {
       const declared = readTenantFile(file);
-      let isLeft = false;
-      await withSession(context, command, async ({ client, isJson }) => {
+      const isAsDeclared = await withSession(context, command, async ({ client, isJson }) => {
+        const steps: TenantStep[] = [];
         for await (const step of applyTenants(client.tenants, declared, { prune })) {
-          isLeft ||= step.done === 'in-use' || step.done === 'deleting';
+          steps.push(step);
           context.terminal.out(isJson ? documentLine(step) : stepText(step));
         }
+        return steps.every(({ done }) => done !== 'in-use' && done !== 'deleting');
       });
-      context.done(isLeft ? exitCodes.refused : exitCodes.ok);
+      context.done(isAsDeclared ? exitCodes.ok : exitCodes.refused);
     });
 }
