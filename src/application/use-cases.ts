@@ -33,6 +33,7 @@ import type { CallContext } from './ports/call-context.ts';
 import type { JobView } from './ports/shard-protocol.ts';
 import type { Store } from './ports/store.ts';
 import { createFingerprintKeys } from './sealing/fingerprint-keys.ts';
+import { sealedByGateway } from './sealing/sealed-tenants.ts';
 import type { Sealing } from './sealing/sealing.ts';
 import { createManageSubscriptions, type ManageSubscriptions } from './events/manage-subscriptions.ts';
 import { createGetPayloadLink, type GetPayloadLink } from './jobs/payload-link.ts';
@@ -130,7 +131,8 @@ export interface UseCaseParts {
  * Wires the use cases by hand. Parts that several of them share (catalog, reader, shard choice, statistics) exist once,
  * so that their caches are shared too.
  */
-export function createUseCases(parts: UseCaseParts): UseCases {
+export function createUseCases(wired: UseCaseParts): UseCases {
+  const parts = { ...wired, sealing: sealedByGateway(wired.sealing, wired.knownTenants) };
   const { batcher, store, config, clock, cache, shardCount, sealing } = parts;
   const { payloads } = store;
   const catalog = createQueueCatalog({ store: store.queues, config, work: parts.work, clock, log: parts.log });

@@ -63,12 +63,13 @@ function changesBetween(
 
 /** Every setting with its effective value. */
 function factsOf(tenant: DeclaredTenant): ReadonlyMap<string, SettingValue> {
-  const { description, quotas = {}, weight, dedicated, state = 'active', pauseReason } = tenant;
+  const { description, quotas = {}, weight, dedicated, encrypted, state = 'active', pauseReason } = tenant;
   return new Map<string, SettingValue>([
     ['description', description || null],
     ...tenantQuotaNames.map((quota) => [`quotas.${quota}`, quotas[quota] ?? null] as const),
     ['weight', weight ?? defaultTenantWeight],
     ['dedicated', dedicated ?? false],
+    ['encrypted', encrypted ?? false],
     ['state', state],
     ['pauseReason', pauseReason || null],
   ]);
@@ -79,12 +80,19 @@ function factsOfPresent({ state, pauseReason, ...tenant }: TenantInfo): Readonly
 }
 
 /** What does not end with the state: an update keeps what it does not name, so it names all, and 0 removes a quota. */
-export function settingsOf({ description = '', quotas = {}, weight, dedicated }: DeclaredTenant): TenantChange {
+export function settingsOf({
+  description = '',
+  quotas = {},
+  weight,
+  dedicated,
+  encrypted,
+}: DeclaredTenant): TenantChange {
   return {
     description,
     quotas: Object.fromEntries(tenantQuotaNames.map((quota) => [quota, quotas[quota] ?? 0])),
     weight: weight ?? defaultTenantWeight,
     dedicated: dedicated ?? false,
+    encrypted: encrypted ?? false,
   };
 }
 

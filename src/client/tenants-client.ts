@@ -23,6 +23,8 @@ export interface TenantInfo {
   readonly weight: number;
   /** Whether only nodes that name it run its jobs. */
   readonly dedicated: boolean;
+  /** Whether what its jobs carry is encrypted, whatever the configuration says. */
+  readonly encrypted: boolean;
   /** Different after each change. */
   readonly etag: string;
   /** When it was made. */
@@ -47,6 +49,8 @@ export interface TenantChange {
   readonly weight?: number;
   /** Whether only nodes that name it in `workers.tenants` run its jobs. Default: false. */
   readonly dedicated?: boolean;
+  /** Whether what its new jobs carry is encrypted, whatever `encryption.required` says. Default: false. */
+  readonly encrypted?: boolean;
 }
 
 /** What a tenant may use at most. In a change, an absent quota stays as it is, and 0 removes the limit. */
@@ -127,8 +131,8 @@ export function createTenantsClient({ connection, contract, backoff }: CallParts
 
   return {
     list,
-    async create(name, { description = '', quotas, weight, dedicated } = {}) {
-      const request = { name, description, ...given({ quotas, weight, dedicated }) };
+    async create(name, { description = '', quotas, weight, dedicated, encrypted } = {}) {
+      const request = { name, description, ...given({ quotas, weight, dedicated, encrypted }) };
       return tenantOf(await change(() => connection.unary(tenants.CreateTenant, request)));
     },
     async get(name) {
@@ -137,8 +141,8 @@ export function createTenantsClient({ connection, contract, backoff }: CallParts
     async own() {
       return withUse(await read(() => connection.unary(access.GetOwnTenant, {})));
     },
-    async update(name, etag, { description, quotas, weight, dedicated }) {
-      const request = { name, etag, ...given({ description, quotas, weight, dedicated }) };
+    async update(name, etag, { description, quotas, weight, dedicated, encrypted }) {
+      const request = { name, etag, ...given({ description, quotas, weight, dedicated, encrypted }) };
       return tenantOf(await change(() => connection.unary(tenants.UpdateTenant, request)));
     },
     async pause(name, { reason = '' } = {}) {
@@ -171,12 +175,13 @@ function withUse(answer: { readonly tenant: wire.Tenant | null; readonly use: wi
 }
 
 function fromTenant(tenant: wire.Tenant): TenantInfo {
-  const { name, description, weight, dedicated, etag, creator, quotas, pauseReason } = tenant;
+  const { name, description, weight, dedicated, encrypted, etag, creator, quotas, pauseReason } = tenant;
   return {
     name,
     description,
     weight,
     dedicated,
+    encrypted,
     etag,
     creator,
     state: wordOf(tenantStateCodes, tenant.state) ?? 'UNKNOWN',

@@ -14,6 +14,7 @@ import { workersSupervisor } from '../actors/worker/queue-watch-actor.ts';
 import { createWorkerMetrics, defaultWorkerLimits, type WorkerServices } from '../actors/worker/worker-services.ts';
 import { SlotPool } from '../actors/worker/slot-pool.ts';
 import { given } from '../domain/given.ts';
+import { sealedByWorker } from '../application/sealing/sealed-tenants.ts';
 import { takesTenant } from '../domain/tenant-pool.ts';
 import type { HandlerManifest } from '../domain/handler-manifest.ts';
 import { type ChildSpec, supervise } from '../supervisor/index.ts';
@@ -189,7 +190,7 @@ function children(parts: ClusterParts, wiring: Wiring): ChildSpec[] {
         publisher: bus.publisher,
         live: bus.live,
         payloads: store.payloads,
-        sealing,
+        sealing: sealedByWorker(sealing, wiring.tenants),
         ...given({ sayLine: parts.handlersAreTold ? undefined : sayLines(runtime) }),
         limits: {
           ...defaultWorkerLimits,

@@ -14,6 +14,7 @@ export interface Tenant {
   readonly nameFreeTime: Timestamp | null;
   readonly weight: number;
   readonly dedicated: boolean;
+  readonly encrypted: boolean;
 }
 
 export interface TenantQuotas {
@@ -38,6 +39,7 @@ export interface CreateTenantRequest {
   readonly quotas: TenantQuotas | null;
   readonly weight: number | null;
   readonly dedicated: boolean | null;
+  readonly encrypted: boolean | null;
 }
 
 export interface CreateTenantResponse {
@@ -70,6 +72,7 @@ export interface UpdateTenantRequest {
   readonly quotas: TenantQuotas | null;
   readonly weight: number | null;
   readonly dedicated: boolean | null;
+  readonly encrypted: boolean | null;
 }
 
 export interface UpdateTenantResponse {

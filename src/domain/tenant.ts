@@ -36,6 +36,8 @@ export interface Tenant {
   readonly weight?: number;
   /** Only nodes that name the tenant in their lists take its jobs (tenant-pool.ts). Default: false. */
   readonly dedicated?: boolean;
+  /** What its jobs carry is sealed, whatever the configuration says. Default: false. */
+  readonly encrypted?: boolean;
   readonly createdAtMs: number;
   /** The principal that made it. */
   readonly creator: string;

@@ -22,6 +22,7 @@ export function toTenant({ tenant, etag }: StoredTenant): Init<wire.Tenant> {
     nameFreeTime: toOptionalTime(tenant.nameTakenUntilMs),
     weight: tenant.weight ?? defaultTenantWeight,
     dedicated: tenant.dedicated ?? false,
+    encrypted: tenant.encrypted ?? false,
   };
 }
 

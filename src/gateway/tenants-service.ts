@@ -48,9 +48,14 @@ export function tenantsService({ scope, admission, useCases }: ServiceParts): Un
   };
 }
 
-function settingsOf({ weight, dedicated }: Pick<wire.UpdateTenantRequest, 'weight' | 'dedicated'>): {
+function settingsOf({
+  weight,
+  dedicated,
+  encrypted,
+}: Pick<wire.UpdateTenantRequest, 'weight' | 'dedicated' | 'encrypted'>): {
   readonly weight?: number;
   readonly dedicated?: boolean;
+  readonly encrypted?: boolean;
 } {
-  return given({ weight: weight ?? undefined, dedicated: dedicated ?? undefined });
+  return given({ weight: weight ?? undefined, dedicated: dedicated ?? undefined, encrypted: encrypted ?? undefined });
 }

@@ -43,6 +43,7 @@ it('makes, shows, changes, pauses and resumes a tenant', async () => {
   expect((await troupe('tenants', 'update', 'acme', '--weight', '3')).out).toMatch(/\nweight +3\nnodes +all that/);
   expect((await troupe('tenants', 'update', 'acme', '--dedicated')).out).toMatch(/\nweight +3\nnodes +only those/);
   expect((await troupe('tenants', 'update', 'acme', '--no-dedicated')).out).toMatch(/\nnodes +all that/);
+  expect((await troupe('tenants', 'update', 'acme', '--encrypted')).out).toMatch(/\npayloads +encrypted\n/);
   expect(await document('tenants', 'get', 'acme')).toMatchObject({
     quotas: { submitsPerSecond: 5, runningJobs: 7 },
     use: { queues: 1, serviceAccounts: 0 },

@@ -181,3 +181,32 @@ it('an input that was put into another job is shown as missing', async () => {
   expect([input, inputGone]).toEqual([undefined, 'missing']);
   expect(sealing.refused.at(-1)).toBe('input');
 });
+
+it('a tenant is sealed from the moment when an administrator says so', async () => {
+  isRequired = false;
+  const { jobId: before } = await troupe.submit('test.echo', { word });
+  const made = await troupe.tenants.create('default', { encrypted: true });
+  expect(made.encrypted).toBe(true);
+  expect(recordOf(before).spec.input.kind).toBe('json');
+  const { jobId } = await troupe.submit('test.echo', { word });
+  expect(recordOf(jobId).spec.input.kind).toBe('sealed');
+  expect((await troupe.get(jobId)).input).toEqual({ word });
+  // Of a retry, the input of before is sealed, too.
+  await edge.apply(before as JobId, { kind: 'cancel', reason: '' });
+  expect(recordOf((await troupe.retry(before)).jobId).spec.input.kind).toBe('sealed');
+  const { etag } = await troupe.tenants.update('default', made.etag, { description: 'the first' });
+  expect(await troupe.tenants.update('default', etag, { encrypted: false })).toMatchObject({ encrypted: false });
+  expect(recordOf((await troupe.submit('test.echo', { word })).jobId).spec.input.kind).toBe('json');
+});
+
+it('a gateway without keys takes nothing of a tenant that is sealed', async () => {
+  const plain = await openEdge();
+  try {
+    const client = plain.client({ retry: { maxAttempts: 1 } });
+    await client.tenants.create('default', { encrypted: true });
+    await expect(client.submit('test.echo', { word })).rejects.toMatchObject({ code: 'ENCRYPTION_UNAVAILABLE' });
+    expect(plain.records.size).toBe(0);
+  } finally {
+    await plain.close();
+  }
+});

@@ -66,6 +66,8 @@ interface CreateTenant {
   readonly weight?: number;
   /** Default: false. */
   readonly dedicated?: boolean;
+  /** Default: false. */
+  readonly encrypted?: boolean;
 }
 
 interface UpdateTenant {
@@ -77,6 +79,8 @@ interface UpdateTenant {
   readonly weight?: number;
   /** Absent: it stays. */
   readonly dedicated?: boolean;
+  /** Absent: it stays. */
+  readonly encrypted?: boolean;
 }
 
 export interface ManageTenantsParts extends StoredTenantParts {
@@ -164,7 +168,7 @@ export function createManageTenants(parts: ManageTenantsParts): ManageTenants {
 async function createTenant(
   parts: ManageTenantsParts,
   { principal, report }: CallContext,
-  { name, description, quotas, weight, dedicated }: CreateTenant,
+  { name, description, quotas, weight, dedicated, encrypted }: CreateTenant,
 ): Promise<StoredTenant> {
   const { documents, known, clock } = parts;
   const checks = new FieldChecks();
@@ -179,7 +183,7 @@ async function createTenant(
     state: 'ACTIVE',
     description,
     quotas: mergeQuotas({}, quotas),
-    ...given({ weight, dedicated }),
+    ...given({ weight, dedicated, encrypted }),
     createdAtMs: clock.wallMs(),
     creator: principal.id,
   };
@@ -202,7 +206,7 @@ async function createTenant(
 async function updateTenant(
   parts: ManageTenantsParts,
   { report }: CallContext,
-  { name, etag, description, quotas, weight, dedicated }: UpdateTenant,
+  { name, etag, description, quotas, weight, dedicated, encrypted }: UpdateTenant,
 ): Promise<StoredTenant> {
   const checks = new FieldChecks();
   if (description !== undefined) checks.length('description', description, tenantTextMax);
@@ -215,7 +219,7 @@ async function updateTenant(
   // The rest of the tenant is written as it was read, so it has to be what the etag stands for.
   if (present.etag !== etag) throw tenantChanged(name);
   const merged = mergeQuotas(present.tenant.quotas, quotas);
-  const changed = { ...present.tenant, ...given({ description, weight, dedicated }), quotas: merged };
+  const changed = { ...present.tenant, ...given({ description, weight, dedicated, encrypted }), quotas: merged };
   const written = await writeTenant(parts, changed, etag);
   if (written === undefined) throw tenantChanged(name);
   report?.({ changes: changesBetween(settingsOf(present.tenant), settingsOf(written.tenant)) });

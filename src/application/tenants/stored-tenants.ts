@@ -77,9 +77,10 @@ export function settingsOf({
   quotas,
   weight,
   dedicated,
+  encrypted,
   pauseReason,
 }: Tenant): Readonly<Record<string, unknown>> {
-  return { state, description, ...quotas, ...given({ weight, dedicated, pauseReason }) };
+  return { state, description, ...quotas, ...given({ weight, dedicated, encrypted, pauseReason }) };
 }
 
 export function tenantNotFound(tenant: string): TroupeError {

@@ -17,11 +17,15 @@ interface WatchedTenant {
   readonly isDedicated: boolean;
   /** Most attempts that run at a time in the whole cluster. Absent: any number. */
   readonly runningMax?: number;
+  /** What its jobs carry is sealed. */
+  readonly isEncrypted: boolean;
 }
 
 export interface WatchedTenants {
   /** Reads the tenants unless they have been read. Rejects with what the store says. */
   prepare(): Promise<void>;
+  /** Whether they were read since the process began. */
+  isRead(): boolean;
   /** Reads the tenants again if that is due. Nobody waits for it. Call it each second. */
   look(): void;
   of(tenant: string): WatchedTenant;
@@ -41,7 +45,12 @@ export interface WatchedTenantsParts {
 
 const lookEveryMs = 10_000;
 const pageMax = 1_000;
-const plain: WatchedTenant = { isStopped: false, weight: defaultTenantWeight, isDedicated: false };
+const plain: WatchedTenant = {
+  isStopped: false,
+  weight: defaultTenantWeight,
+  isDedicated: false,
+  isEncrypted: false,
+};
 
 export function createWatchedTenants({ documents, clock, log }: WatchedTenantsParts): WatchedTenants {
   const listeners = new Set<TenantListener>();
@@ -74,6 +83,7 @@ export function createWatchedTenants({ documents, clock, log }: WatchedTenantsPa
   return {
     of,
     changes: () => changes,
+    isRead: () => readAtMs !== -Infinity,
     async prepare() {
       if (readAtMs === -Infinity) await read();
     },
@@ -105,13 +115,20 @@ async function tenantsWithSettings({
   }
 }
 
-function watchedOf({ state, weight = defaultTenantWeight, dedicated = false, quotas }: Tenant): WatchedTenant {
+function watchedOf({ state, quotas, ...tenant }: Tenant): WatchedTenant {
+  const { weight = defaultTenantWeight, dedicated = false, encrypted = false } = tenant;
   const { runningJobs: runningMax } = quotas;
-  return { isStopped: state !== 'ACTIVE', weight, isDedicated: dedicated, ...given({ runningMax }) };
+  return {
+    isStopped: state !== 'ACTIVE',
+    weight,
+    isDedicated: dedicated,
+    isEncrypted: encrypted,
+    ...given({ runningMax }),
+  };
 }
 
 function isSame(one: WatchedTenant, other: WatchedTenant): boolean {
-  const { isStopped, weight, isDedicated, runningMax } = one;
+  const { isStopped, weight, isDedicated, isEncrypted, runningMax } = one;
   const isAlike = isStopped === other.isStopped && isDedicated === other.isDedicated;
-  return isAlike && weight === other.weight && runningMax === other.runningMax;
+  return isAlike && isEncrypted === other.isEncrypted && weight === other.weight && runningMax === other.runningMax;
 }

@@ -27,6 +27,7 @@ interface TenantFlags extends TenantQuotasInfo {
   readonly description?: string;
   readonly weight?: number;
   readonly dedicated?: boolean;
+  readonly encrypted?: boolean;
 }
 
 export function addTenantCommands(program: Command, context: CommandContext): void {
@@ -74,13 +75,15 @@ function withTenantFlags(command: Command, min: 0 | 1): Command {
     .option('--weight <n>', 'its share of the slots of a node, 1 to 100', countFlag('weight', lightest, heaviest))
     .option('--dedicated', 'only nodes that name it in workers.tenants run its jobs')
     .option('--no-dedicated', 'every node runs its jobs that takes all tenants')
+    .option('--encrypted', 'its payloads are encrypted, whatever encryption.required says')
+    .option('--no-encrypted', 'its payloads are encrypted only if encryption.required says so')
     .option('--description <text>', 'what it is for');
 }
 
 function changeOf(flags: TenantFlags): TenantChange {
-  const { description, weight, dedicated } = flags;
+  const { description, weight, dedicated, encrypted } = flags;
   const quotas = given(Object.fromEntries(quotaWords.map(([quota]) => [quota, flags[quota]])));
-  return { quotas, ...given({ description, weight, dedicated }) };
+  return { quotas, ...given({ description, weight, dedicated, encrypted }) };
 }
 
 function addCreateTenant(tenants: Command, context: CommandContext): void {
@@ -102,7 +105,7 @@ function addUpdateTenant(tenants: Command, context: CommandContext): void {
     .action(async (name: string, flags: TenantFlags & { readonly ifEtag?: string }, command: Command) => {
       const { ifEtag, ...settings } = flags;
       if (Object.keys(settings).length === 0)
-        throw new UsageError('nothing to change: give --description, --weight, --dedicated or a quota');
+        throw new UsageError('nothing to change: give --description, --weight, --dedicated, --encrypted or a quota');
       await withSession(context, command, async (session) => {
         const { tenants: calls } = session.client;
         const etag = ifEtag ?? (await calls.get(name)).etag;
@@ -154,8 +157,20 @@ function show({ terminal, nowMs }: CommandContext, { isJson }: Session, tenant: 
 }
 
 function tenantText(tenant: TenantInfo & Partial<Pick<TenantUseInfo, 'use'>>, nowMs: number): string {
-  const { name, description, weight, dedicated, quotas, use, createdAt, creator, pauseReason, nameFreeAt, etag } =
-    tenant;
+  const {
+    name,
+    description,
+    weight,
+    dedicated,
+    encrypted,
+    quotas,
+    use,
+    createdAt,
+    creator,
+    pauseReason,
+    nameFreeAt,
+    etag,
+  } = tenant;
   const rows = [
     ['name', name],
     ['state', stateText(tenant, nowMs)],
@@ -164,6 +179,7 @@ function tenantText(tenant: TenantInfo & Partial<Pick<TenantUseInfo, 'use'>>, no
     ['description', description],
     ['weight', `${weight}`],
     ['nodes', dedicated ? 'only those that name it' : 'all that take every tenant, and those that name it'],
+    ['payloads', encrypted ? 'encrypted' : 'encrypted if encryption.required names it'],
     ['created', `${relativeText(createdAt.getTime(), nowMs)} by ${creator}`],
     ['etag', etag],
   ] as const;

@@ -24,6 +24,7 @@ const settings = z
     quotas: quotas.optional(),
     weight: numberIn(tenantWeightRange).optional(),
     dedicated: z.boolean().optional(),
+    encrypted: z.boolean().optional(),
     state: z.enum(['active', 'paused']).optional(),
     pauseReason: text.optional(),
   })

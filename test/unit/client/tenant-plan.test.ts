@@ -24,6 +24,7 @@ class Gateway {
       quotas: {},
       weight: 1,
       dedicated: false,
+      encrypted: false,
       createdAt: new Date(0),
       creator: 'a test',
     };

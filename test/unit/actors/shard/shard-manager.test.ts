@@ -80,7 +80,10 @@ describe('the shardManager of a node', () => {
       nodeId: 'me',
       incarnation: 1,
       shardCount,
-      tenants: { of: () => ({ isStopped: false, weight: 1, isDedicated: false }), changes: () => 0 },
+      tenants: {
+        of: () => ({ isStopped: false, weight: 1, isDedicated: false, isEncrypted: false }),
+        changes: () => 0,
+      },
       flowRules: {
         prepare: () => Promise.resolve(),
         ruleOf: () => ({}),
