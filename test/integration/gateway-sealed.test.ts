@@ -192,7 +192,7 @@ it('a tenant is sealed from the moment when an administrator says so', async () 
   expect(recordOf(jobId).spec.input.kind).toBe('sealed');
   expect((await troupe.get(jobId)).input).toEqual({ word });
   // Of a retry, the input of before is sealed, too.
-  await edge.apply(before as JobId, { kind: 'cancel', reason: '' });
+  await edge.apply(before, { kind: 'cancel', reason: '' });
   expect(recordOf((await troupe.retry(before)).jobId).spec.input.kind).toBe('sealed');
   const { etag } = await troupe.tenants.update('default', made.etag, { description: 'the first' });
   expect(await troupe.tenants.update('default', etag, { encrypted: false })).toMatchObject({ encrypted: false });

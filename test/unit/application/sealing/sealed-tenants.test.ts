@@ -24,7 +24,9 @@ describe('a gateway', () => {
     for (const sealing of [named, soon])
       for (const find of [(name: string) => records.get(name), async (name: string) => records.get(name)]) {
         const { requires } = sealedByGateway(sealing, { find });
-        const answers = ['named', 'sealed', 'plain', 'old', 'toString', '__proto__'].map((name) => requires(name));
+        const answers = ['named', 'sealed', 'plain', 'old', 'toString', '__proto__'].map(async (name) =>
+          requires(name),
+        );
         expect(await Promise.all(answers)).toEqual([true, true, false, false, false, false]);
       }
   });
