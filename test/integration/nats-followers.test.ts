@@ -6,7 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { jetstream } from '@nats-io/jetstream';
 import { createAccount, createCurve } from '@nats-io/nkeys';
-import { connect, type NatsConnection, PermissionViolationError } from '@nats-io/transport-node';
+import {
+  connect,
+  type NatsConnection,
+  PermissionViolationError,
+  usernamePasswordAuthenticator,
+} from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type NatsRole, natsRoles, natsUser } from '../../infra/src/objects/names.ts';
 import { natsAccounts, natsInboxPrefix, natsPasswordVariable } from '../../infra/src/objects/nats-accounts.ts';
@@ -14,7 +19,7 @@ import { systemPasswordVariable, systemUser } from '../../infra/src/objects/nats
 import type { EventSubscriptionInfo, TroupeClient } from '../../src/client/index.ts';
 import { startNodeProcess, type TestNode } from '../support/cluster-node.ts';
 import { clusterHandlersDir, waitFor } from '../support/cluster.ts';
-import { natsServerPath, testJobId } from '../support/nats.ts';
+import { linkedAgain, natsServerPath, testJobId } from '../support/nats.ts';
 import { startIssuer, type TokenIssuer } from '../support/token-issuer.ts';
 
 const password = 'of-the-nodes';
@@ -452,6 +457,29 @@ it('is out when its token expires', async () => {
   const connection = await login('short.all', token, { inboxPrefix: subscription.login?.inboxPrefix ?? '' });
   await connection.closed();
   expect(Math.floor(Date.now() / 1_000)).toBeGreaterThanOrEqual(exp);
+});
+
+it('logs in again by itself when its login has ended, with a token that is valid then', async () => {
+  const follower = await followerOf('renewed', 'all');
+  const tokenUntil = (ms: number): Promise<string> =>
+    issuer.sign({ sub: 'a person', groups: ['admins'], tenant: 'renewed', exp: Math.floor((Date.now() + ms) / 1_000) });
+  let token = await tokenUntil(5_000);
+  const connection = await connect({
+    servers: `127.0.0.1:${port}`,
+    authenticator: usernamePasswordAuthenticator('renewed.all', () => token),
+    inboxPrefix: follower.subscription.login?.inboxPrefix ?? '',
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 100,
+    ignoreAuthErrorAbort: true,
+  });
+  open.push(connection);
+  const again = linkedAgain(connection);
+  token = await tokenUntil(600_000);
+  await again;
+  const wanted = await publish('renewed', 10);
+  const seen = new Set<string>();
+  await follow(follower, connection, seen, ({ size }) => size >= wanted.length);
+  expect([...seen].sort()).toEqual(wanted);
 });
 
 it('is out when its subscription ends', async () => {
