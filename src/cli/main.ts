@@ -32,6 +32,7 @@ import { addLogsCommand } from './commands/log-commands.ts';
 import { addMigrateCommand } from './commands/migrate-command.ts';
 import { addQueueCommands } from './commands/queue-commands.ts';
 import { addServeCommand } from './commands/serve-command.ts';
+import { addSubscriptionCommands } from './commands/subscription-commands.ts';
 import { addTenantCommands } from './commands/tenant-commands.ts';
 import { addSubmitCommand } from './commands/submit-command.ts';
 import { addTsconfigCommand } from './commands/tsconfig-command.ts';
@@ -100,6 +101,7 @@ function buildProgram(context: CommandContext): Command {
   addAccountCommands(program, context);
   addKeyCommands(program, context);
   addAuditCommands(program, context);
+  addSubscriptionCommands(program, context);
   addTenantCommands(program, context);
   addConfigCommands(program, context);
   addLoginCommands(program, context);

@@ -24,6 +24,7 @@ const hints: ReadonlyMap<ClientErrorCode, string> = new Map([
   ['ISSUER_UNAVAILABLE', 'the token may be right: try again when its issuer answers'],
   ['SERVICE_ACCOUNT_NOT_FOUND', '`troupe accounts list` shows the service accounts'],
   ['TOO_MANY_API_KEYS', '`troupe accounts get NAME` shows the keys, `troupe keys revoke NAME ID` revokes one'],
+  ['SUBSCRIPTION_NOT_FOUND', '`troupe subscriptions list` shows the subscriptions of the tenant'],
   ['TENANT_NOT_FOUND', '`troupe tenants list` shows the tenants'],
   ['TENANT_CHANGED', '`troupe tenants get NAME` shows its present settings and etag'],
   ['PERMISSION_MISSING', '`troupe whoami` shows your roles and permissions'],

@@ -1,5 +1,12 @@
 /** Parses the values of flags. Errors name the flag. */
-import { type FailureReason, failureReasons, type JobState, jobStates } from '../../domain/job.ts';
+import {
+  type FailureReason,
+  failureReasons,
+  type JobEventType,
+  jobEventTypes,
+  type JobState,
+  jobStates,
+} from '../../domain/job.ts';
 import { parseDurationMs } from '../../domain/duration-text.ts';
 import { parseInstantMs } from '../../domain/instant-text.ts';
 import { UsageError } from '../errors/exit-code.ts';
@@ -90,6 +97,13 @@ export function weightFlag(
   const [, key, weight] = /^(.+)=(\d+)$/.exec(text) ?? [];
   if (key === undefined) throw new UsageError(`--fairness-weight ${text}: write it as key=weight`);
   return { ...former, [key]: Number(weight) };
+}
+
+/** Collects `--event succeeded --event failed`. */
+export function eventFlag(text: string, former: readonly JobEventType[] = []): readonly JobEventType[] {
+  const event = jobEventTypes.find((known) => known === text.toLowerCase());
+  if (event === undefined) throw new UsageError(`--event ${text}: must be one of ${jobEventTypes.join(', ')}`);
+  return [...former, event];
 }
 
 /** Collects `--reason POISON --reason OUT_OF_MEMORY`. */
