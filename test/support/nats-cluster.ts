@@ -37,18 +37,29 @@ interface Server {
 
 const servers = ['a', 'b', 'c'];
 
-export async function startNatsCluster(): Promise<NatsCluster> {
+/** A cluster whose servers ask for logins. */
+export interface ClusterAccounts {
+  /** Further keys of the configuration of each server. */
+  readonly settings: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** With what it is found out that every server answers. */
+  readonly login: { readonly user: string; readonly pass: string };
+}
+
+export async function startNatsCluster(accounts?: ClusterAccounts): Promise<NatsCluster> {
   const path = await natsServerPath();
   const dir = await mkdtemp(join(tmpdir(), 'troupe-nats-cluster-'));
   const ports = await freePorts(2 * servers.length);
   const routes = ports.slice(servers.length).map((port) => `nats://127.0.0.1:${port}`);
   const running = new Map<string, Server>();
-  const start = (home: string): ChildProcess => spawn(path, ['-c', join(home, 'server.conf')], { stdio: 'ignore' });
+  const start = (home: string): ChildProcess =>
+    spawn(path, ['-c', join(home, 'server.conf')], { stdio: 'ignore', env: { ...process.env, ...accounts?.env } });
   for (const [index, name] of servers.entries()) {
     const home = join(dir, name);
     await mkdir(home);
     const port = ports[index] ?? 0;
-    await writeFile(join(home, 'server.conf'), configuration({ name, home, port, route: routes[index] ?? '', routes }));
+    const own = configuration({ name, home, port, route: routes[index] ?? '', routes });
+    await writeFile(join(home, 'server.conf'), `${own}${accounts?.settings ?? ''}\n`);
     running.set(name, { name, dir: home, port, process: start(home) });
   }
   const serverOf = (name: string): Server => {
@@ -57,10 +68,10 @@ export async function startNatsCluster(): Promise<NatsCluster> {
     return server;
   };
   const urlOf = (name: string): string => `nats://127.0.0.1:${serverOf(name).port}`;
-  const kill = async ({ process }: Server): Promise<void> => {
-    if (process.exitCode !== null || process.signalCode !== null) return;
-    const exited = once(process, 'exit');
-    process.kill('SIGKILL');
+  const kill = async ({ process: child }: Server): Promise<void> => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, 'exit');
+    child.kill('SIGKILL');
     await exited;
   };
   const cluster: NatsCluster = {
@@ -101,7 +112,7 @@ export async function startNatsCluster(): Promise<NatsCluster> {
     },
   };
   try {
-    await eventually(() => answers(servers.map(urlOf)));
+    await eventually(() => answers(servers.map(urlOf), accounts?.login));
   } catch (error) {
     await cluster.stop();
     throw error;
@@ -129,10 +140,13 @@ function configuration({ name, home, port, route, routes }: Settings): string {
 }
 
 /** True if JetStream answers on every server, so it has a leader that all of them know. */
-async function answers(urls: readonly string[]): Promise<boolean> {
+async function answers(urls: readonly string[], login?: ClusterAccounts['login']): Promise<boolean> {
   const connections: NatsConnection[] = [];
   try {
-    for (const url of urls) connections.push(await connect({ servers: url, timeout: 1_000, reconnect: false }));
+    for (const url of urls)
+      connections.push(await connect({ servers: url, timeout: 1_000, reconnect: false, ...login }));
+    // A login of a role may not ask that.
+    if (login !== undefined) return true;
     for (const connection of connections) await jetstreamManager(connection, { timeout: 1_000 });
     return true;
   } catch {
