@@ -1,7 +1,10 @@
 /** `troupe tenants diff|apply FILE` against a real gateway: what they print, what they change, and the exit codes. */
+import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { runCli } from '../../src/cli/main.ts';
 import type { TroupeClient } from '../../src/client/index.ts';
@@ -127,6 +130,20 @@ it('does not make a tenant whose name is taken by a deleted one, and says until 
   const refused = await tenants('apply', 'tenants: { shop: }');
   expect(refused.code).toBe(5);
   expect(refused.err).toContain('the tenant shop was deleted, and its ended jobs may be kept until');
+});
+
+it('is what an infrastructure stack runs', async () => {
+  const runner = fileURLToPath(new URL('../../infra/src/queues/main.ts', import.meta.url));
+  const gateway = { address: `127.0.0.1:${edge.port}` };
+  const apply = async (declared: object): Promise<string> => {
+    const env = { ...process.env, TROUPE_QUEUES: JSON.stringify({ gateway, tenants: declared }) };
+    return (await promisify(execFile)(process.execPath, [runner, 'apply'], { env })).stdout;
+  };
+  expect(await apply({ stacked: { weight: 7 } })).toContain('stacked: created\n');
+  expect(await apply({ stacked: { weight: 7 } })).toContain('stacked: matches the file\n');
+  // What is not declared any more stays.
+  await apply({});
+  expect(await client.tenants.get('stacked')).toMatchObject({ state: 'ACTIVE', weight: 7 });
 });
 
 it('names everything that is wrong with a file, before any call', async () => {

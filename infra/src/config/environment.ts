@@ -18,7 +18,9 @@ import {
   stateSchema,
 } from './platform.ts';
 import { dnsLabel, image } from './primitives.ts';
+import { auditSchema, encryptionSchema } from './payload-keys.ts';
 import { queuesSchema } from './queues.ts';
+import { tenantsSchema, withoutPool } from './tenants.ts';
 import { gatewaySchema, shardsSchema, workersSchema } from './workloads.ts';
 
 const kubernetesParts = z.strictObject({
@@ -45,6 +47,12 @@ const kubernetesParts = z.strictObject({
   observability: observabilitySchema.prefault({}),
   /** Queues to declare, as a separate stack. If absent, no queues are declared. */
   queues: queuesSchema.optional(),
+  /** Tenants to declare, as a separate stack. If absent, no tenants are declared. */
+  tenants: tenantsSchema.optional(),
+  /** What gateways record of who did what. If absent, what Troupe records by default. */
+  audit: auditSchema.optional(),
+  /** Keys with which gateways and workers seal payloads. If absent, payloads are not sealed. */
+  encryption: encryptionSchema.optional(),
   /** The AWS account, if this app also manages it. */
   aws: awsSchema.optional(),
 });
@@ -53,6 +61,20 @@ const kubernetesSchema = kubernetesParts
   .refine(({ workers, network }) => network.kubernetesApi || !workers.some(({ podDeletionCost }) => podDeletionCost), {
     message: 'a class with `podDeletionCost` must reach the Kubernetes API: add its endpoints here',
     path: ['network', 'kubernetesApi'],
+  })
+  .superRefine(({ tenants, workers, gateway }, context) => {
+    for (const name of withoutPool(tenants?.declared ?? {}, workers))
+      context.addIssue({
+        code: 'custom',
+        path: ['tenants', 'declared', name, 'dedicated'],
+        message: 'no class of workers names the tenant in `tenants`, so none of its jobs would ever run',
+      });
+    if (tenants !== undefined && gateway.access.kind === 'none')
+      context.addIssue({
+        code: 'custom',
+        path: ['tenants'],
+        message: 'callers have no tenant of their own, because `gateway.access` asks for no credential',
+      });
   })
   .superRefine((environment, context) => {
     for (const { path, message } of awsProblems(environment))

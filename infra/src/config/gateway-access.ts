@@ -1,7 +1,15 @@
 /** Who may call the gateways: callers with tokens of issuers or with API keys, or everyone who reaches them. */
 import { z } from 'zod';
-import { bindingText, builtInRoles, isPermission, parseBinding, roleOf } from '../../../src/contract/access-names.ts';
+import {
+  bindingText,
+  builtInRoles,
+  isIdentity,
+  isPermission,
+  parseBinding,
+  roleOf,
+} from '../../../src/contract/access-names.ts';
 import { peer } from './network.ts';
+import { dnsLabel } from './primitives.ts';
 
 const name = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'is 1 to 64 of A-Z a-z 0-9 _ -');
 const claim = z.union([z.string().min(1), z.array(z.string().min(1)).min(1).max(8)]);
@@ -36,6 +44,13 @@ const ownRoles = z
   .refine((all) => !Object.keys(all).some(isBuiltIn), 'do not redefine a built-in role')
   .default({});
 
+/** Whom the URI of a certificate names, as in `gateway.certificates.identities`. */
+const identity = z.strictObject({
+  uri: z.string().refine(isIdentity, 'is a URI such as spiffe://corp/ns/billing, or ends with /*'),
+  tenant: name.optional(),
+  roles: z.array(binding).min(1),
+});
+
 /** There is no default: whoever opens a cluster to everyone says so. */
 export const gatewayAccess = z.discriminatedUnion(
   'kind',
@@ -61,12 +76,33 @@ export const gatewayAccess = z.discriminatedUnion(
       }),
     /** API keys of service accounts alone. The operator token makes the first account. */
     z.strictObject({ kind: z.literal('apiKeys'), roles: ownRoles }),
+    /** Certificates of clients, on a port of their own, and perhaps API keys on the other one. */
+    z
+      .strictObject({
+        kind: z.literal('certificates'),
+        /** A Secret whose `ca.crt` has the authorities that certify the clients. */
+        caSecret: dnsLabel,
+        identities: z
+          .array(identity)
+          .min(1)
+          .max(1_000)
+          .refine((all) => areDistinct(all.map(({ uri }) => uri)), 'have different URIs'),
+        apiKeys: z.boolean().default(false),
+        roles: ownRoles,
+      })
+      .refine(
+        ({ identities, roles }) =>
+          identities
+            .flatMap((one) => one.roles.map(roleOf))
+            .every((role) => isBuiltIn(role) || Object.hasOwn(roles, role)),
+        { path: ['identities'], error: 'name roles that exist: built-in ones, and those of `roles`' },
+      ),
     /** Everyone who reaches a gateway can do everything with jobs and queues. */
     z.strictObject({ kind: z.literal('none') }),
   ],
   {
     error:
-      "says who may call: { kind: 'issuers', issuers: […] }, { kind: 'apiKeys' }, or { kind: 'none' } for everyone who " +
+      "says who may call: { kind: 'issuers', issuers: […] }, { kind: 'apiKeys' }, { kind: 'certificates', … }, or { kind: 'none' } for everyone who " +
       'reaches a gateway',
   },
 );

@@ -4,6 +4,7 @@ import { handlerVariablesMax, problemOfHandlerVariable } from '../../../src/cont
 import { gatewayAccess } from './gateway-access.ts';
 import { peer } from './network.ts';
 import { dnsLabel, image, labels, mebibytes, milliCores, port, seconds, wholeCores } from './primitives.ts';
+import { poolTenants } from './tenants.ts';
 import { leastPodMemoryMb } from './worker-memory.ts';
 
 const replicaRange = z
@@ -77,6 +78,14 @@ export const gatewaySchema = z
   .refine(({ rollout, route }) => rollout.kind !== 'canary' || route !== undefined, {
     message: 'a canary moves traffic on a route: add `route`',
     path: ['rollout'],
+  })
+  .refine(({ access, tls }) => access.kind !== 'certificates' || tls === 'certificate', {
+    message: 'a mesh ends TLS before the gateway, which then sees no certificate of a client: use `certificate`',
+    path: ['tls'],
+  })
+  .refine(({ access, route }) => access.kind !== 'certificates' || access.apiKeys || route === undefined, {
+    message: 'leads to the port without certificates, where nobody has a credential: add `apiKeys` to `access`',
+    path: ['route'],
   })
   .refine(({ access, route }) => access.kind !== 'none' || route === undefined, {
     message: 'would open the cluster to everyone who reaches the route: add `access` with issuers or API keys',
@@ -186,6 +195,8 @@ const workerClassShape = z.strictObject({
   /** An image with the handlers of this class, built FROM Troupe's image. Default: the environment's image. */
   image: image.optional(),
   handlerDirs: z.array(z.string().startsWith('/')).min(1).max(20).default(['/handlers']),
+  /** Whose jobs its nodes take (`workers.tenants`). Default: those of all tenants that are not dedicated. */
+  tenants: poolTenants,
   /** Number of threads. Also the CPU request and limit. */
   cores: wholeCores,
   /** Heap of one thread in MiB (`workers.memoryMb`). */

@@ -144,7 +144,40 @@ export function gatewaySettings(environment: KubernetesEnvironment, graceMs: num
       operatorTokenPath: mounted('operator/token'),
     },
     ...(scaled && { scaler: { enabled: true, host: anyAddress, port: ports.scaler, ...secured } }),
+    ...auditSettings(environment),
+    ...encryptionSettings(environment),
   };
+}
+
+const dayMs = 24 * 3_600_000;
+
+function auditSettings({ audit }: KubernetesEnvironment): Settings {
+  if (audit === undefined) return {};
+  const { retentionDays, ...rest } = audit;
+  return { audit: { ...rest, ...(retentionDays !== undefined && { retentionMs: retentionDays * dayMs }) } };
+}
+
+function encryptionSettings({ encryption }: KubernetesEnvironment): Settings {
+  switch (encryption?.keys) {
+    case undefined:
+      return {};
+    case 'file': {
+      const { keys, required } = encryption;
+      return { encryption: { keys, required, file: { path: mounted('encryption/keys') } } };
+    }
+    case 'vault': {
+      const { keys, required, address, mount, key, namespace, caSecret } = encryption;
+      const vault = {
+        address,
+        ...(mount !== undefined && { mount }),
+        ...(key !== undefined && { key }),
+        ...(namespace !== undefined && { namespace }),
+        tokenPath: mounted('vault/token'),
+        ...(caSecret !== undefined && { caPath: mounted('vault/ca.crt') }),
+      };
+      return { encryption: { keys, required, vault } };
+    }
+  }
 }
 
 function listenSettings(tls: GatewayConfig['tls']): Settings {
@@ -164,6 +197,11 @@ function accessSettings(access: GatewayAccess): Settings {
     }
     case 'apiKeys':
       return { apiKeys: true, ...ownRoles(access) };
+    case 'certificates': {
+      const { identities, apiKeys } = access;
+      const certificates = { port: ports.certificates, caPath: mounted('clients/ca.crt'), identities };
+      return { certificates, ...(apiKeys && { apiKeys }), ...ownRoles(access) };
+    }
     case 'none':
       return { auth: 'none' };
   }
@@ -198,6 +236,7 @@ export function workersSettings(
     ...nodeSettings(environment, 'workers', graceMs),
     workers: {
       class: name,
+      ...(workers.tenants !== undefined && { tenants: workers.tenants }),
       cells,
       handlerDirs,
       memoryMb: threadMemoryMb,
@@ -209,6 +248,7 @@ export function workersSettings(
       ...(secretGrants.length > 0 && { secrets: { path: handlerSecretsFolder, grants: secretGrants } }),
     },
     ...(names.length > 0 && { handlers: { env: names } }),
+    ...encryptionSettings(environment),
     ...(workers.podDeletionCost && { kubernetes: { podDeletionCost: true } }),
   };
 }

@@ -9,6 +9,8 @@ import { type KubernetesObject, metadata, selectorLabels } from './kubernetes-ob
 import { lifetimeOf } from './lifetime.ts';
 import {
   cassandraProjections,
+  clientAuthorities,
+  encryptionProjections,
   objectsProjections,
   configProjection,
   followerProjections,
@@ -28,6 +30,11 @@ const name = 'troupe-gateway';
 /** True if KEDA asks the gateways for the demand. */
 export function answersKeda({ workers }: KubernetesEnvironment): boolean {
   return workers.some(({ scaling }) => scaling.kind === 'keda');
+}
+
+/** True if clients may show certificates, on a port of their own. */
+export function takesCertificates({ gateway }: KubernetesEnvironment): boolean {
+  return gateway.access.kind === 'certificates';
 }
 
 export function gatewayObjects(environment: KubernetesEnvironment): readonly KubernetesObject[] {
@@ -85,9 +92,16 @@ function podParts(
       ...objectsProjections(environment),
       ...(gateway.tls === 'certificate' ? [gatewayTlsProjection()] : []),
       operatorTokenProjection(),
+      ...clientAuthorities(environment),
+      ...encryptionProjections(environment),
       ...followerProjections(environment),
     ],
-    ports: { grpc: ports.grpc, http: ports.http, ...(answersKeda(environment) && { scaler: ports.scaler }) },
+    ports: {
+      grpc: ports.grpc,
+      ...(takesCertificates(environment) && { certificates: ports.certificates }),
+      http: ports.http,
+      ...(answersKeda(environment) && { scaler: ports.scaler }),
+    },
     probes: { startupProbe, livenessProbe, readinessProbe: readiness(environment) },
     resources: { cpuMilli, memoryMb },
     lifetime,
@@ -120,6 +134,9 @@ function services(environment: KubernetesEnvironment): readonly KubernetesObject
     protocol: 'TCP' as const,
     ...(tls === 'mesh' && { appProtocol: 'kubernetes.io/h2c' }),
   };
+  const certificates = takesCertificates(environment)
+    ? [{ name: 'certificates', port: ports.certificates, targetPort: 'certificates', protocol: 'TCP' as const }]
+    : [];
   const scaler = { name: 'scaler', port: ports.scaler, targetPort: 'scaler', protocol: 'TCP' as const };
   const selector = { ...selectorLabels(environment, component) };
   const service = (serviceName: string, spec: ServiceSpec): KubernetesObject => ({
@@ -129,8 +146,13 @@ function services(environment: KubernetesEnvironment): readonly KubernetesObject
     spec,
   });
   return [
-    service(gatewayServices.virtual, { type: 'ClusterIP', selector, ports: [grpc] }),
-    service(gatewayServices.headless, { type: 'ClusterIP', clusterIP: 'None', selector, ports: [grpc] }),
+    service(gatewayServices.virtual, { type: 'ClusterIP', selector, ports: [grpc, ...certificates] }),
+    service(gatewayServices.headless, {
+      type: 'ClusterIP',
+      clusterIP: 'None',
+      selector,
+      ports: [grpc, ...certificates],
+    }),
     ...(rollout.kind === 'canary'
       ? [service(gatewayServices.canary, { type: 'ClusterIP', selector, ports: [grpc] })]
       : []),

@@ -23,6 +23,10 @@ export type MountedFile =
   | `logins/${NatsRole}`
   | 'gateway/tls.crt'
   | 'gateway/tls.key'
+  | 'clients/ca.crt'
+  | 'encryption/keys'
+  | 'vault/token'
+  | 'vault/ca.crt'
   | 'operator/token'
   | 'followers/signing-seed'
   | 'followers/sealing-seed'
@@ -76,6 +80,26 @@ export function objectsProjections({ objects }: KubernetesEnvironment): VolumePr
 
 export function gatewayTlsProjection(): VolumeProjection {
   return fromSecret(secretNames.gatewayTls.name, { 'gateway/tls.crt': 'tls.crt', 'gateway/tls.key': 'tls.key' });
+}
+
+/** The authorities of clients that show certificates. */
+export function clientAuthorities({ gateway: { access } }: KubernetesEnvironment): VolumeProjection[] {
+  return access.kind === 'certificates' ? [fromSecret(access.caSecret, { 'clients/ca.crt': 'ca.crt' })] : [];
+}
+
+/** With what gateways and workers seal payloads and open them. */
+export function encryptionProjections({ encryption }: KubernetesEnvironment): VolumeProjection[] {
+  switch (encryption?.keys) {
+    case undefined:
+      return [];
+    case 'file':
+      return [fromSecret(encryption.secret, { 'encryption/keys': 'keys' })];
+    case 'vault': {
+      const { tokenSecret, caSecret } = encryption;
+      const token = fromSecret(tokenSecret, { 'vault/token': 'token' });
+      return caSecret === undefined ? [token] : [token, fromSecret(caSecret, { 'vault/ca.crt': 'ca.crt' })];
+    }
+  }
 }
 
 export function operatorTokenProjection(): VolumeProjection {

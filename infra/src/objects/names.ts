@@ -56,7 +56,15 @@ export function natsUser(role: NatsRole): string {
   return `troupe-${role}`;
 }
 
-export const ports = { grpc: 50_051, scaler: 50_061, http: 8_080, nats: 4_222, cassandra: 9_042, dns: 53 } as const;
+export const ports = {
+  grpc: 50_051,
+  certificates: 50_052,
+  scaler: 50_061,
+  http: 8_080,
+  nats: 4_222,
+  cassandra: 9_042,
+  dns: 53,
+} as const;
 
 /**
  * Services of the gateways: one with a virtual address, one that resolves to the pods for clients that balance

@@ -13,8 +13,9 @@ import type { KubernetesEnvironment } from '../config/environment.ts';
 import type { NetworkConfig } from '../config/network.ts';
 import type { GatewayAccess } from '../config/gateway-access.ts';
 import type { ObjectsConfig } from '../config/objects.ts';
+import type { EncryptionConfig } from '../config/payload-keys.ts';
 import type { WorkerClassConfig } from '../config/workloads.ts';
-import { answersKeda } from './gateway.ts';
+import { answersKeda, takesCertificates } from './gateway.ts';
 import { peerOf } from './peers.ts';
 import {
   type Component,
@@ -61,7 +62,11 @@ export function networkObjects(environment: KubernetesEnvironment): readonly Kub
       ? []
       : nodes.map((component) => egress(component, 'pod-identity', podIdentityRule))),
     ...(gateway.access.kind === 'issuers' ? [egress('gateway', 'issuers', issuersRule(gateway.access))] : []),
-    ingress('gateway', 'clients-to-gateway', { from: clients(environment), ports: [tcp(ports.grpc)] }),
+    ...(environment.encryption?.keys === 'vault' ? vaultEdges(environment.encryption, egress) : []),
+    ingress('gateway', 'clients-to-gateway', {
+      from: clients(environment),
+      ports: [tcp(ports.grpc), ...(takesCertificates(environment) ? [tcp(ports.certificates)] : [])],
+    }),
     ...(answersKeda(environment)
       ? [
           ingress('gateway', 'keda-to-gateway', {
@@ -128,6 +133,17 @@ function issuersRule({ issuers, to }: Extract<GatewayAccess, { kind: 'issuers' }
   const numbers = issuers.flatMap(({ issuer, keysUrl }) => [issuer, keysUrl ?? issuer]).map((url) => new URL(url).port);
   const distinct = new Set(numbers.map((number) => Number(number || 443)));
   return { ports: [...distinct].map(tcp), ...(to && { to: to.map(peerOf) }) };
+}
+
+type Vault = Extract<EncryptionConfig, { keys: 'vault' }>;
+
+/** Gateways and workers ask the Vault for keys. As with the bucket, without peers its port is open to any address. */
+function vaultEdges(
+  { address, to }: Vault,
+  egress: (component: Workload, to: string, rule: NetworkPolicyEgressRule) => KubernetesObject,
+): readonly KubernetesObject[] {
+  const rule = { ports: [tcp(Number(new URL(address).port || 443))], ...(to && { to: to.map(peerOf) }) };
+  return (['gateway', 'workers'] as const).map((component) => egress(component, 'vault', rule));
 }
 
 /** The agent on each machine of EKS that gives pods the credentials of their role. */

@@ -21,7 +21,13 @@ import {
   workerClassLabel,
 } from './kubernetes-object.ts';
 import { lifetimeOf } from './lifetime.ts';
-import { cassandraProjections, configProjection, natsProjections, objectsProjections } from './mounts.ts';
+import {
+  cassandraProjections,
+  configProjection,
+  encryptionProjections,
+  natsProjections,
+  objectsProjections,
+} from './mounts.ts';
 import { ports } from './names.ts';
 import { livenessProbe, podTemplate, readinessProbe, startupProbe } from './pods.ts';
 import { cpuAutoscaler, demandScaler, kedaTrust } from './scaling.ts';
@@ -108,6 +114,7 @@ function lineObjects(environment: KubernetesEnvironment, line: Line): readonly K
         ...natsProjections('workers'),
         ...cassandraProjections(environment, 'workers'),
         ...objectsProjections(environment),
+        ...encryptionProjections(environment),
       ],
       env: [threadsOfLimit, ...(workers.podDeletionCost ? ownPod : []), ...handlerVariables(workers)],
       apiToken: workers.podDeletionCost,

@@ -1,10 +1,10 @@
 /**
- * How existing queues differ from the declared ones. Terraform does not know the queues, so the app asks the gateway at
+ * How existing queues or tenants differ from the declared ones. Terraform does not know them, so the app asks the gateway at
  * synth, within a time limit. If the gateway does not answer, the drift is unknown and nothing is corrected.
  */
 import { spawnSync } from 'node:child_process';
-import type { DeclaredQueues, QueueGateway } from '../config/queues.ts';
-import { exitCodes, troupeArguments, withQueueFile } from './troupe-command.ts';
+import type { QueueGateway } from '../config/queues.ts';
+import { exitCodes, type Kind, troupeArguments, withDeclaredFile } from './troupe-command.ts';
 
 const patienceMs = 10_000;
 
@@ -14,13 +14,13 @@ export type Drift =
   | { readonly kind: 'drift'; readonly text: string }
   | { readonly kind: 'unknown'; readonly why: string };
 
-export function askDrift(gateway: QueueGateway, queues: DeclaredQueues): Drift {
-  const { status, stdout, stderr, error } = withQueueFile(queues, (path) => {
-    const args = troupeArguments(gateway, 'diff', path, '--json');
+export function askDrift(gateway: QueueGateway, kind: Kind, declared: object): Drift {
+  const { status, stdout, stderr, error } = withDeclaredFile(kind, declared, (path) => {
+    const args = troupeArguments(gateway, kind, 'diff', path, '--json');
     return spawnSync(process.execPath, args, { encoding: 'utf8', timeout: patienceMs, killSignal: 'SIGKILL' });
   });
   if (status === exitCodes.ok) return { kind: 'none' };
-  if (status === exitCodes.different) return { kind: 'drift', text: differenceOf(stdout) };
+  if (status === exitCodes.different) return { kind: 'drift', text: differenceOf(kind, stdout) };
   return { kind: 'unknown', why: error?.message ?? messageOf(stderr) };
 }
 
@@ -34,8 +34,8 @@ function messageOf(stderr: string): string {
   }
 }
 
-/** Keeps only queues to create or update. Unchanged and undeclared queues are left out. */
-function differenceOf(document: string): string {
-  const { queues } = JSON.parse(document) as { readonly queues: readonly { readonly action: string }[] };
-  return JSON.stringify(queues.filter(({ action }) => action === 'create' || action === 'update'));
+/** Keeps only what is to be created or updated. What is unchanged or undeclared is left out. */
+function differenceOf(kind: Kind, document: string): string {
+  const plans = JSON.parse(document) as Readonly<Record<Kind, readonly { readonly action: string }[]>>;
+  return JSON.stringify(plans[kind].filter(({ action }) => action === 'create' || action === 'update'));
 }

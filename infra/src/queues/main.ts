@@ -1,15 +1,18 @@
 /**
- * The program that terraform runs for queues: `apply` creates and updates the declared queues, `delete` deletes one.
+ * The program that terraform runs for queues and tenants: `apply` makes and changes what is declared, `delete` deletes a queue.
  */
 import { spawnSync } from 'node:child_process';
 import type { DeclaredQueues, QueueGateway } from '../config/queues.ts';
-import { exitCodes, troupeArguments, withQueueFile } from './troupe-command.ts';
+import type { DeclaredTenants } from '../config/tenants.ts';
+import { exitCodes, troupeArguments, withDeclaredFile } from './troupe-command.ts';
 
 /** The input, as JSON in the variable TROUPE_QUEUES. */
 export interface QueueOrder {
   readonly gateway: QueueGateway;
   /** The queues to apply (`apply`). */
   readonly queues?: DeclaredQueues;
+  /** The tenants to apply, in place of queues (`apply`). */
+  readonly tenants?: DeclaredTenants;
   /** The queue to delete (`delete`). */
   readonly name?: string;
 }
@@ -21,7 +24,7 @@ function run(args: readonly string[]): number {
 }
 
 function deleteQueue(gateway: QueueGateway, name: string): number {
-  const code = run(troupeArguments(gateway, 'delete', name));
+  const code = run(troupeArguments(gateway, 'queues', 'delete', name));
   if (code === exitCodes.notFound) return 0;
   if (code === exitCodes.refused) {
     console.error(`queue ${name} stays, because it has unfinished jobs. Wait for them or purge it, then try again.`);
@@ -30,8 +33,10 @@ function deleteQueue(gateway: QueueGateway, name: string): number {
 }
 
 const [verb] = process.argv.slice(2);
-const { gateway, queues = {}, name = '' } = JSON.parse(process.env['TROUPE_QUEUES'] ?? '{}') as QueueOrder;
-process.exitCode =
-  verb === 'delete'
-    ? deleteQueue(gateway, name)
-    : withQueueFile(queues, (path) => run(troupeArguments(gateway, 'apply', path)));
+const { gateway, queues = {}, tenants, name = '' } = JSON.parse(process.env['TROUPE_QUEUES'] ?? '{}') as QueueOrder;
+process.exitCode = verb === 'delete' ? deleteQueue(gateway, name) : apply();
+
+function apply(): number {
+  const kind = tenants === undefined ? 'queues' : 'tenants';
+  return withDeclaredFile(kind, tenants ?? queues, (path) => run(troupeArguments(gateway, kind, 'apply', path)));
+}

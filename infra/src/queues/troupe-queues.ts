@@ -6,8 +6,6 @@
  *   which stays. The queue `default` always stays.
  * - Manual changes of queues are detected at synth and appear in the plan as a `mend`.
  */
-import { createHash } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
 import { Construct, DataResource } from '../cdk.ts';
 import {
   type DeclaredQueues,
@@ -16,9 +14,8 @@ import {
   queueGatewaySchema,
   type QueueSettings,
 } from '../config/queues.ts';
-import { literal } from '../lib/literal.ts';
+import { addApplied, order, program, provisioner } from './applied.ts';
 import { askDrift, type Drift } from './drift.ts';
-import type { QueueOrder } from './main.ts';
 
 export interface TroupeQueuesOptions {
   readonly gateway: QueueGateway;
@@ -28,7 +25,6 @@ export interface TroupeQueuesOptions {
   readonly driftOf?: (gateway: QueueGateway, queues: DeclaredQueues) => Drift;
 }
 
-const runner = fileURLToPath(new URL('main.ts', import.meta.url));
 const keptQueue = 'default';
 
 export class TroupeQueues extends Construct {
@@ -36,17 +32,9 @@ export class TroupeQueues extends Construct {
     super(scope, id);
     const gateway = queueGatewaySchema.parse(options.gateway);
     const queues = declaredQueuesSchema.parse(options.queues);
-    const drift = (options.driftOf ?? askDrift)(gateway, queues);
-    if (drift.kind === 'unknown') {
-      process.stderr.write(`queues at ${gateway.address} are not compared with what is declared: ${drift.why}\n`);
-    }
+    const drift = (options.driftOf ?? ((at, all) => askDrift(at, 'queues', all)))(gateway, queues);
     const life = this.#life(gateway, Object.keys(queues));
-    const applied = this.#applied('apply', { gateway, queues }, life);
-    applied.addOverride('triggers_replace', digest(JSON.stringify(queues)));
-    const mended = this.#applied('mend', { gateway, queues }, applied);
-    mended.addOverride('triggers_replace', digest(drift.kind === 'drift' ? drift.text : drift.kind));
-    // If no drift is known, the trigger must not change, so that nothing is applied.
-    if (drift.kind !== 'drift') mended.addOverride('lifecycle.ignore_changes', ['triggers_replace']);
+    addApplied(this, { gateway, queues }, { drift, what: 'queues', after: life });
   }
 
   /**
@@ -62,14 +50,6 @@ export class TroupeQueues extends Construct {
     resource.addOverride('for_each', Object.fromEntries(orders));
     return resource;
   }
-
-  #applied(id: string, declared: QueueOrder, after: DataResource): DataResource {
-    return new DataResource(this, id, {
-      dependsOn: [after],
-      input: { ...program(), order: order(declared) },
-      provisioners: [provisioner('create', 'apply')],
-    });
-  }
 }
 
 export interface TroupeQueueOptions {
@@ -82,30 +62,4 @@ export class TroupeQueue extends TroupeQueues {
   constructor(scope: Construct, name: string, { gateway, settings = {} }: TroupeQueueOptions) {
     super(scope, name, { gateway, queues: { [name]: settings } });
   }
-}
-
-function program(): { readonly node: string; readonly runner: string } {
-  return { node: literal(process.execPath), runner: literal(runner) };
-}
-
-function order(value: QueueOrder): string {
-  return literal(JSON.stringify(value));
-}
-
-function digest(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
-}
-
-/** A destroy provisioner may refer only to its own resource (`self`), so all inputs are passed through it. */
-function provisioner(when: 'create' | 'destroy', verb: 'apply' | 'delete') {
-  return {
-    type: 'local-exec' as const,
-    when,
-    command: `"$QUEUES_NODE" --disable-warning=ExperimentalWarning "$QUEUES_RUNNER" ${verb}`,
-    environment: {
-      QUEUES_NODE: '${self.input.node}',
-      QUEUES_RUNNER: '${self.input.runner}',
-      TROUPE_QUEUES: '${self.input.order}',
-    },
-  };
 }

@@ -10,6 +10,7 @@ import { addObservabilityStack } from './observability.ts';
 import { addPlatformStack } from './platform.ts';
 import { addLocalQueues, addQueuesStack } from './queues.ts';
 import { LocalStack } from './local.ts';
+import { addTenantsStack } from './tenants.ts';
 
 /** Adds the stacks of one environment to the app. */
 export function addStacks(app: App, environment: Environment): void {
@@ -38,5 +39,6 @@ function addKubernetesStacks(app: App, environment: KubernetesEnvironment): void
   const troupe = addAppStack(app, environment);
   for (const stack of [platform, ...backing]) troupe.addDependency(stack);
   addObservabilityStack(app, environment).addDependency(troupe);
+  addTenantsStack(app, environment)?.addDependency(troupe);
   addQueuesStack(app, environment)?.addDependency(troupe);
 }

@@ -1,0 +1,43 @@
+/** What gateways record of who did what, and the keys with which gateways and workers seal payloads. */
+import { z } from 'zod';
+import { peer } from './network.ts';
+import { dnsLabel } from './primitives.ts';
+
+/** `audit` of the gateways (docs/operating/audit.md). What is absent has its default there. */
+export const auditSchema = z.strictObject({
+  required: z.enum(['admin', 'all']).optional(),
+  submits: z.boolean().optional(),
+  reads: z.enum(['none', 'people', 'all']).optional(),
+  retentionDays: z.int().min(1).max(2_557).optional(),
+});
+
+const tenants = z
+  .array(z.string().regex(/^(\*|[A-Za-z0-9_-]{1,64})$/, 'a tenant, or * for all'))
+  .max(1_000)
+  .default([]);
+
+/** `encryption` of gateways and workers (docs/operating/encryption.md). The Secrets are yours, in the namespace of the pods. */
+export const encryptionSchema = z.discriminatedUnion('keys', [
+  z.strictObject({
+    keys: z.literal('file'),
+    required: tenants,
+    /** A Secret whose `keys` is the file of keys. */
+    secret: dnsLabel,
+  }),
+  z.strictObject({
+    keys: z.literal('vault'),
+    required: tenants,
+    address: z.url({ protocol: /^https$/, error: 'is a URL that begins with https://' }),
+    mount: z.string().min(1).optional(),
+    key: z.string().min(1).optional(),
+    namespace: z.string().min(1).max(256).optional(),
+    /** A Secret whose `token` is that of the Vault. */
+    tokenSecret: dnsLabel,
+    /** A Secret whose `ca.crt` has the authorities that certify the Vault. Default: those of the system. */
+    caSecret: dnsLabel.optional(),
+    /** Where the Vault is. Default: its port at any address. */
+    to: z.array(peer).min(1).max(20).optional(),
+  }),
+]);
+
+export type EncryptionConfig = z.infer<typeof encryptionSchema>;
