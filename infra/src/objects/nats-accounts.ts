@@ -4,8 +4,9 @@
  * can report on attempts and announce its node. It cannot submit jobs, decide anything about a job, or publish its
  * events.
  *
- * Limitation: pods of one role share a login. So a worker can read the answers to other workers and the requests to
- * nodes.
+ * Limitations: pods of one role share a login. So a worker can read the answers to other workers and the requests to
+ * nodes. And JetStream delivers a message to whatever subject a request for it names: a worker can so have a message of work
+ * published elsewhere in this account. Followers of events are in another account for that reason.
  */
 import { type NatsRole, natsRoles, natsUser } from './names.ts';
 import { clusterAccount, followerConfiguration, type FollowerLoginKeys } from './nats-followers.ts';
