@@ -58,6 +58,7 @@ import { createManageTenants, type ManageTenants } from './tenants/manage-tenant
 import { createQuotaAlarms } from './tenants/quota-alarms.ts';
 import { createTenantLimits, type TenantLimits } from './tenants/tenant-limits.ts';
 import { createTenantRoom } from './tenants/tenant-room.ts';
+import { createUnfinishedRoom } from './tenants/unfinished-room.ts';
 import { createTenantStatsReader } from './tenants/tenant-stats.ts';
 import { createWatchJob, type WatchJob } from './jobs/watch-job.ts';
 import { createWatchJobs, type WatchJobs } from './jobs/watch-jobs.ts';
@@ -143,10 +144,9 @@ export function createUseCases(wired: UseCaseParts): UseCases {
   const queueStats = createQueueStatsReader({ batcher, shardCount, clock });
   const room = createQueueRoom({ stats: queueStats, clock, random });
   const lateCheck = createLateCheck({ stats: queueStats, clock, random });
-  const { tenantRoom, ...ofTenants } = tenantUseCases(parts);
-  const { tenantLimits } = ofTenants;
+  const { tenantRoom, ofSubmits, ...ofTenants } = tenantUseCases(parts);
   const fingerprintKeys = createFingerprintKeys({ documents: store.documents, sealing, clock, randomBytes });
-  const submitParts = { ...parts, reader, fingerprintKeys, payloads, shards, catalog, room, lateCheck, tenantLimits };
+  const submitParts = { ...parts, ...ofSubmits, reader, fingerprintKeys, payloads, shards, catalog, room, lateCheck };
   const submit = createSubmitJobs(submitParts);
   const seen = { stats: queueStats, quarantines, known: parts.knownTenants, clock };
   const explain = createExplainJob({ ...seen, batcher, fleet });
@@ -213,10 +213,12 @@ function tenantUseCases(parts: UseCaseParts) {
   const tenantLimits = createTenantLimits({ ...parts, known, alarms });
   const stats = createTenantStatsReader(parts);
   const tenantRoom = createTenantRoom({ documents, alarms, clock });
+  const unfinishedRoom = createUnfinishedRoom({ known, stats, alarms, clock, random: parts.random });
   const accountParts = { documents, roles, room: tenantRoom, clock };
   return {
     tenantLimits,
     tenantRoom,
+    ofSubmits: { tenantLimits, unfinishedRoom },
     tenants: createManageTenants({ documents, known, queues, limits: tenantLimits, stats, clock }),
     accounts: createManageAccounts(accountParts),
     apiKeys: createApiKeys(accountParts),

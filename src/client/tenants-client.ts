@@ -65,6 +65,8 @@ export interface TenantQuotasInfo {
   readonly serviceAccounts?: number;
   /** Attempts that run at a time in the whole cluster. */
   readonly runningJobs?: number;
+  /** Jobs that have not ended. */
+  readonly unfinishedJobs?: number;
 }
 
 /** A tenant and what it uses, in the words of its quotas. */
@@ -170,8 +172,9 @@ function tenantOf({ tenant }: { readonly tenant: wire.Tenant | null }): TenantIn
 
 function withUse(answer: { readonly tenant: wire.Tenant | null; readonly use: wire.TenantUse | null }): TenantUseInfo {
   if (!answer.use) throw incompleteAnswer('the gateway answered without the use of the tenant');
-  const { submitsPerSecond, streams, queues, serviceAccounts, runningJobs } = answer.use;
-  return { ...tenantOf(answer), use: { submitsPerSecond, streams, queues, serviceAccounts, runningJobs } };
+  const { submitsPerSecond, streams, queues, serviceAccounts, runningJobs, unfinishedJobs } = answer.use;
+  const jobs = { runningJobs, unfinishedJobs };
+  return { ...tenantOf(answer), use: { submitsPerSecond, streams, queues, serviceAccounts, ...jobs } };
 }
 
 function fromTenant(tenant: wire.Tenant): TenantInfo {
@@ -191,6 +194,7 @@ function fromTenant(tenant: wire.Tenant): TenantInfo {
       queues: quotas?.queues ?? undefined,
       serviceAccounts: quotas?.serviceAccounts ?? undefined,
       runningJobs: quotas?.runningJobs ?? undefined,
+      unfinishedJobs: quotas?.unfinishedJobs ?? undefined,
     }),
     createdAt: dateOf(tenant.createTime),
     ...given({

@@ -23,6 +23,7 @@ export interface TenantQuotas {
   readonly queues: number | null;
   readonly serviceAccounts: number | null;
   readonly runningJobs: number | null;
+  readonly unfinishedJobs: number | null;
 }
 
 export interface TenantUse {
@@ -31,6 +32,7 @@ export interface TenantUse {
   readonly queues: number;
   readonly serviceAccounts: number;
   readonly runningJobs: number;
+  readonly unfinishedJobs: number;
 }
 
 export interface CreateTenantRequest {

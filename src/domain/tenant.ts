@@ -22,6 +22,8 @@ export interface TenantQuotas {
   readonly serviceAccounts?: number;
   /** Attempts that run at a time in the whole cluster. */
   readonly runningJobs?: number;
+  /** Jobs that have not ended. */
+  readonly unfinishedJobs?: number;
 }
 
 export type TenantQuota = keyof TenantQuotas;
@@ -60,6 +62,7 @@ export const tenantQuotaRanges = {
   queues: { min: 1, max: 100_000, text: 'a whole number from 1 to 100,000', integer: true },
   serviceAccounts: { min: 1, max: 1_000, text: 'a whole number from 1 to 1,000', integer: true },
   runningJobs: { min: 1, max: 1_000_000, text: 'a whole number from 1 to 1,000,000', integer: true },
+  unfinishedJobs: { min: 1, max: 1_000_000_000, text: 'a whole number from 1 to 1,000,000,000', integer: true },
 } as const satisfies Readonly<Record<TenantQuota, Range>>;
 
 /** Every quota. Whoever lists quotas takes them from here. */

@@ -33,6 +33,7 @@ export function fromQuotas(quotas: wire.TenantQuotas | null): QuotasRequest {
     queues: quotas?.queues ?? undefined,
     serviceAccounts: quotas?.serviceAccounts ?? undefined,
     runningJobs: quotas?.runningJobs ?? undefined,
+    unfinishedJobs: quotas?.unfinishedJobs ?? undefined,
   };
 }
 

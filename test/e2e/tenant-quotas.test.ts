@@ -1,4 +1,4 @@
-/** The quota of running jobs of a tenant, in a cluster of real processes whose owners die. */
+/** Quotas of the jobs of a tenant, in a cluster of real processes whose owners die. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -8,6 +8,7 @@ import type { TestNode } from '../support/cluster-node.ts';
 import { readLedger } from '../support/cluster-history.ts';
 
 const most = 2;
+const unfinishedJobs = 45;
 let cluster: TestCluster;
 let first: TestNode;
 let second: TestNode;
@@ -16,7 +17,7 @@ let troupe: TroupeClient;
 beforeAll(async () => {
   cluster = await startCluster();
   first = await cluster.startNode('first', { threads: 4 });
-  await first.client().tenants.create('default', { quotas: { runningJobs: most } });
+  await first.client().tenants.create('default', { quotas: { runningJobs: most, unfinishedJobs } });
   // The shards of a node that starts know the tenants before they serve.
   await first.kill();
   first = await cluster.restartNode(first, { threads: 4 });
@@ -43,7 +44,8 @@ it('says why a job waits beyond the quota, and what runs', async () => {
   expect((await troupe.get(jobId, { explain: true })).waiting?.detail).toBe(
     'its tenant is at its quota of running jobs: 2 at a time',
   );
-  expect((await troupe.tenants.own()).use.runningJobs).toBe(most);
+  const use = async (): Promise<number> => (await troupe.tenants.own()).use.runningJobs;
+  await cluster.waitFor('the use is told', async () => (await use()) === most, 30_000);
   writeFileSync(gate, '');
   for (const id of [...held, jobId]) expect((await troupe.wait(id)).state).toBe('SUCCEEDED');
 });
@@ -62,6 +64,29 @@ it('runs no more, over all queues, shards and nodes, and over the death of an ow
   second = await cluster.restartNode(second, { threads: 4 });
   for (const id of ids) expect((await troupe.wait(id)).state).toBe('SUCCEEDED');
   expect(mostAtOnce(ledger, killedMs)).toBe(most);
+}, 120_000);
+
+it('accepts no more than may be unfinished, and answers repeats, over the death of an owner', async () => {
+  await troupe.queues.create('full');
+  await troupe.queues.pause('full');
+  const inputOf = (n: number) => ({ n, ms: 1, ledger: join(cluster.dir, 'full.ledger') });
+  const drafts = Array.from({ length: 60 }, (_, n) => {
+    return { handler: 'test.work', input: inputOf(n), queue: 'full', idempotencyKey: `full-${n}` };
+  });
+  const caller = first.client({ retry: { maxAttempts: 1 } });
+  const outcomes = await caller.submitMany(drafts);
+  const kept = outcomes.flatMap((outcome, n) => ('ok' in outcome ? [{ n, jobId: outcome.ok.jobId }] : []));
+  expect(kept).toHaveLength(unfinishedJobs);
+  await second.kill();
+  second = await cluster.restartNode(second, { threads: 4 });
+  for (const { n, jobId } of kept.slice(0, 10)) {
+    const repeated = await troupe.submit('test.work', inputOf(n), { queue: 'full', idempotencyKey: `full-${n}` });
+    expect(repeated).toMatchObject({ jobId, duplicate: true });
+  }
+  await expect(caller.submit('test.work', inputOf(0), { queue: 'full' })).rejects.toMatchObject({
+    code: 'QUOTA_EXCEEDED',
+    metadata: { quota: 'unfinishedJobs', limit: '45', used: '45' },
+  });
 }, 120_000);
 
 /** What has no end in the ledger ended with its node. */

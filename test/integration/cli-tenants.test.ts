@@ -39,20 +39,21 @@ it('makes, shows, changes, pauses and resumes a tenant', async () => {
   });
   expect((await troupe('tenants', 'get', 'acme')).out).toMatch(/queues +1 +3\n/);
   await troupe('tenants', 'update', 'acme', '--queues', '0', '--submits-per-second', '5', '--running-jobs', '7');
+  await troupe('tenants', 'update', 'acme', '--unfinished-jobs', '900');
   expect((await troupe('tenants', 'get', 'acme')).out).toMatch(/running-jobs +0 +7\n/);
   expect((await troupe('tenants', 'update', 'acme', '--weight', '3')).out).toMatch(/\nweight +3\nnodes +all that/);
   expect((await troupe('tenants', 'update', 'acme', '--dedicated')).out).toMatch(/\nweight +3\nnodes +only those/);
   expect((await troupe('tenants', 'update', 'acme', '--no-dedicated')).out).toMatch(/\nnodes +all that/);
   expect((await troupe('tenants', 'update', 'acme', '--encrypted')).out).toMatch(/\npayloads +encrypted\n/);
   expect(await document('tenants', 'get', 'acme')).toMatchObject({
-    quotas: { submitsPerSecond: 5, runningJobs: 7 },
+    quotas: { submitsPerSecond: 5, runningJobs: 7, unfinishedJobs: 900 },
     use: { queues: 1, serviceAccounts: 0 },
   });
   expect((await troupe('tenants', 'pause', 'acme', '--reason', 'the bill')).out).toMatch(
     /state +PAUSED.*\nreason +the bill\n/,
   );
   expect((await troupe('tenants', 'list')).out).toMatch(
-    /^TENANT +STATE .*\nacme +PAUSED .* submits-per-second 5, running-jobs 7 +.*a shop/,
+    /^TENANT +STATE .*\nacme +PAUSED .* submits-per-second 5, running-jobs 7, unfinished-jobs 900 +.*a shop/,
   );
   expect(await document('tenants', 'resume', 'acme')).toMatchObject({ name: 'acme', state: 'ACTIVE' });
 });

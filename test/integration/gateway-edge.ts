@@ -142,6 +142,7 @@ function createOwner(store: Store, records: Map<JobId, JobRecord>) {
       }
       return { record, duplicate: true };
     }
+    if (item.noneNew === true) throw new TroupeError('QUOTA_EXCEEDED');
     const id = generators[shard]?.(item.spec.queueNo);
     if (!id) throw new Error('no such shard');
     const { spec, keyHash, contentHash } = item;
@@ -211,7 +212,8 @@ function tenantStatsOf(
   { tenant }: TenantStatsItem,
 ): TenantStats {
   const own = [...records.values()].filter(({ id, spec }) => jobIdParts(id).shard === shard && spec.tenant === tenant);
-  return { running: own.filter(({ state }) => state === 'RUNNING').length };
+  const running = own.filter(({ state }) => state === 'RUNNING').length;
+  return { running, unfinished: own.filter(({ state }) => !isTerminal(state)).length };
 }
 
 function unfinishedOf(

@@ -102,6 +102,7 @@ describe('an administrator', () => {
       queues: 100_001,
       serviceAccounts: 1_001,
       runningJobs: 1_000_001,
+      unfinishedJobs: 1_000_000_001,
     };
     const wrong = { description: 'x'.repeat(257), quotas, weight: 101 };
     await expect(admin.tenants.create('not a name', wrong)).rejects.toMatchObject({
@@ -114,6 +115,7 @@ describe('an administrator', () => {
         { field: 'quotas.queues' },
         { field: 'quotas.service_accounts' },
         { field: 'quotas.running_jobs', description: 'must be a whole number from 1 to 1,000,000' },
+        { field: 'quotas.unfinished_jobs' },
         { field: 'weight', description: 'must be a whole number from 1 to 100' },
       ],
     });
@@ -213,6 +215,45 @@ describe('the quota of running jobs', () => {
     await until('the use is told', async () => (await caller.tenants.own()).use.runningJobs === 8);
     expect((await admin.tenants.get('runs')).quotas).toEqual({ runningJobs: 2 });
     expect((await admin.tenants.update('runs', etag, { quotas: { runningJobs: 0 } })).quotas).toEqual({});
+  });
+});
+
+describe('the quota of unfinished jobs', () => {
+  it('refuses what is new, one job at a time, and answers every repeat with its job', async () => {
+    await admin.tenants.create('backlog', { quotas: { unfinishedJobs: 3 } });
+    const caller = await callerOf('backlog');
+    await caller.queues.create('default');
+    const drafts = Array.from({ length: 10 }, (_, n) => ({ handler: 'test.echo', input: {}, idempotencyKey: `k${n}` }));
+    const outcomes = await caller.submitMany(drafts);
+    const kept = outcomes.flatMap((outcome, n) => ('ok' in outcome ? [{ n, jobId: outcome.ok.jobId }] : []));
+    expect(kept).toHaveLength(3);
+    for (const outcome of outcomes) {
+      if ('ok' in outcome) continue;
+      expect(outcome.error).toMatchObject({
+        code: 'QUOTA_EXCEEDED',
+        status: 'RESOURCE_EXHAUSTED',
+        metadata: { quota: 'unfinishedJobs', limit: '3', used: '3' },
+        outcome: 'none',
+      });
+    }
+    for (const { n, jobId } of kept)
+      expect(await caller.submit('test.echo', {}, { idempotencyKey: `k${n}` })).toMatchObject({
+        jobId,
+        duplicate: true,
+      });
+    const full = { code: 'QUOTA_EXCEEDED', metadata: { quota: 'unfinishedJobs' } };
+    await expect(caller.submit('test.echo', {})).rejects.toMatchObject(full);
+    const large = { text: 'x'.repeat(40_000) };
+    await expect(caller.submit('test.echo', large, { idempotencyKey: 'large' })).rejects.toMatchObject(full);
+    await until('the use is told', async () => (await caller.tenants.own()).use.unfinishedJobs === 3);
+    const [first] = kept;
+    if (first === undefined) throw new Error('nothing was accepted');
+    await caller.cancel(first.jobId);
+    await expect(caller.retry(first.jobId)).resolves.toMatchObject({ state: 'QUEUED' });
+    await expect(caller.retry(first.jobId)).rejects.toMatchObject(full);
+    expect(await edge.telemetry.metricsText()).toMatch(
+      /troupe_tenant_quotas_total\{quota="unfinishedJobs",level="refused"\} \d+/,
+    );
   });
 });
 

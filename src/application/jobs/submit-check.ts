@@ -1,5 +1,7 @@
 /** Checks a job before anything of it is stored: whether it is valid, can be in time, and has room in its queue. */
 import { defaultQueueName } from '../../domain/queue.ts';
+import { TroupeError } from '../../domain/errors.ts';
+import type { SubmitItem } from '../ports/shard-protocol.ts';
 import { type CallContext, ensureAwaited, ensureMayIn } from '../ports/call-context.ts';
 import { chooseHandler, type HandlerChoice } from './handler-choice.ts';
 import type { HandlerFleet } from './handler-fleet.ts';
@@ -17,6 +19,7 @@ import type { QueueRoom } from '../queues/queue-room.ts';
 import type { ShardBatcher } from '../protocol/shard-batcher.ts';
 import type { ShardChoice } from '../protocol/shard-choice.ts';
 import type { TenantLimits } from '../tenants/tenant-limits.ts';
+import type { UnfinishedRoom } from '../tenants/unfinished-room.ts';
 
 export interface SubmitParts extends SealParts {
   readonly batcher: ShardBatcher;
@@ -29,6 +32,7 @@ export interface SubmitParts extends SealParts {
   readonly payloads: PayloadStore;
   readonly validator: InputValidator;
   readonly tenantLimits: Pick<TenantLimits, 'ensureMaySubmit' | 'takeSubmit'>;
+  readonly unfinishedRoom: UnfinishedRoom;
   readonly clock: Clock;
   /** Hard limit of an input that is handed over whole, in bytes. */
   readonly payloadMaxBytes: number;
@@ -39,6 +43,8 @@ export interface SubmitParts extends SealParts {
 export interface CheckedJob {
   readonly resolution: Resolution;
   readonly nowMs: number;
+  /** The job may be a repeat, whose key tells. */
+  readonly hasKey: boolean;
 }
 
 /**
@@ -82,7 +88,7 @@ export async function checkJob(
   });
   await parts.lateCheck(resolution.spec);
   if (!submittedLater) tenantLimits.takeSubmit(tenant);
-  return { resolution, nowMs };
+  return { resolution, nowMs, hasKey: request.idempotencyKey !== '' || request.unique !== undefined };
 }
 
 /** Reserves room in the queue while `work` finds out whether the job was accepted. */
@@ -102,4 +108,29 @@ export async function inItsPlace<T>(
 function choiceOf({ config, fleet }: SubmitParts, request: JobRequest): HandlerChoice | undefined {
   const { handler, handlerVersion } = request;
   return chooseHandler(config.manifestsOf(handler), handlerVersion, () => fleet.versionsOf(handler));
+}
+
+/** What a submit knows of the room of its tenant. */
+export type TenantPlace = Pick<SubmitItem, 'noneNew'>;
+
+/**
+ * The same, and takes a place in the tenant's quota of unfinished jobs. Without room a job without a key is refused here,
+ * and one with a key by its shard, unless it is a repeat.
+ */
+export async function asUnfinished<T>(
+  parts: SubmitParts,
+  checked: CheckedJob,
+  work: (place: TenantPlace) => Promise<T>,
+): Promise<T> {
+  const entered = parts.unfinishedRoom.enter(checked.resolution.spec.tenant);
+  const { leave, refuse } = entered instanceof Promise ? await entered : entered;
+  if (refuse !== undefined && !checked.hasKey) throw refuse();
+  try {
+    return await inItsPlace(parts, checked, () => work(refuse === undefined ? {} : { noneNew: true }));
+  } catch (error) {
+    const isRefused = refuse !== undefined && error instanceof TroupeError && error.code === 'QUOTA_EXCEEDED';
+    throw isRefused ? refuse() : error;
+  } finally {
+    leave();
+  }
 }

@@ -51,6 +51,7 @@ const refusals: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'REPLACEMENT_PENDING',
   'IDEMPOTENCY_KEY_REUSED',
   'BACKLOG_FULL',
+  'QUOTA_EXCEEDED',
   'OVERLOADED',
   'QUEUE_CLOSING',
   'SHARD_UNAVAILABLE',

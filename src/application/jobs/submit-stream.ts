@@ -6,7 +6,7 @@ import type { CallContext } from '../ports/call-context.ts';
 import { fingerprint } from './job-fingerprint.ts';
 import type { AcceptedJob } from './job-request.ts';
 import { payloadMarginMs } from '../ports/payload-store.ts';
-import { checkJob, inItsPlace, type SubmitParts } from './submit-check.ts';
+import { asUnfinished, checkJob, type SubmitParts } from './submit-check.ts';
 import { acceptedPlain, inputSeal, printOptions, storeInputParts } from './submit-seal.ts';
 import { sendJob, takeBack } from './submit-send.ts';
 import {
@@ -34,7 +34,7 @@ export async function submitStreamed(
   checkStreamed(open);
   const checked = await checkJob(parts, context, { request, streamedBytes: inputBytes });
   const { spec } = checked.resolution;
-  return inItsPlace(parts, checked, async () => {
+  return asUnfinished(parts, checked, async (inTenant) => {
     const hasKey = request.idempotencyKey !== '';
     const seal = await inputSeal(parts, { tenant: context.tenant, hasKey, always: seals });
     const name = `in-${randomUUID()}`;
@@ -47,7 +47,7 @@ export async function submitStreamed(
     const { input, sha256 } = await storeInputParts(place, { bytes: inputBytes, parts: source }, seal?.sealer);
     await ensureStillMaySubmit(parts, context, input);
     const print = fingerprint(context.tenant, request, { ...printOptions(seal), streamed: sha256 });
-    const sent = sendJob(parts, context, { spec: { ...spec, input }, ...print });
+    const sent = sendJob(parts, context, { spec: { ...spec, input }, ...print, ...inTenant });
     if (seal === undefined) return sent;
     return sent.catch((error: unknown) =>
       acceptedPlain(parts, context, error, fingerprint(context.tenant, request, { streamed: sha256 })),

@@ -19,7 +19,7 @@ import type { JobReader } from './job-reader.ts';
 import type { AcceptedJob, JobRequest } from './job-request.ts';
 import { noLink } from './payload-link.ts';
 import { uploadMaxMs } from './streamed-input.ts';
-import { checkJob, inItsPlace, type SubmitParts } from './submit-check.ts';
+import { asUnfinished, checkJob, inItsPlace, type SubmitParts } from './submit-check.ts';
 import { homeOf, sendJob } from './submit-send.ts';
 import { ownerOf, parseUploadId, type Upload, uploadOf } from './upload-id.ts';
 
@@ -104,7 +104,7 @@ async function submitUploaded(
   const checked = await checkJob(parts, context, { request, streamedBytes: upload.bytes });
   const { spec } = checked.resolution;
   const print = uploadFingerprint(context.tenant, request, upload);
-  return inItsPlace(parts, checked, async () => {
+  return asUnfinished(parts, checked, async (inTenant) => {
     // Of a job that has ended: what was uploaded for it may be gone, and what was uploaded again is swept.
     const known = await acceptedBefore(parts, context, { ...print, spec });
     if (known !== undefined) return known;
@@ -112,7 +112,7 @@ async function submitUploaded(
     const id = await keepUpload(parts, links, context, upload);
     const input: Payload = { kind: 'ref', id, bytes: upload.bytes, encoding: 'bytes' };
     // It stays whatever the answer is: another call with the same upload may be accepted at any time.
-    return sendJob(parts, context, { spec: { ...spec, input }, ...print }, { keepsInput: true });
+    return sendJob(parts, context, { spec: { ...spec, input }, ...print, ...inTenant }, { keepsInput: true });
   });
 }
 

@@ -23,6 +23,8 @@ export interface SubmitItem {
    * has one of them is neither named nor replaced. Absent: all queues, or the job has no key.
    */
   readonly onlyIn?: readonly string[];
+  /** The tenant has no room for another job. So the answer is the job that has the key already, or QUOTA_EXCEEDED. */
+  readonly noneNew?: true;
   /** As in `CancelItem`. Only of a job that repeats another one. */
   readonly by?: string;
 }

@@ -18,13 +18,9 @@ import { depthOf } from '../../domain/queue-stats.ts';
 import { retryAfterMs } from '../../domain/retry-after.ts';
 import { drainPerSecond } from '../../domain/start-estimate.ts';
 import type { Clock, Random } from '../ports/runtime.ts';
-import { statsMaxAgeMs, statsPatienceMs } from '../protocol/cluster-stats.ts';
+import { AdmittedJobs, refusalMaxAgeMs } from '../protocol/admitted-jobs.ts';
 import type { ClusterQueueStats, QueueStatsReader } from './queue-stats.ts';
 
-/** Oldest statistics that may refuse a job. */
-const refusalMaxAgeMs = 100;
-/** How long admissions are remembered. No answer in use was requested earlier than this. */
-const memoryMs = statsMaxAgeMs + 2 * statsPatienceMs;
 const queuesMax = 1_000;
 
 export interface QueueRoom {
@@ -42,11 +38,11 @@ export interface QueueRoomParts {
 }
 
 export function createQueueRoom({ stats, clock, random }: QueueRoomParts): QueueRoom {
-  const entries = new Map<string, Entries>();
+  const entries = new Map<string, AdmittedJobs>();
 
-  function entriesOf({ tenant, name }: Queue): Entries {
+  function entriesOf({ tenant, name }: Queue): AdmittedJobs {
     const key = `${tenant}/${name}`;
-    const known = entries.get(key) ?? new Entries();
+    const known = entries.get(key) ?? new AdmittedJobs();
     if (!entries.has(key) && entries.size >= queuesMax) {
       for (const [other, its] of entries) if (its.isIdle(clock.monotonicMs())) entries.delete(other);
     }
@@ -78,59 +74,6 @@ export function createQueueRoom({ stats, clock, random }: QueueRoomParts): Queue
       };
     },
   };
-}
-
-/** Submits that ended after one question to the shards and before the next. */
-interface Ended {
-  /** The `ask` of the former. */
-  readonly after: number;
-  lastMs: number;
-  jobs: number;
-  bytes: number;
-}
-
-/** What this gateway recently admitted to one queue, regardless of the outcome. */
-class Entries {
-  #open = { jobs: 0, bytes: 0 };
-  /** Oldest first. */
-  #ended: Ended[] = [];
-
-  begin(bytes: number): void {
-    this.#open.jobs += 1;
-    this.#open.bytes += bytes;
-  }
-
-  end(bytes: number, lastAsk: number, nowMs: number): void {
-    this.#open.jobs -= 1;
-    this.#open.bytes -= bytes;
-    let ended = this.#ended.at(-1);
-    if (ended?.after !== lastAsk) {
-      ended = { after: lastAsk, lastMs: nowMs, jobs: 0, bytes: 0 };
-      this.#forget(nowMs);
-      this.#ended.push(ended);
-    }
-    ended.lastMs = nowMs;
-    ended.jobs += 1;
-    ended.bytes += bytes;
-  }
-
-  /** The admissions that the answer to that question may not include. */
-  unseenBy(ask: number): { readonly jobs: number; readonly bytes: number } {
-    const unseen = this.#ended.filter(({ after }) => after >= ask);
-    return {
-      jobs: unseen.reduce((sum, { jobs }) => sum + jobs, this.#open.jobs),
-      bytes: unseen.reduce((sum, { bytes }) => sum + bytes, this.#open.bytes),
-    };
-  }
-
-  isIdle(nowMs: number): boolean {
-    this.#forget(nowMs);
-    return this.#open.jobs === 0 && this.#ended.length === 0;
-  }
-
-  #forget(nowMs: number): void {
-    this.#ended = this.#ended.filter(({ lastMs }) => nowMs - lastMs <= memoryMs);
-  }
 }
 
 function queueFull(queue: string, full: FullQueue, perSecond: number, random: number): TroupeError {

@@ -105,6 +105,7 @@ const quotaFields: Readonly<Record<TenantQuota, string>> = {
   queues: 'queues',
   serviceAccounts: 'service_accounts',
   runningJobs: 'running_jobs',
+  unfinishedJobs: 'unfinished_jobs',
 };
 const quotaNames = Object.keys(quotaFields) as TenantQuota[];
 
@@ -250,8 +251,9 @@ async function useOf({ documents, queues, limits, stats }: ManageTenantsParts, t
   const page = { after: '', most: accountsCounted };
   const accounts = await documents.listDocuments({ collection: 'service-accounts', scope: tenant }, page);
   const own = await queues.listQueues(tenant);
-  const { running } = (await stats.read(tenant)).stats;
-  return { ...limits.useOf(tenant), queues: own.length, serviceAccounts: accounts.length, runningJobs: running };
+  const { running, unfinished } = (await stats.read(tenant)).stats;
+  const jobs = { runningJobs: running, unfinishedJobs: unfinished };
+  return { ...limits.useOf(tenant), queues: own.length, serviceAccounts: accounts.length, ...jobs };
 }
 
 /**

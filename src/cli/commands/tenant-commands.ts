@@ -21,6 +21,7 @@ const quotaWords = [
   ['queues', 'queues', 'queues'],
   ['serviceAccounts', 'service-accounts', 'service accounts'],
   ['runningJobs', 'running-jobs', 'attempts that run at a time'],
+  ['unfinishedJobs', 'unfinished-jobs', 'jobs that have not ended'],
 ] as const satisfies readonly (readonly [Quota, string, string])[];
 
 interface TenantFlags extends TenantQuotasInfo {

@@ -202,6 +202,7 @@ export class QueueIndex {
     if (standing === undefined) return;
     this.#counts[standing] += by;
     tally.live += by;
+    this.ofTenant.unfinished += by;
     if (standing === 'running') this.ofTenant.running += by;
     else this.#openBytes += by * inputBytes;
     if (standing !== 'waiting') return;

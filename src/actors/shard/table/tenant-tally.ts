@@ -2,10 +2,12 @@
 export interface TenantTally {
   /** RUNNING and CANCELLING jobs. */
   running: number;
+  /** Jobs that have not ended. */
+  unfinished: number;
   /** Jobs with a WORK message out that may start at any moment. */
   sent: number;
 }
 
 export function newTenantTally(): TenantTally {
-  return { running: 0, sent: 0 };
+  return { running: 0, unfinished: 0, sent: 0 };
 }

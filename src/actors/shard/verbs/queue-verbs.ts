@@ -73,8 +73,8 @@ export function queueStats(core: ShardCore, { tenant, queue }: QueueStatsItem, s
 }
 
 export function tenantStats({ table }: ShardCore, { tenant }: TenantStatsItem, slot: Slot<TenantStats>): void {
-  const { running } = table.queues.tallyOf(tenant);
-  slot.ok({ running });
+  const { running, unfinished } = table.queues.tallyOf(tenant);
+  slot.ok({ running, unfinished });
 }
 
 function statsOf(index: QueueIndex, nowMs: number): QueueStats {

@@ -91,7 +91,15 @@ function acceptNew(core: ShardCore, submission: Submission, isLookedUp = false):
     slot.fail(new TroupeError('QUEUE_CLOSING', { metadata: { queue: spec.queue } }));
     return;
   }
-  if (spec.unique !== undefined && !hasUniqueKey(core, submission, spec.unique, isLookedUp)) return;
+  // A job that would be replaced stays, because nothing comes in its place.
+  const mayReplace = spec.unique?.onConflict === 'replace' && item.noneNew !== true;
+  if (spec.unique !== undefined && (mayReplace || spec.unique.onConflict !== 'replace')) {
+    if (!hasUniqueKey(core, submission, spec.unique, isLookedUp)) return;
+  }
+  if (item.noneNew === true) {
+    slot.fail(new TroupeError('QUOTA_EXCEEDED', { metadata: { quota: 'unfinishedJobs' } }));
+    return;
+  }
   const id = core.nextId(spec.queueNo);
   const record = acceptJob({
     id,

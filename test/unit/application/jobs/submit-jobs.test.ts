@@ -16,7 +16,7 @@ import { defaultQueueSettings, type Queue, queueStamp } from '../../../../src/do
 import type { HandlerManifest } from '../../../../src/domain/handler-manifest.ts';
 import { payloadsStoredMs } from '../../../../src/domain/payload-life.ts';
 import { testRecord } from '../../../support/jobs.ts';
-import { noLimits } from '../../../support/open-tenants.ts';
+import { noLimits, roomForJobs } from '../../../support/open-tenants.ts';
 import { silentLog } from '../../../support/stores.ts';
 import { createManualClock } from '../manual-clock.ts';
 
@@ -90,6 +90,7 @@ function setUp(options: Options = {}) {
     log: silentLog,
   });
   const submit = createSubmitJobs({
+    unfinishedRoom: roomForJobs,
     tenantLimits: { ...noLimits, ...(options.ensureMaySubmit && { ensureMaySubmit: options.ensureMaySubmit }) },
     batcher: createShardBatcher({
       client: { call: call },
