@@ -1,2 +1,2 @@
 /** What logins of followers may do on NATS, for programs outside the cluster that configure its servers. */
-export { followerAccount, followerApi, sharedWithFollowers } from '../domain/event-follower.ts';
+export { ackSubjects, followerAccount, followerApi, sharedWithFollowers } from '../domain/event-follower.ts';

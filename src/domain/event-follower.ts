@@ -36,12 +36,19 @@ export function followerPermissions(followed: FollowedConsumer): FollowerPermiss
     publish: streams.flatMap((stream) => [
       `${apiPrefix}.CONSUMER.MSG.NEXT.${stream}.${consumer}`,
       `${apiPrefix}.CONSUMER.INFO.${stream}.${consumer}`,
-      // Both layouts of a delivery's reply subject.
-      `$JS.ACK.${stream}.${consumer}.>`,
-      `$JS.ACK.*.*.${stream}.${consumer}.>`,
+      ...ackSubjects(stream, consumer),
     ]),
     subscribe: [`${inboxPrefix}.>`],
   };
+}
+
+/**
+ * Both layouts of the reply subject of a delivery: with five tokens after the consumer, or with a domain and an account before the
+ * stream and at least five tokens after the consumer. The numbers of tokens are a part of the permission. Without them, one layout
+ * names a consumer of its choice where the other has the domain, and an acknowledgement may ask for the next message.
+ */
+export function ackSubjects(stream: string, consumer: string): readonly string[] {
+  return [`$JS.ACK.${stream}.${consumer}.*.*.*.*.*`, `$JS.ACK.*.*.${stream}.${consumer}.*.*.*.*.>`];
 }
 
 /** A subject of JetStream that followers use, and what it is called in their account. */
@@ -71,8 +78,7 @@ export function sharedWithFollowers(
       to: `${apiPrefix}.CONSUMER.INFO.${stream}.${consumer}`,
       streamed: false,
     },
-    same(`$JS.ACK.${stream}.${consumer}.>`),
-    same(`$JS.ACK.*.*.${stream}.${consumer}.>`),
+    ...ackSubjects(stream, consumer).map(same),
   ]);
 }
 

@@ -249,6 +249,7 @@ describe.each([1, 3])('the NATS accounts of infra/, streams of events: %i,', (ev
       ['makes a stream of its own', '$JS.API.STREAM.CREATE.MINE'],
       ['reads the kept events', '$JS.API.DIRECT.GET.TROUPE_EVENTS'],
       ['reads one of them', '$JS.API.STREAM.MSG.GET.TROUPE_EVENTS'],
+      ['takes the next one, with an acknowledgement that names two', '$JS.ACK.TROUPE_EVENTS.other.TROUPE_WORK.x.1.1.1'],
     ])('is refused when it %s', async (_what, subject) => {
       const refusal = `Permissions Violation for Publish to "${subject}"`;
       await expect(worker.request(subject, '{}', { timeout: 30_000 })).rejects.toThrow(refusal);

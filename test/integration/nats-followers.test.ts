@@ -300,6 +300,12 @@ describe('a follower', () => {
     '$JS.ACK.TROUPE_EVENTS.RIVAL.1.1.1.1.1',
     '$JS.ACK._._.TROUPE_EVENTS.RIVAL.1.1.1.1.1.1',
     '$JS.ACK.TROUPE_WORK.default=default=2.1.1.1.1.1',
+    // One layout of an acknowledgement names another consumer where the other one has the domain, or the tokens at its end.
+    ...['TROUPE_WORK.default=default=2', 'TROUPE_EVENTS.RIVAL', 'KV_troupe_config.x'].flatMap((other) => [
+      `$JS.ACK.${other}.TROUPE_EVENTS.OWN.1.1.1`,
+      `$JS.ACK.TROUPE_EVENTS.OWN.${other}.1.1.1.1.1`,
+      `$JS.ACK.TROUPE_EVENTS.OWN.${other}.1.1.1.1.1.1`,
+    ]),
     'troupe.events.acme.q.succeeded.x',
     'troupe.events.rival.q.succeeded.x',
     'troupe.kept.1.acme.q.succeeded',

@@ -8,6 +8,7 @@
  * nodes. And JetStream delivers a message to whatever subject a request for it names: a worker can so have a message of work
  * published elsewhere in this account. Followers of events are in another account for that reason.
  */
+import { ackSubjects } from '../../../src/contract/event-follower.ts';
 import { type NatsRole, natsRoles, natsUser } from './names.ts';
 import { clusterAccount, followerConfiguration, type FollowerLoginKeys } from './nats-followers.ts';
 
@@ -88,8 +89,7 @@ const eventInlets = (events: readonly string[]): readonly string[] =>
   events.map((_, n) => (n === 0 ? `${root}.events.*.*.*.*` : `${root}.kept.${n}.*.*.*`));
 
 const workSubjects = `${root}.work.*.*.*`;
-/** Both layouts of a delivery's reply subject. */
-const acknowledgements = [`$JS.ACK.${work}.>`, `$JS.ACK.*.*.${work}.>`];
+const acknowledgements = ackSubjects(work, '*');
 
 function shardVerbs(...verbs: readonly string[]): readonly string[] {
   return verbs.map((verb) => `${root}.shard.*.${verb}`);

@@ -14,8 +14,8 @@ describe('the login of a follower', () => {
       publish: [
         'troupe.api.CONSUMER.MSG.NEXT.E.acme=billing=m',
         'troupe.api.CONSUMER.INFO.E.acme=billing=m',
-        '$JS.ACK.E.acme=billing=m.>',
-        '$JS.ACK.*.*.E.acme=billing=m.>',
+        '$JS.ACK.E.acme=billing=m.*.*.*.*.*',
+        '$JS.ACK.*.*.E.acme=billing=m.*.*.*.*.>',
       ],
       subscribe: ['_INBOX_m.>'],
     });
