@@ -311,6 +311,7 @@ describe('submit', () => {
     'REPLACEMENT_PENDING',
     'IDEMPOTENCY_KEY_REUSED',
     'BACKLOG_FULL',
+    'QUOTA_EXCEEDED',
     'OVERLOADED',
     'QUEUE_CLOSING',
   ])('leaves nothing in the store of a job that its shard refuses: %s', async (code) => {
