@@ -88,7 +88,7 @@ export function testSteps(scratch: string): readonly TestStep[] {
     ...generatedDocs(),
     suite('chaos', { ...timed, busy: 1.3, seconds: 340, spare: 0.5, holds: shortDeadlines }),
     suite('e2e', { ...timed, busy: 0.5, seconds: 348, spare: 0.3, holds: shortDeadlines }),
-    suite('contract-cassandra', { ...timed, busy: 1, seconds: 187, after: [nats, cassandra], cassandra: 'any' }),
+    suite('contract-cassandra', { ...timed, busy: 1, seconds: 340, after: [nats, cassandra], cassandra: 'any' }),
     infraSuite('infra-deploy', 'vitest.deploy.config.ts', {
       ...timed,
       busy: 0.5,
