@@ -3,7 +3,7 @@
  * connections, on a connection of its own to the system account.
  */
 import { readFileSync } from 'node:fs';
-import { fromCurveSeed, fromSeed, type KeyPair } from '@nats-io/nkeys';
+import { fromCurveSeed, type KeyPair } from '@nats-io/nkeys';
 import type { Msg } from '@nats-io/transport-node';
 import type {
   FollowerAttempt,
@@ -15,6 +15,8 @@ import type { Clock, Logger } from '../../application/ports/runtime.ts';
 import { followerAccount } from '../../domain/event-follower.ts';
 import { brokerError } from './broker-error.ts';
 import { type LinkOptions, type NatsLink, openLink } from './link.ts';
+import { LoginPace } from './login-pace.ts';
+import { type Signer, signerOf } from './login-signer.ts';
 import { admission, parseRequest, refusal } from './user-claims.ts';
 
 export interface FollowerDoorOptions {
@@ -52,28 +54,32 @@ export async function openFollowerDoor(link: NatsLink, options: FollowerDoorOpti
 }
 
 interface Keys {
-  readonly signing: KeyPair;
+  readonly signing: Signer;
   readonly sealing: KeyPair;
 }
 
-function keysOf({ signingSeedPath, sealingSeedPath }: FollowerDoorOptions): Keys {
-  const seed = (path: string): Buffer => Buffer.from(readFileSync(path, 'utf8').trim());
-  return { signing: fromSeed(seed(signingSeedPath)), sealing: fromCurveSeed(seed(sealingSeedPath)) };
+type AnswerOptions = Pick<FollowerDoorOptions, 'signingSeedPath' | 'sealingSeedPath' | 'clock' | 'log'>;
+
+function keysOf({ signingSeedPath, sealingSeedPath }: AnswerOptions): Keys {
+  const seed = (path: string): string => readFileSync(path, 'utf8').trim();
+  return { signing: signerOf(seed(signingSeedPath)), sealing: fromCurveSeed(Buffer.from(seed(sealingSeedPath))) };
 }
 
-function answerServers(
-  link: NatsLink,
-  options: FollowerDoorOptions,
+/** Returns the function that ends it. */
+export function answerServers(
+  link: Pick<NatsLink, 'connection'>,
+  options: AnswerOptions,
   admit: (attempt: FollowerAttempt) => Promise<FollowerLogin>,
 ): () => void {
   let running = 0;
+  const pace = new LoginPace(options.clock);
   const subscription = link.connection.subscribe(calloutSubject, {
     queue: queueGroup,
     callback: (error, message) => {
       // The server refuses the subscription: the log of the link says so.
       if (error !== null) return;
       // Without an answer the server refuses after its timeout, and the client tries again.
-      if (running >= attemptsMax) return;
+      if (running >= attemptsMax || !pace.takes()) return;
       running += 1;
       answerOne(options, message, admit)
         .catch((failure: unknown) => {
@@ -88,7 +94,7 @@ function answerServers(
 }
 
 async function answerOne(
-  options: FollowerDoorOptions,
+  options: AnswerOptions,
   message: Msg,
   admit: (attempt: FollowerAttempt) => Promise<FollowerLogin>,
 ): Promise<void> {

@@ -3,9 +3,9 @@
  * the claims of a user (ADR-26 of NATS).
  */
 import { hash } from 'node:crypto';
-import type { KeyPair } from '@nats-io/nkeys';
 import type { FollowerAttempt, FollowerLogin } from '../../application/ports/follower-door.ts';
 import { given } from '../../domain/given.ts';
+import type { Signer } from './login-signer.ts';
 
 /** What a server asks. */
 export interface CalloutRequest extends FollowerAttempt {
@@ -44,7 +44,7 @@ interface RequestClaims {
 
 /** The answer that lets a connection in, as a user of `account`. */
 export function admission(
-  key: KeyPair,
+  key: Signer,
   { user, userKey, server }: CalloutRequest,
   { login, account, nowMs }: { readonly login: FollowerLogin; readonly account: string; readonly nowMs: number },
 ): string {
@@ -67,12 +67,12 @@ export function admission(
 }
 
 /** The answer that keeps it out. The server logs the text; its client learns no more than that it is not let in. */
-export function refusal(key: KeyPair, { userKey, server }: CalloutRequest, nowMs: number): string {
+export function refusal(key: Signer, { userKey, server }: CalloutRequest, nowMs: number): string {
   return answer(key, { userKey, server, nowMs }, { error: 'refused' });
 }
 
 function answer(
-  key: KeyPair,
+  key: Signer,
   { userKey, server, nowMs }: { readonly userKey: string; readonly server: string; readonly nowMs: number },
   found: { readonly jwt?: string; readonly error?: string },
 ): string {
@@ -80,11 +80,11 @@ function answer(
   return sign(key, { sub: userKey, aud: server, nats }, nowMs);
 }
 
-function sign(key: KeyPair, claims: object, nowMs: number): string {
-  const body = { iat: Math.floor(nowMs / 1_000), iss: key.getPublicKey(), ...claims };
+function sign(key: Signer, claims: object, nowMs: number): string {
+  const body = { iat: Math.floor(nowMs / 1_000), iss: key.publicKey, ...claims };
   const jti = hash('sha256', JSON.stringify(body), 'base64url');
   const text = `${part({ typ: 'JWT', alg: 'ed25519-nkey' })}.${part({ jti, ...body })}`;
-  return `${text}.${Buffer.from(key.sign(Buffer.from(text))).toString('base64url')}`;
+  return `${text}.${key.sign(Buffer.from(text)).toString('base64url')}`;
 }
 
 function part(value: object): string {
