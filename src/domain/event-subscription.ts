@@ -45,6 +45,9 @@ export const ackPendingRange: Range = { min: 1, max: 10_000, text: '1 to 10,000'
 export const deliveriesRange: Range = { min: 1, max: 1_000, text: '1 to 1,000', integer: true };
 export const subscriptionIdleRange: Range = { min: hourMs, max: 30 * 24 * hourMs, text: '1 hour to 30 days' };
 
+/** What both Troupe and JetStream can write as a date. */
+export const subscriptionStartRange: Range = { min: 0, max: 253_402_300_799_999, text: 'between 1970 and 9999' };
+
 export const ackWaitDefaultMs = 30_000;
 export const ackPendingDefault = 1_000;
 /** As long as the streams keep events: whoever was away for longer misses some anyway. */

@@ -99,6 +99,9 @@ describe.each([1, 3, 32])('with %i streams of events, a subscription', (eventStr
     expect(backlog.reduce((sum, { pending }) => sum + pending, 0)).toBe(40);
     expect(await read(streams, consumer)).toEqual(idsOf(own));
     expect(await read(streams, consumer)).toEqual([]);
+    // Less than the 2 minutes after which an account forgets where an answer goes.
+    const { config } = await jsm.consumers.info(streams[0] ?? '', consumer);
+    expect(config).toMatchObject({ max_waiting: 64, max_batch: 1_000, max_expires: 60_000_000_000 });
   });
 
   it('hands out the queues and events that it names, from the streams that may have them', async () => {

@@ -14,6 +14,9 @@ export class MemoryConsumers implements EventConsumers {
   /** Called before each step on a stream; throwing is a crash there. */
   before: (step: 'ensure' | 'remove', stream: string) => void = () => undefined;
 
+  /** Requests that wait at each consumer. */
+  waiting = 0;
+
   get streams(): readonly string[] {
     return [...this.made.keys()];
   }
@@ -53,7 +56,7 @@ export class MemoryConsumers implements EventConsumers {
   async figures(consumer: string, streams: readonly string[]) {
     return streams
       .filter((name) => this.made.get(name)?.consumers.has(consumer) === true)
-      .map((stream) => ({ stream, pending: 0, ackPending: 0, redelivered: 0, waiting: 0 }));
+      .map((stream) => ({ stream, pending: 0, ackPending: 0, redelivered: 0, waiting: this.waiting }));
   }
 
   async look() {

@@ -22,10 +22,14 @@ export interface EventConsumersOptions {
   readonly limits: NatsLimits;
 }
 
-/** Of one consumer: pulls that wait, events of one pull, and how long a pull may wait. */
+/** Of one consumer: pulls that wait, and events of one pull. */
 const pullsMax = 64;
 const pullBatchMax = 1_000;
-const pullExpiresMaxMs = 300_000;
+/**
+ * How long a pull may wait. The account of the followers forgets where its answer goes after 2 minutes without one, and the event
+ * would be delivered to nobody.
+ */
+const pullExpiresMaxMs = 60_000;
 /** Of JetStream. */
 const namesPage = 1_024;
 

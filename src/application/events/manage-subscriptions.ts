@@ -15,6 +15,7 @@ import {
   subscriptionQueuesMax,
   subscriptionsMaxWith,
   subscriptionsPerTenantMax,
+  subscriptionStartRange,
 } from '../../domain/event-subscription.ts';
 import { changesBetween } from '../../domain/audit/audit-entry.ts';
 import { TroupeError } from '../../domain/errors.ts';
@@ -183,7 +184,7 @@ async function createSubscription(
 }
 
 function check(request: CreateSubscription): void {
-  const { name, description, queues, events, ackWaitMs, maxAckPending, maxDeliver, idleMaxMs } = request;
+  const { name, description, queues, events, startAtMs, ackWaitMs, maxAckPending, maxDeliver, idleMaxMs } = request;
   const checks = new FieldChecks();
   checks.pattern('name', name, namePattern);
   checks.length('description', description, descriptionMax);
@@ -193,6 +194,7 @@ function check(request: CreateSubscription): void {
     if (event === undefined) checks.add(`events[${index}]`, 'is not an event');
   });
   if (events.length > jobEventTypes.length) checks.add('events', `must name at most ${jobEventTypes.length} events`);
+  checks.range('start_time', startAtMs, subscriptionStartRange);
   checks.range('ack_wait', ackWaitMs, ackWaitRange);
   checks.limit('max_ack_pending', maxAckPending, ackPendingRange);
   checks.limit('max_deliver', maxDeliver, deliveriesRange);

@@ -2,7 +2,7 @@
  * Brings the consumers of JetStream in line with the event subscriptions, again and again, in every gateway:
  *
  * - A subscription without a consumer on a stream gets one: after a crash while it was made, when streams of events were added,
- *   or when JetStream has lost a stream.
+ *   or when JetStream has lost a stream. If JetStream has let go the consumer alone, it gets one if somebody is reading another.
  * - A subscription that has none of its consumers left, on streams that are the same as when they were made, has ended: JetStream
  *   has removed them because nobody read from them (`idleMaxMs`). Its record goes when two looks in a row have found that.
  * - A consumer whose subscription is gone is removed. Their names hold the mark of the subscription, so one that was made anew is
@@ -24,7 +24,7 @@ export interface SubscriptionUpkeepParts {
 }
 
 export interface SubscriptionUpkeep {
-  /** One look. Rejects with what the store or JetStream says. */
+  /** One look. Rejects with what the store or JetStream says, once it has done what can be done. */
   look(): Promise<void>;
   /** Looks now and again each minute. */
   start(): void;
@@ -43,7 +43,9 @@ export function createSubscriptionUpkeep(parts: SubscriptionUpkeepParts): Subscr
   let isFailing = false;
 
   async function look(): Promise<void> {
-    bare = await lookOnce(parts, bare);
+    const found = await lookOnce(parts, bare);
+    bare = found.bare;
+    if (found.failures.length > 0) throw found.failures[0];
   }
 
   async function lookAndWait(): Promise<void> {
@@ -69,29 +71,45 @@ export function createSubscriptionUpkeep(parts: SubscriptionUpkeepParts): Subscr
   };
 }
 
-/** Returns the marks of the subscriptions without a consumer. */
-async function lookOnce(parts: SubscriptionUpkeepParts, before: ReadonlySet<string>): Promise<ReadonlySet<string>> {
+interface Found {
+  /** Marks of the subscriptions without a consumer. */
+  readonly bare: ReadonlySet<string>;
+  /** What could not be done, for each subscription or consumer. */
+  readonly failures: readonly unknown[];
+}
+
+async function lookOnce(parts: SubscriptionUpkeepParts, before: ReadonlySet<string>): Promise<Found> {
   const { documents, consumers, log } = parts;
   // The streams first: a consumer that is seen was made after its record, so without a record it is left over.
   const found = await consumers.look();
   const records = await listSubscriptions(documents);
   const bare = new Set<string>();
+  const failures: unknown[] = [];
+  /** What one subscription lacks is no reason to leave the others of the cluster. */
+  const attempt = async (act: () => Promise<void>): Promise<void> => {
+    await act().catch((error: unknown) => failures.push(error));
+  };
   for (const record of records) {
     const subscription = subscriptionOf(record);
     if (!isBare(subscription, found)) {
-      await complete(parts, record, found);
+      await attempt(() => complete(parts, record, found));
       continue;
     }
     const { tenant, name, mark } = subscription;
-    if (!before.has(mark)) bare.add(mark);
-    else if (await removeSubscription(parts, record))
-      log.info({ event: 'subscription.idle', tenant, subscription: name }, 'nobody read from an event subscription');
+    if (!before.has(mark)) {
+      bare.add(mark);
+      continue;
+    }
+    await attempt(async () => {
+      if (await removeSubscription(parts, record))
+        log.info({ event: 'subscription.idle', tenant, subscription: name }, 'nobody read from an event subscription');
+    });
   }
   const wanted = new Set(records.map((record) => consumerOf(subscriptionOf(record))));
   const present = new Set(found.flatMap((stream) => [...stream.consumers]));
   for (const consumer of present)
-    if (consumerPattern.test(consumer) && !wanted.has(consumer)) await consumers.remove(consumer);
-  return bare;
+    if (consumerPattern.test(consumer) && !wanted.has(consumer)) await attempt(() => consumers.remove(consumer));
+  return { bare, failures };
 }
 
 /** It had consumers, its streams are still those, and none of them is left. */
@@ -107,6 +125,27 @@ function isBare(subscription: EventSubscription, found: readonly StreamConsumers
   );
 }
 
+/**
+ * All of its streams, or those that JetStream has not let go. If nobody is reading, JetStream has let one consumer go because it
+ * was idle, and will the others: made again at each time, they would never all be gone.
+ */
+async function streamsToHave(
+  consumers: EventConsumers,
+  subscription: EventSubscription,
+  found: readonly StreamConsumers[],
+): Promise<readonly string[]> {
+  const consumer = consumerOf(subscription);
+  const all = consumers.streamsOf(subscription.tenant, subscription.queues);
+  const isLetGo = (stream: string): boolean => {
+    const now = found.find((other) => other.stream === stream);
+    return now?.created === ownValue(subscription.streams, stream) && now?.consumers.has(consumer) === false;
+  };
+  const left = all.filter((stream) => !isLetGo(stream));
+  if (left.length === all.length) return all;
+  const figures = await consumers.figures(consumer, left);
+  return figures.some(({ waiting, ackPending }) => waiting + ackPending > 0) ? all : left;
+}
+
 /** Makes what is missing, and notes which streams have it now. */
 async function complete(
   { documents, consumers }: SubscriptionUpkeepParts,
@@ -115,7 +154,7 @@ async function complete(
 ): Promise<void> {
   const subscription = subscriptionOf(record);
   const consumer = consumerOf(subscription);
-  const wanted = consumers.streamsOf(subscription.tenant, subscription.queues);
+  const wanted = await streamsToHave(consumers, subscription, found);
   const isDone = wanted.every((stream) => {
     const now = found.find((other) => other.stream === stream);
     return now?.consumers.has(consumer) === true && ownValue(subscription.streams, stream) === now.created;

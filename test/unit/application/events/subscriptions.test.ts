@@ -67,6 +67,18 @@ const request: CreateSubscription = {
   idleMaxMs: undefined,
 };
 
+/** Of a subscription that is gone. */
+const wantedOld = {
+  tenant: 'old',
+  consumer: 'old=all='.padEnd(40, '0'),
+  description: '',
+  queues: [],
+  events: [],
+  ackWaitMs: 1,
+  maxAckPending: 1,
+  idleMaxMs: 1,
+};
+
 /** Names of the consumers on each stream. */
 const made = (): readonly (readonly string[])[] =>
   [...consumers.made.values()].map((stream) => [...stream.consumers.keys()].sort());
@@ -99,6 +111,9 @@ describe('a subscription', () => {
     ['events[0]', { events: [undefined] }],
     ['events', { events: Array.from({ length: 10 }, () => 'failed' as const) }],
     ['description', { description: 'x'.repeat(257) }],
+    ['start_time', { startAtMs: -1 }],
+    ['start_time', { startAtMs: 253_402_300_800_000 }],
+    ['start_time', { startAtMs: Number.NaN }],
     ['ack_wait', { ackWaitMs: 999 }],
     ['max_ack_pending', { maxAckPending: 10_001 }],
     ['max_deliver', { maxDeliver: 1_001 }],
@@ -204,6 +219,7 @@ describe('the upkeep', () => {
   it('gives it the consumer of one stream back, as long as somebody reads from another', async () => {
     const { consumer } = await manage().create(acme, request);
     consumers.made.get('TROUPE_EVENTS_1')?.consumers.clear();
+    consumers.waiting = 1;
     await upkeep().look();
     expect(made()).toEqual([[consumer], [consumer]]);
   });
@@ -217,6 +233,32 @@ describe('the upkeep', () => {
     await one.look();
     expect(await manage().list(acme)).toHaveLength(0);
     expect(made()).toEqual([[], []]);
+  });
+
+  it('ends one whose consumers JetStream lets go one after the other', async () => {
+    await manage().create(acme, request);
+    const one = upkeep();
+    for (const stream of consumers.made.values()) {
+      stream.consumers.clear();
+      await one.look();
+    }
+    await one.look();
+    expect(await manage().list(acme)).toHaveLength(0);
+    expect(made()).toEqual([[], []]);
+  });
+
+  it('goes on with the others if one of them fails, and says so', async () => {
+    await manage().create(contextOf('aaa'), request);
+    const { consumer } = await manage().create(acme, request);
+    consumers.lose(consumer);
+    consumers.made.set('TROUPE_EVENTS', { created: 'again', consumers: new Map([[wantedOld.consumer, wantedOld]]) });
+    const ensure = consumers.ensure.bind(consumers);
+    consumers.ensure = (wanted, streams) => {
+      if (wanted.tenant === 'aaa') throw new RangeError('Invalid time value');
+      return ensure(wanted, streams);
+    };
+    await expect(upkeep().look()).rejects.toThrow(RangeError);
+    expect(made()[0]).toEqual([consumer]);
   });
 
   it('leaves alone what is not of a subscription, and what was made anew under the same name', async () => {
