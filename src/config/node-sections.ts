@@ -36,14 +36,14 @@ export const shardsSection = z.strictObject({
     meaning: 'Unfinished jobs that one shard may hold.',
     unit: 'jobs',
     consequence:
-      'They are held in memory, see `memoryMaxMb`. Past the limit submits are refused with BACKLOG_FULL. The same happens while JetStream is away and about twice as many facts wait for it.',
+      'They are held in memory, see `memoryMaxMb`. Past the limit submits are refused with BACKLOG_FULL, those of one tenant when it has nine times what is free (alone: nine tenths). The same happens while JetStream is away and about twice as many facts wait for it.',
   }),
   memoryMaxMb: key(wholeNumber(0, 1_048_576).default(0), {
     meaning:
       'Heap that the unfinished jobs of all shards of this process may take, by estimate; 0 is half of the heap limit.',
     unit: 'MiB',
     consequence:
-      'A job takes about 1 KiB and the size of its inline input; from a quarter of the limit or 128 MiB on, one far from its turn takes 85 bytes. Past the limit submits are refused with BACKLOG_FULL. Accepted jobs go on.',
+      'A job takes about 1 KiB and the size of its inline input; from a quarter of the limit or 128 MiB on, one far from its turn takes 85 bytes. Past the limit submits are refused with BACKLOG_FULL, those of one tenant at nine tenths of it. Accepted jobs go on.',
     defaultNote: '0: half of the heap limit',
   }),
   groupMaxRecords: key(wholeNumber(1, groupRecordsLimit).default(groupRecordsLimit), {

@@ -6,6 +6,22 @@
 /** A tenant may use at most so many times what is free. Alone, that is nine tenths of the whole. */
 const timesFree = 9;
 
+interface RoomInUse {
+  /** Of the tenant. */
+  readonly own: number;
+  /** Of all. */
+  readonly used: number;
+  readonly max: number;
+}
+
+/** How much must become free before the tenant may take `amount` more. 0: it may. */
+export function lackOf({ own, used, max }: RoomInUse, amount: number): number {
+  const beyondAll = used + amount - max;
+  // What becomes free of its own counts twice: there is more room, and the tenant has less of it.
+  const beyondShare = Math.ceil((own + amount - timesFree * (max - used)) / (timesFree + 1));
+  return Math.max(0, beyondAll, beyondShare);
+}
+
 export class SharedRoom {
   readonly max: number;
   #used = 0;
@@ -19,13 +35,9 @@ export class SharedRoom {
     return this.#used;
   }
 
-  /** How much must become free before the tenant may take `amount` more. 0: it may. */
+  /** As `lackOf`. */
   lacks(tenant: string, amount: number): number {
-    const own = (this.#byTenant.get(tenant) ?? 0) + amount;
-    const beyondAll = this.#used + amount - this.max;
-    // What becomes free of its own counts twice: there is more room, and the tenant has less of it.
-    const beyondShare = Math.ceil((own - timesFree * (this.max - this.#used)) / (timesFree + 1));
-    return Math.max(0, beyondAll, beyondShare);
+    return lackOf({ own: this.#byTenant.get(tenant) ?? 0, used: this.#used, max: this.max }, amount);
   }
 
   take(tenant: string, amount: number): void {

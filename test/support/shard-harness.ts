@@ -137,6 +137,8 @@ const names = natsNames('test');
 
 export const harnessShard = 3;
 export const harnessBacklogMax = 300;
+/** Of one tenant alone. */
+export const harnessTenantMax = 270;
 export const harnessOutboxMax = outboxMaxFor(harnessBacklogMax);
 export const harnessUndurableMax = 400;
 

@@ -4,9 +4,11 @@
  */
 import type { SubmitItem, SubmitResult } from '../../../application/ports/shard-protocol.ts';
 import { TroupeError } from '../../../domain/errors.ts';
+import { given } from '../../../domain/given.ts';
 import type { RequestKey, UniqueKey } from '../../../domain/job.ts';
 import { type JobId, jobIdParts } from '../../../domain/job-id.ts';
 import { retryAfterMs } from '../../../domain/retry-after.ts';
+import { lackOf } from '../../../domain/shared-room.ts';
 import { acceptJob } from '../../../domain/transitions.ts';
 import type { Slot } from '../core/batch-reply.ts';
 import { storeRefusal, withHolder } from './job-lookup.ts';
@@ -23,7 +25,7 @@ interface Submission {
 }
 
 export function submit(core: ShardCore, item: SubmitItem, slot: Slot<SubmitResult>): void {
-  const refusal = refusalOf(core);
+  const refusal = refusalOf(core, item.spec.tenant);
   if (refusal !== undefined) throw refusal;
   const { keyHash, contentHash } = item;
   if (keyHash === undefined || contentHash === undefined) begin(core, { item, slot });
@@ -35,28 +37,15 @@ function begin(core: ShardCore, submission: Submission): void {
   else submitWithKey(core, submission, submission.key);
 }
 
-/** Reasons to refuse any submit at present, whatever it contains. */
-function refusalOf(core: ShardCore): TroupeError | undefined {
+/** Reasons to refuse any submit of a tenant at present, whatever it contains. */
+function refusalOf(core: ShardCore, tenant: string): TroupeError | undefined {
   const { limits } = core.services;
   const { dispatcher } = core;
   const shard = String(core.shard);
   const refusal = storeRefusal(core);
   if (refusal !== undefined) return refusal;
-  if (core.table.size >= limits.backlogMax) {
-    const metadata = { shard, backlogMax: String(limits.backlogMax) };
-    const excess = core.table.size - limits.backlogMax + roomAgain(limits.backlogMax);
-    const perSecond = core.table.ends.perSecond(core.nowMs());
-    return new TroupeError('BACKLOG_FULL', { retryAfterMs: retryAfter(core, excess, perSecond), metadata });
-  }
-  const { memory } = core.services;
-  if (memory.isFull) {
-    const perSecond = core.table.ends.perSecond(core.nowMs());
-    return new TroupeError('BACKLOG_FULL', {
-      message: 'the unfinished jobs of this process take all the memory that they may',
-      retryAfterMs: retryAfter(core, roomAgain(core.table.size), perSecond),
-      metadata: { shard, memoryMaxBytes: String(memory.maxBytes) },
-    });
-  }
+  const jobsRefusal = refusalOfJobs(core, tenant);
+  if (jobsRefusal !== undefined) return jobsRefusal;
   const backlog = Math.max(dispatcher.backlogOf('work'), dispatcher.backlogOf('event'));
   if (backlog >= limits.outboxMax) {
     const excess = backlog - limits.outboxMax + roomAgain(limits.outboxMax);
@@ -71,6 +60,33 @@ function refusalOf(core: ShardCore): TroupeError | undefined {
   const excess = core.undurable - limits.undurableMax + roomAgain(limits.undurableMax);
   const perSecond = core.table.landed.perSecond(core.nowMs());
   return new TroupeError('OVERLOADED', { retryAfterMs: retryAfter(core, excess, perSecond), metadata: { shard } });
+}
+
+/** Tenants share the room for unfinished jobs, so that no backlog of one of them keeps out the next job of another. */
+function refusalOfJobs(core: ShardCore, tenant: string): TroupeError | undefined {
+  const { table, services } = core;
+  const { limits, memory } = services;
+  const shard = String(core.shard);
+  const { unfinished } = table.queues.tallyOf(tenant);
+  const lack = lackOf({ own: unfinished, used: table.size, max: limits.backlogMax }, 1);
+  if (lack > 0) {
+    const excess = lack - 1 + roomAgain(limits.backlogMax);
+    const isOwn = table.size < limits.backlogMax;
+    return new TroupeError('BACKLOG_FULL', {
+      ...given({ message: isOwn ? 'the tenant has all the unfinished jobs here that one tenant may' : undefined }),
+      retryAfterMs: retryAfter(core, excess, table.ends.perSecond(core.nowMs())),
+      metadata: { shard, backlogMax: String(limits.backlogMax) },
+    });
+  }
+  // Its part of the memory is taken to be that of its jobs in this shard.
+  const ownBytes = table.size === 0 ? 0 : (memory.usedBytes * unfinished) / table.size;
+  if (lackOf({ own: ownBytes, used: memory.usedBytes, max: memory.maxBytes }, 1) === 0) return undefined;
+  const whose = memory.isFull ? 'the unfinished jobs of this process' : 'the unfinished jobs of the tenant';
+  return new TroupeError('BACKLOG_FULL', {
+    message: `${whose} take all the memory that they may`,
+    retryAfterMs: retryAfter(core, roomAgain(table.size), table.ends.perSecond(core.nowMs())),
+    metadata: { shard, memoryMaxBytes: String(memory.maxBytes) },
+  });
 }
 
 /** Callers are asked to come back when a hundredth is free. A single free place would be taken by the first of them. */
@@ -173,7 +189,7 @@ function decideNow(
   { isLookedUp, trouble }: { readonly isLookedUp: boolean; readonly trouble: TroupeError | undefined },
 ): void {
   if (waitsForKey(core, submission) || answeredByKnownKey(core, submission)) return;
-  const refusal = trouble ?? refusalOf(core);
+  const refusal = trouble ?? refusalOf(core, submission.item.spec.tenant);
   if (refusal === undefined) acceptNew(core, submission, isLookedUp);
   else submission.slot.fail(refusal);
 }

@@ -11,7 +11,7 @@ describe('a thousand jobs that are due at once', () => {
   let dueMs: number;
 
   beforeEach(async () => {
-    shard = await createShardHarness({ backlogMax: jobs });
+    shard = await createShardHarness({ backlogMax: 2 * jobs });
     await shard.start();
     dueMs = shard.kit.clock.nowMs() + 60_000;
     for (let n = 0; n < jobs; n += 100) {

@@ -4,7 +4,7 @@ import type { JobSpec } from '../../../../src/domain/job.ts';
 import { composeJobId, type JobId } from '../../../../src/domain/job-id.ts';
 import { testSpec } from '../../../support/jobs.ts';
 import {
-  harnessBacklogMax,
+  harnessTenantMax,
   harnessShard,
   type ShardHarness,
   startShardHarness,
@@ -113,7 +113,7 @@ describe('a shard', () => {
   });
 
   it('counts what was accepted while a key was looked up against the backlog', async () => {
-    const full = new Array<undefined>(harnessBacklogMax - 1).fill(undefined);
+    const full = new Array<undefined>(harnessTenantMax - 1).fill(undefined);
     await Promise.all(full.map(() => shard.call('submit', job())));
     const answers = await Promise.allSettled(['a', 'b', 'c'].map((key) => shard.call('submit', keyed(key))));
     expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected']);

@@ -7,7 +7,7 @@ import { noStats } from '../../../../../src/domain/queue-stats.ts';
 import type { JobSpec } from '../../../../../src/domain/job.ts';
 import type { JobId } from '../../../../../src/domain/job-id.ts';
 import { testSpec } from '../../../../support/jobs.ts';
-import { harnessBacklogMax, type ShardHarness, startShardHarness } from '../../../../support/shard-harness.ts';
+import { harnessTenantMax, type ShardHarness, startShardHarness } from '../../../../support/shard-harness.ts';
 
 const spec = (): SubmitItem => ({ spec: testSpec() });
 const asked = { tenant: 'default', queue: 'default' };
@@ -84,7 +84,7 @@ describe('a shard about its queues', () => {
   });
 
   it('that is full asks callers back when jobs should have ended, each at another time', async () => {
-    const fill = Array.from({ length: harnessBacklogMax }, () => shard.send('submit', spec()));
+    const fill = Array.from({ length: harnessTenantMax }, () => shard.send('submit', spec()));
     const jobs = await shard.kit.outcome(Promise.all(fill));
     for (const { record } of jobs.slice(0, 20)) await shard.call('cancel', { jobId: record.id, reason: '' });
     for (let free = 0; free < 20; free += 1) await shard.call('submit', spec());
@@ -99,5 +99,17 @@ describe('a shard about its queues', () => {
     for (const time of times) expect(time).toBeGreaterThanOrEqual(100);
     for (const time of times) expect(time).toBeLessThan(5_000);
     expect(new Set(times).size).toBeGreaterThan(1);
+  });
+
+  it('that is full of one tenant takes the jobs of others, and those that they send after each other', async () => {
+    const flood = Array.from({ length: harnessTenantMax + 5 }, () => shard.send('submit', spec()));
+    const refused = (await shard.kit.outcome(Promise.allSettled(flood))).filter(({ status }) => status === 'rejected');
+    expect(refused).toHaveLength(5);
+    for (const tenant of ['toString', '__proto__', 'acme'])
+      for (let n = 0; n < 3; n += 1) await shard.call('submit', { spec: { ...spec().spec, tenant } });
+    await expect(shard.call('submit', spec())).rejects.toMatchObject({
+      code: 'BACKLOG_FULL',
+      message: expect.stringContaining('one tenant') as string,
+    });
   });
 });
