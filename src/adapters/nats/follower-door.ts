@@ -134,7 +134,7 @@ async function listConnections(system: NatsLink): Promise<readonly FollowerConne
         const connections = data?.connections ?? [];
         isMore ||= connections.length >= connectionsPage;
         for (const { cid, authorized_user: user = '' } of connections)
-          found.push({ user, end: () => kick(system, server.id, cid) });
+          found.push({ id: idOf(cid, server.id), user, end: () => kick(system, server.id, cid) });
       }
       if (!isMore) break;
     }
@@ -142,6 +142,10 @@ async function listConnections(system: NatsLink): Promise<readonly FollowerConne
   } catch (error) {
     throw brokerError(error);
   }
+}
+
+function idOf(cid: number, server: string): string {
+  return `${String(cid).padStart(20, '0')}.${server}`;
 }
 
 async function kick(system: NatsLink, server: string, cid: number): Promise<void> {

@@ -24,6 +24,7 @@ import type { DocumentStore } from '../ports/document-store.ts';
 import type { FollowerAttempt, FollowerConnection, FollowerDoor, FollowerLogin } from '../ports/follower-door.ts';
 import type { Clock, Logger } from '../ports/runtime.ts';
 import { tenantOf, tenantPlace } from '../tenants/tenant-documents.ts';
+import { FollowerCounts } from './follower-counts.ts';
 import { subscriptionOf, subscriptionPlace } from './subscription-documents.ts';
 
 export interface FollowerLoginsParts {
@@ -43,7 +44,7 @@ export interface FollowerLoginsParts {
 
 export interface FollowerLogins {
   admit(attempt: FollowerAttempt): Promise<FollowerLogin>;
-  /** Ends the connections that may be no longer. Rejects with what NATS or the store says. */
+  /** Ends the connections that may be no longer. Rejects with what NATS or the store says, once all were looked at. */
   look(): Promise<void>;
   start(): void;
   stop(): void;
@@ -61,8 +62,9 @@ export function createFollowerLogins(parts: FollowerLoginsParts): FollowerLogins
   let close: (() => void) | undefined;
   let isFailing = false;
 
-  const admit = (attempt: FollowerAttempt): Promise<FollowerLogin> => admitFollower(parts, attempt);
-  const look = (): Promise<void> => endConnections(parts);
+  const counts = new FollowerCounts();
+  const admit = (attempt: FollowerAttempt): Promise<FollowerLogin> => admitFollower(parts, counts, attempt);
+  const look = (): Promise<void> => endConnections(parts, counts);
 
   async function lookAndWait(): Promise<void> {
     try {
@@ -91,7 +93,11 @@ export function createFollowerLogins(parts: FollowerLoginsParts): FollowerLogins
   };
 }
 
-async function admitFollower(parts: FollowerLoginsParts, { user, password, host }: FollowerAttempt) {
+async function admitFollower(
+  parts: FollowerLoginsParts,
+  counts: FollowerCounts,
+  { user, password, host }: FollowerAttempt,
+) {
   const { clock, log, refused } = parts;
   const asked = parseFollowerUser(user);
   if (asked === undefined) throw refusal(refused, 'the user is not TENANT.SUBSCRIPTION, or with the id of the API key');
@@ -111,6 +117,8 @@ async function admitFollower(parts: FollowerLoginsParts, { user, password, host 
   const nowMs = clock.wallMs();
   const expiresAtMs = Math.min(principal.expiresAtMs ?? Infinity, nowMs + loginMaxMs);
   if (expiresAtMs <= nowMs) throw refusal(refused, 'the credential has expired');
+  if (counts.isFull(asked.tenant)) throw refusal(refused, 'the followers of the tenant have too many connections');
+  counts.admit(asked.tenant);
   log.info(
     { event: 'follower.login', principal: principal.id, user: followerUser(asked), host, expiresAtMs },
     'a follower has logged in',
@@ -140,11 +148,24 @@ async function findSubscription(
   return document && subscriptionOf(document);
 }
 
-async function endConnections(parts: FollowerLoginsParts): Promise<void> {
-  const byUser = Map.groupBy(await parts.door.connections(), ({ user }) => user);
+async function endConnections(parts: FollowerLoginsParts, counts: FollowerCounts): Promise<void> {
+  counts.beginLook();
+  const found = await parts.door.connections();
+  const tooMany = counts.endLook(found);
+  if (tooMany.length > 0)
+    parts.log.warn({ event: 'followers.surplus', connections: tooMany.length }, 'a tenant has too many followers');
+  // A server that does not answer keeps nobody from ending the others.
+  const ends = [await Promise.allSettled(tooMany.map((connection) => connection.end()))];
+  const byUser = Map.groupBy(found, ({ user }) => user);
   const users = [...byUser];
   for (let at = 0; at < users.length; at += asksMax)
-    await Promise.all(users.slice(at, at + asksMax).map(([user, connections]) => endOf(parts, user, connections)));
+    ends.push(
+      await Promise.allSettled(
+        users.slice(at, at + asksMax).map(([user, connections]) => endOf(parts, user, connections)),
+      ),
+    );
+  const failed = ends.flat().find(({ status }) => status === 'rejected');
+  if (failed?.status === 'rejected') throw failed.reason;
 }
 
 async function endOf(parts: FollowerLoginsParts, user: string, connections: readonly FollowerConnection[]) {

@@ -16,6 +16,8 @@ export interface FollowerLogin {
 }
 
 export interface FollowerConnection {
+  /** Unique. Those of one server that were made later come later. */
+  readonly id: string;
   /** The user with which it has logged in. */
   readonly user: string;
   /** Ends it. Rejects if the server does not answer. */

@@ -62,7 +62,8 @@ function logins(users: readonly string[] = [], more: Partial<FollowerLoginsParts
   return createFollowerLogins({
     door: {
       open: () => () => undefined,
-      connections: async () => users.map((name) => ({ user: name, end: async () => void ended.push(name) })),
+      connections: async () =>
+        users.map((name, index) => ({ id: `${index + 1_000}`, user: name, end: () => endOf(name) })),
       close: async () => undefined,
     },
     documents,
@@ -75,6 +76,11 @@ function logins(users: readonly string[] = [], more: Partial<FollowerLoginsParts
     log: silentLog,
     ...more,
   });
+}
+
+async function endOf(name: string): Promise<void> {
+  if (name.startsWith('stuck.')) throw new TroupeError('BROKER_UNAVAILABLE');
+  ended.push(name);
 }
 
 const admit = (asked = user, more: Partial<FollowerLoginsParts> = {}) =>
@@ -124,6 +130,29 @@ describe('a login', () => {
   });
 });
 
+describe('the connections of a tenant', () => {
+  it('are limited between looks, and by what a look finds, whatever another tenant has', async () => {
+    subscribe();
+    haveAccount();
+    const attempt = { user, password: 'trp_x', host: '127.0.0.1' };
+    const one = logins(
+      Array.from({ length: 199 }, () => user).concat(Array.from({ length: 999 }, () => 'rival.all.k')),
+    );
+    for (let n = 0; n < 200; n += 1) await one.admit(attempt);
+    await expect(one.admit(attempt)).rejects.toMatchObject({ code: 'TOKEN_INVALID' });
+    await one.look();
+    await one.admit(attempt);
+    await expect(one.admit(attempt)).rejects.toMatchObject({ code: 'TOKEN_INVALID' });
+  });
+
+  it('end beyond the limit, the latest of them', async () => {
+    subscribe();
+    haveAccount();
+    await logins([...Array.from({ length: 200 }, () => user), 'acme.billing', 'acme.billing', 'static']).look();
+    expect(ended).toEqual(['acme.billing', 'acme.billing']);
+  });
+});
+
 describe('a connection', () => {
   it('goes on while its key is accepted, has the role, and its subscription is there', async () => {
     subscribe();
@@ -161,6 +190,12 @@ describe('a connection', () => {
     haveAccount();
     await logins([user, 'acme.billing']).look();
     expect(ended.toSorted()).toEqual(['acme.billing', user]);
+  });
+
+  it('ends although the server of another one does not answer, and the look says so', async () => {
+    const failing = logins([...Array.from({ length: 20 }, (_, n) => `stuck.s${n}`), user]).look();
+    await expect(failing).rejects.toMatchObject({ code: 'BROKER_UNAVAILABLE' });
+    expect(ended).toEqual([user]);
   });
 
   it('goes on while the store cannot say', async () => {
