@@ -1,6 +1,6 @@
 // The checker of the other tests must catch what it is there for: a good history with one fault in it each.
 import { describe, expect, it } from 'vitest';
-import { type EventSighting, type Execution, History } from '../support/cluster-history.ts';
+import { type EventSighting, type Execution, History, mostAtOnce } from '../support/cluster-history.ts';
 
 interface Story {
   readonly history: History;
@@ -82,5 +82,32 @@ describe('the check of a history', () => {
     spoil(story);
     const { history, events, executions } = story;
     expect(history.check({ events, executions }).join('\n')).toMatch(complaint);
+  });
+});
+
+describe('most attempts at once', () => {
+  const at = (atMs: number, jobId: string, what: Execution['what']): Execution => ({ ...ran(jobId, what), atMs });
+
+  it('counts those that overlap', () => {
+    const ledger = [
+      at(0, 'a', 'start'),
+      at(1, 'b', 'start'),
+      at(2, 'a', 'end'),
+      at(2, 'c', 'start'),
+      at(3, 'b', 'end'),
+    ];
+    expect(mostAtOnce([...ledger, at(4, 'c', 'end')], 9)).toBe(2);
+    expect(mostAtOnce([at(0, 'd', 'start'), ...ledger, at(4, 'c', 'end'), at(5, 'd', 'stopped')], 9)).toBe(3);
+  });
+
+  it('ends what has no end with its node', () => {
+    expect(mostAtOnce([at(0, 'a', 'start'), at(6, 'b', 'start'), at(7, 'b', 'end')], 5)).toBe(1);
+    expect(mostAtOnce([at(4, 'a', 'start'), at(6, 'b', 'start'), at(7, 'b', 'end')], 9)).toBe(2);
+  });
+
+  it('tells two runs under one number apart, whose first claim died with its owner', () => {
+    const between = [at(3, 'b', 'start'), at(4, 'b', 'end'), at(8, 'a', 'start'), at(9, 'a', 'end')];
+    expect(mostAtOnce([at(0, 'a', 'start'), ...between], 2)).toBe(1);
+    expect(mostAtOnce([at(0, 'a', 'start'), at(1, 'a', 'end'), ...between], 2)).toBe(1);
   });
 });

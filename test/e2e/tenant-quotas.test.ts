@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { TroupeClient } from '../../src/client/index.ts';
 import { startCluster, type TestCluster } from '../support/cluster.ts';
 import type { TestNode } from '../support/cluster-node.ts';
-import { readLedger } from '../support/cluster-history.ts';
+import { mostAtOnce, readLedger } from '../support/cluster-history.ts';
 
 const most = 2;
 const unfinishedJobs = 45;
@@ -59,11 +59,11 @@ it('runs no more, over all queues, shards and nodes, and over the death of an ow
   }
   const started = (): number => readLedger(ledger).filter(({ what }) => what === 'start').length;
   await cluster.waitFor('some have run', () => Promise.resolve(started() > 8), 30_000);
-  await second.kill();
   const killedMs = Date.now();
+  await second.kill();
   second = await cluster.restartNode(second, { threads: 4 });
   for (const id of ids) expect((await troupe.wait(id)).state).toBe('SUCCEEDED');
-  expect(mostAtOnce(ledger, killedMs)).toBe(most);
+  expect(mostAtOnce(readLedger(ledger), killedMs)).toBe(most);
 }, 120_000);
 
 it('accepts no more than may be unfinished, and answers repeats, over the death of an owner', async () => {
@@ -88,22 +88,3 @@ it('accepts no more than may be unfinished, and answers repeats, over the death 
     metadata: { quota: 'unfinishedJobs', limit: '45', used: '45' },
   });
 }, 120_000);
-
-/** What has no end in the ledger ended with its node. */
-function mostAtOnce(ledger: string, killedMs: number): number {
-  const lines = readLedger(ledger);
-  const runOf = ({ jobId, attempt }: (typeof lines)[number]): string => `${jobId}#${attempt}`;
-  const ended = new Map(lines.flatMap((line) => (line.what === 'start' ? [] : [[runOf(line), line.atMs] as const])));
-  const changes = lines
-    .filter(({ what }) => what === 'start')
-    .flatMap((line) => [
-      { atMs: line.atMs, by: 1 },
-      { atMs: ended.get(runOf(line)) ?? killedMs, by: -1 },
-    ]);
-  let [now, highest] = [0, 0];
-  for (const { by } of changes.toSorted((a, b) => a.atMs - b.atMs || a.by - b.by)) {
-    now += by;
-    highest = Math.max(highest, now);
-  }
-  return highest;
-}

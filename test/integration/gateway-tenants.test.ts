@@ -95,6 +95,24 @@ describe('an administrator', () => {
     expect(listed).toEqual(['__proto__', 'shop', 'toString']);
   });
 
+  it('keeps what a later version has written of a tenant', async () => {
+    const { documents } = edge.store;
+    const place = { collection: 'tenants', scope: 'cluster', name: 'later' } as const;
+    const { etag } = await admin.tenants.create('later', { quotas: { queues: 3 } });
+    const body = { ...bodyOf(await documents.findDocument(place)), border: true, quotas: { queues: 3, newer: 7 } };
+    await documents.replaceDocument(place, { body: JSON.stringify(body), expectedRevision: etag });
+    const found = await admin.tenants.get('later');
+    await admin.tenants.update('later', found.etag, { quotas: { queues: 0, streams: 5 } });
+    expect(bodyOf(await documents.findDocument(place))).toEqual({ ...body, quotas: { streams: 5, newer: 7 } });
+    for (const change of ['pause', 'resume'] as const) await admin.tenants[change]('later');
+    expect(bodyOf(await documents.findDocument(place))).toMatchObject({
+      border: true,
+      quotas: { streams: 5, newer: 7 },
+    });
+    await deleted('later');
+    expect(bodyOf(await documents.findDocument(place))).toMatchObject({ state: 'DELETED' });
+  });
+
   it('is told which field is wrong', async () => {
     const quotas = {
       submitsPerSecond: 1_000_001,
@@ -386,6 +404,10 @@ describe('where tenants must be made', () => {
     }
   });
 });
+
+function bodyOf(document: { readonly body: string } | undefined): object {
+  return JSON.parse(document?.body ?? '{}') as object;
+}
 
 async function keyDocumentsOf(tenant: string): Promise<readonly string[]> {
   const found: string[] = [];

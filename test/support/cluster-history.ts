@@ -195,3 +195,30 @@ export function readLedger(path: string): readonly Execution[] {
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as Execution);
 }
+
+/**
+ * Most attempts of a ledger that ran at the same time and held their jobs. A run without an end in the ledger ended with its
+ * node at `killedMs`, or when it began if that was later.
+ *
+ * The number of an attempt does not tell its runs apart: an owner that dies before the store has a claim leaves a job that
+ * is claimed again under the same number, while the first run may be over or may go on elsewhere. The later run holds the
+ * job. So a run lasts until the next line of its job.
+ */
+export function mostAtOnce(executions: readonly Execution[], killedMs: number): number {
+  const changes: { readonly atMs: number; readonly by: 1 | -1 }[] = [];
+  executions.forEach(({ what, jobId, atMs }, place) => {
+    if (what !== 'start') return;
+    const next = executions.find((line, at) => at > place && line.jobId === jobId);
+    const givenUpMs = Math.max(atMs, Math.min(killedMs, next?.atMs ?? Infinity));
+    changes.push(
+      { atMs, by: 1 },
+      { atMs: next === undefined || next.what === 'start' ? givenUpMs : next.atMs, by: -1 },
+    );
+  });
+  let [now, most] = [0, 0];
+  for (const { by } of changes.toSorted((a, b) => a.atMs - b.atMs || a.by - b.by)) {
+    now += by;
+    most = Math.max(most, now);
+  }
+  return most;
+}

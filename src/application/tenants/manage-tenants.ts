@@ -242,9 +242,10 @@ function checkQuotas(checks: FieldChecks, quotas: QuotasRequest): void {
   for (const quota of quotaNames) checks.limit(`quotas.${quotaFields[quota]}`, quotas[quota], tenantQuotaRanges[quota]);
 }
 
+/** A quota that only later versions know stays, because their processes hold to it. */
 function mergeQuotas(present: TenantQuotas, request: QuotasRequest): TenantQuotas {
   const merged = (quota: TenantQuota): number | undefined => (request[quota] ?? present[quota]) || undefined;
-  return given(Object.fromEntries(quotaNames.map((quota) => [quota, merged(quota)])));
+  return given({ ...present, ...Object.fromEntries(quotaNames.map((quota) => [quota, merged(quota)])) });
 }
 
 async function useOf({ documents, queues, limits, stats }: ManageTenantsParts, tenant: string): Promise<TenantUse> {
