@@ -7,6 +7,7 @@ import { ports } from '../src/objects/names.ts';
 import { kubernetesEnvironment, kubernetesInput } from './support/kubernetes-environments.ts';
 import { allPods, ofKind } from './support/objects.ts';
 import { troupeConfigProblems } from './support/troupe-config.ts';
+import { followers } from './support/backing-environments.ts';
 import staging from '../environments/staging.ts';
 
 const base = kubernetesInput(staging);
@@ -68,6 +69,50 @@ describe('an environment is refused, by the path, for', () => {
       'tenants.declared.acme.dedicated: no class of workers names the tenant',
     ],
     [
+      'a tenant that is in no pool',
+      {
+        gateway: { access: keysOnly },
+        tenants: { gateway, declared: { acme: { dedicated: true }, toString: {} } },
+        workers: pools(['acme']),
+      },
+      'tenants.declared.toString: no class of workers takes the tenant',
+    ],
+    [
+      'an encrypted tenant without keys',
+      {
+        gateway: { access: keysOnly },
+        tenants: { gateway, declared: { acme: { encrypted: true }, b: { encrypted: false } } },
+      },
+      'tenants.declared.acme.encrypted: needs `encryption`',
+    ],
+    [
+      'a tenant whose name libraries lose',
+      { gateway: { access: keysOnly }, tenants: { gateway, declared: { ['__proto__']: { weight: 2 } } } },
+      'tenants.declared.__proto__: is not an allowed name',
+    ],
+    [
+      'a queue whose name libraries lose',
+      { queues: { gateway, declared: { ['__proto__']: {} } } },
+      'queues.declared.__proto__: is not an allowed name',
+    ],
+    [
+      'followers where nobody has a credential',
+      { gateway: { access: { kind: 'none' } }, messaging: { kind: 'cluster', followers } },
+      'messaging.followers: show a token or an API key',
+    ],
+    [
+      'followers where all callers show certificates',
+      { gateway: { access }, messaging: { kind: 'cluster', followers } },
+      'messaging.followers: show a token or an API key',
+    ],
+    [
+      'a password in the address of a Vault',
+      { encryption: { ...vault, address: 'https://troupe:word@vault.example.com' } },
+      'encryption.address: holds no user and no password',
+    ],
+    ['a mount that Troupe refuses', { encryption: { ...vault, mount: '/transit/' } }, 'encryption.mount: the path of'],
+    ['a key that Troupe refuses', { encryption: { ...vault, key: 'a b' } }, 'encryption.key: the name of'],
+    [
       'tenants where callers have none',
       { gateway: { access: { kind: 'none' } }, tenants: { gateway, declared: {} } },
       'tenants: callers have no tenant of their own',
@@ -89,6 +134,11 @@ it('a dedicated tenant is taken by the pool that names it, or the beginning of i
   const tenants = { gateway, declared: { acme: { dedicated: true } } };
   for (const list of [['acme'], ['ac*'], ['*', 'acme']])
     expect(problems({ gateway: { access: keysOnly }, tenants, workers: pools(list) })).toEqual([]);
+});
+
+it('an encrypted tenant is taken where there are keys', () => {
+  const tenants = { gateway, declared: { acme: { encrypted: true } } };
+  expect(problems({ gateway: { access: keysOnly }, tenants, encryption: vault })).toEqual([]);
 });
 
 interface Settings {

@@ -6,7 +6,8 @@ import { z } from 'zod';
 import { awsProblems, awsSchema } from './aws.ts';
 import { dataSchema } from './data.ts';
 import { dockerSchema, localSchema } from './machine.ts';
-import { messagingSchema } from './messaging.ts';
+import { hasFollowers, messagingSchema } from './messaging.ts';
+import { hasCredentials } from './gateway-access.ts';
 import { networkSchema } from './network.ts';
 import { objectsSchema } from './objects.ts';
 import {
@@ -20,7 +21,7 @@ import {
 import { dnsLabel, image } from './primitives.ts';
 import { auditSchema, encryptionSchema } from './payload-keys.ts';
 import { queuesSchema } from './queues.ts';
-import { tenantsSchema, withoutPool } from './tenants.ts';
+import { tenantProblems, tenantsSchema } from './tenants.ts';
 import { gatewaySchema, shardsSchema, workersSchema } from './workloads.ts';
 
 const kubernetesParts = z.strictObject({
@@ -62,19 +63,20 @@ const kubernetesSchema = kubernetesParts
     message: 'a class with `podDeletionCost` must reach the Kubernetes API: add its endpoints here',
     path: ['network', 'kubernetesApi'],
   })
-  .superRefine(({ tenants, workers, gateway }, context) => {
-    for (const name of withoutPool(tenants?.declared ?? {}, workers))
-      context.addIssue({
-        code: 'custom',
-        path: ['tenants', 'declared', name, 'dedicated'],
-        message: 'no class of workers names the tenant in `tenants`, so none of its jobs would ever run',
-      });
+  .superRefine(({ tenants, workers, gateway, encryption }, context) => {
+    const sealed = encryption !== undefined;
+    for (const { path, message } of tenantProblems(tenants?.declared ?? {}, { workers, sealed }))
+      context.addIssue({ code: 'custom', path: ['tenants', 'declared', ...path], message });
     if (tenants !== undefined && gateway.access.kind === 'none')
       context.addIssue({
         code: 'custom',
         path: ['tenants'],
         message: 'callers have no tenant of their own, because `gateway.access` asks for no credential',
       });
+  })
+  .refine(({ messaging, gateway }) => !hasFollowers(messaging) || hasCredentials(gateway.access), {
+    message: 'show a token or an API key, and `gateway.access` knows neither: add issuers or `apiKeys` to it',
+    path: ['messaging', 'followers'],
   })
   .superRefine((environment, context) => {
     for (const { path, message } of awsProblems(environment))

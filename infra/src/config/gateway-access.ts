@@ -13,7 +13,8 @@ import { dnsLabel } from './primitives.ts';
 
 const name = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'is 1 to 64 of A-Z a-z 0-9 _ -');
 const claim = z.union([z.string().min(1), z.array(z.string().min(1)).min(1).max(8)]);
-const httpsUrl = z
+/** Ends up in a ConfigMap, which is no place for a password. */
+export const httpsUrl = z
   .url({ protocol: /^https$/, error: 'is a URL that begins with https://' })
   .refine((text) => !/^[^/]*\/\/[^/?#]*@/.test(text), 'holds no user and no password');
 const permission = z.string().refine(isPermission, 'is a permission: docs/reference/access.md lists them');
@@ -122,3 +123,16 @@ function rolesOf(issuers: readonly z.infer<typeof issuer>[]): readonly string[] 
 }
 
 export type GatewayAccess = z.infer<typeof gatewayAccess>;
+
+/** True if callers can have a token or an API key. */
+export function hasCredentials(access: GatewayAccess): boolean {
+  switch (access.kind) {
+    case 'issuers':
+    case 'apiKeys':
+      return true;
+    case 'certificates':
+      return access.apiKeys;
+    case 'none':
+      return false;
+  }
+}

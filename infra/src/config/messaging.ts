@@ -65,5 +65,9 @@ export const messagingSchema = z.discriminatedUnion('kind', [
   }),
 ]);
 
+export function hasFollowers(messaging: z.infer<typeof messagingSchema>): boolean {
+  return messaging.kind === 'cluster' && messaging.followers !== undefined;
+}
+
 /** `sync_interval` of every nats-server that we start. Its nodes get the same value (`nats.syncIntervalMs`). */
 export const natsSyncIntervalMs = 10_000;

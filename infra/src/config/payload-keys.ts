@@ -1,5 +1,6 @@
 /** What gateways record of who did what, and the keys with which gateways and workers seal payloads. */
 import { z } from 'zod';
+import { httpsUrl } from './gateway-access.ts';
 import { peer } from './network.ts';
 import { dnsLabel } from './primitives.ts';
 
@@ -27,9 +28,15 @@ export const encryptionSchema = z.discriminatedUnion('keys', [
   z.strictObject({
     keys: z.literal('vault'),
     required: tenants,
-    address: z.url({ protocol: /^https$/, error: 'is a URL that begins with https://' }),
-    mount: z.string().min(1).optional(),
-    key: z.string().min(1).optional(),
+    address: httpsUrl,
+    mount: z
+      .string()
+      .regex(/^[A-Za-z0-9_-]+(\/[A-Za-z0-9_-]+)*$/, 'the path of a mount')
+      .optional(),
+    key: z
+      .string()
+      .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,47}$/, 'the name of a transit key')
+      .optional(),
     namespace: z.string().min(1).max(256).optional(),
     /** A Secret whose `token` is that of the Vault. */
     tokenSecret: dnsLabel,

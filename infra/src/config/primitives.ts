@@ -7,6 +7,20 @@ export const dnsLabel = z
   .max(63, 'at most 63 characters')
   .regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/, 'a name of Kubernetes: lower-case letters, digits and -, no - at its ends');
 
+/**
+ * A map whose names people choose. zod drops a key `__proto__` without a word, so whoever declares it would believe that it is
+ * there.
+ */
+export function namedRecord<Name extends z.ZodType<string, string>, Value extends z.ZodType>(name: Name, value: Value) {
+  return z
+    .custom<z.input<z.ZodRecord<Name, Value>>>()
+    .superRefine((map: unknown, context) => {
+      if (typeof map !== 'object' || map === null || !Object.hasOwn(map, '__proto__')) return;
+      context.addIssue({ code: 'custom', path: ['__proto__'], message: 'is not an allowed name; choose another one' });
+    })
+    .pipe(z.record(name, value));
+}
+
 export const hostPort = z
   .string()
   .regex(/^[A-Za-z0-9.-]+:[0-9]{1,5}$/, 'host:port')

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import * as bounds from '../../../src/contract/queue-bounds.ts';
-import { hostPort } from './primitives.ts';
+import { hostPort, namedRecord } from './primitives.ts';
 
 type Range = bounds.Range;
 
@@ -46,8 +46,7 @@ const flow = z.strictObject({
   rate: z
     .strictObject({ perSecond: numberOrNone(bounds.rateRange), burst: number(bounds.burstRange).optional() })
     .optional(),
-  fairnessWeights: z
-    .record(z.string().min(1).max(bounds.fairnessKeyMax), number(bounds.weightRange))
+  fairnessWeights: namedRecord(z.string().min(1).max(bounds.fairnessKeyMax), number(bounds.weightRange))
     .refine((weights) => Object.keys(weights).length <= bounds.fairnessWeightsMax, 'too many keys')
     .optional(),
 });
@@ -85,9 +84,10 @@ export const queueGatewaySchema = z.strictObject({
   tokenFile: z.string().min(1).optional(),
 });
 
-export const declaredQueuesSchema = z
-  .record(z.string().regex(bounds.namePattern, 'a queue name: letters, digits, _ and -'), queueSettingsSchema)
-  .refine((queues) => Object.keys(queues).length <= 1_000, 'at most 1,000 queues');
+export const declaredQueuesSchema = namedRecord(
+  z.string().regex(bounds.namePattern, 'a queue name: letters, digits, _ and -'),
+  queueSettingsSchema,
+).refine((queues) => Object.keys(queues).length <= 1_000, 'at most 1,000 queues');
 
 export const queuesSchema = z.strictObject({ gateway: queueGatewaySchema, declared: declaredQueuesSchema });
 /** If `gateway` is absent, the gateway of this environment is used. */

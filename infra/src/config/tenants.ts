@@ -10,6 +10,7 @@ import {
   tenantTextMax,
   tenantWeightRange,
 } from '../../../src/contract/tenant-bounds.ts';
+import { namedRecord } from './primitives.ts';
 import { queueGatewaySchema } from './queues.ts';
 
 const number = (range: Range) =>
@@ -28,6 +29,7 @@ const tenantSchema = z
     quotas: quotas.optional(),
     weight: number(tenantWeightRange).optional(),
     dedicated: z.boolean().optional(),
+    encrypted: z.boolean().optional(),
     state: z.enum(['active', 'paused']).optional(),
     pauseReason: text.optional(),
   })
@@ -36,9 +38,10 @@ const tenantSchema = z
     error: 'needs state paused',
   });
 
-export const declaredTenantsSchema = z
-  .record(z.string().regex(namePattern, 'a tenant: letters, digits, _ and -'), tenantSchema)
-  .refine((tenants) => Object.keys(tenants).length <= 1_000, 'at most 1,000 tenants');
+export const declaredTenantsSchema = namedRecord(
+  z.string().regex(namePattern, 'a tenant: letters, digits, _ and -'),
+  tenantSchema,
+).refine((tenants) => Object.keys(tenants).length <= 1_000, 'at most 1,000 tenants');
 
 export const tenantsSchema = z.strictObject({ gateway: queueGatewaySchema, declared: declaredTenantsSchema });
 
@@ -51,13 +54,35 @@ export const poolTenants = z
 
 export type DeclaredTenants = z.infer<typeof declaredTenantsSchema>;
 
-/** Dedicated tenants that no class of workers names: none of their jobs would ever run. */
-export function withoutPool(
+interface Problem {
+  readonly path: readonly string[];
+  readonly message: string;
+}
+
+type Pools = readonly { readonly tenants?: readonly string[] | undefined }[];
+
+/** What the declared tenants need of the rest of an environment, and do not have. */
+export function tenantProblems(
   declared: DeclaredTenants,
-  pools: readonly { readonly tenants?: readonly string[] | undefined }[],
-): readonly string[] {
+  { workers, sealed }: { readonly workers: Pools; readonly sealed: boolean },
+): readonly Problem[] {
+  const unsealed = Object.keys(declared).filter((name) => !sealed && declared[name]?.encrypted === true);
+  return [
+    ...withoutPool(declared, workers),
+    ...unsealed.map((name) => ({
+      path: [name, 'encrypted'],
+      message: 'needs `encryption`: without keys all of its submits are refused',
+    })),
+  ];
+}
+
+/** Tenants none of whose jobs would ever run. */
+function withoutPool(declared: DeclaredTenants, pools: Pools): readonly Problem[] {
   const isDedicated = (name: string): boolean => Object.hasOwn(declared, name) && declared[name]?.dedicated === true;
-  return Object.keys(declared).filter(
-    (name) => isDedicated(name) && !pools.some(({ tenants }) => takesTenant(tenants, name, isDedicated)),
-  );
+  return Object.keys(declared)
+    .filter((name) => !pools.some(({ tenants }) => takesTenant(tenants, name, isDedicated)))
+    .map((name) => ({
+      path: isDedicated(name) ? [name, 'dedicated'] : [name],
+      message: `no class of workers ${isDedicated(name) ? 'names' : 'takes'} the tenant in \`tenants\`, so none of its jobs would ever run`,
+    }));
 }
