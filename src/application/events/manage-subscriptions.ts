@@ -27,6 +27,7 @@ import { type CallContext, ensureAwaited } from '../ports/call-context.ts';
 import type { Document, DocumentStore } from '../ports/document-store.ts';
 import type { ConsumerFigures, EventConsumers, WantedConsumer } from '../ports/event-consumers.ts';
 import type { Clock } from '../ports/runtime.ts';
+import { TenantTurns } from './tenant-turns.ts';
 import {
   listOfTenant,
   listSubscriptions,
@@ -79,10 +80,15 @@ const markBytes = 16;
 
 export function createManageSubscriptions(parts: SubscriptionParts): ManageSubscriptions {
   const { documents, consumers, clock } = parts;
+  const turns = new TenantTurns();
   return {
-    create(context, request) {
-      ensureAwaited(context, clock.nowMs());
-      return createSubscription(parts, context, request);
+    async create(context, request) {
+      check(request);
+      const document = await turns.take(context.tenant, () => {
+        ensureAwaited(context, clock.nowMs());
+        return writeSubscription(parts, context, request);
+      });
+      return makeConsumers(parts, document);
     },
 
     async get(context, name) {
@@ -146,13 +152,12 @@ export function wantedOf(subscription: EventSubscription): WantedConsumer {
   };
 }
 
-async function createSubscription(
+async function writeSubscription(
   parts: SubscriptionParts,
   { tenant, principal, report }: CallContext,
   request: CreateSubscription,
-): Promise<SubscriptionView> {
-  const { documents, consumers, clock, randomBytes } = parts;
-  check(request);
+): Promise<Document> {
+  const { documents, clock, randomBytes } = parts;
   const { name, description, startAtMs, maxDeliver } = request;
   await ensureRoom(parts, { tenant, name });
   const made: EventSubscription = {
@@ -173,7 +178,13 @@ async function createSubscription(
   const { outcome, document } = await documents.createDocument(subscriptionPlace(made), subscriptionBody(made));
   if (outcome === 'exists') throw new TroupeError('SUBSCRIPTION_EXISTS', { metadata: { subscription: name } });
   report?.({ changes: changesBetween(undefined, settingsOf(made)) });
-  const streams = await consumers.ensure(wantedOf(made), consumers.streamsOf(tenant, made.queues));
+  return document;
+}
+
+async function makeConsumers(parts: SubscriptionParts, document: Document): Promise<SubscriptionView> {
+  const { documents, consumers } = parts;
+  const made = subscriptionOf(document);
+  const streams = await consumers.ensure(wantedOf(made), consumers.streamsOf(made.tenant, made.queues));
   const subscription = { ...made, streams };
   // On a conflict the upkeep was faster, or somebody has ended the subscription again.
   await documents.replaceDocument(document, {
@@ -202,7 +213,7 @@ function check(request: CreateSubscription): void {
   checks.ensureNone();
 }
 
-/** Subscriptions that are made at the same time may pass together. */
+/** Subscriptions that are made at the same time in several gateways, or by several tenants, may pass together. */
 async function ensureRoom(
   { documents, consumers }: SubscriptionParts,
   { tenant, name }: { readonly tenant: string; readonly name: string },

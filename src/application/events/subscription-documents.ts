@@ -11,8 +11,8 @@ const subscriptionsScope = {
   scope: 'cluster',
 } as const satisfies Omit<DocumentPlace, 'name'>;
 
-/** More than there may be (`subscriptionsMaxWith`), also when several were made at the same time. */
-const listedMax = 1_000;
+/** As many as there may be (`subscriptionsMaxWith`). There are more if several were made at the same time. */
+const listedMax = 500;
 
 /** Names cannot contain `=`. */
 export function subscriptionPlace({ tenant, name }: Pick<EventSubscription, 'tenant' | 'name'>): DocumentPlace {
@@ -29,9 +29,17 @@ export function subscriptionOf({ body }: Document): EventSubscription {
   return subscription;
 }
 
-/** By tenant and name. */
-export function listSubscriptions(documents: Pick<DocumentStore, 'listDocuments'>): Promise<readonly Document[]> {
-  return documents.listDocuments(subscriptionsScope, { after: '', most: listedMax });
+/** By tenant and name. All of them: the consumers of one that is passed over would be taken for left over. */
+export async function listSubscriptions(documents: Pick<DocumentStore, 'listDocuments'>): Promise<readonly Document[]> {
+  const found: Document[] = [];
+  for (;;) {
+    const page = await documents.listDocuments(subscriptionsScope, {
+      after: found.at(-1)?.name ?? '',
+      most: listedMax,
+    });
+    found.push(...page);
+    if (page.length < listedMax) return found;
+  }
 }
 
 /** Those of a tenant, by name. */

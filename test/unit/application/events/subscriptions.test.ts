@@ -67,6 +67,8 @@ const request: CreateSubscription = {
   idleMaxMs: undefined,
 };
 
+const oneOf = { after: '', most: 1 };
+
 /** Of a subscription that is gone. */
 const wantedOld = {
   tenant: 'old',
@@ -161,6 +163,33 @@ describe('a subscription', () => {
       code: 'LIMIT_REACHED',
       metadata: { limit: '31' },
     });
+  });
+});
+
+describe('many at once', () => {
+  it('of one tenant do not pass its limit together', async () => {
+    const gateway = manage();
+    const calls = Array.from({ length: 60 }, (_, n) => gateway.create(acme, { ...request, name: `s${n}` }));
+    const ends = await Promise.allSettled(calls);
+    expect(ends.filter(({ status }) => status === 'fulfilled')).toHaveLength(20);
+    const refused = ends.find(({ status }) => status === 'rejected');
+    expect(refused).toMatchObject({ reason: { code: 'LIMIT_REACHED' } });
+  });
+
+  it('that have passed the limit of the cluster keep their consumers, however many there are', async () => {
+    const more = (n: number) => contextOf(`t${String(n).padStart(4, '0')}`);
+    await manage().create(more(0), request);
+    const [first] = await documents.listDocuments({ collection: 'event-subscriptions', scope: 'cluster' }, oneOf);
+    const body = JSON.parse(first?.body ?? '') as { readonly tenant: string };
+    for (let n = 1; n < 1_100; n += 1) {
+      const { tenant } = more(n);
+      const place = { collection: 'event-subscriptions', scope: 'cluster', name: `${tenant}=billing` } as const;
+      await documents.createDocument(place, JSON.stringify({ ...body, tenant, streams: {} }));
+    }
+    const one = createSubscriptionUpkeep(parts());
+    await one.look();
+    await one.look();
+    expect(made().map(({ length }) => length)).toEqual([1_100, 1_100]);
   });
 });
 
