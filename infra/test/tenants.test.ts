@@ -1,4 +1,5 @@
 /** Declared tenants: what terraform is told. */
+import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { App, Testing } from '../src/cdk.ts';
 import type { Drift } from '../src/queues/drift.ts';
@@ -52,5 +53,15 @@ describe('the tenants of an environment', () => {
     const one = mended({ kind: 'drift', text: 'one' });
     expect(one?.lifecycle?.ignore_changes).toBeUndefined();
     expect(one?.triggers_replace).not.toBe(mended({ kind: 'drift', text: 'other' })?.triggers_replace);
+  });
+
+  it('are refused beyond what the program that applies them can be given', () => {
+    const declared = (count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, n) => [`tenant-${n}`, { description: 'ä'.repeat(120) }]));
+    const largest = synthesized(declared(450)).get('apply')?.input.order ?? '';
+    const run = (order: string) => spawnSync('true', { env: { TROUPE_QUEUES: order } }).error;
+    expect(run(largest)).toBeUndefined();
+    expect(run(`${largest}${'x'.repeat(128 * 1_024 - Buffer.byteLength(largest))}`)).toMatchObject({ code: 'E2BIG' });
+    expect(() => synthesized(declared(1_000))).toThrow(/^tenants\.declared: takes \d+ bytes of JSON/);
   });
 });

@@ -11,6 +11,9 @@ import type { QueueOrder } from './main.ts';
 
 const runner = fileURLToPath(new URL('main.ts', import.meta.url));
 
+/** Linux gives a program no variable of more than 128 KiB, its name and a zero included. */
+const orderMaxBytes = 128 * 1_024 - 64;
+
 export interface Applied {
   readonly drift: Drift;
   readonly what: 'queues' | 'tenants';
@@ -23,6 +26,12 @@ export function addApplied(scope: Construct, declared: QueueOrder, { drift, what
       `${what} at ${declared.gateway.address} are not compared with what is declared: ${drift.why}\n`,
     );
   }
+  const bytes = Buffer.byteLength(JSON.stringify(declared));
+  if (bytes > orderMaxBytes)
+    throw new Error(
+      `${what}.declared: takes ${bytes} bytes of JSON, and terraform can hand over ${orderMaxBytes}. Divide it among several ` +
+        `${what === 'tenants' ? 'TroupeTenants' : 'TroupeQueues'}`,
+    );
   const applied = resource(scope, 'apply', { declared, after });
   applied.addOverride('triggers_replace', digest(JSON.stringify(declared[what])));
   const mended = resource(scope, 'mend', { declared, after: applied });
