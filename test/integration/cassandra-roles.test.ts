@@ -404,6 +404,30 @@ describe('passwords and logins', { timeout: 180_000 }, () => {
     expect(await refusalOf(client, `SELECT * FROM ${keyspace}.jobs LIMIT 1`)).toBe('done');
   });
 
+  it('what somebody gave a login or a component on the keyspace is taken back, and so is a superuser', async () => {
+    const names = ['troupe-auditor', `${keyspace}/auditor`];
+    expect(await migrate(ownLogins)).toMatchObject({ code: 0, err: '' });
+    const read = `SELECT * FROM ${keyspace}.jobs LIMIT 1`;
+    const refusedFrom = async (client: Client, from: number | 'done', statement: string) => {
+      await eventually(async () => (await refusalOf(client, statement)) === from, inTime);
+    };
+    const client = await connectAs('troupe-auditor');
+    await refusedFrom(client, unauthorized, read);
+    for (const name of names) {
+      await superuser.execute(`GRANT ALL PERMISSIONS ON KEYSPACE ${keyspace} TO "${name}"`);
+      await refusedFrom(client, 'done', read);
+      expect(await migrate(ownLogins)).toMatchObject({ code: 0, err: '' });
+      await refusedFrom(client, unauthorized, read);
+      expect(await refusalOf(client, `CREATE TABLE ${keyspace}.own (id int PRIMARY KEY)`)).toBe(unauthorized);
+    }
+    for (const name of names) {
+      await superuser.execute(`ALTER ROLE "${name}" WITH SUPERUSER = true`);
+      await refusedFrom(client, 'done', read);
+      expect(await migrate(ownLogins, { by: 'cassandra' })).toMatchObject({ code: 0, err: '' });
+      await refusedFrom(client, unauthorized, read);
+    }
+  });
+
   it('a cluster with one login for everything goes on, before its logins are made and after', async () => {
     const [into, by] = ['upgraded', 'cassandra'];
     expect(await migrate([], { into, by })).toMatchObject({ code: 0, err: '' });

@@ -4,11 +4,15 @@
  */
 import type { Clock } from '../../application/ports/runtime.ts';
 import { TroupeError } from '../../domain/errors.ts';
-import { isInvalid, reasonOfRefusal } from './cassandra-error.ts';
+import { storeComponents } from '../../domain/store-component.ts';
+import { isForbidden, isInvalid, reasonOfRefusal } from './cassandra-error.ts';
 import type { CqlClient } from './cql-client.ts';
 import {
+  commonStatement,
+  componentRole,
   createLogin,
   grantStatements,
+  keyspaceRevocations,
   membershipStatements,
   passwordStatement,
   type RingLogin,
@@ -47,8 +51,10 @@ export async function applyRingLogins(parts: RingLoginsParts, logins: readonly R
 async function apply({ client, keyspace, clock }: RingLoginsParts, logins: readonly RingLogin[]): Promise<void> {
   for (const statement of [...roleStatements(keyspace), ...grantStatements(keyspace, schemaTables)])
     await client.changeSchema(statement);
+  for (const component of storeComponents) await lessen(client, keyspace, componentRole(keyspace, component));
   for (const login of logins) {
     await client.changeSchema(createLogin(login));
+    await lessen(client, keyspace, login.user);
     for (const statement of membershipStatements(keyspace, login)) {
       await client.changeSchema(statement).catch((error: unknown) => {
         if (!isInvalid(error)) throw error;
@@ -56,6 +62,17 @@ async function apply({ client, keyspace, clock }: RingLoginsParts, logins: reado
     }
     await setPassword(client, login, clock);
   }
+}
+
+/**
+ * Takes from a role that was there before, or that somebody changed, what would reach beyond the rights by table. A login that is no
+ * superuser need not make sure that others are none: the server refuses it the password of a role that it did not make.
+ */
+async function lessen(client: RingLoginsParts['client'], keyspace: string, role: string): Promise<void> {
+  for (const statement of keyspaceRevocations(keyspace, role)) await client.changeSchema(statement);
+  await client.changeSchema(commonStatement(role)).catch((error: unknown) => {
+    if (!isForbidden(error)) throw error;
+  });
 }
 
 async function setPassword(

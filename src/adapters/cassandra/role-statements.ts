@@ -10,7 +10,7 @@ import { type StoreComponent, storeComponents } from '../../domain/store-compone
 import { rightsByTable, rightsOf, tableRights } from './table-rights.ts';
 
 export interface RingLogin {
-  /** Matches `loginNamePattern`. */
+  /** 1 to 64 of A-Z a-z 0-9 . _ -, as the configuration says. */
   readonly user: string;
   /** At least one. */
   readonly components: readonly StoreComponent[];
@@ -43,6 +43,19 @@ export function grantStatements(keyspace: string, tables: readonly string[]): re
 
 export function roleStatements(keyspace: string): readonly string[] {
   return storeComponents.map((component) => `CREATE ROLE IF NOT EXISTS ${quoted(componentRole(keyspace, component))}`);
+}
+
+/** What a role may have on a whole keyspace. Troupe grants none of it. */
+const keyspaceRights = ['CREATE', 'ALTER', 'DROP', 'AUTHORIZE', 'SELECT', 'MODIFY'] as const;
+
+/** Takes away what somebody gave a component or a login on the whole keyspace, which would reach every table. */
+export function keyspaceRevocations(keyspace: string, role: string): readonly string[] {
+  return keyspaceRights.map((right) => `REVOKE ${right} ON KEYSPACE ${keyspace} FROM ${quoted(role)}`);
+}
+
+/** The server takes it from superusers alone. */
+export function commonStatement(role: string): string {
+  return `ALTER ROLE ${quoted(role)} WITH SUPERUSER = false`;
 }
 
 /** Makes a login, without a password until `passwordStatement`. So it can be used once it has its rights, and not before. */

@@ -1,7 +1,9 @@
 /** What `troupe migrate` grants: the declaration covers the schema, and the statements say nothing else. */
 import { expect, it } from 'vitest';
 import {
+  commonStatement,
   grantStatements,
+  keyspaceRevocations,
   membershipStatements,
   passwordStatement,
 } from '../../../../src/adapters/cassandra/role-statements.ts';
@@ -46,6 +48,15 @@ it('only shards modify jobs, only gateways add to the audit log, and workers mod
   expect(modifiers('audit_rows')).toEqual(['gateway']);
   expect(schemaTables.filter((table) => modifiers(table).includes('workers'))).toEqual(['payload_parts']);
   expect(schemaTables.filter((table) => modifiers(table).includes('auditor'))).toEqual([]);
+});
+
+it('whatever a role has on the whole keyspace is taken away, by its quoted name', () => {
+  expect(keyspaceRevocations('troupe', 'a"b')).toEqual(
+    ['CREATE', 'ALTER', 'DROP', 'AUTHORIZE', 'SELECT', 'MODIFY'].map(
+      (right) => `REVOKE ${right} ON KEYSPACE troupe FROM "a""b"`,
+    ),
+  );
+  expect(commonStatement('a"b')).toBe('ALTER ROLE "a""b" WITH SUPERUSER = false');
 });
 
 it('a login has the roles of its components and no others, and its password as it is', () => {
