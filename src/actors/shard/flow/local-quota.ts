@@ -17,6 +17,11 @@ const validMs = 10_000;
 const retryMs = 500;
 /** The minimum time between two questions when only the usage has changed. */
 const tellEveryMs = 250;
+/**
+ * The same when jobs wait and none did. Another quota may have let them come so far, and gives its room up at its next
+ * question, which is no sooner than `tellEveryMs`. If this one asked only then, the two could take turns for ever.
+ */
+const newsMs = 20;
 /** A repeated question keeps the home from forgetting long runs. */
 const renewEveryMs = 5_000;
 
@@ -57,7 +62,15 @@ export class LocalQuota {
    * each of them needs a token.
    */
   room(nowMs: number, { using, dispatched }: { readonly using: number; readonly dispatched: number }): number {
-    if (this.#asking || nowMs > this.#validToMs) return 0;
+    return this.#asking ? 0 : this.grantedRoom(nowMs, { using, dispatched });
+  }
+
+  /**
+   * The same by the last answer, also while another is awaited. Two quotas that a job needs may ask in the same moment, again
+   * and again. If each took the other's question for no room, neither would ever be granted any.
+   */
+  grantedRoom(nowMs: number, { using, dispatched }: { readonly using: number; readonly dispatched: number }): number {
+    if (nowMs > this.#validToMs) return 0;
     return Math.max(0, Math.min(this.#running - using, this.#isRated ? this.#tokens - dispatched : Infinity));
   }
 
@@ -88,7 +101,8 @@ export class LocalQuota {
   dueMs(): number {
     if (this.#asking) return Infinity;
     const { using, waiting } = this.#parts.demand();
-    if (waiting > 0) return this.#askedMs + this.#againMs;
+    if (waiting > 0)
+      return this.#askedMs + (this.#reported.waiting > 0 ? this.#againMs : Math.min(this.#againMs, newsMs));
     if (using !== this.#reported.using || this.#reported.waiting > 0) return this.#askedMs + tellEveryMs;
     return using > 0 ? this.#askedMs + renewEveryMs : Infinity;
   }

@@ -330,7 +330,7 @@ export class QueueLimiter implements AsksHomes, TakesTurns {
 
   /** Held jobs that could go if the tenant had room. */
   get startable(): number {
-    return this.#isOpen ? Math.min(this.#standings.waiting, this.#quota.ownRoom()) : 0;
+    return this.#isOpen ? Math.min(this.#standings.waiting, this.#quota.grantedRoom()) : 0;
   }
 
   /** Jobs that had their turn while their concurrency key had no room. */

@@ -73,6 +73,15 @@ export class QueueQuota {
     return this.#quota.room(this.#parts.monotonicMs(), { using: this.using, dispatched: this.#parts.windows.sent });
   }
 
+  /** The same by the last answer of its home, see `LocalQuota.grantedRoom`. */
+  grantedRoom(): number {
+    if (!this.#hasHome) return Infinity;
+    return this.#quota.grantedRoom(this.#parts.monotonicMs(), {
+      using: this.using,
+      dispatched: this.#parts.windows.sent,
+    });
+  }
+
   /** Which limit leaves no room. Undefined if there is room. */
   get heldBy(): 'rate' | 'running' | 'tenant' | undefined {
     if (this.ownRoom() > 0) return this.#parts.tenant.room() > 0 ? undefined : 'tenant';

@@ -107,6 +107,35 @@ describe('a tenant with a quota of running jobs', () => {
     expect(await shard.call('place', { jobId: held })).toMatchObject({ heldBy: 'running' });
   });
 
+  it('starts every job beside limits of queues and keys whose homes are asked in the same moment', async () => {
+    shard.limits.set(tenant, { maxRunning: 2 });
+    shard.rules.set('a', { maxRunning: 1 });
+    shard.rules.set('b', { maxRunning: 1, rate: { perSecond: 5, burst: 1 } });
+    await begin();
+    for (let n = 0; n < 6; n += 1) {
+      await submit(2, { queue: 'a', concurrencyKey: 'k' });
+      await submit(2, { queue: 'b', concurrencyKey: `k${n % 2}` });
+      await submit(2, { queue: 'c', concurrencyKey: 'k' });
+      await submit(2, { queue: 'd' });
+    }
+    const running: Run[] = [];
+    let ended = 0;
+    for (let looks = 0; ended < 48 && looks < 150; looks += 1) {
+      await shard.kit.advance(300);
+      running.push(...(await startAll()));
+      expect(running.length).toBeLessThanOrEqual(2);
+      const first = running.shift();
+      if (first === undefined) continue;
+      await end(first);
+      ended += 1;
+      if (ended !== 15 && ended !== 30) continue;
+      await shard.kit.advance(500);
+      shard.work.splice(0);
+      await begin();
+    }
+    expect(ended).toBe(48);
+  });
+
   it('counts what runs after a recovery, before anything starts', async () => {
     shard.limits.set(tenant, { maxRunning: 3 });
     await begin();
