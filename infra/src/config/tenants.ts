@@ -66,10 +66,10 @@ export function tenantProblems(
   declared: DeclaredTenants,
   { workers, sealed }: { readonly workers: Pools; readonly sealed: boolean },
 ): readonly Problem[] {
-  const unsealed = Object.keys(declared).filter((name) => !sealed && declared[name]?.encrypted === true);
+  const encrypted = Object.entries(declared).filter(([, tenant]) => tenant.encrypted === true);
   return [
     ...withoutPool(declared, workers),
-    ...unsealed.map((name) => ({
+    ...(sealed ? [] : encrypted).map(([name]) => ({
       path: [name, 'encrypted'],
       message: 'needs `encryption`: without keys all of its submits are refused',
     })),
@@ -78,7 +78,10 @@ export function tenantProblems(
 
 /** Tenants none of whose jobs would ever run. */
 function withoutPool(declared: DeclaredTenants, pools: Pools): readonly Problem[] {
-  const isDedicated = (name: string): boolean => Object.hasOwn(declared, name) && declared[name]?.dedicated === true;
+  const dedicated = new Set(
+    Object.entries(declared).flatMap(([name, tenant]) => (tenant.dedicated === true ? [name] : [])),
+  );
+  const isDedicated = (name: string): boolean => dedicated.has(name);
   return Object.keys(declared)
     .filter((name) => !pools.some(({ tenants }) => takesTenant(tenants, name, isDedicated)))
     .map((name) => ({

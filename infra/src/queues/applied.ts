@@ -30,7 +30,7 @@ export function addApplied(scope: Construct, declared: QueueOrder, { drift, what
   if (bytes > orderMaxBytes)
     throw new Error(
       `${what}.declared: takes ${bytes} bytes of JSON, and terraform can hand over ${orderMaxBytes}. Divide it among several ` +
-        `${what === 'tenants' ? 'TroupeTenants' : 'TroupeQueues'}`,
+        (what === 'tenants' ? 'TroupeTenants' : 'TroupeQueues'),
     );
   const applied = resource(scope, 'apply', { declared, after });
   applied.addOverride('triggers_replace', digest(JSON.stringify(declared[what])));
