@@ -2,6 +2,7 @@
 import type { EventSubscription } from '../../domain/event-subscription.ts';
 import { invariant } from '../../domain/errors.ts';
 import type { Document, DocumentPlace, DocumentStore } from '../ports/document-store.ts';
+import { documentPages } from '../storage/document-pages.ts';
 
 /** The format of the bodies. */
 const version = 1;
@@ -10,9 +11,6 @@ const subscriptionsScope = {
   collection: 'event-subscriptions',
   scope: 'cluster',
 } as const satisfies Omit<DocumentPlace, 'name'>;
-
-/** As many as there may be (`subscriptionsMaxWith`). There are more if several were made at the same time. */
-const listedMax = 500;
 
 /** Names cannot contain `=`. */
 export function subscriptionPlace({ tenant, name }: Pick<EventSubscription, 'tenant' | 'name'>): DocumentPlace {
@@ -32,14 +30,8 @@ export function subscriptionOf({ body }: Document): EventSubscription {
 /** By tenant and name. All of them: the consumers of one that is passed over would be taken for left over. */
 export async function listSubscriptions(documents: Pick<DocumentStore, 'listDocuments'>): Promise<readonly Document[]> {
   const found: Document[] = [];
-  for (;;) {
-    const page = await documents.listDocuments(subscriptionsScope, {
-      after: found.at(-1)?.name ?? '',
-      most: listedMax,
-    });
-    found.push(...page);
-    if (page.length < listedMax) return found;
-  }
+  for await (const page of documentPages(documents, subscriptionsScope)) found.push(...page);
+  return found;
 }
 
 /** Those of a tenant, by name. */

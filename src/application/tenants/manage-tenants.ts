@@ -30,6 +30,7 @@ import {
 import { tenantBody, tenantOf, tenantPlace, tenantsScope } from './tenant-documents.ts';
 import type { TenantLimits } from './tenant-limits.ts';
 import type { TenantStatsReader } from './tenant-stats.ts';
+import { documentPages } from '../storage/document-pages.ts';
 
 /** What a tenant uses, by the names of its quotas. */
 type TenantUse = Readonly<Record<TenantQuota, number>>;
@@ -264,11 +265,9 @@ async function useOf({ documents, queues, limits, stats }: ManageTenantsParts, t
 async function ensureRoom({ documents, clock }: ManageTenantsParts): Promise<void> {
   let count = 0;
   const forgotten: Document[] = [];
-  for (let after: string | undefined = ''; after !== undefined;) {
-    const found: readonly Document[] = await documents.listDocuments(tenantsScope, { after, most: pageSizeMax });
-    count += found.length;
-    forgotten.push(...found.filter((document) => isNameFree(tenantOf(document), clock.wallMs())));
-    after = found.length === pageSizeMax ? found.at(-1)?.name : undefined;
+  for await (const page of documentPages(documents, tenantsScope)) {
+    count += page.length;
+    forgotten.push(...page.filter((document) => isNameFree(tenantOf(document), clock.wallMs())));
   }
   if (count < tenantsMax) return;
   // If somebody makes one of them anew just now, it stays.

@@ -8,6 +8,7 @@ import { defaultTenantWeight, type Tenant } from '../../domain/tenant.ts';
 import type { DocumentStore } from '../ports/document-store.ts';
 import type { Clock, Logger } from '../ports/runtime.ts';
 import { tenantOf, tenantsScope } from './tenant-documents.ts';
+import { documentPages } from '../storage/document-pages.ts';
 
 interface WatchedTenant {
   /** None of its jobs starts. */
@@ -44,7 +45,6 @@ export interface WatchedTenantsParts {
 }
 
 const lookEveryMs = 10_000;
-const pageMax = 1_000;
 const plain: WatchedTenant = {
   isStopped: false,
   weight: defaultTenantWeight,
@@ -98,21 +98,18 @@ export function createWatchedTenants({ documents, clock, log }: WatchedTenantsPa
   };
 }
 
-async function tenantsWithSettings({
-  listDocuments,
-}: WatchedTenantsParts['documents']): Promise<ReadonlyMap<string, WatchedTenant>> {
+async function tenantsWithSettings(
+  documents: WatchedTenantsParts['documents'],
+): Promise<ReadonlyMap<string, WatchedTenant>> {
   const found = new Map<string, WatchedTenant>();
-  for (let after = ''; ;) {
-    const page = await listDocuments(tenantsScope, { after, most: pageMax });
+  for await (const page of documentPages(documents, tenantsScope)) {
     for (const document of page) {
       const tenant = tenantOf(document);
       const watched = watchedOf(tenant);
       if (!isSame(watched, plain)) found.set(tenant.name, watched);
     }
-    const last = page.at(-1);
-    if (last === undefined || page.length < pageMax) return found;
-    after = last.name;
   }
+  return found;
 }
 
 function watchedOf({ state, quotas, ...tenant }: Tenant): WatchedTenant {
