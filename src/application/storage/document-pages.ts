@@ -1,3 +1,4 @@
+/** Reads all documents of a scope, however many there are, without holding them all in memory. */
 import type { Document, DocumentPlace, DocumentStore } from '../ports/document-store.ts';
 
 const pageMax = 1_000;

@@ -4,7 +4,7 @@
  * that an error says that they cannot be. `node_modules`, dot files and dot folders are left out. Files are read here,
  * never imported.
  */
-import { readdir, readFile, realpath, stat } from 'node:fs/promises';
+import { lstat, readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { TroupeError } from '../../../domain/errors.ts';
@@ -49,25 +49,27 @@ export async function readHandlerFiles(handlerDirs: readonly string[]): Promise<
     roots.push(root);
     await collect(root, found);
   }
-  const unique = [...new Set(found.code)].sort();
+  const code: string[] = [];
   const sources = new Map<string, string>();
   const json = new Map<string, string>();
   const seen = [...new Set(found.data)].sort();
   let totalBytes = 0;
-  for (const path of unique) {
+  for (const path of [...new Set(found.code)].sort()) {
     const source = await readSource(path);
-    if (source === undefined) {
+    if (source === 'gone') continue;
+    code.push(path);
+    if (source === 'not held') {
       seen.push(path);
       continue;
     }
-    totalBytes += source.length;
+    totalBytes += source.text.length;
     if (totalBytes > totalMaxBytes) throw tooLarge(`${totalMaxBytes} bytes of code`);
     const url = pathToFileURL(path).href;
-    sources.set(url, source);
-    if (isJson(url)) json.set(url, source);
+    sources.set(url, source.text);
+    if (isJson(url)) json.set(url, source.text);
   }
   return {
-    handlers: unique.filter((path) => handlerPattern.test(path)).map((path) => pathToFileURL(path).href),
+    handlers: code.filter((path) => handlerPattern.test(path)).map((path) => pathToFileURL(path).href),
     sources,
     data: new Map([...json, ...(await stampsOf(seen.slice(0, dataFilesMax)))]),
     hasMoreData: seen.length > dataFilesMax,
@@ -123,14 +125,25 @@ async function collect(folder: string, found: Found): Promise<void> {
   }
 }
 
-/** Undefined when the file is gone, or too large to be held. It is then read from the disk when it is imported. */
-async function readSource(path: string): Promise<string | undefined> {
+/**
+ * A file that was removed after its folder had been read counts as if it had not been there. One that is too large to
+ * be held is read from the disk when it is imported. So is one that cannot be read, such as a link to nowhere: the
+ * import then says why.
+ */
+async function readSource(path: string): Promise<{ readonly text: string } | 'gone' | 'not held'> {
   try {
     const { size } = await stat(path);
-    return size > fileMaxBytes ? undefined : await readFile(path, 'utf8');
+    return size > fileMaxBytes ? 'not held' : { text: await readFile(path, 'utf8') };
   } catch {
-    return undefined;
+    return await lstat(path).then(
+      () => 'not held',
+      (error: unknown) => (isGone(error) ? 'gone' : 'not held'),
+    );
   }
+}
+
+export function isGone(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
 }
 
 function tooLarge(what: string): TroupeError {

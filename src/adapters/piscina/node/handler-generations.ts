@@ -14,6 +14,8 @@ import { HandlerWatch } from './handler-watch.ts';
 import type { PoolRun } from './pool-run.ts';
 
 const lookAgainMs = 1_000;
+/** So often in a row a look is given up because something changed meanwhile. */
+const givenUpMax = 5;
 
 export interface HandlerGenerationsOptions {
   readonly handlerDirs: readonly string[];
@@ -44,6 +46,8 @@ export class HandlerGenerations {
   #failure: string | undefined;
   /** Whether writes had settled at the last reported change. */
   #quiet = true;
+  /** Looks in a row that were given up. */
+  #givenUp = 0;
 
   constructor(options: HandlerGenerationsOptions) {
     this.#options = options;
@@ -133,7 +137,9 @@ export class HandlerGenerations {
 
   async #look(): Promise<void> {
     const { handlerDirs, clock, log, onNews } = this.#options;
+    const touchesBefore = this.#watch.touches;
     const files = await readHandlerFiles(handlerDirs);
+    if (await this.#isOutdated(touchesBefore)) return;
     this.#failure = undefined;
     const hasNew = this.#watch.follow(files.folders);
     if (this.#tried === undefined) return;
@@ -145,6 +151,19 @@ export class HandlerGenerations {
       onNews({ kind: 'left-out', files: heldNow, restMs });
     }
     if (changes.length > 0) await this.#reloadWith(files, changes);
+  }
+
+  /**
+   * Something changed while the folders were read, so that what was read may be half of a change, such as a folder that
+   * is being removed. The watch calls again when that has settled. Not if it goes on for long: then half is better than
+   * nothing.
+   */
+  async #isOutdated(touchesBefore: number): Promise<boolean> {
+    // What the system has reported by now is heard in this turn of the loop.
+    await new Promise(setImmediate);
+    const outdated = this.#quiet && this.#watch.touches !== touchesBefore && this.#givenUp < givenUpMax;
+    this.#givenUp = outdated ? this.#givenUp + 1 : 0;
+    return outdated;
   }
 
   async #reloadWith(files: HandlerFiles, changes: readonly FileChange[]): Promise<void> {

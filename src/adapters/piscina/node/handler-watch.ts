@@ -6,6 +6,7 @@
 import { watch, type FSWatcher } from 'node:fs';
 import { basename } from 'node:path';
 import type { Clock } from '../../../application/ports/runtime.ts';
+import { isGone } from './handler-files.ts';
 
 const settleMs = 150;
 const patienceMs = 1_000;
@@ -32,12 +33,18 @@ export class HandlerWatch {
   /** Undefined while no burst is under way. */
   #cancelPatience: (() => void) | undefined;
   #cancelLook: () => void = () => undefined;
+  #touches = 0;
   #closed = false;
 
   constructor(options: HandlerWatchOptions) {
     this.#clock = options.clock;
     this.#onChange = options.onChange;
     this.#onUnwatched = options.onUnwatched;
+  }
+
+  /** How often something has changed so far, or was to be looked at again. */
+  get touches(): number {
+    return this.#touches;
   }
 
   /**
@@ -109,6 +116,7 @@ export class HandlerWatch {
 
   #touched(): void {
     if (this.#closed) return;
+    this.#touches += 1;
     this.#cancelSettled();
     this.#cancelSettled = this.#clock.setTimer(settleMs, () => {
       this.#cancelPatience?.();
@@ -120,8 +128,4 @@ export class HandlerWatch {
       this.#onChange(false);
     });
   }
-}
-
-function isGone(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
 }
