@@ -222,12 +222,17 @@ module.exports = {
       '^src/(backing/|application/ports/runtime\\.ts$|domain/errors\\.ts$|adapters/nats/server-version\\.ts$)',
       'What finds, builds and starts a server knows nothing of what it is for.',
     ),
-    layer('config-imports-domain', '^src/config/', '^src/(config|domain)/', 'Configuration is values.'),
+    layer(
+      'config-imports-domain',
+      '^src/config/',
+      '^src/(config/|domain/|contract/word-record\\.ts$)',
+      'Configuration is values.',
+    ),
     layer(
       'cli-imports-edges',
       '^src/cli/',
-      '^src/(cli|config|client|domain)/',
-      'The CLI is a client; only `cli/dev` and `cli/processes` run a part of a cluster.',
+      '^src/(cli/|config/|client/|domain/|contract/(declared-queues|declared-tenants|word-record)\\.ts$)',
+      'The CLI is a client, and reads the files that infra/ writes; only `cli/dev` and `cli/processes` run a part of a cluster.',
     ),
     {
       name: 'only-dev-composes',

@@ -91,6 +91,25 @@ describe('an environment is refused, by the path, for', () => {
       'tenants.declared.__proto__: is not an allowed name',
     ],
     [
+      'a group whose name libraries lose',
+      {
+        gateway: {
+          access: {
+            kind: 'issuers',
+            issuers: [
+              {
+                name: 'corp',
+                issuer: 'https://id.example.com',
+                audience: 'a',
+                groupRoles: { ['__proto__']: ['viewer'] },
+              },
+            ],
+          },
+        },
+      },
+      'gateway.access.issuers[0].groupRoles.__proto__: is not an allowed name',
+    ],
+    [
       'a queue whose name libraries lose',
       { queues: { gateway, declared: { ['__proto__']: {} } } },
       'queues.declared.__proto__: is not an allowed name',

@@ -5,6 +5,7 @@ import { bindingText, parseBinding } from '../domain/access/role-binding.ts';
 import { isIdentity } from '../domain/access/client-certificate.ts';
 import { builtInRoles } from '../domain/access/role.ts';
 import { namePattern } from '../domain/queue.ts';
+import { wordRecord } from '../contract/word-record.ts';
 import { key, path, port, token } from './schema-key.ts';
 
 const tokenAlgorithms = ['RS256', 'PS256', 'ES256', 'EdDSA'] as const;
@@ -40,7 +41,7 @@ const issuer = z
     tenantClaim: claimPath.optional(),
     groupsClaim: claimPath.default(['groups']),
     roles: roleNames.default([]),
-    groupRoles: z.record(z.string(), roleNames).default({}),
+    groupRoles: wordRecord(z.string(), roleNames).default({}),
   })
   .refine(({ tenant, tenantClaim }) => tenant === undefined || tenantClaim === undefined, {
     path: ['tenantClaim'],
@@ -128,8 +129,7 @@ export const authKeys = {
   ),
   certificates,
   roles: key(
-    z
-      .record(token, z.array(permission).min(1))
+    wordRecord(token, z.array(permission).min(1))
       .refine((all) => !Object.keys(all).some((name) => Object.hasOwn(builtInRoles, name)), {
         error: `must not redefine a built-in role (${Object.keys(builtInRoles).join(', ')})`,
       })

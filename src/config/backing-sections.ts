@@ -1,5 +1,6 @@
 /** The services that Troupe depends on: the store and NATS. */
 import { z } from 'zod';
+import { wordRecord } from '../contract/word-record.ts';
 import { storeComponents } from '../domain/store-component.ts';
 import { clientTls, key, path, port, token, wholeNumber } from './schema-key.ts';
 
@@ -84,7 +85,7 @@ export const storeSection = z.strictObject({
         },
       ),
       tls: clientTls('the ring'),
-      replication: key(z.record(z.string().min(1), wholeNumber(1, 9)).default({ datacenter1: 1 }), {
+      replication: key(wordRecord(z.string().min(1), wholeNumber(1, 9)).default({ datacenter1: 1 }), {
         meaning: 'Replicas in each data centre. Used only when the keyspace is created.',
         consequence: 'Below 3, the loss of one machine stops the cluster, and the loss of its disk loses jobs.',
       }),

@@ -33,11 +33,12 @@ export function variableOf(path: string): string {
   );
 }
 
-/** Removes the wrappers of optional and default values. */
+/** Removes the wrappers of optional and default values, and what checks a value before it is read. */
 function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
   if (schema instanceof z.ZodDefault || schema instanceof z.ZodOptional || schema instanceof z.ZodPrefault) {
     return unwrap(schema.unwrap());
   }
+  if (schema instanceof z.ZodPipe) return unwrap(schema.out);
   return schema;
 }
 

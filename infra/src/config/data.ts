@@ -1,5 +1,6 @@
 /** The Cassandra of a Kubernetes environment: a K8ssandraCluster, or a ring that is run elsewhere. */
 import { z } from 'zod';
+import { wordRecord } from '../../../src/contract/word-record.ts';
 import { dnsLabel, gibibytes, hostPort, mebibytes, milliCores } from './primitives.ts';
 
 const keyspace = z
@@ -75,7 +76,7 @@ export const dataSchema = z.discriminatedUnion('kind', [
     contactPoints: z.array(hostPort).min(1).max(20),
     localDataCenter: z.string().min(1),
     keyspace,
-    replication: z.record(z.string().min(1), z.int().min(1).max(9)),
+    replication: wordRecord(z.string().min(1), z.int().min(1).max(9)),
     ...logins,
   }),
 ]);

@@ -110,6 +110,7 @@ function problemLines({ path, message, ...issue }: z.core.$ZodIssue): readonly s
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => `${pathText([...path, key])}: no such key`);
   }
+  if (issue.code === 'invalid_key') return issue.issues.map((inner) => `${pathText(path)}: its name ${inner.message}`);
   return [`${pathText(path) || 'the environment'}: ${message}`];
 }
 

@@ -8,6 +8,7 @@ import {
   parseBinding,
   roleOf,
 } from '../../../src/contract/access-names.ts';
+import { wordRecord } from '../../../src/contract/word-record.ts';
 import { peer } from './network.ts';
 import { dnsLabel } from './primitives.ts';
 
@@ -36,12 +37,11 @@ const issuer = z.strictObject({
   tenantClaim: claim.optional(),
   groupsClaim: claim.optional(),
   roles: z.array(binding).optional(),
-  groupRoles: z.record(z.string(), z.array(binding)).optional(),
+  groupRoles: wordRecord(z.string(), z.array(binding)).optional(),
 });
 
 /** Roles of your own: lists of permissions. */
-const ownRoles = z
-  .record(name, z.array(permission).min(1))
+const ownRoles = wordRecord(name, z.array(permission).min(1))
   .refine((all) => !Object.keys(all).some(isBuiltIn), 'do not redefine a built-in role')
   .default({});
 

@@ -1,5 +1,6 @@
 /** The value types of environments. Each follows the rules of its final reader: Kubernetes, NATS or a shell. */
 import { z } from 'zod';
+import { wordRecord } from '../../../src/contract/word-record.ts';
 
 /** The name of a Kubernetes object, a namespace or a stack (RFC 1123 label). */
 export const dnsLabel = z
@@ -8,17 +9,15 @@ export const dnsLabel = z
   .regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/, 'a name of Kubernetes: lower-case letters, digits and -, no - at its ends');
 
 /**
- * A map whose names people choose. zod drops a key `__proto__` without a word, so whoever declares it would believe that it is
- * there.
+ * Checks what an environment declares in the format of one of Troupe's files, and keeps it as it is written, because it is
+ * handed on in such a file.
  */
-export function namedRecord<Name extends z.ZodType<string, string>, Value extends z.ZodType>(name: Name, value: Value) {
-  return z
-    .custom<z.input<z.ZodRecord<Name, Value>>>()
-    .superRefine((map: unknown, context) => {
-      if (typeof map !== 'object' || map === null || !Object.hasOwn(map, '__proto__')) return;
-      context.addIssue({ code: 'custom', path: ['__proto__'], message: 'is not an allowed name; choose another one' });
-    })
-    .pipe(z.record(name, value));
+export function asWritten<Schema extends z.ZodType>(schema: Schema) {
+  return z.custom<z.input<Schema>>().check((checked) => {
+    const { error } = schema.safeParse(checked.value);
+    for (const issue of error?.issues ?? [])
+      checked.issues.push({ ...issue, input: checked.value } as z.core.$ZodRawIssue);
+  });
 }
 
 export const hostPort = z
@@ -56,7 +55,7 @@ export const image = z
   })
   .refine(({ tag, digest }) => (tag === undefined) !== (digest === undefined), 'give either `tag` or `digest`');
 
-export const labels = z.record(
+export const labels = wordRecord(
   z.string().regex(/^([a-z0-9.-]+\/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/, 'a Kubernetes label key'),
   z.string().regex(/^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$/, 'a Kubernetes label value'),
 );

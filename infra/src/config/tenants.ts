@@ -3,45 +3,13 @@
  * them. The bounds are Troupe's own, so that a wrong value is found before any request is sent.
  */
 import { z } from 'zod';
-import { isInRange, namePattern, type Range } from '../../../src/contract/queue-bounds.ts';
-import {
-  takesTenant,
-  tenantQuotaRanges,
-  tenantTextMax,
-  tenantWeightRange,
-} from '../../../src/contract/tenant-bounds.ts';
-import { namedRecord } from './primitives.ts';
+import { declaredTenantsSchema as tenantFormat, type WrittenTenants } from '../../../src/contract/declared-tenants.ts';
+import { takesTenant } from '../../../src/contract/tenant-pool.ts';
+import { asWritten } from './primitives.ts';
 import { queueGatewaySchema } from './queues.ts';
 
-const number = (range: Range) =>
-  z.number().refine((value) => isInRange(value, range), { message: `must be ${range.text}` });
-const text = z.string().max(tenantTextMax);
-
-/** Every quota there is, by Troupe's own list. */
-const quotas = z.strictObject(
-  Object.fromEntries(Object.entries(tenantQuotaRanges).map(([quota, range]) => [quota, number(range).optional()])),
-);
-
 /** Settings that are absent get their defaults. */
-const tenantSchema = z
-  .strictObject({
-    description: text.optional(),
-    quotas: quotas.optional(),
-    weight: number(tenantWeightRange).optional(),
-    dedicated: z.boolean().optional(),
-    encrypted: z.boolean().optional(),
-    state: z.enum(['active', 'paused']).optional(),
-    pauseReason: text.optional(),
-  })
-  .refine(({ state, pauseReason }) => state === 'paused' || pauseReason === undefined, {
-    path: ['pauseReason'],
-    error: 'needs state paused',
-  });
-
-export const declaredTenantsSchema = namedRecord(
-  z.string().regex(namePattern, 'a tenant: letters, digits, _ and -'),
-  tenantSchema,
-).refine((tenants) => Object.keys(tenants).length <= 1_000, 'at most 1,000 tenants');
+export const declaredTenantsSchema = asWritten(tenantFormat);
 
 export const tenantsSchema = z.strictObject({ gateway: queueGatewaySchema, declared: declaredTenantsSchema });
 
@@ -52,7 +20,7 @@ export const poolTenants = z
   .max(100)
   .optional();
 
-export type DeclaredTenants = z.infer<typeof declaredTenantsSchema>;
+export type DeclaredTenants = WrittenTenants;
 
 interface Problem {
   readonly path: readonly string[];
@@ -66,7 +34,7 @@ export function tenantProblems(
   declared: DeclaredTenants,
   { workers, sealed }: { readonly workers: Pools; readonly sealed: boolean },
 ): readonly Problem[] {
-  const encrypted = Object.entries(declared).filter(([, tenant]) => tenant.encrypted === true);
+  const encrypted = Object.entries(declared).filter(([, tenant]) => tenant?.encrypted === true);
   return [
     ...withoutPool(declared, workers),
     ...(sealed ? [] : encrypted).map(([name]) => ({
@@ -79,7 +47,7 @@ export function tenantProblems(
 /** Tenants none of whose jobs would ever run. */
 function withoutPool(declared: DeclaredTenants, pools: Pools): readonly Problem[] {
   const dedicated = new Set(
-    Object.entries(declared).flatMap(([name, tenant]) => (tenant.dedicated === true ? [name] : [])),
+    Object.entries(declared).flatMap(([name, tenant]) => (tenant?.dedicated === true ? [name] : [])),
   );
   const isDedicated = (name: string): boolean => dedicated.has(name);
   return Object.keys(declared)

@@ -6,7 +6,7 @@ import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument, vis
 import { z } from 'zod';
 import { given } from '../../domain/given.ts';
 import { UsageError } from '../errors/exit-code.ts';
-import { wordRecord } from '../queues/word-record.ts';
+import { wordRecord } from '../../contract/word-record.ts';
 
 const word = z.string('must be a text').min(1, 'must not be empty');
 

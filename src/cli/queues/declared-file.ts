@@ -4,12 +4,17 @@
  */
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { DeclaredQueues, DeclaredTenants } from '../../client/index.ts';
+import { declaredQueuesSchema } from '../../contract/declared-queues.ts';
+import { declaredTenantsSchema } from '../../contract/declared-tenants.ts';
+import { given } from '../../domain/given.ts';
 import { UsageError } from '../errors/exit-code.ts';
 import { fileProblem } from '../errors/file-problem.ts';
-import { tenantFileSchema } from './tenant-schema.ts';
-import { queueFileSchema } from './queue-schema.ts';
+import { settingsOf } from './queue-settings.ts';
+
+const queueFileSchema = z.strictObject({ queues: declaredQueuesSchema });
+const tenantFileSchema = z.strictObject({ tenants: declaredTenantsSchema });
 
 /** Throws UsageError if the file cannot be read or is invalid. */
 export function readQueueFile(path: string): DeclaredQueues {
@@ -18,7 +23,8 @@ export function readQueueFile(path: string): DeclaredQueues {
 
 /** `name` is the file's, for errors. Throws UsageError. */
 export function parseQueueFile(name: string, text: string): DeclaredQueues {
-  return new Map(Object.entries(parseDeclared(name, text, queueFileSchema).queues));
+  const { queues } = parseDeclared(name, text, queueFileSchema);
+  return new Map(Object.entries(queues).map(([queue, read]) => [queue, settingsOf(read)]));
 }
 
 /** Throws UsageError if the file cannot be read or is invalid. */
@@ -28,7 +34,8 @@ export function readTenantFile(path: string): DeclaredTenants {
 
 /** `name` is the file's, for errors. Throws UsageError. */
 export function parseTenantFile(name: string, text: string): DeclaredTenants {
-  return new Map(Object.entries(parseDeclared(name, text, tenantFileSchema).tenants));
+  const { tenants } = parseDeclared(name, text, tenantFileSchema);
+  return new Map(Object.entries(tenants).map(([tenant, read]) => [tenant, given(read)]));
 }
 
 function textOf(path: string): string {

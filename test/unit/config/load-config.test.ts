@@ -90,6 +90,19 @@ describe('loadConfig', () => {
     expect(problemsOf({ fileText: inSection })).toEqual([{ ...noSuchKey, path: `gateway.${name}` }]);
   });
 
+  it.each([
+    ['store: {cassandra: {replication: {__proto__: 3}}}', 'store.cassandra.replication.__proto__'],
+    ['gateway: {roles: {__proto__: [jobs.read]}}', 'gateway.roles.__proto__'],
+    [
+      'gateway: {issuers: [{name: corp, issuer: "https://id", audience: a, groupRoles: {__proto__: [viewer]}}]}',
+      'gateway.issuers.0.groupRoles.__proto__',
+    ],
+  ])("refuses a word of one's own that would be lost: %s", (fileText, path) => {
+    expect(problemsOf({ fileText })).toMatchObject([
+      { path, message: expect.stringMatching(/^is not an allowed name/) },
+    ]);
+  });
+
   it('passes over the variables of client commands, and not over others', () => {
     const words = ['ADDRESS', 'TOKEN', 'TLS', 'CA', 'CLIENT_CERT', 'CLIENT_KEY', 'PROFILE', 'PROFILE_FILE'];
     const env = Object.fromEntries(words.map((word) => [`TROUPE_${word}`, 'x']));

@@ -1,18 +1,21 @@
-/** The format of queues in a file: durations as text, `none` or 0 for no limit. Unknown keys are refused. */
+/**
+ * The format of queues that are declared, in a file or in an environment: `{ NAME: settings }`, durations as text,
+ * `none` or 0 for no limit. Unknown keys are refused. Read, durations are milliseconds, and null is no limit.
+ */
 import { z } from 'zod';
-import type { FlowInput, QueueSettingsInput } from '../../client/index.ts';
-import { fairnessKeyMax, fairnessWeightsMax } from '../../domain/flow-rule.ts';
-import { defaultQueueSettings, namePattern } from '../../domain/queue.ts';
-import { errorCodePattern, nonRetryableCodesMax } from '../../domain/retry-policy.ts';
-import * as ranges from '../../domain/setting-ranges.ts';
-import type { Range } from '../../domain/setting-ranges.ts';
-import { parseDurationMs } from '../../domain/duration-text.ts';
+import { parseDurationMs } from '../domain/duration-text.ts';
+import { fairnessKeyMax, fairnessWeightsMax } from '../domain/flow-rule.ts';
+import { defaultQueueSettings, namePattern } from '../domain/queue.ts';
+import { errorCodePattern, nonRetryableCodesMax } from '../domain/retry-policy.ts';
+import * as ranges from '../domain/setting-ranges.ts';
+import type { Range } from '../domain/setting-ranges.ts';
 import { wordRecord } from './word-record.ts';
-import { given } from '../../domain/given.ts';
 
-/** Uses `read` to turn a value into a number, null for none, or an error text. */
-function number<T extends number | null>(read: (value: unknown) => T | string): z.ZodType<T> {
-  return z.unknown().transform((value, context) => {
+const queuesMax = 10_000;
+
+/** Uses `read` to turn what is written into a number, null for none, or an error text. */
+function number<Written, Read extends number | null>(read: (value: unknown) => Read | string) {
+  return z.custom<Written>().transform((value, context): Read => {
     const result = read(value);
     if (typeof result !== 'string') return result;
     context.addIssue({ code: 'custom', message: result });
@@ -31,15 +34,17 @@ function durationMs(value: unknown, range?: Range): number | string {
 }
 
 const isNone = (value: unknown): boolean => value === 'none' || value === 0;
-const numberIn = (range: Range) => number((value) => within(value, range));
+const numberIn = (range: Range) => number<number, number>((value) => within(value, range));
 const numberOrNone = (range: Range) =>
-  number((value) => (isNone(value) ? null : within(value, { ...range, text: `${range.text}, or none` })));
-const durationIn = (range: Range) => number((value) => durationMs(value, range));
+  number<number | 'none', number | null>((value) =>
+    isNone(value) ? null : within(value, { ...range, text: `${range.text}, or none` }),
+  );
+const durationIn = (range: Range) => number<string, number>((value) => durationMs(value, range));
 /** For settings whose range depends on another setting. */
-const anyDuration = number((value) => durationMs(value));
-const anyDurationOrNone = number((value) => (isNone(value) ? null : durationMs(value)));
+const anyDuration = number<string, number>((value) => durationMs(value));
+const anyDurationOrNone = number<string | 0, number | null>((value) => (isNone(value) ? null : durationMs(value)));
 
-const retrySchema = z
+const retry = z
   .strictObject({
     maxAttempts: numberIn(ranges.attemptsRange).optional(),
     maxLosses: numberIn(ranges.lossesRange).optional(),
@@ -56,7 +61,7 @@ const retrySchema = z
     { message: 'must not be less than initialDelay', path: ['maxDelay'] },
   );
 
-const flowSchema = z.strictObject({
+const flow = z.strictObject({
   paused: z.boolean().optional(),
   maxRunning: numberOrNone(ranges.runningRange).optional(),
   maxRunningPerKey: numberIn(ranges.perKeyRange).optional(),
@@ -70,7 +75,7 @@ const flowSchema = z.strictObject({
     .optional(),
 });
 
-const settingsSchema = z
+const settings = z
   .strictObject({
     executionTimeout: durationIn(ranges.executionTimeoutRange).optional(),
     heartbeatTimeout: anyDurationOrNone.optional(),
@@ -78,8 +83,8 @@ const settingsSchema = z
     payloadRetention: anyDuration.optional(),
     maxDepth: numberOrNone(ranges.maxDepthRange).optional(),
     maxBytes: numberOrNone(ranges.maxBytesRange).optional(),
-    retry: retrySchema.optional(),
-    flow: flowSchema.optional(),
+    retry: retry.optional(),
+    flow: flow.optional(),
     publishedEvents: z.enum(['all', 'ends']).optional(),
   })
   .superRefine(({ executionTimeout, heartbeatTimeout, retention, payloadRetention }, context) => {
@@ -93,39 +98,14 @@ const settingsSchema = z
     limit('payloadRetention', payloadRetention, ranges.payloadRetentionRange(retentionMs));
   });
 
-/** `name:` without a value declares a queue with defaults only. */
-const queueSchema = z.preprocess((value) => value ?? {}, settingsSchema).transform(toSettings);
+/** `NAME:` without a value declares a queue with defaults only. */
+const queue = settings.nullish().transform((read) => read ?? {});
 
-export const queueFileSchema = z.strictObject({
-  queues: wordRecord(z.string().regex(namePattern, `must match ${namePattern.source}`), queueSchema),
-});
+export const declaredQueuesSchema = wordRecord(
+  z.string().regex(namePattern, `must match ${namePattern.source}`),
+  queue,
+).refine((queues) => Object.keys(queues).length <= queuesMax, `must be at most ${queuesMax} queues`);
 
-function toSettings(read: z.infer<typeof settingsSchema>): QueueSettingsInput {
-  const { retry, flow } = read;
-  return given({
-    executionTimeoutMs: read.executionTimeout,
-    heartbeatTimeoutMs: read.heartbeatTimeout,
-    retentionMs: read.retention,
-    payloadRetentionMs: read.payloadRetention,
-    maxDepth: read.maxDepth,
-    maxBytes: read.maxBytes,
-    publishedEvents: read.publishedEvents,
-    retry:
-      retry &&
-      given({
-        maxAttempts: retry.maxAttempts,
-        maxLosses: retry.maxLosses,
-        initialDelayMs: retry.initialDelay,
-        coefficient: retry.coefficient,
-        maxDelayMs: retry.maxDelay,
-        nonRetryableCodes: retry.nonRetryableCodes,
-      }),
-    flow: flow && toFlow(flow),
-  });
-}
-
-function toFlow({ rate, ...flow }: z.infer<typeof flowSchema>): FlowInput {
-  if (!rate) return given(flow);
-  const { perSecond, burst } = rate;
-  return { ...given(flow), rate: perSecond === null ? null : { perSecond, ...given({ burst }) } };
-}
+export type DeclaredQueue = z.output<typeof queue>;
+/** As it is written. */
+export type WrittenQueues = z.input<typeof declaredQueuesSchema>;

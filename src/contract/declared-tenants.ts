@@ -1,10 +1,8 @@
-/** The format of tenants in a file: `{ tenants: { NAME: settings } }`. Unknown keys are refused. */
+/** The format of tenants that are declared, in a file or in an environment: `{ NAME: settings }`. Unknown keys are refused. */
 import { z } from 'zod';
-import type { DeclaredTenant } from '../../client/index.ts';
-import { given } from '../../domain/given.ts';
-import { namePattern } from '../../domain/queue.ts';
-import { isInRange, type Range } from '../../domain/setting-ranges.ts';
-import { tenantQuotaRanges, tenantTextMax, tenantWeightRange } from '../../domain/tenant.ts';
+import { namePattern } from '../domain/queue.ts';
+import { isInRange, type Range } from '../domain/setting-ranges.ts';
+import { tenantQuotaRanges, tenantTextMax, tenantWeightRange } from '../domain/tenant.ts';
 import { wordRecord } from './word-record.ts';
 
 const tenantsMax = 1_000;
@@ -33,12 +31,13 @@ const settings = z
     error: 'needs state paused',
   });
 
-/** `name:` without a value declares a tenant with defaults only. */
-const tenant = z.preprocess((value) => value ?? {}, settings).transform((read): DeclaredTenant => given(read));
+/** `NAME:` without a value declares a tenant with defaults only. */
+const tenant = settings.nullish().transform((read) => read ?? {});
 
-export const tenantFileSchema = z.strictObject({
-  tenants: wordRecord(z.string().regex(namePattern, 'must be 1 to 64 of A-Z a-z 0-9 _ -'), tenant).refine(
-    (tenants) => Object.keys(tenants).length <= tenantsMax,
-    `must be at most ${tenantsMax} tenants`,
-  ),
-});
+export const declaredTenantsSchema = wordRecord(
+  z.string().regex(namePattern, 'must be 1 to 64 of A-Z a-z 0-9 _ -'),
+  tenant,
+).refine((tenants) => Object.keys(tenants).length <= tenantsMax, `must be at most ${tenantsMax} tenants`);
+
+/** As it is written. */
+export type WrittenTenants = z.input<typeof declaredTenantsSchema>;
