@@ -279,7 +279,7 @@ module.exports = {
 
     driver('nats-in-its-adapter', 'node_modules/@nats-io/', '^src/adapters/nats/'),
     driver('cassandra-in-its-adapter', 'node_modules/cassandra-driver/', '^src/adapters/cassandra/'),
-    driver('s3-in-its-adapter', 'node_modules/@aws-sdk/', '^src/adapters/s3/'),
+    driver('aws-in-its-adapters', 'node_modules/@(aws-sdk|smithy)/', '^src/adapters/(s3|keys)/'),
     driver('sqlite-in-its-adapter', '^(node:)?sqlite$', '^src/adapters/sqlite/'),
     driver('piscina-in-its-adapter', 'node_modules/piscina/', '^src/adapters/piscina/'),
     driver('threads-in-piscina', '^(node:)?worker_threads$', '^src/(adapters/(piscina|sqlite)|handlers)/'),

@@ -38,6 +38,12 @@ function problems(changes: object): readonly string[] {
   return [];
 }
 
+const kms = {
+  keys: 'aws-kms',
+  required: ['*'],
+  key: 'arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab',
+};
+
 const pools = (...lists: readonly (readonly string[] | undefined)[]) =>
   lists.map((tenants, at) => ({ ...base.workers[0], name: `pool-${at}`, ...(tenants && { tenants }) }));
 
@@ -142,6 +148,11 @@ describe('an environment is refused, by the path, for', () => {
       'tenants.declared.a.quotas.toString: no such key',
     ],
     ['a Vault in plain text', { encryption: { ...vault, address: 'http://vault' } }, 'encryption.address: is a URL'],
+    [
+      'an alias, on which no permission can be given',
+      { encryption: { ...kms, key: 'alias/troupe' } },
+      'encryption.key: the ARN of a KMS key',
+    ],
     ['an audit log for longer than seven years', { audit: { retentionDays: 2_558 } }, 'audit.retentionDays: '],
     ['a pool of a tenant that cannot be', { workers: pools(['a b']) }, 'workers[0].tenants[0]: a tenant, or'],
   ])('%s', (_what, changes, problem) => {
@@ -244,5 +255,40 @@ describe('an environment with all of them', () => {
     });
     const names = ofKind(appObjects(file), 'NetworkPolicy').map(({ metadata }) => metadata.name);
     expect(names.filter((name) => name.includes('vault'))).toEqual([]);
+  });
+
+  it('with keys in AWS KMS opens the way there, and its service accounts name the role', async () => {
+    const roleArn = 'arn:aws:iam::111122223333:role/troupe-keys';
+    const environment = kubernetesEnvironment({ ...base, encryption: { ...kms, roleArn }, workers: pools(undefined) });
+    const objects = appObjects(environment);
+    expect(settingsOf(environment, 'troupe-gateway')['encryption']).toEqual({
+      keys: 'aws-kms',
+      required: ['*'],
+      awsKms: { key: kms.key },
+    });
+    const names = ofKind(objects, 'NetworkPolicy').map(({ metadata }) => metadata.name);
+    expect(names.filter((name) => name.endsWith('-to-kms'))).toEqual(['gateway-to-kms', 'workers-to-kms']);
+    const roles = objects.flatMap(({ kind, metadata }) =>
+      kind === 'ServiceAccount' ? [[metadata.name, metadata.annotations?.['eks.amazonaws.com/role-arn']]] : [],
+    );
+    expect(Object.fromEntries(roles)).toEqual({
+      'troupe-migrate': undefined,
+      'troupe-shards': undefined,
+      'troupe-gateway': roleArn,
+      'troupe-workers-pool-0': roleArn,
+    });
+    const map = objects.find(({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === 'troupe-gateway');
+    const text = map?.data?.['troupe.config.yaml'] ?? '';
+    const env = { TROUPE_STORE_CASSANDRA_USER: 'a', TROUPE_NATS_USER: 'a' };
+    expect(await troupeConfigProblems([{ name: 'troupe-gateway', text, env }])).toEqual([]);
+  });
+
+  it('with an access key of AWS KMS mounts its secret', () => {
+    const credentials = { accessKeyId: 'AKIA1', secret: 'kms-key' };
+    const environment = kubernetesEnvironment({ ...base, encryption: { ...kms, credentials } });
+    expect(settingsOf(environment, 'troupe-gateway')['encryption']).toMatchObject({
+      awsKms: { accessKeyId: 'AKIA1', secretAccessKeyPath: '/etc/troupe/kms/secret-access-key' },
+    });
+    expect(JSON.stringify(allPods(appObjects(environment)))).toContain('"name":"kms-key"');
   });
 });

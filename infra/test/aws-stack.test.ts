@@ -235,6 +235,32 @@ describe('the reference on AWS', () => {
     expect(accounts(of({ credentials: 'secret' }))).toEqual([]);
   });
 
+  it('gives the nodes that seal payloads a role for their key, and one account never has two roles', () => {
+    const key = 'arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab';
+    const encryption = { keys: 'aws-kms', required: ['*'], key, formerKeys: [key.replace('1234abcd', '0000abcd')] };
+    const objects = { bucket: 'example-payloads', region: 'eu-central-1', prefix: 'p/' };
+    const { resource } = JSON.parse(Testing.synth(stackOf({ ...reference, objects, encryption }))) as Synthesized;
+    const accounts = Object.entries(resource['aws_eks_pod_identity_association'] ?? {})
+      .filter(([id]) => /^(payloads|keys)-/.test(id))
+      .map(([id, { service_account: account }]) => [account, id]);
+    expect(Object.fromEntries(accounts)).toEqual({
+      'troupe-shards': 'payloads-troupe-shards-association',
+      'troupe-gateway': 'keys-troupe-gateway-association',
+      'troupe-workers-general': 'keys-troupe-workers-general-association',
+      'troupe-workers-large': 'keys-troupe-workers-large-association',
+    });
+    expect(accounts).toHaveLength(4);
+    const policy = String(resource['aws_iam_role_policy']?.['keys-policy']?.['policy']);
+    expect(JSON.parse(policy)).toMatchObject({
+      Statement: [
+        { Sid: 'ListPayloads' },
+        { Sid: 'KeepPayloads' },
+        { Action: ['kms:Encrypt'], Resource: [key] },
+        { Action: ['kms:Decrypt'], Resource: [key, ...encryption.formerKeys] },
+      ],
+    });
+  });
+
   it('is what it was', () => {
     expect(Testing.synth(stackOf(reference))).toMatchSnapshot();
   });

@@ -1,6 +1,7 @@
 /** The keys of the process, and what it seals and opens with them. */
 import { randomBytes } from 'node:crypto';
 import { type FollowedFilesOptions, followFiles } from '../adapters/files/followed-files.ts';
+import { type AwsCredentials, createAwsKmsKeys } from '../adapters/keys/aws-kms-keys.ts';
 import { createFileKeys, parseKeyFile } from '../adapters/keys/file-keys.ts';
 import { createVaultKeys } from '../adapters/keys/vault-keys.ts';
 import type { KeyWrapping } from '../application/ports/key-wrapping.ts';
@@ -9,7 +10,7 @@ import { DataKeys } from '../application/sealing/data-keys.ts';
 import type { SealContext } from '../application/sealing/envelope.ts';
 import { createRandomPool } from '../application/sealing/random-pool.ts';
 import { createSealing, noSealing, type Sealing } from '../application/sealing/sealing.ts';
-import type { Config } from '../config/index.ts';
+import { type Config, regionOfArn } from '../config/index.ts';
 import { counters, gauges } from '../domain/measures.ts';
 import { checkFile, configured } from './access.ts';
 import type { ProcessRuntime } from './runtime.ts';
@@ -42,7 +43,8 @@ function requiredIn(required: readonly string[]): (tenant: string) => boolean {
   return (tenant) => named.has('*') || named.has(tenant);
 }
 
-function keysOf({ keys, file, vault }: Config['encryption'], runtime: ProcessRuntime): KeyWrapping | undefined {
+function keysOf(encryption: Config['encryption'], runtime: ProcessRuntime): KeyWrapping | undefined {
+  const { keys, file, vault } = encryption;
   switch (keys) {
     case 'none':
       return undefined;
@@ -70,7 +72,18 @@ function keysOf({ keys, file, vault }: Config['encryption'], runtime: ProcessRun
         },
       });
     }
+    case 'aws-kms':
+      return awsKmsKeys(encryption.awsKms, runtime);
   }
+}
+
+function awsKmsKeys({ key = '', accessKeyId, ...kms }: Config['encryption']['awsKms'], runtime: ProcessRuntime) {
+  const { endpoint, secretAccessKeyPath, region = regionOfArn(key) ?? '' } = kms;
+  if (accessKeyId === undefined || secretAccessKeyPath === undefined)
+    return createAwsKmsKeys({ key, region, endpoint, close: () => undefined });
+  const parse = (content: Buffer): AwsCredentials => ({ accessKeyId, secretAccessKey: tokenOf(content) });
+  const secret = follow(runtime, 'encryption.awsKms.secretAccessKeyPath', { path: secretAccessKeyPath, parse });
+  return createAwsKmsKeys({ key, region, endpoint, credentials: secret.current, close: () => secret.stop() });
 }
 
 interface OneFile<Value> {

@@ -6,8 +6,11 @@ const tenantOrAll = z
   .string()
   .regex(/^(\*|[A-Za-z0-9_-]{1,64})$/, 'must be a tenant (1 to 64 of A-Z a-z 0-9 _ -), or *');
 
+const kmsKey =
+  /^(arn:[a-z0-9-]+:kms:[a-z0-9-]+:\d{12}:(key\/[A-Za-z0-9-]{1,48}|alias\/[A-Za-z0-9/_-]{1,250})|alias\/[A-Za-z0-9/_-]{1,250}|[A-Za-z0-9-]{1,48})$/;
+
 export const encryptionSection = z.strictObject({
-  keys: key(z.enum(['none', 'file', 'vault']).default('none'), {
+  keys: key(z.enum(['none', 'file', 'vault', 'aws-kms']).default('none'), {
     meaning: 'Where the keys are that wrap the keys of payloads.',
     consequence:
       'A process with keys opens what is sealed. One with `none` cannot: its workers release such jobs, and its gateways answer ENCRYPTION_UNAVAILABLE. Give keys to all gateways and workers before anything is sealed.',
@@ -68,6 +71,49 @@ export const encryptionSection = z.strictObject({
         meaning: 'PEM file of the authorities that certify the server.',
         consequence: 'Read again while the process runs.',
         defaultNote: 'those of the system',
+      }),
+    })
+    .prefault({}),
+  awsKms: z
+    .strictObject({
+      key: key(
+        z
+          .string()
+          .regex(kmsKey, 'must be the ARN of a KMS key or alias, the id of a key, or alias/ and a name')
+          .optional(),
+        {
+          meaning:
+            'The KMS key: its ARN or that of an alias, or in the account of the credentials `alias/` and a name.',
+          consequence:
+            'Another key of the same account and region seals what comes from then on. What was sealed names its key.',
+          defaultNote: 'none',
+        },
+      ),
+      region: key(
+        z
+          .string()
+          .regex(/^[a-z0-9-]{1,32}$/, 'must be the name of a region')
+          .optional(),
+        {
+          meaning: 'Region of the key.',
+          consequence: 'Needed unless `key` is an ARN, and otherwise the same as in it.',
+          defaultNote: 'that of the ARN',
+        },
+      ),
+      endpoint: key(z.url({ protocol: /^https?$/ }).optional(), {
+        meaning: 'Address of KMS, such as that of a VPC endpoint or of FIPS.',
+        consequence: 'With `http` the keys of payloads travel as plain text.',
+        defaultNote: 'that of AWS in the region',
+      }),
+      accessKeyId: key(z.string().min(1).optional(), {
+        meaning: 'Access key.',
+        consequence: 'Without it the AWS SDK looks for credentials: variables, a role of the pod, of the machine.',
+        defaultNote: 'none',
+      }),
+      secretAccessKeyPath: key(path.optional(), {
+        meaning: 'File with the secret of the access key.',
+        consequence: 'Read again while the process runs, within ten seconds.',
+        defaultNote: 'none',
       }),
     })
     .prefault({}),

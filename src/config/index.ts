@@ -7,6 +7,7 @@ export { devPreset, migratePreset } from './command-presets.ts';
 export { handlerVariables } from './handlers-section.ts';
 export { readEnvironment } from './environment.ts';
 export type { Environment } from './environment.ts';
+export { regionOfArn } from './encryption-relations.ts';
 export { operatorTokenPattern } from './edge-sections.ts';
 export { loadConfig } from './load-config.ts';
 export type { ConfigSources } from './load-config.ts';

@@ -151,6 +151,11 @@ export const relations: readonly Relation[] = [
     s3.accessKeyId,
     s3.secretAccessKeyPath,
   ]),
+  togetherRelation(
+    'encryption.awsKms.accessKeyId',
+    'encryption.awsKms.secretAccessKeyPath',
+    ({ encryption: { awsKms } }) => [awsKms.accessKeyId, awsKms.secretAccessKeyPath],
+  ),
   {
     keys: ['shards.leaseTtlMs', 'shards.leaseRenewalMs'],
     rule: '`shards.leaseTtlMs` is more than twice `shards.leaseRenewalMs`',

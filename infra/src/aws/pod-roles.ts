@@ -111,6 +111,15 @@ export function keepPayloads(bucket: string, prefix: string): readonly Statement
   ];
 }
 
+/** Permissions of gateways and workers on the keys of payloads: never without the tenant in the context, as Troupe asks. */
+export function wrapDataKeys(key: string, formerKeys: readonly string[]): readonly Statement[] {
+  const Condition = { Null: { 'kms:EncryptionContext:troupe:tenant': 'false' } };
+  return [
+    { Sid: 'WrapDataKeys', Effect: 'Allow', Action: ['kms:Encrypt'], Resource: [key], Condition },
+    { Sid: 'UnwrapDataKeys', Effect: 'Allow', Action: ['kms:Decrypt'], Resource: [key, ...formerKeys], Condition },
+  ];
+}
+
 /**
  * Permissions of the cluster autoscaler. It reads all groups, because AWS offers no narrower permission, and changes
  * those of this cluster only.

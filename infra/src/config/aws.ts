@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import type { DataConfig } from './data.ts';
-import { dnsLabel, gibibytes } from './primitives.ts';
+import { dnsLabel, gibibytes, roleArn } from './primitives.ts';
 import type { WorkerClassConfig } from './workloads.ts';
 
 const instanceTypes = z
@@ -13,7 +13,6 @@ const instanceTypes = z
   .max(20);
 const subnetId = z.string().regex(/^subnet-[0-9a-f]{8,17}$/, 'a subnet id');
 const zone = z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d[a-z]$/, 'an availability zone such as eu-central-1a');
-const roleArn = z.string().regex(/^arn:aws[a-z-]*:iam::\d{12}:role\/\S+$/, 'the ARN of a role');
 const cidr = z.cidrv4();
 
 /** The taint and label of a worker class's machines. Its pods select and tolerate it. */

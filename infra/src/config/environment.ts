@@ -74,6 +74,10 @@ const kubernetesSchema = kubernetesParts
         message: 'callers have no tenant of their own, because `gateway.access` asks for no credential',
       });
   })
+  .refine(({ encryption, aws }) => !(encryption?.keys === 'aws-kms' && encryption.roleArn !== undefined && aws), {
+    message: 'is not set with `aws`, whose stack creates the role',
+    path: ['encryption', 'roleArn'],
+  })
   .refine(({ messaging, gateway }) => !hasFollowers(messaging) || hasCredentials(gateway.access), {
     message: 'show a token or an API key, and `gateway.access` knows neither: add issuers or `apiKeys` to it',
     path: ['messaging', 'followers'],

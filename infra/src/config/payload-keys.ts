@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { httpsUrl } from './gateway-access.ts';
 import { peer } from './network.ts';
-import { dnsLabel } from './primitives.ts';
+import { dnsLabel, roleArn } from './primitives.ts';
 
 /** `audit` of the gateways (docs/operating/audit.md). What is absent has its default there. */
 export const auditSchema = z.strictObject({
@@ -16,6 +16,10 @@ const tenants = z
   .array(z.string().regex(/^(\*|[A-Za-z0-9_-]{1,64})$/, 'a tenant, or * for all'))
   .max(1_000)
   .default([]);
+
+const kmsKeyArn = z
+  .string()
+  .regex(/^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/[A-Za-z0-9-]{1,48}$/, 'the ARN of a KMS key');
 
 /** `encryption` of gateways and workers (docs/operating/encryption.md). The Secrets are yours, in the namespace of the pods. */
 export const encryptionSchema = z.discriminatedUnion('keys', [
@@ -43,6 +47,26 @@ export const encryptionSchema = z.discriminatedUnion('keys', [
     /** A Secret whose `ca.crt` has the authorities that certify the Vault. Default: those of the system. */
     caSecret: dnsLabel.optional(),
     /** Where the Vault is. Default: its port at any address. */
+    to: z.array(peer).min(1).max(20).optional(),
+  }),
+  z.strictObject({
+    keys: z.literal('aws-kms'),
+    required: tenants,
+    key: kmsKeyArn,
+    /** Keys that sealed before, as long as anything is kept that they sealed. */
+    formerKeys: z.array(kmsKeyArn).max(20).default([]),
+    /** Such as that of a VPC endpoint. Default: that of AWS in the region of the key. */
+    endpoint: httpsUrl.optional(),
+    /**
+     * `role`: the pods get a role from their platform, with `kms:Encrypt` and `kms:Decrypt`. With `aws`, that stack creates it.
+     * Otherwise the Secret has the file `secret-access-key` of the access key.
+     */
+    credentials: z
+      .union([z.literal('role'), z.strictObject({ accessKeyId: z.string().min(1).max(200), secret: dnsLabel })])
+      .default('role'),
+    /** The role that the service accounts of gateways and workers name (IRSA). Not with `aws`. */
+    roleArn: roleArn.optional(),
+    /** Where KMS is, and with `roleArn` STS. Default: its port at any address. */
     to: z.array(peer).min(1).max(20).optional(),
   }),
 ]);

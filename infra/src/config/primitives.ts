@@ -61,3 +61,5 @@ export const labels = wordRecord(
 );
 
 export type Image = z.infer<typeof image>;
+
+export const roleArn = z.string().regex(/^arn:aws[a-z-]*:iam::\d{12}:role\/\S+$/, 'the ARN of a role');

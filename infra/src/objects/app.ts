@@ -21,6 +21,14 @@ export function appObjects(environment: KubernetesEnvironment): readonly Kuberne
 
 /** The service accounts of the nodes: gateways, shard nodes and the workers of each class and track. */
 export function nodeAccounts(environment: KubernetesEnvironment): readonly string[] {
-  const objects = [...shardsObjects(environment), ...gatewayObjects(environment), ...workersObjects(environment)];
+  return accountsOf([...shardsObjects(environment), ...gatewayObjects(environment), ...workersObjects(environment)]);
+}
+
+/** Those of the nodes that seal payloads and open them. */
+export function sealingAccounts(environment: KubernetesEnvironment): readonly string[] {
+  return accountsOf([...gatewayObjects(environment), ...workersObjects(environment)]);
+}
+
+function accountsOf(objects: readonly KubernetesObject[]): readonly string[] {
   return objects.flatMap(({ kind, metadata: { name } }) => (kind === 'ServiceAccount' ? [name] : []));
 }

@@ -177,6 +177,18 @@ function encryptionSettings({ encryption }: KubernetesEnvironment): Settings {
       };
       return { encryption: { keys, required, vault } };
     }
+    case 'aws-kms': {
+      const { keys, required, key, endpoint, credentials } = encryption;
+      const awsKms = {
+        key,
+        ...(endpoint !== undefined && { endpoint }),
+        ...(credentials !== 'role' && {
+          accessKeyId: credentials.accessKeyId,
+          secretAccessKeyPath: mounted('kms/secret-access-key'),
+        }),
+      };
+      return { encryption: { keys, required, awsKms } };
+    }
   }
 }
 

@@ -27,6 +27,7 @@ export type MountedFile =
   | 'encryption/keys'
   | 'vault/token'
   | 'vault/ca.crt'
+  | 'kms/secret-access-key'
   | 'operator/token'
   | 'followers/signing-seed'
   | 'followers/sealing-seed'
@@ -98,6 +99,11 @@ export function encryptionProjections({ encryption }: KubernetesEnvironment): Vo
       const { tokenSecret, caSecret } = encryption;
       const token = fromSecret(tokenSecret, { 'vault/token': 'token' });
       return caSecret === undefined ? [token] : [token, fromSecret(caSecret, { 'vault/ca.crt': 'ca.crt' })];
+    }
+    case 'aws-kms': {
+      const { credentials } = encryption;
+      if (credentials === 'role') return [];
+      return [fromSecret(credentials.secret, { 'kms/secret-access-key': 'secret-access-key' })];
     }
   }
 }

@@ -58,11 +58,9 @@ export function networkObjects(environment: KubernetesEnvironment): readonly Kub
     ...nodes.map((component) => egress(component, 'nats', natsRule(environment))),
     ...allPods.map((component) => egress(component, 'cassandra', cassandraRule(environment))),
     ...(objects === undefined ? [] : nodes.map((component) => egress(component, 'objects', objectsRule(objects)))),
-    ...(environment.aws === undefined || objects?.credentials !== 'role'
-      ? []
-      : nodes.map((component) => egress(component, 'pod-identity', podIdentityRule))),
+    ...withPodIdentity(environment).map((component) => egress(component, 'pod-identity', podIdentityRule)),
     ...(gateway.access.kind === 'issuers' ? [egress('gateway', 'issuers', issuersRule(gateway.access))] : []),
-    ...(environment.encryption?.keys === 'vault' ? vaultEdges(environment.encryption, egress) : []),
+    ...keyEdges(environment.encryption, egress),
     ingress('gateway', 'clients-to-gateway', {
       from: clients(environment),
       ports: [tcp(ports.grpc), ...(takesCertificates(environment) ? [tcp(ports.certificates)] : [])],
@@ -135,15 +133,35 @@ function issuersRule({ issuers, to }: Extract<GatewayAccess, { kind: 'issuers' }
   return { ports: [...distinct].map(tcp), ...(to && { to: to.map(peerOf) }) };
 }
 
-type Vault = Extract<EncryptionConfig, { keys: 'vault' }>;
-
-/** Gateways and workers ask the Vault for keys. As with the bucket, without peers its port is open to any address. */
-function vaultEdges(
-  { address, to }: Vault,
+/** Gateways and workers ask for keys. As with the bucket, without peers the port of their server is open to any address. */
+function keyEdges(
+  encryption: EncryptionConfig | undefined,
   egress: (component: Workload, to: string, rule: NetworkPolicyEgressRule) => KubernetesObject,
 ): readonly KubernetesObject[] {
-  const rule = { ports: [tcp(Number(new URL(address).port || 443))], ...(to && { to: to.map(peerOf) }) };
-  return (['gateway', 'workers'] as const).map((component) => egress(component, 'vault', rule));
+  const edges = (name: string, address: string, to: EncryptionPeers): readonly KubernetesObject[] => {
+    const rule = { ports: [tcp(Number(new URL(address).port || 443))], ...(to && { to: to.map(peerOf) }) };
+    return sealingNodes.map((component) => egress(component, name, rule));
+  };
+  switch (encryption?.keys) {
+    case undefined:
+    case 'file':
+      return [];
+    case 'vault':
+      return edges('vault', encryption.address, encryption.to);
+    case 'aws-kms':
+      return edges('kms', encryption.endpoint ?? 'https://aws', encryption.to);
+  }
+}
+
+type EncryptionPeers = Extract<EncryptionConfig, { keys: 'vault' }>['to'];
+
+const sealingNodes = ['gateway', 'workers'] as const;
+
+/** Whose pods ask for the credentials of a role on EKS. */
+function withPodIdentity({ aws, objects, encryption }: KubernetesEnvironment): readonly Workload[] {
+  if (aws === undefined) return [];
+  if (objects?.credentials === 'role') return ['gateway', 'shards', 'workers'];
+  return encryption?.keys === 'aws-kms' && encryption.credentials === 'role' ? sealingNodes : [];
 }
 
 /** The agent on each machine of EKS that gives pods the credentials of their role. */

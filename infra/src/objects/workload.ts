@@ -15,9 +15,19 @@ export function serviceAccount(
   return {
     apiVersion: 'v1',
     kind: 'ServiceAccount',
-    metadata: metadata(environment, component, name),
+    metadata: { ...metadata(environment, component, name), ...annotated(roleOf(environment, component)) },
     automountServiceAccountToken: false,
   };
+}
+
+/** The role with which gateways and workers use their KMS key. The webhook of EKS gives its pods a token of its own for it. */
+function roleOf({ encryption }: KubernetesEnvironment, component: Component): string | undefined {
+  if (encryption?.keys !== 'aws-kms') return undefined;
+  return component === 'gateway' || component === 'workers' ? encryption.roleArn : undefined;
+}
+
+function annotated(role: string | undefined): Pick<KubernetesObject['metadata'], 'annotations'> {
+  return role === undefined ? {} : { annotations: { 'eks.amazonaws.com/role-arn': role } };
 }
 
 /**

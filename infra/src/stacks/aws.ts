@@ -8,13 +8,22 @@ import { addAddon, addCluster, addNodeAddons } from '../aws/cluster.ts';
 import { addKey } from '../aws/encryption.ts';
 import { addNetwork } from '../aws/network.ts';
 import { addNodes } from '../aws/nodes.ts';
-import { addPodRole, associate, keepPayloads, readSecrets, scaleNodes, writeBackups } from '../aws/pod-roles.ts';
+import {
+  addPodRole,
+  associate,
+  keepPayloads,
+  readSecrets,
+  scaleNodes,
+  wrapDataKeys,
+  writeBackups,
+} from '../aws/pod-roles.ts';
+import type { Statement } from '../aws/policy.ts';
 import { addSecrets } from '../aws/secrets.ts';
 import { addBucket, addRepository } from '../aws/storage.ts';
 import type { AwsConfig } from '../config/aws.ts';
 import type { KubernetesEnvironment } from '../config/environment.ts';
 import { addBackend } from '../lib/backend.ts';
-import { nodeAccounts } from '../objects/app.ts';
+import { nodeAccounts, sealingAccounts } from '../objects/app.ts';
 
 export class AwsStack extends TerraformStack {
   constructor(app: App, environment: KubernetesEnvironment, aws: AwsConfig) {
@@ -89,7 +98,7 @@ function addPodRoles(
     const namespace = externalSecrets === 'present' ? 'external-secrets' : externalSecrets.namespace;
     associate(stack, 'external-secrets', { cluster, namespace, serviceAccount: 'external-secrets', role });
   }
-  addPayloadRole(stack, environment, { name, cluster });
+  addNodeRoles(stack, environment, { name, cluster });
   const { data } = environment;
   if (data.kind === 'external' || data.backup === undefined) return;
   const bucket = addBucket(stack, 'backups', { bucket: data.backup.bucket, key });
@@ -101,17 +110,32 @@ function addPodRoles(
   associate(stack, 'medusa', { cluster, namespace: data.namespace, serviceAccount: 'default', role });
 }
 
-/** One role for all nodes of Troupe: a gateway stores inputs, a worker reads them, and each of them sweeps. */
-function addPayloadRole(
+/**
+ * One role for all nodes of Troupe: a gateway stores inputs, a worker reads them, and each of them sweeps. A service account has
+ * one role, so that of the nodes with keys has both permissions.
+ */
+function addNodeRoles(
   stack: AwsStack,
   environment: KubernetesEnvironment,
   { name, cluster }: Pick<Parts, 'name' | 'cluster'>,
 ): void {
-  const { objects, namespace } = environment;
-  if (objects?.credentials !== 'role') return;
-  const statements = keepPayloads(objects.bucket, objects.prefix);
-  const role = addPodRole(stack, { id: 'payloads', name: `${name}-payloads`, statements });
-  for (const serviceAccount of nodeAccounts(environment)) {
-    associate(stack, `payloads-${serviceAccount}`, { cluster, namespace, serviceAccount, role });
-  }
+  const { objects, encryption, namespace } = environment;
+  const payloads = objects?.credentials === 'role' ? keepPayloads(objects.bucket, objects.prefix) : [];
+  const keys =
+    encryption?.keys === 'aws-kms' && encryption.credentials === 'role'
+      ? wrapDataKeys(encryption.key, encryption.formerKeys)
+      : [];
+  const sealing = new Set(keys.length === 0 ? [] : sealingAccounts(environment));
+  const give = (id: string, accounts: readonly string[], statements: readonly Statement[]): void => {
+    if (statements.length === 0 || accounts.length === 0) return;
+    const role = addPodRole(stack, { id, name: `${name}-${id}`, statements });
+    for (const serviceAccount of accounts)
+      associate(stack, `${id}-${serviceAccount}`, { cluster, namespace, serviceAccount, role });
+  };
+  give(
+    'payloads',
+    nodeAccounts(environment).filter((account) => !sealing.has(account)),
+    payloads,
+  );
+  give('keys', [...sealing], [...payloads, ...keys]);
 }

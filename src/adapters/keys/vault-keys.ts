@@ -3,11 +3,9 @@
  *
  * The tenant is sent as `context`, which a key with `derived` needs, and as `associated_data`, which any AES-GCM key binds.
  */
-import { request as httpRequest } from 'node:http';
-import { request as httpsRequest } from 'node:https';
 import type { KeyWrapping } from '../../application/ports/key-wrapping.ts';
-import { ownValue } from '../../domain/own-value.ts';
 import { given } from '../../domain/given.ts';
+import { fieldOf, type JsonAnswer, postJson, textOf } from './json-post.ts';
 import { keysAway } from './key-errors.ts';
 
 export interface VaultSettings {
@@ -23,22 +21,22 @@ export interface VaultSettings {
   readonly close: () => void;
 }
 
-const timeoutMs = 5_000;
-const answerMaxBytes = 65_536;
 const prefix = 'vault:';
 const vaultKeyPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,47}$/;
 
-interface VaultAnswer {
-  readonly status: number;
-  readonly body: unknown;
-}
-
 export function createVaultKeys(settings: VaultSettings): KeyWrapping {
-  const { address, key, mount } = settings;
+  const { address, key, mount, namespace } = settings;
 
-  async function call(operation: 'encrypt' | 'decrypt', name: string, fields: object): Promise<VaultAnswer> {
+  async function call(operation: 'encrypt' | 'decrypt', name: string, fields: object): Promise<JsonAnswer> {
     const url = new URL(`v1/${mount}/${operation}/${name}`, address.endsWith('/') ? address : `${address}/`);
-    const answer = await post(settings, url, JSON.stringify(fields)).catch((error: unknown) => {
+    const headers = {
+      'content-type': 'application/json',
+      'x-vault-token': settings.token(),
+      'x-vault-request': 'true',
+      ...given({ 'x-vault-namespace': namespace }),
+    };
+    const request = { url, headers, body: JSON.stringify(fields), ca: settings.ca() };
+    const answer = await postJson(request).catch((error: unknown) => {
       throw keysAway('no-answer', 'Vault does not answer', error);
     });
     const { status } = answer;
@@ -49,7 +47,7 @@ export function createVaultKeys(settings: VaultSettings): KeyWrapping {
   return {
     async wrap(plain, tenant) {
       const answer = await call('encrypt', key, { plaintext: base64Of(plain), ...boundTo(tenant) });
-      const ciphertext = textAt(answer.body, 'ciphertext');
+      const ciphertext = textOf(fieldOf(answer.body, 'data'), 'ciphertext');
       if (answer.status !== 200 || ciphertext === undefined) throw refused(answer);
       return { keyRef: `${prefix}${key}`, wrapped: Buffer.from(ciphertext) };
     },
@@ -61,7 +59,7 @@ export function createVaultKeys(settings: VaultSettings): KeyWrapping {
       const ciphertext = Buffer.from(wrapped).toString('utf8');
       const answer = await call('decrypt', name, { ciphertext, ...boundTo(tenant) });
       if (answer.status === 400 && errorsOf(answer.body).some(isFinal)) return undefined;
-      const plaintext = textAt(answer.body, 'plaintext');
+      const plaintext = textOf(fieldOf(answer.body, 'data'), 'plaintext');
       if (answer.status !== 200 || plaintext === undefined) throw refused(answer);
       return Buffer.from(plaintext, 'base64');
     },
@@ -79,7 +77,7 @@ function isFinal(error: string): boolean {
   return error.includes('message authentication failed') || error.startsWith('invalid ciphertext');
 }
 
-function refused({ status, body }: VaultAnswer): Error {
+function refused({ status, body }: JsonAnswer): Error {
   const [why = `the status ${status}`] = errorsOf(body);
   return keysAway('no-key', `Vault refuses: ${why.slice(0, 200)}`);
 }
@@ -93,54 +91,7 @@ function base64Of(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('base64');
 }
 
-function textAt(body: unknown, field: string): string | undefined {
-  const data = fieldOf(body, 'data');
-  const text = fieldOf(data, field);
-  return typeof text === 'string' ? text : undefined;
-}
-
 function errorsOf(body: unknown): readonly string[] {
   const errors = fieldOf(body, 'errors');
   return Array.isArray(errors) ? errors.filter((error) => typeof error === 'string') : [];
-}
-
-function fieldOf(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null
-    ? ownValue(value as Readonly<Record<string, unknown>>, name)
-    : undefined;
-}
-
-function post({ token, namespace, ca: authorities }: VaultSettings, url: URL, body: string): Promise<VaultAnswer> {
-  const headers = {
-    'content-type': 'application/json',
-    'x-vault-token': token(),
-    'x-vault-request': 'true',
-    ...given({ 'x-vault-namespace': namespace }),
-  };
-  const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
-  const options = { method: 'POST', headers, signal: AbortSignal.timeout(timeoutMs), ...given({ ca: authorities() }) };
-  return new Promise((resolve, reject) => {
-    const request = send(url, options, (response) => {
-      collect(response).then((answer) => resolve({ status: response.statusCode ?? 0, body: answer }), reject);
-    });
-    request.on('error', reject);
-    request.end(body);
-  });
-}
-
-async function collect(response: AsyncIterable<Buffer>): Promise<unknown> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of response) {
-    bytes += chunk.length;
-    if (bytes > answerMaxBytes) throw new Error(`the answer has more than ${answerMaxBytes} bytes`);
-    chunks.push(chunk);
-  }
-  const text = Buffer.concat(chunks).toString('utf8');
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    // A proxy between may answer with a page.
-    return undefined;
-  }
 }

@@ -150,6 +150,13 @@ describe('loadConfig', () => {
     ['store: {kind: cassandra}\nobjects: {kind: files}', 'objects.kind'],
     ['objects: {kind: s3}', 'objects.kind'],
     ['objects: {s3: {accessKeyId: a}}', 'objects.s3.accessKeyId'],
+    ['encryption: {keys: aws-kms}', 'encryption.awsKms.key'],
+    ['encryption: {keys: aws-kms, awsKms: {key: alias/a}}', 'encryption.awsKms.region'],
+    [
+      'encryption: {keys: aws-kms, awsKms: {key: "arn:aws:kms:eu-west-2:111122223333:key/a", region: eu-west-1}}',
+      'encryption.awsKms.region',
+    ],
+    ['encryption: {awsKms: {accessKeyId: a}}', 'encryption.awsKms.accessKeyId'],
     ['workers: {cancelGraceMs: 21000}', 'workers.cancelGraceMs'],
     ['workers: {memoryMb: 8192}', 'workers.memoryMb'],
     ['workers: {cellRssMaxMb: 100}', 'workers.cellRssMaxMb'],
