@@ -111,7 +111,7 @@ export function addKeyCommands(program: Command, context: CommandContext): void 
     .action(async (account: string, flags: KeyFlags, command: Command) => {
       await withSession(context, command, async (session) => {
         const options = given({ lifetimeMs: flags.lifetime });
-        const made = await intoKeyFile(flags.keyFile, () => session.client.accounts.createKey(account, options));
+        const made = await newKey(session, account, flags, () => session.client.accounts.createKey(account, options));
         show(context, session, flags, made);
       });
       context.done(exitCodes.ok);
@@ -123,7 +123,7 @@ export function addKeyCommands(program: Command, context: CommandContext): void 
       await withSession(context, command, async (session) => {
         const options = given({ lifetimeMs: flags.lifetime, overlapMs: flags.overlap });
         const make = (): Promise<MadeApiKey> => session.client.accounts.rotateKey(account, keyId, options);
-        show(context, session, flags, await intoKeyFile(flags.keyFile, make));
+        show(context, session, flags, await newKey(session, account, flags, make));
       });
       context.done(exitCodes.ok);
     });
@@ -137,6 +137,15 @@ export function addKeyCommands(program: Command, context: CommandContext): void 
       });
       context.done(exitCodes.ok);
     });
+}
+
+function newKey(
+  { client }: Session,
+  account: string,
+  { keyFile }: KeyFlags,
+  make: () => Promise<MadeApiKey>,
+): Promise<MadeApiKey> {
+  return intoKeyFile(keyFile, { make, revoke: ({ id }) => client.accounts.revokeKey(account, id) });
 }
 
 /** On standard output there is the key and nothing else, so that a script can take it. */
@@ -176,13 +185,13 @@ function accountTable(accounts: readonly ServiceAccountInfo[], nowMs: number): s
 }
 
 function keyTable(keys: readonly ApiKeyInfo[], nowMs: number): string {
-  const rows = keys.map(({ id, state, createdAt, creator, expiresAt, lastUsedAt }) => [
+  const rows = keys.map(({ id, state, createdAt, creator, expiresAt, revokedAt, lastUsedAt }) => [
     id,
     state,
     relativeText(createdAt.getTime(), nowMs),
     creator,
-    relativeText(expiresAt.getTime(), nowMs),
+    relativeText((revokedAt ?? expiresAt).getTime(), nowMs),
     lastUsedAt === undefined ? '-' : relativeText(lastUsedAt.getTime(), nowMs),
   ]);
-  return tableText(['KEY', 'STATE', 'CREATED', 'BY', 'EXPIRES', 'LAST USED'], rows);
+  return tableText(['KEY', 'STATE', 'CREATED', 'BY', 'ENDS', 'LAST USED'], rows);
 }
