@@ -31,6 +31,14 @@ export function isInSome(queue: string, patterns: readonly string[] | undefined)
   return patterns?.some((pattern) => fitsPattern(queue, pattern)) ?? true;
 }
 
+/** The patterns that cover this one, without itself. */
+export function wider(pattern: string): readonly string[] {
+  const text = pattern.replace(/\*$/, '');
+  return Array.from({ length: text.length + 1 }, (_, length) => `${text.slice(0, length)}*`).filter(
+    (other) => other !== pattern,
+  );
+}
+
 /** Whether every queue that fits `narrow` fits `wide`, too. */
 export function covers(wide: string, narrow: string): boolean {
   return narrow.endsWith('*')

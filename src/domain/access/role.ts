@@ -1,6 +1,6 @@
 /** Roles: names for lists of permissions. The built-in ones can be complemented, and not redefined. */
 import { isQueuePermission, type Permission, permissions } from './permission.ts';
-import { parseBinding } from './role-binding.ts';
+import { parseBinding, wider } from './role-binding.ts';
 
 const viewer = ['jobs.read', 'queues.read'] as const;
 const payloadViewer = [...viewer, 'payloads.read', 'logs.read'] as const;
@@ -46,6 +46,11 @@ export interface Grants {
   readonly onlyIn: ReadonlyMap<Permission, readonly string[]>;
 }
 
+/** Without those that another one covers. */
+function widest(patterns: ReadonlySet<string>): readonly string[] {
+  return [...patterns].filter((one) => !wider(one).some((other) => patterns.has(other)));
+}
+
 /** The pattern that every name fits: as good as none for what is about queues. */
 const everyQueue = '*';
 
@@ -71,6 +76,6 @@ export function grantsOf(roles: Roles, bindings: readonly string[]): Grants {
   const all = Object.keys(permissions) as Permission[];
   return {
     permissions: new Set(all.filter((permission) => everywhere.has(permission) || scoped.has(permission))),
-    onlyIn: new Map([...scoped].map(([permission, patterns]) => [permission, [...patterns]])),
+    onlyIn: new Map([...scoped].map(([permission, patterns]) => [permission, widest(patterns)])),
   };
 }

@@ -29,6 +29,8 @@ export interface VerifiedClaims {
 
 /** Groups of one token beyond this number count for nothing: a directory may put thousands into a token. */
 const groupsMax = 500;
+/** Of the queues, and beginnings of queues, for which a permission is held: they go with each submit. */
+const patternsMax = 64;
 /** Of the id of a token. */
 const credentialMaxLength = 128;
 
@@ -38,13 +40,18 @@ export function principalOfClaims(verified: VerifiedClaims, mapping: ClaimMappin
   const groups = textsOf(claimAt(claims, mapping.groupsClaim)).slice(0, groupsMax);
   const names = [...mapping.roles, ...groups.flatMap((group) => ownValue(mapping.groupRoles, group) ?? [])];
   const sorted = [...new Set(names)].sort();
+  const grants = grantsOf(roles, sorted);
+  for (const [permission, patterns] of grants.onlyIn) {
+    if (patterns.length <= patternsMax) continue;
+    throw new Error(`its groups give ${permission} in ${patterns.length} places, and ${patternsMax} are the most`);
+  }
   const id = claimAt(claims, ['jti']);
   return {
     kind: 'subject',
     id: `jwt:${mapping.issuer}:${subject}`,
     tenant: tenantOf(claims, mapping.tenant),
     roles: sorted,
-    ...grantsOf(roles, sorted),
+    ...grants,
     expiresAtMs,
     ...given({ credential: typeof id === 'string' ? id.slice(0, credentialMaxLength) : undefined }),
   };

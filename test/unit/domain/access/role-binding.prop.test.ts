@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { holdsIn } from '../../../../src/domain/access/principal.ts';
-import { covers, parseBinding } from '../../../../src/domain/access/role-binding.ts';
+import { covers, parseBinding, wider } from '../../../../src/domain/access/role-binding.ts';
 import { fitsPattern } from '../../../../src/domain/name-pattern.ts';
 import { grantsOf, rolesWith } from '../../../../src/domain/access/role.ts';
 
@@ -39,6 +39,15 @@ describe('a binding', () => {
     );
   });
 
+  it('is covered by the patterns that are wider, and by no others', () => {
+    fc.assert(
+      fc.property(pattern, pattern, (one, other) => {
+        expect(wider(one).includes(other)).toBe(other !== one && covers(other, one));
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
   it('gives a permission in the queues that fit one of the bindings that give it, and nowhere else', () => {
     const roles = rolesWith({});
     fc.assert(
@@ -55,6 +64,11 @@ describe('a binding', () => {
     const bindings = Array.from({ length: 20_000 }, (_, n) => `operator@team-${n % 100}-*`);
     const { onlyIn } = grantsOf(rolesWith({}), bindings);
     expect(onlyIn.get('jobs.submit')).toEqual(Array.from({ length: 100 }, (_, n) => `team-${n}-*`));
+  });
+
+  it('that another one covers goes without saying', () => {
+    const bindings = ['viewer@reports', 'viewer@rep*', 'viewer@reports-*', 'viewer@images', 'viewer@image'];
+    expect(grantsOf(rolesWith({}), bindings).onlyIn.get('jobs.read')).toEqual(['rep*', 'images', 'image']);
   });
 
   it('for some queues gives nothing that is not about queues', () => {

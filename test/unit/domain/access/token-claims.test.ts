@@ -39,6 +39,17 @@ describe('the principal of a token', () => {
     },
   );
 
+  it('is nobody if its groups give a permission in more places than can go with each submit', () => {
+    const groupRoles = Object.fromEntries(Array.from({ length: 65 }, (_, n) => [`g${n}`, [`submitter@team${n}-*`]]));
+    const groups = Object.keys(groupRoles);
+    expect(principalOf({ groups: groups.slice(1) }, { groupRoles }).onlyIn.get('jobs.submit')).toHaveLength(64);
+    expect(() => principalOf({ groups }, { groupRoles })).toThrow(
+      'its groups give jobs.read in 65 places, and 64 are the most',
+    );
+    const wide = principalOf({ groups: [...groups, 'all'] }, { groupRoles: { ...groupRoles, all: ['submitter@*'] } });
+    expect(wide.onlyIn.size).toBe(0);
+  });
+
   it('has the fixed tenant of its issuer, whatever the token says', () => {
     expect(principalOf({ tenant: 'other' }, { tenant: { fixed: 'acme' } }).tenant).toBe('acme');
   });
