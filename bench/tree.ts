@@ -61,7 +61,8 @@ const markMs = medianMs(() => {
 const treeMs = medianMs(() => {
   const nowMs = performance.now();
   const activityOf = (actor: ReturnType<ActorSystem['tree']>[number]) => meter.activityOf(actor, nowMs);
-  const sources = { tree: system.tree(), node, cells: [], runs: [], nowMs, activityOf, heldFor: () => undefined };
+  const no = { cells: [], runs: [], outages: [], heldFor: () => undefined };
+  const sources = { ...no, tree: system.tree(), node, nowMs, activityOf };
   boundedTree(actorRows(sources), '/');
 });
 console.log(`counters of ${actors} actors noted   ${markMs.toFixed(1)} ms`);

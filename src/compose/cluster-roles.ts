@@ -213,13 +213,14 @@ function sayLines({ log }: Pick<ProcessRuntime, 'log'>): NonNullable<WorkerServi
 }
 
 function adminOf(parts: ClusterParts, slots: SlotPool | undefined): ActorDefinition<AdminMessage> {
-  const { node, system, bus, pool, startedAtMs, drainRequest, cache } = parts;
+  const { node, system, bus, pool, startedAtMs, drainRequest, cache, runtime } = parts;
   return nodeAdmin({
     node,
     system,
     pool,
     startedAtMs,
     isDraining: () => drainRequest.draining,
+    outages: () => runtime.outages.list(),
     quarantines: bus.quarantines,
     slotsFree: () => slots?.free ?? 0,
     handlers: () => parts.pool?.manifests() ?? [],

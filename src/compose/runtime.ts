@@ -5,12 +5,14 @@ import { createPrometheusTelemetry, type PrometheusTelemetry } from '../adapters
 import type { Clock, Random } from '../application/ports/runtime.ts';
 import type { Config } from '../config/index.ts';
 import { given } from '../domain/given.ts';
+import { type Outages, watchOutages } from './outages.ts';
 
 export interface ProcessRuntime {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: FlushableLogger;
   readonly telemetry: PrometheusTelemetry;
+  readonly outages: Outages;
 }
 
 /** `writeLog` receives the lines of the log. Default: standard output. */
@@ -20,6 +22,6 @@ export function createRuntime(config: Config, nodeId: string, writeLog?: (line: 
     clock: createSystemClock(),
     random: createSystemRandom(),
     log: createLogger({ level, pretty, bindings: pretty ? {} : { nodeId }, ...given({ write: writeLog }) }),
-    telemetry: createPrometheusTelemetry({ processMetrics: true }),
+    ...watchOutages(createPrometheusTelemetry({ processMetrics: true })),
   };
 }

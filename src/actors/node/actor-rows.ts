@@ -17,6 +17,7 @@ import { given } from '../../domain/given.ts';
 export interface RowSources {
   readonly tree: readonly TreeNode[];
   readonly node: wire.Node;
+  readonly outages: readonly string[];
   readonly cells: RunPoolStats['cells'];
   readonly runs: readonly RunView[];
   readonly nowMs: number;
@@ -26,7 +27,7 @@ export interface RowSources {
 }
 
 export function actorRows(sources: RowSources): readonly wire.Actor[] {
-  const rows: wire.Actor[] = [nodeRow(sources.node)];
+  const rows: wire.Actor[] = [nodeRow(sources)];
   for (const actor of sources.tree) {
     rows.push(actorRow(actor, sources));
     if (actor.path === runsPath) rows.push(...sources.runs.map((run) => runRow(run, sources)));
@@ -48,7 +49,7 @@ export function boundedTree(rows: readonly wire.Actor[], path: string, maxBytes 
   return { actors: wanted.slice(0, count), omitted: wanted.length - count };
 }
 
-function nodeRow(node: wire.Node): wire.Actor {
+function nodeRow({ node, outages }: RowSources): wire.Actor {
   const { slotsFree, slotsTotal, runs, shards, version } = node;
   return {
     ...actorless,
@@ -68,6 +69,7 @@ function nodeRow(node: wire.Node): wire.Actor {
       shards: String(shards),
       loop: node.eventLoopUtilization.toFixed(2),
       rssMiB: String(Math.round(numberOf(node.rssBytes) / 1_048_576)),
+      ...given({ away: outages.length > 0 ? outages.join(', ') : undefined }),
     },
   };
 }

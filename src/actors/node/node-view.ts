@@ -26,6 +26,8 @@ export interface AdminServices {
   readonly handlers: () => readonly Pick<HandlerManifest, 'name' | 'version'>[];
   readonly vitals: () => NodeVitals;
   readonly isDraining: () => boolean;
+  /** What this process does not wait for, because it does not answer. */
+  readonly outages: () => readonly string[];
   /** Replaces the cached copy of a job whose payloads were erased. Does nothing on a node that keeps no copies. */
   readonly replaceCopy: (record: JobRecord) => void;
   /** Ends the process as SIGTERM would. */
@@ -65,6 +67,7 @@ export class NodeView {
     return actorRows({
       tree,
       node: this.#report(tree),
+      outages: this.#services.outages(),
       cells: pool?.stats().cells ?? [],
       runs: pool?.runs() ?? [],
       nowMs: this.#clock.nowMs(),

@@ -150,7 +150,7 @@ export class SimNode {
     this.#start = () =>
       startClusterRoles({
         config: ground.config,
-        runtime: { clock, random, log, telemetry },
+        runtime: { clock, random, log, telemetry, outages: { list: () => [] } },
         system,
         bus: this.#ports.bus,
         store: this.#ports.store,

@@ -46,6 +46,7 @@ async function adminOf(kit: TestKit, more: Partial<AdminServices> = {}) {
     ],
     vitals: () => ({ eventLoopUtilization: 0.5, rssBytes: 1, machineLoad: 2 }),
     isDraining: () => false,
+    outages: () => [],
     replaceCopy: () => undefined,
     drain: () => (drains += 1),
     ...more,
@@ -195,7 +196,9 @@ test('an actor is inspected with its children, its news and its dead letters, ne
   expect(report?.deadLetters).toMatchObject([
     { node: 'n1', path: '/node/workers/queues/default.gone', reason: 'no_actor', message: 'room' },
   ]);
-  expect((await ask('inspect', { path: '/' }))?.children.map(({ path }) => path)).toEqual(['/admin', '/node']);
+  const root = await ask('inspect', { path: '/' });
+  expect(root?.actor?.facts).not.toHaveProperty('away');
+  expect(root?.children.map(({ path }) => path)).toEqual(['/admin', '/node']);
   expect(await ask('inspect', { path: '/node/workers/queue' })).toBeNull();
   const letters = await ask('deadLetters', { path: '/', limit: 10 });
   expect(letters).toMatchObject({
@@ -338,6 +341,7 @@ test('the rows of a node: itself, its actors, runs below those who mind them, ce
   const rows = actorRows({
     tree,
     node: report,
+    outages: ['store', 'issuer corp'],
     cells: [cell],
     nowMs: 100_000,
     runs: [run, { ...run, runId: 'k#t', attempt: 1, deadlineAtMs: 120_000 }],
@@ -353,7 +357,7 @@ test('the rows of a node: itself, its actors, runs below those who mind them, ce
     '/node/workers/queues',
     '/node/cells/cell:0',
   ]);
-  expect(rows[0]?.state).toBe(actorStateCodes.draining);
+  expect(rows[0]).toMatchObject({ state: actorStateCodes.draining, facts: { away: 'store, issuer corp' } });
   expect(rows[3]).toMatchObject({
     startTime: toTime(99_000),
     run: { pulseTime: toTime(99_800), deadline: toTime(159_000), thread: 4 },
