@@ -58,7 +58,7 @@ import { createManageTenants, type ManageTenants } from './tenants/manage-tenant
 import { createQuotaAlarms } from './tenants/quota-alarms.ts';
 import { createTenantLimits, type TenantLimits } from './tenants/tenant-limits.ts';
 import { createTenantRoom } from './tenants/tenant-room.ts';
-import { createUnfinishedRoom } from './tenants/unfinished-room.ts';
+import { createSubmitRoom } from './tenants/submit-room.ts';
 import { createTenantStatsReader } from './tenants/tenant-stats.ts';
 import { createWatchJob, type WatchJob } from './jobs/watch-job.ts';
 import { createWatchJobs, type WatchJobs } from './jobs/watch-jobs.ts';
@@ -213,12 +213,12 @@ function tenantUseCases(parts: UseCaseParts) {
   const tenantLimits = createTenantLimits({ ...parts, known, alarms });
   const stats = createTenantStatsReader(parts);
   const tenantRoom = createTenantRoom({ documents, alarms, clock });
-  const unfinishedRoom = createUnfinishedRoom({ known, stats, alarms, clock, random: parts.random });
+  const submitRoom = createSubmitRoom({ known, stats, alarms, clock, random: parts.random });
   const accountParts = { documents, roles, room: tenantRoom, clock };
   return {
     tenantLimits,
     tenantRoom,
-    ofSubmits: { tenantLimits, unfinishedRoom },
+    ofSubmits: { tenantLimits, submitRoom },
     tenants: createManageTenants({ documents, known, queues, limits: tenantLimits, stats, clock }),
     accounts: createManageAccounts(accountParts),
     apiKeys: createApiKeys(accountParts),

@@ -3,6 +3,7 @@ import { deletionPhaseCodes, tenantStateCodes } from '../contract/codes.ts';
 import type * as wire from '../contract/messages.ts';
 import { timestampMs } from '../contract/time.ts';
 import { wordOf } from '../contract/word-of.ts';
+import { numberOf, presentNumber } from '../contract/int64.ts';
 import { given } from '../domain/given.ts';
 import type { CallParts } from './call-parts.ts';
 import { incompleteAnswer } from './client-error.ts';
@@ -67,6 +68,8 @@ export interface TenantQuotasInfo {
   readonly runningJobs?: number;
   /** Jobs that have not ended. */
   readonly unfinishedJobs?: number;
+  /** Bytes that its jobs keep in the store and beside it, until their retention is over. */
+  readonly storedBytes?: number;
 }
 
 /** A tenant and what it uses, in the words of its quotas. */
@@ -172,8 +175,8 @@ function tenantOf({ tenant }: { readonly tenant: wire.Tenant | null }): TenantIn
 
 function withUse(answer: { readonly tenant: wire.Tenant | null; readonly use: wire.TenantUse | null }): TenantUseInfo {
   if (!answer.use) throw incompleteAnswer('the gateway answered without the use of the tenant');
-  const { submitsPerSecond, streams, queues, serviceAccounts, runningJobs, unfinishedJobs } = answer.use;
-  const jobs = { runningJobs, unfinishedJobs };
+  const { submitsPerSecond, streams, queues, serviceAccounts, runningJobs, unfinishedJobs, storedBytes } = answer.use;
+  const jobs = { runningJobs, unfinishedJobs, storedBytes: numberOf(storedBytes) };
   return { ...tenantOf(answer), use: { submitsPerSecond, streams, queues, serviceAccounts, ...jobs } };
 }
 
@@ -195,6 +198,7 @@ function fromTenant(tenant: wire.Tenant): TenantInfo {
       serviceAccounts: quotas?.serviceAccounts ?? undefined,
       runningJobs: quotas?.runningJobs ?? undefined,
       unfinishedJobs: quotas?.unfinishedJobs ?? undefined,
+      storedBytes: presentNumber(quotas, 'storedBytes'),
     }),
     createdAt: dateOf(tenant.createTime),
     ...given({

@@ -1,5 +1,5 @@
 /** The messages of the service Tenants. Made by scripts/contract-types.ts from proto/; do not edit. */
-import type { Timestamp } from './shared-messages.ts';
+import type { Int64, Timestamp } from './shared-messages.ts';
 
 export interface Tenant {
   readonly name: string;
@@ -24,6 +24,7 @@ export interface TenantQuotas {
   readonly serviceAccounts: number | null;
   readonly runningJobs: number | null;
   readonly unfinishedJobs: number | null;
+  readonly storedBytes: Int64 | null;
 }
 
 export interface TenantUse {
@@ -33,6 +34,7 @@ export interface TenantUse {
   readonly serviceAccounts: number;
   readonly runningJobs: number;
   readonly unfinishedJobs: number;
+  readonly storedBytes: Int64;
 }
 
 export interface CreateTenantRequest {

@@ -32,11 +32,14 @@ export interface JobOutline extends Pick<
 
 export interface JobBrief extends JobOutline {
   readonly inputBytes: number;
+  /** See `besidesInputBytes`. */
+  readonly besidesBytes: number;
 }
 
 export function briefOf(record: JobRecord): JobBrief {
   const { id, requestKey, state, createdAtMs, readyAtMs, firstStartedAtMs, spec } = record;
-  const own = { id, state, createdAtMs, readyAtMs, inputBytes: inputBytes(spec.input) };
+  const bytes = { inputBytes: inputBytes(spec.input), besidesBytes: besidesInputBytes(record) };
+  const own = { id, state, createdAtMs, readyAtMs, ...bytes };
   return { ...own, ...given({ requestKey, firstStartedAtMs }), spec: withUnique(sharedSpecOf(spec), spec.unique) };
 }
 
@@ -54,6 +57,19 @@ export function withUnique(spec: SharedSpec, unique: UniqueKey | undefined): Bri
   return unique === undefined ? spec : { ...spec, unique };
 }
 
+/** Bytes that the job carries besides its input: checkpoint, logs and output. */
+export function besidesInputBytes({
+  output,
+  checkpoint,
+  logs,
+}: Pick<JobRecord, 'output' | 'checkpoint' | 'logs'>): number {
+  let bytes = output === undefined ? 0 : inputBytes(output);
+  if (checkpoint !== undefined) bytes += inputBytes(checkpoint.payload);
+  if (logs !== undefined) for (const { payload } of logs) bytes += inputBytes(payload);
+  return bytes;
+}
+
+/** The size of a payload, which may be an input. */
 export function inputBytes(input: Payload): number {
   switch (input.kind) {
     case 'json':

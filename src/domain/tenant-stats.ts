@@ -4,10 +4,16 @@ export interface TenantStats {
   readonly running: number;
   /** Jobs that have not ended, those that run as well. */
   readonly unfinished: number;
+  /** What its jobs keep in the store and beside it. Absent: from a shard of an earlier version, which does not know. */
+  readonly storedBytes?: number;
 }
 
-export const noTenantStats: TenantStats = { running: 0, unfinished: 0 };
+export const noTenantStats: TenantStats = { running: 0, unfinished: 0, storedBytes: 0 };
 
 export function addTenantStats(one: TenantStats, other: TenantStats): TenantStats {
-  return { running: one.running + other.running, unfinished: one.unfinished + other.unfinished };
+  return {
+    running: one.running + other.running,
+    unfinished: one.unfinished + other.unfinished,
+    storedBytes: (one.storedBytes ?? 0) + (other.storedBytes ?? 0),
+  };
 }

@@ -24,6 +24,8 @@ export interface TenantQuotas {
   readonly runningJobs?: number;
   /** Jobs that have not ended. */
   readonly unfinishedJobs?: number;
+  /** Bytes that its jobs keep in the store and beside it, until their retention is over. */
+  readonly storedBytes?: number;
 }
 
 export type TenantQuota = keyof TenantQuotas;
@@ -63,6 +65,7 @@ export const tenantQuotaRanges = {
   serviceAccounts: { min: 1, max: 1_000, text: 'a whole number from 1 to 1,000', integer: true },
   runningJobs: { min: 1, max: 1_000_000, text: 'a whole number from 1 to 1,000,000', integer: true },
   unfinishedJobs: { min: 1, max: 1_000_000_000, text: 'a whole number from 1 to 1,000,000,000', integer: true },
+  storedBytes: { min: 1_024, max: 2 ** 50, text: 'a whole number from 1,024 to 2^50', integer: true },
 } as const satisfies Readonly<Record<TenantQuota, Range>>;
 
 /** Every quota. Whoever lists quotas takes them from here. */

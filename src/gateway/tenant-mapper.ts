@@ -4,6 +4,7 @@ import type { QuotasRequest } from '../application/tenants/manage-tenants.ts';
 import type { StoredTenant } from '../application/tenants/stored-tenants.ts';
 import type { Init } from '../contract/codec.ts';
 import { deletionPhaseCodes, tenantStateCodes } from '../contract/codes.ts';
+import { presentNumber } from '../contract/int64.ts';
 import type * as wire from '../contract/messages.ts';
 import { toOptionalTime, toTime } from '../contract/time.ts';
 import { defaultTenantWeight } from '../domain/tenant.ts';
@@ -34,6 +35,7 @@ export function fromQuotas(quotas: wire.TenantQuotas | null): QuotasRequest {
     serviceAccounts: quotas?.serviceAccounts ?? undefined,
     runningJobs: quotas?.runningJobs ?? undefined,
     unfinishedJobs: quotas?.unfinishedJobs ?? undefined,
+    storedBytes: presentNumber(quotas, 'storedBytes'),
   };
 }
 

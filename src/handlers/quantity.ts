@@ -2,16 +2,7 @@
  * Durations and sizes as people write them: `250ms`, `5m`, `512MiB`. They are parsed once, when a handler is defined.
  */
 import { parseDurationMs } from '../domain/duration-text.ts';
-
-const sizeUnitsBytes: ReadonlyMap<string, number> = new Map([
-  ['B', 1],
-  ['KB', 1e3],
-  ['MB', 1e6],
-  ['GB', 1e9],
-  ['KiB', 2 ** 10],
-  ['MiB', 2 ** 20],
-  ['GiB', 2 ** 30],
-]);
+import { parseSizeText } from '../domain/size-text.ts';
 
 /** A duration such as `'5m'`, or a number of milliseconds. */
 export type Duration = string | number;
@@ -27,7 +18,5 @@ export function durationMsOf(value: Duration): number | undefined {
 /** Whole bytes. Returns `undefined` if `value` is not a size. */
 export function parseSizeBytes(value: Size): number | undefined {
   if (typeof value === 'number') return Number.isFinite(value) ? Math.round(value) : undefined;
-  const match = /^(\d+(?:\.\d+)?) ?([A-Za-z]+)$/.exec(value.trim());
-  const unit = sizeUnitsBytes.get(match?.[2] ?? '');
-  return match === null || unit === undefined ? undefined : Math.round(Number(match[1]) * unit);
+  return parseSizeText(value);
 }

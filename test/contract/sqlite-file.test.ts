@@ -157,7 +157,7 @@ describe('a sqlite file', () => {
     const stores = await Promise.all([harness.open(), harness.open(), harness.open()]);
     expect(stores.map((store) => store.kind)).toEqual(['sqlite', 'sqlite', 'sqlite']);
     const file = new DatabaseSync(harness.path);
-    expect(file.prepare('PRAGMA user_version').get()).toEqual({ user_version: 10 });
+    expect(file.prepare('PRAGMA user_version').get()).toEqual({ user_version: 11 });
     expect(file.prepare('PRAGMA journal_mode').get()).toEqual({ journal_mode: 'wal' });
     file.close();
   });
@@ -173,7 +173,7 @@ describe('a sqlite file', () => {
     file.exec(
       'DROP TABLE documents; DROP TABLE audit_rows; DROP TABLE unfinished_lists; ALTER TABLE cluster DROP COLUMN objects_marked; UPDATE idempotency_keys SET rank = rank / 1000;',
     );
-    file.exec('PRAGMA user_version = 5');
+    file.exec('DROP TABLE kept_bytes; PRAGMA user_version = 5');
     file.close();
     const { jobs, objectsMark } = await harness.open();
     expect(await objectsMark.isNoted()).toBe(false);
@@ -186,22 +186,23 @@ describe('a sqlite file', () => {
     expect((await jobs.findKeys(1, [keyHash])).get(keyHash)?.jobId).toBe(later.id);
   });
 
-  it('of version 8 has no documents and no audit log: it takes them, and has what it had', async () => {
+  it('of version 8 has no documents, audit log and kept bytes: it takes them, and has what it had', async () => {
     const store = await harness.open();
     const entry = keyEntry(recordIn(partition));
     await store.jobs.putKeys(1, [entry]);
     await store.close();
     const file = new DatabaseSync(harness.path);
-    file.exec('DROP TABLE documents; DROP TABLE audit_rows; PRAGMA user_version = 8');
+    file.exec('DROP TABLE documents; DROP TABLE audit_rows; DROP TABLE kept_bytes; PRAGMA user_version = 8');
     file.close();
     const { schema, documents, audit, jobs } = await harness.open();
-    expect(schema).toEqual({ from: 8, to: 10 });
+    expect(schema).toEqual({ from: 8, to: 11 });
     const place = { collection: 'api-keys', scope: 'acme', name: 'ci' } as const;
     const { document } = await documents.createDocument(place, '{}');
     expect(await documents.findDocument(place)).toEqual(document);
     expect(await audit.readRows({ scope: 'cluster', day: '2026-11-30' }, { order: 'oldest-first', most: 9 })).toEqual(
       [],
     );
+    expect(await jobs.findKept({ shard: 1, tenant: 'acme' })).toEqual([]);
     expect(await jobs.findKeys(1, [entry.keyHash])).toEqual(new Map([[entry.keyHash, entry]]));
   });
 

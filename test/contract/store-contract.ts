@@ -12,6 +12,7 @@ import { describeFindJobs } from './find-jobs-contract.ts';
 import { describeRecovery } from './recovery-contract.ts';
 import { describeGroups } from './group-contract.ts';
 import { describeKeys } from './key-contract.ts';
+import { describeKept } from './kept-contract.ts';
 import { describeListing } from './listing-contract.ts';
 import { describePayloads } from './payload-contract.ts';
 import { describeQueuesAndFacts } from './queue-contract.ts';
@@ -37,6 +38,7 @@ export function describeStoreContract(name: string, make: () => StoreHarness | P
     describeFindJobs(use);
     describeRecovery(use);
     describeUnfinishedLists(use);
+    describeKept(use);
     describeListing(use);
     describeExpiry(use);
     describePayloads(use);

@@ -57,23 +57,24 @@ describe('the schema in Cassandra', () => {
     expect(await migrations()).toEqual(allVersions.map((version) => ({ version, lock: null })));
   });
 
-  it('of version 5 has no documents and no audit log: it takes them, and has what it had', async () => {
+  it('of version 5 has no documents, audit log and kept bytes: it takes them, and has what it had', async () => {
     const { keyspace } = harness;
     const before = await harness.open();
     const facts = await before.agreeFacts({ clusterId: 'c', shardCount: 4 });
     await before.close();
-    for (const [table, version] of Object.entries({ documents: 6, audit_rows: 7 })) {
+    for (const [table, version] of Object.entries({ documents: 6, audit_rows: 7, kept_bytes: 8 })) {
       await driver.execute(`DROP TABLE ${keyspace}.${table}`);
       await driver.execute(`DELETE FROM ${keyspace}.schema_migrations WHERE scope = 0 AND version = ${version}`);
     }
-    const { schema, documents, audit, agreeFacts } = await harness.open();
-    expect(schema).toEqual({ from: 5, to: 7 });
+    const { schema, jobs, documents, audit, agreeFacts } = await harness.open();
+    expect(schema).toEqual({ from: 5, to: 8 });
     const place = { collection: 'api-keys', scope: 'acme', name: 'ci' } as const;
     const { document } = await documents.createDocument(place, '{}');
     expect(await documents.findDocument(place)).toEqual(document);
     expect(await audit.readRows({ scope: 'cluster', day: '2026-11-30' }, { order: 'oldest-first', most: 9 })).toEqual(
       [],
     );
+    expect(await jobs.findKept({ shard: 0, tenant: 'acme' })).toEqual([]);
     expect(await agreeFacts({ clusterId: 'late', shardCount: 9 })).toEqual(facts);
     expect(await migrations()).toEqual(allVersions.map((version) => ({ version, lock: null })));
   });

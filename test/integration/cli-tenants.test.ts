@@ -39,21 +39,22 @@ it('makes, shows, changes, pauses and resumes a tenant', async () => {
   });
   expect((await troupe('tenants', 'get', 'acme')).out).toMatch(/queues +1 +3\n/);
   await troupe('tenants', 'update', 'acme', '--queues', '0', '--submits-per-second', '5', '--running-jobs', '7');
-  await troupe('tenants', 'update', 'acme', '--unfinished-jobs', '900');
+  await troupe('tenants', 'update', 'acme', '--unfinished-jobs', '900', '--stored-bytes', '1.5GiB');
   expect((await troupe('tenants', 'get', 'acme')).out).toMatch(/running-jobs +0 +7\n/);
+  expect((await troupe('tenants', 'get', 'acme')).out).toMatch(/stored-bytes +0 B +1.5 GiB\n/);
   expect((await troupe('tenants', 'update', 'acme', '--weight', '3')).out).toMatch(/\nweight +3\nnodes +all that/);
   expect((await troupe('tenants', 'update', 'acme', '--dedicated')).out).toMatch(/\nweight +3\nnodes +only those/);
   expect((await troupe('tenants', 'update', 'acme', '--no-dedicated')).out).toMatch(/\nnodes +all that/);
   expect((await troupe('tenants', 'update', 'acme', '--encrypted')).out).toMatch(/\npayloads +encrypted\n/);
   expect(await document('tenants', 'get', 'acme')).toMatchObject({
-    quotas: { submitsPerSecond: 5, runningJobs: 7, unfinishedJobs: 900 },
+    quotas: { submitsPerSecond: 5, runningJobs: 7, unfinishedJobs: 900, storedBytes: 1.5 * 2 ** 30 },
     use: { queues: 1, serviceAccounts: 0 },
   });
   expect((await troupe('tenants', 'pause', 'acme', '--reason', 'the bill')).out).toMatch(
     /state +PAUSED.*\nreason +the bill\n/,
   );
   expect((await troupe('tenants', 'list')).out).toMatch(
-    /^TENANT +STATE .*\nacme +PAUSED .* submits-per-second 5, running-jobs 7, unfinished-jobs 900 +.*a shop/,
+    /^TENANT +STATE .*\nacme +PAUSED .* submits-per-second 5, running-jobs 7, unfinished-jobs 900, stored-bytes 1.5 GiB +.*a shop/,
   );
   expect(await document('tenants', 'resume', 'acme')).toMatchObject({ name: 'acme', state: 'ACTIVE' });
 });
@@ -81,6 +82,8 @@ it('says what is wrong', async () => {
     [2, '--queues 0', 'tenants', 'create', 'x', '--queues', '0'],
     [2, 'nothing to change', 'tenants', 'update', 'x'],
     [2, '--weight', 'tenants', 'update', 'x', '--weight', '0'],
+    [2, '--stored-bytes 1B: write a size from 1 KiB', 'tenants', 'update', 'x', '--stored-bytes', '1B'],
+    [2, '--stored-bytes many', 'tenants', 'create', 'x', '--stored-bytes', 'many'],
     [4, '`troupe tenants list` shows the tenants', 'tenants', 'get', 'x'],
     [4, 'TENANT_NOT_FOUND', 'tenants', 'update', 'x', '--streams', '1'],
     [2, 'name', 'tenants', 'create', 'not a name'],

@@ -18,6 +18,8 @@ import type { LiveFeed } from '../../src/application/ports/bus.ts';
 import type { EventLog, EventLogs, KeptEvent } from '../../src/application/ports/event-log.ts';
 import { rolesWith } from '../../src/domain/access/role.ts';
 import { given } from '../../src/domain/given.ts';
+import { besidesInputBytes, inputBytes } from '../../src/domain/job-brief.ts';
+import { storedBytes } from '../../src/domain/stored-bytes.ts';
 import type { NodeInfo } from '../../src/application/ports/membership.ts';
 import type { ShardClient } from '../../src/application/ports/shard-link.ts';
 import type { PayloadStore } from '../../src/application/ports/payload-store.ts';
@@ -213,7 +215,14 @@ function tenantStatsOf(
 ): TenantStats {
   const own = [...records.values()].filter(({ id, spec }) => jobIdParts(id).shard === shard && spec.tenant === tenant);
   const running = own.filter(({ state }) => state === 'RUNNING').length;
-  return { running, unfinished: own.filter(({ state }) => !isTerminal(state)).length };
+  const stored = own.map((record) =>
+    storedBytes({ input: inputBytes(record.spec.input), besides: besidesInputBytes(record) }),
+  );
+  return {
+    running,
+    unfinished: own.filter(({ state }) => !isTerminal(state)).length,
+    storedBytes: stored.reduce((sum, bytes) => sum + bytes, 0),
+  };
 }
 
 function unfinishedOf(

@@ -277,6 +277,55 @@ describe('the quota of unfinished jobs', () => {
   });
 });
 
+describe('the quota of stored bytes', () => {
+  it('refuses what is new beyond it, and answers every repeat with its job', async () => {
+    const limit = 20_000;
+    const { etag } = await admin.tenants.create('keeps', { quotas: { storedBytes: limit } });
+    const caller = await callerOf('keeps');
+    await caller.queues.create('default');
+    const input = { text: 'x'.repeat(3_000) };
+    const drafts = Array.from({ length: 10 }, (_, n) => ({ handler: 'test.echo', input, idempotencyKey: `b${n}` }));
+    const outcomes = await caller.submitMany(drafts);
+    const kept = outcomes.flatMap((outcome, n) => ('ok' in outcome ? [{ n, jobId: outcome.ok.jobId }] : []));
+    // Each counts with 3,011 bytes of input and 1,024 of its record.
+    expect(kept).toHaveLength(4);
+    for (const outcome of outcomes) {
+      if ('ok' in outcome) continue;
+      expect(outcome.error).toMatchObject({
+        code: 'QUOTA_EXCEEDED',
+        status: 'RESOURCE_EXHAUSTED',
+        metadata: { quota: 'storedBytes', limit: `${limit}` },
+        outcome: 'none',
+      });
+    }
+    for (const { n, jobId } of kept)
+      expect(await caller.submit('test.echo', input, { idempotencyKey: `b${n}` })).toMatchObject({
+        jobId,
+        duplicate: true,
+      });
+    await until('the use is told', async () => (await caller.tenants.own()).use.storedBytes === 4 * (3_011 + 1_024));
+    const full = { code: 'QUOTA_EXCEEDED', metadata: { quota: 'storedBytes' } };
+    await expect(caller.submit('test.echo', input)).rejects.toMatchObject(full);
+    // A small one fits yet.
+    await caller.submit('test.echo', {});
+    // One that ends keeps what it has. Room comes with a larger quota, or when the retention is over.
+    await caller.cancel(kept[0]?.jobId ?? '');
+    await expect(caller.retry(kept[0]?.jobId ?? '')).rejects.toMatchObject(full);
+    expect((await admin.tenants.get('keeps')).quotas).toEqual({ storedBytes: limit });
+    expect((await admin.tenants.update('keeps', etag, { quotas: { storedBytes: 2 ** 50 } })).quotas).toEqual({
+      storedBytes: 2 ** 50,
+    });
+    await until('there is room', async () => (await codeOf(caller.submit('test.echo', input))) === 'OK');
+  });
+
+  it.each([1, 2 ** 50 + 1])('of %d bytes is refused', async (storedBytes) => {
+    await expect(admin.tenants.create('odd', { quotas: { storedBytes } })).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      violations: [{ field: 'quotas.stored_bytes' }],
+    });
+  });
+});
+
 describe('a paused tenant', () => {
   it('submits nothing, and everything else works; resumed, it submits', async () => {
     await admin.tenants.create('late');

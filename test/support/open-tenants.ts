@@ -2,13 +2,13 @@
 import { noTenantStats } from '../../src/domain/tenant-stats.ts';
 import type { TenantStatsReader } from '../../src/application/tenants/tenant-stats.ts';
 import type { TenantLimits } from '../../src/application/tenants/tenant-limits.ts';
-import type { UnfinishedRoom } from '../../src/application/tenants/unfinished-room.ts';
+import type { SubmitRoom } from '../../src/application/tenants/submit-room.ts';
 import type { TenantRoom } from '../../src/application/tenants/tenant-room.ts';
 import type { TenantCheck } from '../../src/gateway/access/tenant-check.ts';
 
 export const roomForAll: TenantRoom = { within: (_, make) => make() };
 
-export const roomForJobs: UnfinishedRoom = { enter: () => ({ leave: () => undefined }) };
+export const roomForJobs: SubmitRoom = { enter: () => ({ leave: () => undefined }) };
 
 export const noLimits: TenantLimits = {
   ensureMaySubmit: () => undefined,

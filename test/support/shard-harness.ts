@@ -70,6 +70,8 @@ export interface ShardHarness {
   /** Versions that every live node offers. Others only some offer. */
   readonly spread: Set<string>;
   /** Whether key lookups succeed. */
+  /** Reads and writes of what ended jobs keep. */
+  kept: 'up' | 'down';
   keys: 'up' | 'down';
   /** Whether key writes succeed. */
   keyWrites: 'up' | 'down';
@@ -98,6 +100,8 @@ export interface ShardHarness {
   readonly rules: Map<string, FlowRule>;
   /** Limits of tenants, by tenant. Set one with `setLimit`. */
   readonly limits: Map<string, LimitRule>;
+  /** Tenants with a quota of stored bytes. */
+  readonly countedTenants: Set<string>;
   setRule(queue: string, rule: FlowRule): void;
   setLimit(tenant: string, rule: LimitRule): void;
   start(): Promise<ActorRef<ShardMessage>>;
@@ -190,6 +194,7 @@ export async function createShardHarness(options: ShardHarnessOptions = {}): Pro
     otherNodes: new Set(),
     rare: new Set(),
     spread: new Set(),
+    kept: 'up',
     keys: 'up',
     keyWrites: 'up',
     reads: 'up',
@@ -206,6 +211,7 @@ export async function createShardHarness(options: ShardHarnessOptions = {}): Pro
     streams: 'one',
     rules: new Map(),
     limits: new Map(),
+    countedTenants: new Set(),
     setRule(queue, rule) {
       harness.rules.set(queue, rule);
       for (const listener of ruleListeners) listener('default', queue);
@@ -298,6 +304,7 @@ export async function createShardHarness(options: ShardHarnessOptions = {}): Pro
           return harness.rules.get(queue) ?? {};
         },
         limitOf: (tenant) => harness.limits.get(tenant) ?? {},
+        countsStored: (tenant) => harness.countedTenants.has(tenant),
         onChange(listener) {
           ruleListeners.add(listener);
           return () => ruleListeners.delete(listener);
@@ -389,6 +396,7 @@ function faulty(
   harness: Pick<
     ShardHarness,
     | 'fates'
+    | 'kept'
     | 'keys'
     | 'keyQuestions'
     | 'keyWrites'
@@ -416,6 +424,10 @@ function faulty(
           const present = saved.get(shard);
           return present === undefined ? { epoch } : { epoch, watermark: present.watermark };
         };
+      }
+      if (name === 'findKept' || name === 'saveKept') {
+        if (harness.kept === 'down') return () => Promise.reject(new TroupeError('STORE_UNAVAILABLE'));
+        return Reflect.get(target, name);
       }
       if (name === 'listUnfinished') {
         return async (...given: Parameters<JobStore['listUnfinished']>) => {

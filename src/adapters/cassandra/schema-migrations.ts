@@ -17,6 +17,7 @@ import { createDocuments } from './tables/documents.ts';
 import { createJobFlags } from './tables/job-flags.ts';
 import { createIdempotencyKeys, createJobKeys } from './tables/job-keys.ts';
 import { createJobs } from './tables/jobs.ts';
+import { createKeptBytes } from './tables/kept-bytes.ts';
 import { createOpenBuckets } from './tables/open-buckets.ts';
 import { createPayloadParts } from './tables/payload-parts.ts';
 import { createQueueBuckets, createQueueDays } from './tables/queue-buckets.ts';
@@ -45,6 +46,7 @@ const versions: readonly (readonly string[])[] = [
   [createUnfinishedLists],
   [createDocuments],
   [createAuditRows],
+  [createKeptBytes],
 ];
 
 /** The newest version that this code knows. It refuses a keyspace of a later version, because it could damage it. */

@@ -25,9 +25,11 @@ import {
   type Watermark,
 } from '../../application/ports/job-store.ts';
 import type { Clock } from '../../application/ports/runtime.ts';
+import { lastOf, slotsOf, slotsText } from '../../application/storage/kept-slots.ts';
 import type { CqlClient } from './cql-client.ts';
 import { repeatUndecided } from './undecided.ts';
 import { createPartition, raisePartition, readPartition, type PartitionRow } from './tables/jobs.ts';
+import { putKept, readKept } from './tables/kept-bytes.ts';
 import { deleteBucket, readBuckets, registerBucket } from './tables/open-buckets.ts';
 import { deleteList, putList, readList } from './tables/unfinished-lists.ts';
 import { putWatermark, readWatermark } from './tables/shard-watermarks.ts';
@@ -114,6 +116,15 @@ export function createShardFence(parts: ShardFenceParts): ShardFence {
     },
     async saveWatermark(shard, epoch, watermark) {
       await client.rows(putWatermark, [shard, JSON.stringify(watermark), timestamps(shard, epoch)]);
+    },
+    async saveKept({ shard, tenant }, epoch, slots) {
+      const nowMs = clock.nowMs();
+      const ttl = ttlSeconds(lastOf(slots, nowMs), nowMs);
+      await client.rows(putKept, [shard, tenant, slotsText(slots), timestamps(shard, epoch), ttl]);
+    },
+    async findKept({ shard, tenant }) {
+      const row = (await client.rows(readKept, [shard, tenant])).at(0);
+      return slotsOf(row?.slots, clock.nowMs());
     },
     async openBuckets(shard) {
       const buckets: number[] = [];

@@ -30,6 +30,7 @@ export const rightsByTable: ReadonlyMap<string, RightsOnTable> = new Map(
     shard_watermarks: { shards: both },
     open_buckets: { shards: both },
     unfinished_lists: { shards: both },
+    kept_bytes: { shards: both },
     queue_buckets: { gateway: reads, shards: writes },
     queue_days: { gateway: reads, shards: writes },
     job_flags: { gateway: reads, shards: writes },

@@ -19,6 +19,7 @@ import {
 import type { Clock } from '../../application/ports/runtime.ts';
 import { flagOf, flagPageRows, flagPages, listEnded } from '../../application/storage/ended-listing.ts';
 import { listJobs } from '../../application/storage/job-listing.ts';
+import { lastOf, slotsOf, slotsText } from '../../application/storage/kept-slots.ts';
 import { neverMs, type RecordRow } from './database/commit-operation.ts';
 import { type ListScope, minutesPageRows, type QueueBucketRow } from './database/job-reads.ts';
 import { briefsOf } from './database/recovery-read.ts';
@@ -44,7 +45,7 @@ function rowsOf({ partition: { shard, bucket }, records }: CommitGroup): readonl
   });
 }
 
-function createFence(link: StoreLink): ShardFence {
+function createFence(link: StoreLink, clock: Clock): ShardFence {
   return {
     async takeShard(shard, owner) {
       const { epoch, watermark } = await link.write('takeShard', shard, owner);
@@ -52,6 +53,10 @@ function createFence(link: StoreLink): ShardFence {
     },
     ownsShard: (shard, epoch) => link.read('ownsShard', shard, epoch),
     saveWatermark: (shard, epoch, watermark) => link.write('saveWatermark', shard, epoch, JSON.stringify(watermark)),
+    saveKept(of, epoch, slots) {
+      return link.write('saveKept', of, epoch, { slots: slotsText(slots), lastMs: lastOf(slots, clock.nowMs()) });
+    },
+    findKept: async (of) => slotsOf(await link.read('findKept', of), clock.nowMs()),
     openBuckets: (shard) => link.read('openBuckets', shard),
     openBucket: ({ shard, bucket }, epoch) => link.write('openBucket', shard, bucket, epoch),
     listUnfinished({ shard, bucket }, { commits, ids }) {
@@ -134,7 +139,7 @@ export function createSqliteJobStore(link: StoreLink, clock: Clock): JobStore {
     return json === undefined ? undefined : parseRecord(json);
   };
   return {
-    ...createFence(link),
+    ...createFence(link, clock),
     readBucket: ({ shard, bucket }, terms) => readBucket(link, clock, { shard, bucket }, terms),
     async commit(group) {
       const { partition, epoch, commits } = group;

@@ -19,7 +19,7 @@ import type { QueueRoom } from '../queues/queue-room.ts';
 import type { ShardBatcher } from '../protocol/shard-batcher.ts';
 import type { ShardChoice } from '../protocol/shard-choice.ts';
 import type { TenantLimits } from '../tenants/tenant-limits.ts';
-import type { UnfinishedRoom } from '../tenants/unfinished-room.ts';
+import type { SubmitRoom } from '../tenants/submit-room.ts';
 
 export interface SubmitParts extends SealParts {
   readonly batcher: ShardBatcher;
@@ -32,7 +32,7 @@ export interface SubmitParts extends SealParts {
   readonly payloads: PayloadStore;
   readonly validator: InputValidator;
   readonly tenantLimits: Pick<TenantLimits, 'ensureMaySubmit' | 'takeSubmit'>;
-  readonly unfinishedRoom: UnfinishedRoom;
+  readonly submitRoom: SubmitRoom;
   readonly clock: Clock;
   /** Hard limit of an input that is handed over whole, in bytes. */
   readonly payloadMaxBytes: number;
@@ -114,15 +114,16 @@ function choiceOf({ config, fleet }: SubmitParts, request: JobRequest): HandlerC
 export type TenantPlace = Pick<SubmitItem, 'noneNew'>;
 
 /**
- * The same, and takes a place in the tenant's quota of unfinished jobs. Without room a job without a key is refused here,
+ * The same, and takes a place in the tenant's quotas of unfinished jobs and stored bytes. Without room a job without a key is refused here,
  * and one with a key by its shard, unless it is a repeat.
  */
-export async function asUnfinished<T>(
+export async function withinQuotas<T>(
   parts: SubmitParts,
   checked: CheckedJob,
   work: (place: TenantPlace) => Promise<T>,
 ): Promise<T> {
-  const entered = parts.unfinishedRoom.enter(checked.resolution.spec.tenant);
+  const { spec, inputBytes } = checked.resolution;
+  const entered = parts.submitRoom.enter(spec.tenant, inputBytes);
   const { leave, refuse } = entered instanceof Promise ? await entered : entered;
   if (refuse !== undefined && !checked.hasKey) throw refuse();
   try {

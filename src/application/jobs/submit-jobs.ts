@@ -9,7 +9,7 @@ import { type CallContext, ensureAwaited } from '../ports/call-context.ts';
 import { fingerprint } from './job-fingerprint.ts';
 import type { AcceptedJob, JobRequest } from './job-request.ts';
 import { payloadMarginMs, payloadPartBytes } from '../ports/payload-store.ts';
-import { asUnfinished, checkJob, type SubmitParts } from './submit-check.ts';
+import { withinQuotas, checkJob, type SubmitParts } from './submit-check.ts';
 import { acceptedPlain, inputSeal, printOptions, storeInput } from './submit-seal.ts';
 import { sendJob } from './submit-send.ts';
 import { submitStreamed } from './submit-stream.ts';
@@ -54,7 +54,7 @@ export function createSubmitJobs(parts: SubmitParts): SubmitJobs {
     { shard, seals = false }: OneOptions = {},
   ): Promise<AcceptedJob> {
     const checked = await checkJob(parts, context, { request });
-    return asUnfinished(parts, checked, async (inTenant) => {
+    return withinQuotas(parts, checked, async (inTenant) => {
       const { resolution, nowMs } = checked;
       const { spec } = resolution;
       const hasKey = request.idempotencyKey !== '';

@@ -6,7 +6,7 @@ import type { CallContext } from '../ports/call-context.ts';
 import { fingerprint } from './job-fingerprint.ts';
 import type { AcceptedJob } from './job-request.ts';
 import { payloadMarginMs } from '../ports/payload-store.ts';
-import { asUnfinished, checkJob, type SubmitParts } from './submit-check.ts';
+import { withinQuotas, checkJob, type SubmitParts } from './submit-check.ts';
 import { acceptedPlain, inputSeal, printOptions, storeInputParts } from './submit-seal.ts';
 import { sendJob, takeBack } from './submit-send.ts';
 import {
@@ -34,7 +34,7 @@ export async function submitStreamed(
   checkStreamed(open);
   const checked = await checkJob(parts, context, { request, streamedBytes: inputBytes });
   const { spec } = checked.resolution;
-  return asUnfinished(parts, checked, async (inTenant) => {
+  return withinQuotas(parts, checked, async (inTenant) => {
     const hasKey = request.idempotencyKey !== '';
     const seal = await inputSeal(parts, { tenant: context.tenant, hasKey, always: seals });
     const name = `in-${randomUUID()}`;

@@ -19,7 +19,7 @@ import type { JobReader } from './job-reader.ts';
 import type { AcceptedJob, JobRequest } from './job-request.ts';
 import { noLink } from './payload-link.ts';
 import { uploadMaxMs } from './streamed-input.ts';
-import { asUnfinished, checkJob, inItsPlace, type SubmitParts } from './submit-check.ts';
+import { withinQuotas, checkJob, inItsPlace, type SubmitParts } from './submit-check.ts';
 import { homeOf, sendJob } from './submit-send.ts';
 import { ownerOf, parseUploadId, type Upload, uploadOf } from './upload-id.ts';
 
@@ -104,7 +104,7 @@ async function submitUploaded(
   const checked = await checkJob(parts, context, { request, streamedBytes: upload.bytes });
   const { spec } = checked.resolution;
   const print = uploadFingerprint(context.tenant, request, upload);
-  return asUnfinished(parts, checked, async (inTenant) => {
+  return withinQuotas(parts, checked, async (inTenant) => {
     // Of a job that has ended: what was uploaded for it may be gone, and what was uploaded again is swept.
     const known = await acceptedBefore(parts, context, { ...print, spec });
     if (known !== undefined) return known;

@@ -9,6 +9,7 @@
 import type { EndedState, FailureReason, JobRecord } from '../../domain/job.ts';
 import type { JobBrief } from '../../domain/job-brief.ts';
 import type { JobId } from '../../domain/job-id.ts';
+import type { KeptSlots } from '../../domain/kept-bytes.ts';
 
 export interface Partition {
   readonly shard: number;
@@ -58,6 +59,12 @@ export interface CommitGroup {
   readonly commits: number;
   /** The newest record of each job that changed since the last group. At most `commitGroupMax`. */
   readonly records: readonly JobRecord[];
+}
+
+/** The ended jobs of a tenant in a shard. */
+export interface KeptOf {
+  readonly shard: number;
+  readonly tenant: string;
 }
 
 /** Most entries of one `putKeys`. */
@@ -148,6 +155,14 @@ export interface JobStore {
   /** Fenced by the epoch: the watermark of a deposed owner is ignored. */
   saveWatermark(shard: number, epoch: number, watermark: Watermark): Promise<void>;
 
+  /**
+   * Saves what ended jobs of a tenant keep, as the owner with this epoch has counted it, in place of what was saved
+   * before. What a deposed owner saves changes nothing once a later one has saved. It goes when the last of it does.
+   */
+  saveKept(of: KeptOf, epoch: number, slots: KeptSlots): Promise<void>;
+  /** What was saved last, without what is no longer kept. Empty if nothing was. */
+  findKept(of: KeptOf): Promise<KeptSlots>;
+
   /** Buckets of the shard that may hold unfinished jobs or unpublished events, oldest first. */
   openBuckets(shard: number): Promise<readonly number[]>;
   /**
@@ -198,12 +213,17 @@ export interface JobStore {
   listJobs(query: JobListQuery): Promise<JobListPage>;
 }
 
-/** The part of a store that says who owns a shard, which of its partitions are open, and what is unfinished in them. */
+/**
+ * The part of a store that says who owns a shard, which of its partitions are open, what is unfinished in them, and what
+ * is kept of the rest.
+ */
 export type ShardFence = Pick<
   JobStore,
   | 'takeShard'
   | 'ownsShard'
   | 'saveWatermark'
+  | 'saveKept'
+  | 'findKept'
   | 'openBuckets'
   | 'openBucket'
   | 'listUnfinished'

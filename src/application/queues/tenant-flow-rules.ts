@@ -14,6 +14,8 @@ export interface TenantFlowRules extends FlowRules {
   look(): void;
   /** The limit of all queues of a tenant together. It is always known. */
   limitOf(tenant: string): LimitRule;
+  /** Whether a quota asks for what its jobs store, those that have ended as well. It is always known. */
+  countsStored(tenant: string): boolean;
 }
 
 export interface TenantFlowRulesParts {
@@ -56,5 +58,6 @@ export function createTenantFlowRules({ rules, tenants }: TenantFlowRulesParts):
       tenants.look();
     },
     limitOf: (tenant) => given({ maxRunning: tenants.of(tenant).runningMax }),
+    countsStored: (tenant) => tenants.of(tenant).countsStored,
   };
 }

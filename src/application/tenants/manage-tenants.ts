@@ -107,6 +107,7 @@ const quotaFields: Readonly<Record<TenantQuota, string>> = {
   serviceAccounts: 'service_accounts',
   runningJobs: 'running_jobs',
   unfinishedJobs: 'unfinished_jobs',
+  storedBytes: 'stored_bytes',
 };
 const quotaNames = Object.keys(quotaFields) as TenantQuota[];
 
@@ -253,8 +254,8 @@ async function useOf({ documents, queues, limits, stats }: ManageTenantsParts, t
   const page = { after: '', most: accountsCounted };
   const accounts = await documents.listDocuments({ collection: 'service-accounts', scope: tenant }, page);
   const own = await queues.listQueues(tenant);
-  const { running, unfinished } = (await stats.read(tenant)).stats;
-  const jobs = { runningJobs: running, unfinishedJobs: unfinished };
+  const { running, unfinished, storedBytes = 0 } = (await stats.read(tenant)).stats;
+  const jobs = { runningJobs: running, unfinishedJobs: unfinished, storedBytes };
   return { ...limits.useOf(tenant), queues: own.length, serviceAccounts: accounts.length, ...jobs };
 }
 

@@ -20,6 +20,8 @@ interface WatchedTenant {
   readonly runningMax?: number;
   /** What its jobs carry is sealed. */
   readonly isEncrypted: boolean;
+  /** It has a quota of stored bytes. */
+  readonly countsStored: boolean;
 }
 
 export interface WatchedTenants {
@@ -50,6 +52,7 @@ const plain: WatchedTenant = {
   weight: defaultTenantWeight,
   isDedicated: false,
   isEncrypted: false,
+  countsStored: false,
 };
 
 export function createWatchedTenants({ documents, clock, log }: WatchedTenantsParts): WatchedTenants {
@@ -114,18 +117,20 @@ async function tenantsWithSettings(
 
 function watchedOf({ state, quotas, ...tenant }: Tenant): WatchedTenant {
   const { weight = defaultTenantWeight, dedicated = false, encrypted = false } = tenant;
-  const { runningJobs: runningMax } = quotas;
+  const { runningJobs: runningMax, storedBytes } = quotas;
   return {
     isStopped: state !== 'ACTIVE',
     weight,
     isDedicated: dedicated,
     isEncrypted: encrypted,
+    countsStored: storedBytes !== undefined,
     ...given({ runningMax }),
   };
 }
 
 function isSame(one: WatchedTenant, other: WatchedTenant): boolean {
-  const { isStopped, weight, isDedicated, isEncrypted, runningMax } = one;
+  const { isStopped, weight, isDedicated, isEncrypted, countsStored, runningMax } = one;
   const isAlike = isStopped === other.isStopped && isDedicated === other.isDedicated;
-  return isAlike && isEncrypted === other.isEncrypted && weight === other.weight && runningMax === other.runningMax;
+  const isKept = isEncrypted === other.isEncrypted && countsStored === other.countsStored;
+  return isAlike && isKept && weight === other.weight && runningMax === other.runningMax;
 }

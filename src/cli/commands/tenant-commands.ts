@@ -3,11 +3,12 @@ import type { Command } from 'commander';
 import type { TenantChange, TenantDeletion, TenantInfo, TenantQuotasInfo, TenantUseInfo } from '../../client/index.ts';
 import { given } from '../../domain/given.ts';
 import { oneLine } from '../../domain/printable.ts';
+import { sizeText } from '../../domain/size-text.ts';
 import { tenantQuotaRanges, tenantWeightRange } from '../../domain/tenant.ts';
 import { addTenantFileCommands } from './file-commands.ts';
 import { type CommandContext, type Session, withSession } from '../calls/command-context.ts';
 import { exitCodes, UsageError } from '../errors/exit-code.ts';
-import { countFlag } from '../flags/flag-values.ts';
+import { countFlag, sizeFlag } from '../flags/flag-values.ts';
 import { relativeText } from '../text/duration-text.ts';
 import { documentLine } from '../text/job-document.ts';
 import { tableText } from '../text/text-table.ts';
@@ -22,6 +23,7 @@ const quotaWords = [
   ['serviceAccounts', 'service-accounts', 'service accounts'],
   ['runningJobs', 'running-jobs', 'attempts that run at a time'],
   ['unfinishedJobs', 'unfinished-jobs', 'jobs that have not ended'],
+  ['storedBytes', 'stored-bytes', 'bytes that its jobs keep, such as 10GiB'],
 ] as const satisfies readonly (readonly [Quota, string, string])[];
 
 interface TenantFlags extends TenantQuotasInfo {
@@ -70,7 +72,7 @@ function addListTenants(tenants: Command, context: CommandContext): void {
 function withTenantFlags(command: Command, min: 0 | 1): Command {
   const removed = min === 0 ? '; 0: no limit' : ' (default: no limit)';
   for (const [quota, flag, what] of quotaWords)
-    command.option(`--${flag} <n>`, `most ${what}${removed}`, countFlag(flag, min, tenantQuotaRanges[quota].max));
+    command.option(`--${flag} <n>`, `most ${what}${removed}`, quotaFlag(quota, flag, min));
   const { min: lightest, max: heaviest } = tenantWeightRange;
   return command
     .option('--weight <n>', 'its share of the slots of a node, 1 to 100', countFlag('weight', lightest, heaviest))
@@ -79,6 +81,17 @@ function withTenantFlags(command: Command, min: 0 | 1): Command {
     .option('--encrypted', 'its payloads are encrypted, whatever encryption.required says')
     .option('--no-encrypted', 'its payloads are encrypted only if encryption.required says so')
     .option('--description <text>', 'what it is for');
+}
+
+function quotaFlag(quota: Quota, flag: string, min: 0 | 1): (text: string) => number {
+  const range = tenantQuotaRanges[quota];
+  if (quota !== 'storedBytes') return countFlag(flag, min, range.max);
+  const parse = sizeFlag(flag, range.min, range.max);
+  return (text) => (min === 0 && text === '0' ? 0 : parse(text));
+}
+
+function quotaText(quota: Quota, value: number): string {
+  return quota === 'storedBytes' ? sizeText(value) : `${Math.round(value * 10) / 10}`;
 }
 
 function changeOf(flags: TenantFlags): TenantChange {
@@ -187,23 +200,30 @@ function tenantText(tenant: TenantInfo & Partial<Pick<TenantUseInfo, 'use'>>, no
   const head = rows.map(([label, value]) => `${label.padEnd(12)} ${oneLine(value)}\n`).join('');
   const body = quotaWords.map(([quota, flag]) => [
     flag,
-    use === undefined ? '-' : `${Math.round(use[quota] * 10) / 10}`,
-    `${quotas[quota] ?? 'no limit'}`,
+    use === undefined ? '-' : quotaText(quota, use[quota]),
+    limitText(quota, quotas[quota]),
   ]);
   return `${head}\n${tableText(['QUOTA', 'USED', 'LIMIT'], body)}`;
+}
+
+function limitText(quota: Quota, limit: number | undefined): string {
+  return limit === undefined ? 'no limit' : quotaText(quota, limit);
 }
 
 function stateText({ state, stateAt }: TenantInfo, nowMs: number): string {
   return stateAt === undefined ? state : `${state} (${relativeText(stateAt.getTime(), nowMs)})`;
 }
 
+function quotasText(quotas: TenantQuotasInfo): string {
+  const set = quotaWords.filter(([quota]) => quotas[quota] !== undefined);
+  return set.map(([quota, flag]) => `${flag} ${limitText(quota, quotas[quota])}`).join(', ') || '-';
+}
+
 function tenantTable(tenants: readonly TenantInfo[], nowMs: number): string {
   const rows = tenants.map((tenant) => [
     tenant.name,
     stateText(tenant, nowMs),
-    quotaWords
-      .flatMap(([quota, flag]) => (tenant.quotas[quota] === undefined ? [] : [`${flag} ${tenant.quotas[quota]}`]))
-      .join(', ') || '-',
+    quotasText(tenant.quotas),
     relativeText(tenant.createdAt.getTime(), nowMs),
     tenant.description,
   ]);

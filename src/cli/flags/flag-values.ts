@@ -8,6 +8,7 @@ import {
   jobStates,
 } from '../../domain/job.ts';
 import { parseDurationMs } from '../../domain/duration-text.ts';
+import { parseSizeText, sizeText } from '../../domain/size-text.ts';
 import { parseInstantMs } from '../../domain/instant-text.ts';
 import { UsageError } from '../errors/exit-code.ts';
 import { given } from '../../domain/given.ts';
@@ -31,6 +32,17 @@ export function countFlag(name: string, min: number, max: number): (text: string
       throw new UsageError(`--${name} ${text}: must be a whole number from ${min} to ${max}`);
     }
     return value;
+  };
+}
+
+/** A size such as `10GiB`, or a number of bytes. */
+export function sizeFlag(name: string, min: number, max: number): (text: string) => number {
+  return (text) => {
+    const bytes = /^\d+$/.test(text) ? Number(text) : parseSizeText(text);
+    if (bytes === undefined || bytes < min || bytes > max) {
+      throw new UsageError(`--${name} ${text}: write a size from ${sizeText(min)} to ${sizeText(max)}, such as 10GiB`);
+    }
+    return bytes;
   };
 }
 

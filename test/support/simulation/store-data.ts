@@ -1,7 +1,7 @@
 /**
  * The contents of the modelled store, with the loose guarantees of a Cassandra ring. Each method is one round trip to
  * the ring, and anything may happen between two round trips of one operation. Plain writes are ordered by the epoch of
- * their writer (watermarks, the register of open buckets) or by the rank of the job (keys). Jobs change only under the
+ * their writer (watermarks, what ended jobs keep, the register of open buckets) or by the rank of the job (keys). Jobs change only under the
  * condition of their partition.
  */
 import {
@@ -15,8 +15,14 @@ import {
 } from '../../../src/application/ports/job-store.ts';
 import { invariant } from '../../../src/domain/errors.ts';
 import type { JobRecord } from '../../../src/domain/job.ts';
+import type { KeptSlots } from '../../../src/domain/kept-bytes.ts';
 import { bucketOf, type JobId, jobIdParts } from '../../../src/domain/job-id.ts';
 import { goneAtMs } from '../../../src/domain/record-life.ts';
+
+interface SavedKept {
+  readonly epoch: number;
+  readonly slots: KeptSlots;
+}
 
 export interface StoredRow {
   readonly record: JobRecord;
@@ -46,6 +52,7 @@ export type CommitListener = (group: CommitGroup, before: ReadonlyMap<JobId, Job
 export class StoreData {
   readonly #epochs = new Map<number, number>();
   readonly #watermarks = new Map<number, { readonly epoch: number; readonly watermark: Watermark }>();
+  readonly #kept = new Map<string, SavedKept>();
   readonly #open = new Map<number, Map<number, Registration>>();
   readonly #partitions = new Map<string, StoredPartition>();
   readonly #keys = new Map<string, IdempotencyEntry>();
@@ -73,6 +80,15 @@ export class StoreData {
 
   putWatermark(shard: number, epoch: number, watermark: Watermark): void {
     if ((this.#watermarks.get(shard)?.epoch ?? 0) <= epoch) this.#watermarks.set(shard, { epoch, watermark });
+  }
+
+  kept(shard: number, tenant: string): KeptSlots {
+    return this.#kept.get(`${shard}/${tenant}`)?.slots ?? [];
+  }
+
+  putKept(shard: number, tenant: string, saved: SavedKept): void {
+    const key = `${shard}/${tenant}`;
+    if ((this.#kept.get(key)?.epoch ?? 0) <= saved.epoch) this.#kept.set(key, saved);
   }
 
   /** Opens or seals a bucket. The newer stamp wins, whatever the order of arrival. */

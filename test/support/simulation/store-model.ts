@@ -24,6 +24,7 @@ import type { Clock } from '../../../src/application/ports/runtime.ts';
 import type { Store } from '../../../src/application/ports/store.ts';
 import { invariant, TroupeError } from '../../../src/domain/errors.ts';
 import type { JobRecord } from '../../../src/domain/job.ts';
+import { keptSlotsMax } from '../../../src/domain/kept-bytes.ts';
 import { checkGroup, type StoreData, type WriteStamp } from './store-data.ts';
 import type { StoreExtras } from './store-extras.ts';
 
@@ -160,6 +161,14 @@ function createJobs({ data, clock, transport }: ModelStoreParts): JobStore {
       transport('save watermark', () => {
         data.putWatermark(shard, epoch, watermark);
       }),
+    saveKept({ shard, tenant }, epoch, slots) {
+      invariant(slots.length <= keptSlotsMax, 'a sum has at most keptSlotsMax instants');
+      return transport('save kept', () => {
+        data.putKept(shard, tenant, { epoch, slots });
+      });
+    },
+    findKept: ({ shard, tenant }) =>
+      transport('find kept', () => data.kept(shard, tenant).filter(([atMs]) => atMs > clock.nowMs())),
     openBuckets: (shard) => transport('open buckets', () => data.openBuckets(shard)),
     async openBucket(partition, epoch) {
       const registered = stamp(epoch);

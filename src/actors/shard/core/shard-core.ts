@@ -22,6 +22,7 @@ import { WorkMessages } from '../dispatch/work-messages.ts';
 import { RateMeter } from '../../../domain/rate-meter.ts';
 import { jobFacts, JobTable } from '../table/job-table.ts';
 import type { JobEntry } from '../table/queue-index.ts';
+import { KeptByTenant } from '../commit/kept-by-tenant.ts';
 import { RecordErasure } from '../commit/record-erasure.ts';
 import { TrailRoom } from '../dispatch/trail-room.ts';
 import { deposed, OwnershipProof } from '../commit/ownership-proof.ts';
@@ -50,6 +51,7 @@ export class ShardCore {
   readonly quotaHome: QuotaHome;
   readonly trailRoom: TrailRoom;
   readonly erasure: RecordErasure;
+  readonly kept: KeptByTenant;
   readonly logs = new ShardLogs();
   readonly replies: OpenReplies;
   readonly claimsOnRecord = new ClaimsOnRecord();
@@ -103,7 +105,8 @@ export class ShardCore {
     const cold = this.coldRoom;
     this.limiters = new QueueLimiters({ ...parts, work, cold });
     this.dispatcher = new Dispatcher({ ...parts, outbox, work, limiters: this.limiters });
-    this.erasure = new RecordErasure(table, partitions, nowMs);
+    this.kept = new KeptByTenant({ ...parts, saved: () => this.checkHandOver() });
+    this.erasure = new RecordErasure({ ...parts, kept: this.kept });
     this.trailRoom = new TrailRoom(this.dispatcher, this.#partitions, nowMs);
     this.quotaHome = new QuotaHome({ shard, epoch: this.epoch, services, context });
     this.#lists = new UnfinishedLists({ ...parts, owes: (bucket) => this.#owes(bucket) });
@@ -119,14 +122,13 @@ export class ShardCore {
     });
     this.#handOver = new HandOver({
       clock: context.clock,
-      owes: () => partitions.undurable > 0 || this.dispatcher.backlogOf('event') > 0,
+      owes: () => partitions.undurable > 0 || this.dispatcher.backlogOf('event') > 0 || this.kept.owes,
       leave: () => this.dispatcher.saveWatermark(nowMs()),
     });
     const { dispatcher, keys } = this;
-    const time = this.#time;
     this.#loading = loadShard(grant, {
       clock: context.clock,
-      time,
+      time: this.#time,
       partitions,
       lists: this.#lists,
       dispatcher,
@@ -262,6 +264,7 @@ export class ShardCore {
     this.dispatcher.tick(nowMs);
     this.coldRoom.tick();
     this.trailRoom.tick();
+    this.kept.tick();
     this.replies.tick(this.storeTrouble);
     this.#tellMeasures(nowMs);
     this.context.describe({
@@ -296,6 +299,7 @@ export class ShardCore {
 
   handOver(done: () => void): void {
     this.#handOver.order(done);
+    this.kept.leave();
     this.#flushes.flush(true);
     this.checkHandOver();
   }
@@ -326,6 +330,7 @@ export class ShardCore {
     this.logs.landed(record);
     if (isTerminal(record.state)) {
       this.table.retire(entry, record);
+      this.kept.ended(record);
       this.#due.forget(record.id);
       this.keys.ended(record);
     } else if (record.state === 'CANCELLING' && record.run !== undefined) {

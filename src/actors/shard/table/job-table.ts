@@ -6,10 +6,11 @@
  * readers use `durable`, so that no crash can take back what somebody saw.
  */
 import { type JobRecord, type JobState, jobStates } from '../../../domain/job.ts';
-import type { JobBrief, JobOutline } from '../../../domain/job-brief.ts';
+import { besidesInputBytes, type JobBrief, type JobOutline } from '../../../domain/job-brief.ts';
 import type { JobId } from '../../../domain/job-id.ts';
 import { RateMeter } from '../../../domain/rate-meter.ts';
 import { nextDeadline } from '../../../domain/deadline.ts';
+import { storedBytes } from '../../../domain/stored-bytes.ts';
 import { invariant } from '../../../domain/errors.ts';
 import { type ColdJob, ColdJobs, type ColdState, type ColdSlot } from './cold-jobs.ts';
 import type { ShardMemory } from './job-memory.ts';
@@ -89,6 +90,7 @@ export class JobTable {
   ): JobEntry {
     const entry = this.#entryOf(record, options);
     this.#count(record);
+    entry.queueRef.index.ofTenant.storedBytes += entry.storedBytes;
     if (options.durable) this.queues.restore(entry);
     else this.queues.enter(entry);
     this.#index(entry);
@@ -100,6 +102,7 @@ export class JobTable {
     this.#count(job);
     const queueRef = this.queues.refOfBrief(job);
     this.queues.restoreCold(queueRef, job);
+    queueRef.index.ofTenant.storedBytes += storedBytes({ input: job.inputBytes, besides: job.besidesBytes });
     return this.#addCold(job, queueRef, 0);
   }
 
@@ -114,7 +117,10 @@ export class JobTable {
     return this.#addCold(record, queueRef, place);
   }
 
-  /** The record of a cold job was read from the store. Nothing else changes a record while its job is cold. */
+  /**
+   * The record of a cold job was read from the store. Nothing else changes a record while its job is cold, so what the job
+   * stores is counted already.
+   */
   warm(slot: ColdSlot, record: JobRecord, nowMs: number): JobEntry {
     const place = this.cold.placeOf(slot);
     this.cold.remove(slot);
@@ -157,6 +163,7 @@ export class JobTable {
       queueRef: this.queues.refOf(record),
       specBytes: specBytes(record.spec),
       bytes: 0,
+      storedBytes: 0,
       keyIs: record.requestKey === undefined ? 'stored' : 'unstored',
       standing: 'none',
       place: 0,
@@ -166,6 +173,7 @@ export class JobTable {
     };
     this.#live.set(record.id, entry);
     this.#weigh(entry);
+    entry.storedBytes = storedBytesOf(entry);
     return entry;
   }
 
@@ -177,6 +185,9 @@ export class JobTable {
     if (record.run?.token !== entry.current.run?.token) entry.progress = undefined;
     entry.current = record;
     this.#weigh(entry);
+    const stored = storedBytesOf(entry);
+    entry.queueRef.index.ofTenant.storedBytes += stored - entry.storedBytes;
+    entry.storedBytes = stored;
     this.#index(entry);
   }
 
@@ -188,6 +199,7 @@ export class JobTable {
     this.#live.delete(record.id);
     this.#running.delete(entry);
     this.memory.jobs(-entry.bytes);
+    entry.queueRef.index.ofTenant.storedBytes -= entry.storedBytes;
     this.remember(record);
   }
 
@@ -230,6 +242,10 @@ export class JobTable {
     if (isLater(entry.current)) this.#later.add(entry);
     else this.#later.delete(entry);
   }
+}
+
+function storedBytesOf({ current, queueRef }: JobEntry): number {
+  return storedBytes({ input: queueRef.inputBytes, besides: besidesInputBytes(current) });
 }
 
 export function isColdState(state: JobState): state is ColdState {

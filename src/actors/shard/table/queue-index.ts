@@ -53,6 +53,8 @@ export interface JobEntry {
   /** Estimated heap of the part of the job that never changes, and of all of it. Only the table changes this. */
   readonly specBytes: number;
   bytes: number;
+  /** What the job keeps in the store and beside it. Only the table changes this. */
+  storedBytes: number;
   /** Whether the store has its idempotency key, or it has none. Only then its record may be dropped. */
   keyIs: 'unstored' | 'asked' | 'stored';
   /** Where its queue limiter has the job. Only the limiter changes this. `none`: the limiter does not have it. */

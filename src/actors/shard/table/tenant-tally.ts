@@ -6,8 +6,10 @@ export interface TenantTally {
   unfinished: number;
   /** Jobs with a WORK message out that may start at any moment. */
   sent: number;
+  /** What jobs that have not ended, or whose end is not durable yet, keep in the store and beside it. */
+  storedBytes: number;
 }
 
 export function newTenantTally(): TenantTally {
-  return { running: 0, unfinished: 0, sent: 0 };
+  return { running: 0, unfinished: 0, sent: 0, storedBytes: 0 };
 }

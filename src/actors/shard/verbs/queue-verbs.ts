@@ -72,9 +72,11 @@ export function queueStats(core: ShardCore, { tenant, queue }: QueueStatsItem, s
   slot.ok(index === undefined ? noStats : statsOf(index, core.nowMs()));
 }
 
-export function tenantStats({ table }: ShardCore, { tenant }: TenantStatsItem, slot: Slot<TenantStats>): void {
-  const { running, unfinished } = table.queues.tallyOf(tenant);
-  slot.ok({ running, unfinished });
+export function tenantStats({ table, kept }: ShardCore, { tenant }: TenantStatsItem, slot: Slot<TenantStats>): void {
+  kept.ask(tenant, (keptBytes) => {
+    const { running, unfinished, storedBytes } = table.queues.tallyOf(tenant);
+    slot.ok({ running, unfinished, storedBytes: storedBytes + keptBytes });
+  });
 }
 
 function statsOf(index: QueueIndex, nowMs: number): QueueStats {

@@ -10,6 +10,7 @@ import { createCommitOperation } from './commit-operation.ts';
 import { createDocumentOperations } from './document-operations.ts';
 import { createFenceOperations } from './fence-operations.ts';
 import { createJobReads } from './job-reads.ts';
+import { createKeptOperations } from './kept-operations.ts';
 import { createKeyOperations } from './key-operations.ts';
 import { createPayloadOperations } from './payload-operations.ts';
 import { createQueueOperations } from './queue-operations.ts';
@@ -40,6 +41,7 @@ function createFactOperations(file: DatabaseSync) {
 
 export function createOperations(file: DatabaseSync) {
   const fence = createFenceOperations(file);
+  const kept = createKeptOperations(file);
   const keys = createKeyOperations(file);
   const payloads = createPayloadOperations(file);
   const queues = createQueueOperations(file);
@@ -51,6 +53,7 @@ export function createOperations(file: DatabaseSync) {
   const writes = {
     commit: groups.commit,
     ...fence.writes,
+    ...kept.writes,
     ...keys.writes,
     ...payloads.writes,
     ...queues.writes,
@@ -62,6 +65,7 @@ export function createOperations(file: DatabaseSync) {
   const reads = {
     ...fence.reads,
     ...createJobReads(file),
+    ...kept.reads,
     ...keys.reads,
     ...payloads.reads,
     ...queues.reads,

@@ -5,7 +5,14 @@
  */
 import type { DatabaseSync } from 'node:sqlite';
 import { jobIdParts, type JobId } from '../../../domain/job-id.ts';
-import { inputBytes, type JobBrief, type SharedSpec, sharedSpecOf, withUnique } from '../../../domain/job-brief.ts';
+import {
+  besidesInputBytes,
+  inputBytes,
+  type JobBrief,
+  type SharedSpec,
+  sharedSpecOf,
+  withUnique,
+} from '../../../domain/job-brief.ts';
 import type { JobRecord, JobSpec, JobState, RequestKey, UniqueKey } from '../../../domain/job.ts';
 import type { RecoveryTerms } from '../../../application/ports/job-store.ts';
 import { partNeeded, stampMsOf } from '../../../application/storage/recovered-page.ts';
@@ -28,8 +35,8 @@ export interface BriefColumns {
 }
 
 const waitingStates = ['QUEUED', 'SCHEDULED', 'RETRYING'] as const satisfies readonly JobState[];
-/** Spec, state, time of creation, since when it waits or when it is due, first start (NaN: none), size of the input. */
-const briefNumbers = 6;
+/** Spec, state, time of creation, since when it waits or when it is due, first start (NaN: none), sizes of the input and of the rest. */
+const briefNumbers = 7;
 const idChars = 36;
 
 export interface RecoveryRows {
@@ -98,7 +105,8 @@ class BriefsOfPage {
     this.#numbers = new Float64Array(most * briefNumbers);
   }
 
-  add({ id, state, createdAtMs, readyAtMs, firstStartedAtMs, requestKey, spec }: JobRecord): void {
+  add(record: JobRecord): void {
+    const { id, state, createdAtMs, readyAtMs, firstStartedAtMs, requestKey, spec } = record;
     const row = this.#size;
     this.#size += 1;
     this.#ids += id;
@@ -110,6 +118,7 @@ class BriefsOfPage {
     this.#numbers[at + 3] = readyAtMs;
     this.#numbers[at + 4] = firstStartedAtMs ?? Number.NaN;
     this.#numbers[at + 5] = inputBytes(spec.input);
+    this.#numbers[at + 6] = besidesInputBytes(record);
   }
 
   columns(): BriefColumns {
@@ -162,8 +171,8 @@ export function briefsOf({ ids, numbers, specs, keys }: BriefColumns): JobBrief[
     const [spec, state] = [specs[numbers[at] ?? 0], waitingStates[numbers[at + 1] ?? 0]];
     if (spec === undefined || state === undefined) throw new Error('a page of briefs has no such spec or state');
     const [createdAtMs = 0, readyAtMs = 0] = [numbers[at + 2], numbers[at + 3]];
-    const [firstStartedAtMs = Number.NaN, bytes = 0] = [numbers[at + 4], numbers[at + 5]];
-    const brief = { id, state, createdAtMs, readyAtMs, inputBytes: bytes, spec };
+    const [firstStartedAtMs = Number.NaN, bytes = 0, besidesBytes = 0] = numbers.slice(at + 4, at + briefNumbers);
+    const brief = { id, state, createdAtMs, readyAtMs, inputBytes: bytes, besidesBytes, spec };
     const own = keysByRow.size === 0 ? undefined : keysByRow.get(row);
     if (own === undefined && Number.isNaN(firstStartedAtMs)) return brief;
     const started = Number.isNaN(firstStartedAtMs) ? {} : { firstStartedAtMs };

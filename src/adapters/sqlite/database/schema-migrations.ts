@@ -125,6 +125,15 @@ const version10 = `
   CREATE INDEX audit_rows_by_expiry ON audit_rows (expires_at);
 `;
 
+/** Adds what ended jobs keep, so that the next owner of a shard knows it. */
+const version11 = `
+  CREATE TABLE kept_bytes (
+    shard INTEGER NOT NULL, tenant TEXT NOT NULL, slots TEXT NOT NULL, expires_at INTEGER NOT NULL,
+    PRIMARY KEY (shard, tenant)
+  ) WITHOUT ROWID, STRICT;
+  CREATE INDEX kept_bytes_by_expiry ON kept_bytes (expires_at);
+`;
+
 const migrations: readonly string[] = [
   version1,
   version2,
@@ -136,6 +145,7 @@ const migrations: readonly string[] = [
   version8,
   version9,
   version10,
+  version11,
 ];
 
 /** The newest version that this code knows. It refuses a file of a later version, because it could damage it. */

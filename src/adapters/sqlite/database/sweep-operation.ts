@@ -63,6 +63,10 @@ export function createSweepOperation(file: DatabaseSync) {
   const deletePayloads = file.prepare(
     `DELETE FROM payload_parts WHERE rowid IN (SELECT rowid FROM payload_parts WHERE expires_at <= ? LIMIT ?)`,
   );
+  const deleteKept = file.prepare(
+    `DELETE FROM kept_bytes WHERE (shard, tenant) IN (
+       SELECT shard, tenant FROM kept_bytes WHERE expires_at <= ? LIMIT ?)`,
+  );
   const deleteAudit = file.prepare(
     `DELETE FROM audit_rows WHERE (scope, day, at_ms, writer, sequence) IN (
        SELECT scope, day, at_ms, writer, sequence FROM audit_rows WHERE expires_at <= ? LIMIT ?)`,
@@ -74,8 +78,9 @@ export function createSweepOperation(file: DatabaseSync) {
       const keysLeft = Number(deleteKeys.run(nowMs, sweepRows).changes) === sweepRows;
       const flagsLeft = Number(deleteFlags.run(nowMs, sweepRows).changes) === sweepRows;
       const partsLeft = Number(deletePayloads.run(nowMs, sweepParts).changes) === sweepParts;
+      const keptLeft = Number(deleteKept.run(nowMs, sweepRows).changes) === sweepRows;
       const auditLeft = Number(deleteAudit.run(nowMs, sweepRows).changes) === sweepRows;
-      return jobsLeft || keysLeft || flagsLeft || partsLeft || auditLeft;
+      return jobsLeft || keysLeft || flagsLeft || partsLeft || keptLeft || auditLeft;
     },
   };
 }

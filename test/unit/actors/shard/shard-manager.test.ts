@@ -81,13 +81,14 @@ describe('the shardManager of a node', () => {
       incarnation: 1,
       shardCount,
       tenants: {
-        of: () => ({ isStopped: false, weight: 1, isDedicated: false, isEncrypted: false }),
+        of: () => ({ isStopped: false, weight: 1, isDedicated: false, isEncrypted: false, countsStored: false }),
         changes: () => 0,
       },
       flowRules: {
         prepare: () => Promise.resolve(),
         ruleOf: () => ({}),
         limitOf: () => ({}),
+        countsStored: () => false,
         onChange: () => () => undefined,
         look: () => undefined,
       },

@@ -90,7 +90,7 @@ function setUp(options: Options = {}) {
     log: silentLog,
   });
   const submit = createSubmitJobs({
-    unfinishedRoom: roomForJobs,
+    submitRoom: roomForJobs,
     tenantLimits: { ...noLimits, ...(options.ensureMaySubmit && { ensureMaySubmit: options.ensureMaySubmit }) },
     batcher: createShardBatcher({
       client: { call: call },

@@ -49,7 +49,13 @@ describe('a worker', () => {
         if (isAway) throw new Error('away');
         isRead = true;
       },
-      of: (name) => ({ isStopped: false, weight: 1, isDedicated: false, isEncrypted: isRead && name === 'sealed' }),
+      of: (name) => ({
+        isStopped: false,
+        weight: 1,
+        isDedicated: false,
+        isEncrypted: isRead && name === 'sealed',
+        countsStored: false,
+      }),
     });
     await expect(requires('sealed')).rejects.toThrow('away');
     isAway = false;
