@@ -13,6 +13,6 @@ export const silentLog: Logger = {
 
 export const noTelemetry: Telemetry = {
   counter: () => ({ add: nothing }),
-  gauge: () => ({ set: nothing }),
+  gauge: () => ({ set: nothing, remove: nothing }),
   histogram: () => ({ observe: nothing }),
 };

@@ -25,9 +25,13 @@ export function watchOutages<T extends Telemetry>(telemetry: T): { readonly tele
   const watched = (name: string, words: Words, gauge: Gauge): Gauge => ({
     set(value, labels = {}) {
       gauge.set(value, labels);
-      const key = `${name} ${Object.values(labels).join(' ')}`;
+      const key = keyOf(name, labels);
       if (value > 0) away.set(key, words(value, labels));
       else away.delete(key);
+    },
+    remove(labels) {
+      gauge.remove(labels);
+      away.delete(keyOf(name, labels));
     },
   });
   return {
@@ -41,4 +45,8 @@ export function watchOutages<T extends Telemetry>(telemetry: T): { readonly tele
     },
     outages: { list: () => [...away.values()] },
   };
+}
+
+function keyOf(name: string, labels: Readonly<Record<string, string>>): string {
+  return [name, ...Object.values(labels)].join(' ');
 }

@@ -11,7 +11,7 @@ afterEach(async () => {
 
 /** Notes the cause of each end of a cell. */
 function countingExits(causes: unknown[]): Telemetry {
-  const nothing = { add: () => undefined, set: () => undefined, observe: () => undefined };
+  const nothing = { add: () => undefined, set: () => undefined, remove: () => undefined, observe: () => undefined };
   return {
     counter: ({ name }) =>
       name === 'troupe_cell_exits_total' ? { add: (_, labels) => void causes.push(labels?.['cause']) } : nothing,

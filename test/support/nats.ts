@@ -41,7 +41,7 @@ function note(level: string, message: string, fields: object): void {
 
 export const natsTestTelemetry: Telemetry = {
   counter: () => ({ add: ignore }),
-  gauge: () => ({ set: ignore }),
+  gauge: () => ({ set: ignore, remove: ignore }),
   histogram: () => ({ observe: ignore }),
 };
 

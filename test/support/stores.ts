@@ -37,7 +37,7 @@ export const silentLog: Logger = {
 
 export const noTelemetry: Telemetry = {
   counter: () => ({ add: () => undefined }),
-  gauge: () => ({ set: () => undefined }),
+  gauge: () => ({ set: () => undefined, remove: () => undefined }),
   histogram: () => ({ observe: () => undefined }),
 };
 

@@ -35,6 +35,7 @@ import { TroupeError } from '../../src/domain/errors.ts';
 import type { JobSpec, Payload } from '../../src/domain/job.ts';
 import { composeJobId, type JobId } from '../../src/domain/job-id.ts';
 import { testSpec } from './jobs.ts';
+import { createPrometheusTelemetry } from '../../src/adapters/telemetry/prometheus.ts';
 
 interface OpenPull {
   readonly route: WorkRoute;
@@ -83,6 +84,8 @@ export interface WorkerHarness {
   readonly otherTenants: Set<string>;
   /** What the stream reports about its routes. */
   waiting: readonly RouteDepth[];
+  /** The gauges as they are exported. */
+  readonly gauges: () => Promise<string>;
   threads: number;
   /** `silent` never answers. */
   shards: 'up' | 'away' | 'silent';
@@ -110,6 +113,7 @@ export async function createWorkerHarness(
   sealing: Sealing = noSealing,
 ): Promise<WorkerHarness> {
   const kit = createTestKit();
+  const exported = createPrometheusTelemetry();
   const ended = new Set<string>();
   const pool = {
     start: () => Promise.resolve([]),
@@ -161,6 +165,7 @@ export async function createWorkerHarness(
     waiting: [],
     stop: [],
     handlers,
+    gauges: () => exported.metricsText(),
     threads,
     shards: 'up',
     failing: new Set(),
@@ -309,7 +314,7 @@ export async function createWorkerHarness(
           },
         },
         limits,
-        metrics: createWorkerMetrics(kit.telemetry),
+        metrics: createWorkerMetrics({ ...kit.telemetry, gauge: (metric) => exported.gauge(metric) }),
       },
       { queues: () => harness.queues, onChange: () => () => undefined },
       { someNodeHas: ({ handler }) => handler !== 'test.nowhere' },

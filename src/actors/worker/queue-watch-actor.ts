@@ -109,6 +109,8 @@ class QueueWatch implements Behavior<QueueWatchMessage> {
   readonly #unready = new Map<string, WorkRoute>();
   #beingReadied = 0;
   readonly #unserved = new Map<string, WorkRoute & { readonly need: HandlerNeed }>();
+  /** Queues whose depths are measured. */
+  readonly #measured = new Set<string>();
   readonly #stopListening: readonly (() => void)[];
   #looking = false;
   /** A puller was refused, and none has started since. */
@@ -280,9 +282,14 @@ class QueueWatch implements Behavior<QueueWatchMessage> {
       const key = `${tenant}/${queue}`;
       sums.set(key, (sums.get(key) ?? 0) + messages);
     }
+    for (const key of this.#measured) {
+      if (sums.has(key)) continue;
+      this.#measured.delete(key);
+      this.#services.metrics.queueDepth.remove(queueLabels(key));
+    }
     for (const [key, messages] of sums) {
-      const [tenant = '', queue = ''] = key.split('/');
-      this.#services.metrics.queueDepth.set(messages, { tenant, queue });
+      this.#measured.add(key);
+      this.#services.metrics.queueDepth.set(messages, queueLabels(key));
     }
   }
 
@@ -305,12 +312,18 @@ class QueueWatch implements Behavior<QueueWatchMessage> {
 
   #served(name: string, route: WorkRoute & { readonly need: HandlerNeed }): void {
     if (!this.#unserved.delete(name)) return;
-    this.#services.metrics.unserved.set(0, unservedLabels(route));
+    // Callers make up names of handlers: a measure that stayed would be one more for ever.
+    this.#services.metrics.unserved.remove(unservedLabels(route));
   }
 }
 
 function refusalOf(reply: StartChildReply): TroupeError | undefined {
   return reply.ok || reply.existing !== undefined ? undefined : reply.error;
+}
+
+function queueLabels(key: string): Record<string, string> {
+  const [tenant = '', queue = ''] = key.split('/');
+  return { tenant, queue };
 }
 
 function unservedLabels({ tenant, queue, need }: WorkRoute & { readonly need: HandlerNeed }): Record<string, string> {

@@ -81,7 +81,7 @@ export function createPrometheusTelemetry(options: PrometheusOptions = {}): Prom
     gauge: (metric) =>
       instruments.once('gauge', metric, () => {
         const gauge = new Gauge(registration(metric));
-        return { set: (value, labels = {}) => gauge.set(labels, value) };
+        return { set: (value, labels = {}) => gauge.set(labels, value), remove: (labels) => gauge.remove(labels) };
       }),
     histogram: (metric) =>
       instruments.once('histogram', metric, () => {

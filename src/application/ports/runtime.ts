@@ -30,6 +30,8 @@ export interface Counter {
 }
 export interface Gauge {
   set(value: number, labels?: Readonly<Record<string, string>>): void;
+  /** What these labels name is gone: it is not exported any more. Does nothing if it never was. */
+  remove(labels: Readonly<Record<string, string>>): void;
 }
 export interface Histogram {
   /** The value is in the unit that ends the metric's name. */

@@ -53,7 +53,7 @@ export function createRecordingTelemetry(): RecordingTelemetry {
         add(name, amount, labels);
       },
     }),
-    gauge: () => ({ set: () => undefined }),
+    gauge: () => ({ set: () => undefined, remove: () => undefined }),
     histogram: () => ({ observe: () => undefined }),
     counted: (name, labels = {}) =>
       samples

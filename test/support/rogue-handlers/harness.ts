@@ -155,7 +155,7 @@ const realClock: Clock = {
   },
 };
 
-const nothing = { add: () => undefined, set: () => undefined, observe: () => undefined };
+const nothing = { add: () => undefined, set: () => undefined, remove: () => undefined, observe: () => undefined };
 const noTelemetry: Telemetry = { counter: () => nothing, gauge: () => nothing, histogram: () => nothing };
 
 function recorder(entries: LogEntry[]): Logger {

@@ -12,7 +12,10 @@ it.each([
 ])('is told while %s', async (_what, reasons, value) => {
   const kit = createTestKit({});
   const told: number[] = [];
-  const telemetry = { ...kit.telemetry, gauge: () => ({ set: (given: number) => told.push(given) }) };
+  const telemetry = {
+    ...kit.telemetry,
+    gauge: () => ({ set: (given: number) => told.push(given), remove: () => undefined }),
+  };
   const readiness = (): Promise<{ ready: boolean; reasons: string[] }> =>
     Promise.resolve({ ready: reasons.length === 0, reasons: [...reasons] });
   const watch = new ReadinessWatch({ readiness, clock: kit.clock, log: silentLog, telemetry });

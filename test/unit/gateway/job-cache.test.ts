@@ -12,7 +12,7 @@ const telemetry: JobCacheOptions['telemetry'] = {
     add: (amount = 1, labels = {}) =>
       void counts.set(labels['result'] ?? '', (counts.get(labels['result'] ?? '') ?? 0) + amount),
   }),
-  gauge: () => ({ set: () => undefined }),
+  gauge: () => ({ set: () => undefined, remove: () => undefined }),
   histogram: () => ({ observe: () => undefined }),
 };
 

@@ -314,8 +314,9 @@ export class ShardCore {
     this.limiters.stop();
     this.coldRoom.stop();
     this.table.memory.close();
-    const { jobs, queues } = this.services.metrics;
+    const { jobs, outbox, queues } = this.services.metrics;
     for (const state of Object.keys(this.table.counts)) jobs.set(0, { shard: String(this.shard), state });
+    outbox.set(0, { shard: String(this.shard) });
     queues.forget(this.shard, this.nowMs());
     this.replies.close();
   }

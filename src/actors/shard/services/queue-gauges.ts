@@ -21,6 +21,8 @@ export interface CountedQueue {
   readonly oldestReadyAtMs: number | undefined;
 }
 
+const standings = ['waiting', 'later', 'running'] as const;
+
 interface Sum {
   readonly labels: { readonly tenant: string; readonly queue: string };
   waiting: number;
@@ -28,6 +30,8 @@ interface Sum {
   running: number;
   openBytes: number;
   oldestReadyAtMs: number;
+  /** Some shard has the queue. */
+  isThere: boolean;
 }
 
 export class QueueGauges {
@@ -35,7 +39,10 @@ export class QueueGauges {
   readonly #bytes: Gauge;
   readonly #oldest: Gauge;
   readonly #byShard = new Map<number, Iterable<CountedQueue>>();
-  /** Queues that were reported before. If one is empty now, this has to be reported as well. */
+  /**
+   * Queues that were reported before. If one is empty now, this has to be reported as well. Those that no shard has any more
+   * make room when others need it.
+   */
   readonly #sums = new Map<string, Sum>();
   #tellFromMs = -Infinity;
 
@@ -74,7 +81,7 @@ export class QueueGauges {
   #set(nowMs: number): number {
     let read = 0;
     for (const sum of this.#sums.values()) {
-      Object.assign(sum, { waiting: 0, later: 0, running: 0, openBytes: 0, oldestReadyAtMs: Infinity });
+      Object.assign(sum, { waiting: 0, later: 0, running: 0, openBytes: 0, oldestReadyAtMs: Infinity, isThere: false });
     }
     for (const loads of this.#byShard.values()) {
       for (const load of loads) {
@@ -82,7 +89,12 @@ export class QueueGauges {
         read += 1;
       }
     }
-    for (const { labels, waiting, later, running, openBytes, oldestReadyAtMs } of this.#sums.values()) {
+    const isFull = this.#sums.size >= queuesMax;
+    for (const [key, { labels, waiting, later, running, openBytes, oldestReadyAtMs, isThere }] of this.#sums) {
+      if (!isThere && isFull) {
+        this.#forgetQueue(key, labels);
+        continue;
+      }
       this.#jobs.set(waiting, { ...labels, standing: 'waiting' });
       this.#jobs.set(later, { ...labels, standing: 'later' });
       this.#jobs.set(running, { ...labels, standing: 'running' });
@@ -95,6 +107,7 @@ export class QueueGauges {
   #add(load: CountedQueue): void {
     const sum = this.#sumOf(load.tenant, load.queue);
     if (sum === undefined) return;
+    sum.isThere = true;
     sum.waiting += load.waitingCount;
     sum.later += load.laterCount;
     sum.running += load.runningCount;
@@ -102,11 +115,18 @@ export class QueueGauges {
     sum.oldestReadyAtMs = Math.min(sum.oldestReadyAtMs, load.oldestReadyAtMs ?? Infinity);
   }
 
+  #forgetQueue(key: string, labels: Sum['labels']): void {
+    this.#sums.delete(key);
+    for (const standing of standings) this.#jobs.remove({ ...labels, standing });
+    this.#bytes.remove(labels);
+    this.#oldest.remove(labels);
+  }
+
   #sumOf(tenant: string, queue: string): Sum | undefined {
     const key = `${tenant}/${queue}`;
     const known = this.#sums.get(key);
     if (known !== undefined || this.#sums.size >= queuesMax) return known;
-    const none = { waiting: 0, later: 0, running: 0, openBytes: 0, oldestReadyAtMs: Infinity };
+    const none = { waiting: 0, later: 0, running: 0, openBytes: 0, oldestReadyAtMs: Infinity, isThere: true };
     const sum = { labels: { tenant, queue }, ...none };
     this.#sums.set(key, sum);
     return sum;

@@ -30,7 +30,7 @@ async function askedFor(place: string, keysUrl?: string): Promise<{ asked: Asked
     fetchDocument,
     clock: createVirtualClock(),
     log: { ...silentLog, warn: ({ err }) => void reasons.push((err as Error).message) },
-    away: { set: () => undefined },
+    away: { set: () => undefined, remove: () => undefined },
   });
   keys.begin();
   await vi.waitUntil(() => reasons.length > 0);

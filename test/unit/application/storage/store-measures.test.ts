@@ -11,7 +11,7 @@ it('every query of a store is timed, and a failed one is counted by its code', a
     { ...realClock, monotonicMs: () => nowMs },
     {
       counter: ({ name }) => ({ add: (amount, labels) => seen.push([name, amount, labels]) }),
-      gauge: () => ({ set: () => undefined }),
+      gauge: () => ({ set: () => undefined, remove: () => undefined }),
       histogram: ({ name }) => ({ observe: (value, labels) => seen.push([name, value, labels]) }),
     },
   );

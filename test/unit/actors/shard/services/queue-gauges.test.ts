@@ -64,4 +64,17 @@ describe('the gauges of queues', () => {
     gauges.tell(1, loads, at(0));
     expect(Object.keys(await told('troupe_queue_open_bytes'))).toHaveLength(queuesMax);
   });
+
+  it('of queues that no shard has any more make room for those that come', async () => {
+    const { gauges, at, told } = setUp();
+    const loads = Array.from({ length: queuesMax }, (_, n) => load({ queue: `q${n}`, waitingCount: 1 }));
+    gauges.tell(1, loads, at(0));
+    const later = [...loads.slice(1), load({ queue: 'new', waitingCount: 7 })];
+    gauges.tell(1, later, at(2_000));
+    gauges.tell(1, later, at(4_000));
+    const jobs = await told('troupe_queue_jobs');
+    expect(Object.keys(jobs)).toHaveLength(3 * queuesMax);
+    expect(jobs).toHaveProperty('tenant="t",queue="new",standing="waiting"', 7);
+    expect(jobs).not.toHaveProperty('tenant="t",queue="q0",standing="waiting"');
+  });
 });
