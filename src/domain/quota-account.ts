@@ -129,9 +129,14 @@ export class QuotaAccount {
     };
   }
 
-  /** True if nobody uses or wants any part of the limit. */
+  /**
+   * True if nobody uses or wants any part of the limit, and the bucket is full. An account that is opened later begins with a
+   * full one, so whoever closes this one before would give the burst again.
+   */
   isIdle(nowMs: number): boolean {
     this.#forget(nowMs);
+    const { rate } = this.#rule;
+    if (rate !== undefined && this.#filled(rate, nowMs) < rate.burst) return false;
     return [...this.#holders.values()].every(({ using, waiting, tokens }) => using + waiting + tokens === 0);
   }
 
@@ -158,8 +163,7 @@ export class QuotaAccount {
       held += tokens;
       if (waiting > tokens) wanting += 1;
     }
-    const filled = this.#level + ((nowMs - this.#filledMs) * rate.perSecond) / 1_000;
-    this.#level = Math.max(0, Math.min(rate.burst - held, filled));
+    this.#level = Math.max(0, Math.min(rate.burst - held, this.#filled(rate, nowMs)));
     this.#filledMs = nowMs;
     const wanted = Math.max(0, Math.min(mine.waiting, rate.burst) - mine.tokens);
     const granted = Math.min(wanted, Math.floor(this.#level), Math.ceil(this.#level / Math.max(1, wanting)));
@@ -167,6 +171,11 @@ export class QuotaAccount {
     this.#level -= granted;
     const nextMs = ((1 - (this.#level % 1)) * 1_000) / rate.perSecond;
     return { granted, againMs: Math.min(againMs.most, Math.max(againMs.least, Math.ceil(nextMs))) };
+  }
+
+  /** What the bucket has now, if it were of any size. */
+  #filled({ perSecond }: RateRule, nowMs: number): number {
+    return this.#level + ((nowMs - this.#filledMs) * perSecond) / 1_000;
   }
 
   #forget(nowMs: number): void {

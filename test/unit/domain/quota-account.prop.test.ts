@@ -101,7 +101,7 @@ describe('an allotment book', () => {
     });
     fc.assert(
       fc.property(steps, rates, (script, rate) => {
-        const book = new QuotaAccount({ rate }, longAgoMs);
+        let book = new QuotaAccount({ rate }, longAgoMs);
         const holders = [0, 1, 2, 3].map((id) => new Holder(id));
         const starts: { readonly atMs: number; readonly count: number }[] = [];
         let nowMs = 0;
@@ -112,6 +112,9 @@ describe('an allotment book', () => {
           if (act === 'ask' || act === 'ask-lost') one.ask(book, amount, nowMs, act === 'ask-lost');
           else if (act === 'ask-late') askAgain(book, one, amount, nowMs);
           else if (act === 'begin') starts.push({ atMs: nowMs, count: one.begin(amount, true) });
+          else if (act === 'end') one.using = Math.max(0, one.using - amount);
+          // The home closes an account that nobody uses, and opens another for the next question.
+          if (book.isIdle(nowMs)) book = new QuotaAccount({ rate }, longAgoMs);
         }
         for (let from = 0; from < starts.length; from += 1) {
           let sum = 0;
@@ -123,6 +126,16 @@ describe('an allotment book', () => {
         }
       }),
     );
+  });
+
+  it('is not idle before its bucket is full again, because the next account begins with a full one', () => {
+    const rule = { rate: { perSecond: 0.1, burst: 10 } };
+    const book = new QuotaAccount(rule, longAgoMs);
+    expect(book.isIdle(0)).toBe(true);
+    expect(book.ask({ holder: 1, using: 0, waiting: 10, tokens: 0 }, 0)).toMatchObject({ tokens: 10 });
+    expect(book.ask({ holder: 1, using: 0, waiting: 0, tokens: 0 }, 500)).toMatchObject({ tokens: 0 });
+    expect(book.isIdle(99_000)).toBe(false);
+    expect(book.isIdle(100_000)).toBe(true);
   });
 
   it('gives one that waits alone all of it, at once', () => {
