@@ -24,7 +24,7 @@ export interface BulkClient {
 }
 
 export interface BulkParts extends CallParts {
-  readonly codec: StatusCodec;
+  readonly statusCodec: StatusCodec;
 }
 
 interface Step {
@@ -33,7 +33,7 @@ interface Step {
   readonly pageToken: string;
 }
 
-export function createBulkClient({ connection, contract, codec, backoff }: BulkParts): BulkClient {
+export function createBulkClient({ connection, contract, statusCodec, backoff }: BulkParts): BulkClient {
   async function* follow<Request extends { readonly pageToken: string }, Response extends Step>(
     method: MethodCodec<Request, Response>,
     request: Parameters<MethodCodec<Request, Response>['requestSerialize']>[0],
@@ -55,7 +55,7 @@ export function createBulkClient({ connection, contract, codec, backoff }: BulkP
     return {
       jobId,
       error: error
-        ? errorOfStatus(codec, error)
+        ? errorOfStatus(statusCodec, error)
         : new TroupeClientError({ ...unknown, retryable: false, outcome: 'unknown' }),
     };
   }

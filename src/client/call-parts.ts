@@ -1,12 +1,16 @@
 /** The dependencies of every call of the client. */
 import type { Contract } from '../contract/codec.ts';
+import type { PayloadCodec } from '../domain/payload-codec.ts';
 import type { Connection } from './connection.ts';
+import type { ReadJob } from './job-codec.ts';
 import type { RetryPacing } from './retry.ts';
 
 export interface CallParts {
   readonly connection: Connection;
   readonly contract: Contract;
   readonly backoff: RetryPacing;
-  /** Parses the JSON of inputs and outputs. */
-  readonly parseJson: (text: string) => unknown;
+  /** Rejects with CODEC_FAILED. */
+  readonly readJob: ReadJob;
+  /** Undefined: inputs and outputs are sent and given as they are. */
+  readonly codec: PayloadCodec | undefined;
 }

@@ -10,9 +10,11 @@ import { type ErrorCode, errorRegistry, type FieldViolation } from '../domain/er
  *
  * - GATEWAY_UNAVAILABLE: no gateway could be reached, or the connection was lost during the call.
  * - UNDECODABLE_ANSWER: the answer cannot be decoded; the gateway may have another version.
+ * - CODEC_FAILED: the codec of `connect` cannot encode an input, or decode what came.
  * - UNEXPECTED_STATUS: a status without the details of the contract, or an incomplete answer.
  */
-export type ClientErrorCode = ErrorCode | 'GATEWAY_UNAVAILABLE' | 'UNDECODABLE_ANSWER' | 'UNEXPECTED_STATUS';
+export type ClientErrorCode =
+  ErrorCode | 'GATEWAY_UNAVAILABLE' | 'UNDECODABLE_ANSWER' | 'CODEC_FAILED' | 'UNEXPECTED_STATUS';
 
 /** What a client error is made of. */
 export interface ClientErrorFacts {

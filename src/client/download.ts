@@ -7,7 +7,9 @@ import { createHash } from 'node:crypto';
 import { payloadChoiceCodes } from '../contract/codes.ts';
 import { numberOf } from '../contract/int64.ts';
 import { TroupeClientError } from './client-error.ts';
+import { decodedDownload } from './job-codec.ts';
 import { resumedStream } from './resumed-stream.ts';
+import { withRetries } from './retry.ts';
 
 /** How to read a payload. */
 export interface DownloadOptions {
@@ -17,10 +19,28 @@ export interface DownloadOptions {
   readonly signal?: AbortSignal;
 }
 
+/** With a codec as a whole, decoded. */
 export async function* downloadPayload(
   parts: CallParts,
   jobId: string,
-  { payload = 'output', signal }: DownloadOptions,
+  options: DownloadOptions,
+): AsyncGenerator<Uint8Array, void> {
+  const { codec, connection, contract, backoff } = parts;
+  const { payload = 'output', signal } = options;
+  const pieces = storedPayload(parts, jobId, { payload, signal });
+  if (codec === undefined) {
+    yield* pieces;
+    return;
+  }
+  const call = () => connection.unary(contract.jobs.GetJob, { jobId }, { signal });
+  const { job } = await withRetries(backoff, 'always', signal, call);
+  yield* decodedDownload(codec, { jobId, field: payload, handler: job?.spec?.handler ?? '' }, pieces);
+}
+
+async function* storedPayload(
+  parts: CallParts,
+  jobId: string,
+  { payload, signal }: { readonly payload: 'input' | 'output'; readonly signal: AbortSignal | undefined },
 ): AsyncGenerator<Uint8Array, void> {
   const { connection, contract, backoff } = parts;
   const choice = payloadChoiceCodes[payload];

@@ -9,7 +9,6 @@
  * without an idempotency key is retried only if it certainly had no effect.
  */
 import type { CallParts } from './call-parts.ts';
-import { randomUUID } from 'node:crypto';
 import { type Init, loadContract } from '../contract/codec.ts';
 import { createStatusCodec, type StatusCodec } from '../contract/error-details.ts';
 import type * as wire from '../contract/messages.ts';
@@ -20,15 +19,17 @@ import { type ClusterClient, createClusterClient } from './cluster-client.ts';
 import { clientErrorOf, errorOfStatus, incompleteAnswer, type TroupeClientError } from './client-error.ts';
 import { type CallSettings, type ConnectionOptions, openConnection } from './connection.ts';
 import { type BulkClient, createBulkClient } from './bulk.ts';
+import { createDraftRequests, type DraftRequests, type OpenDraft } from './draft-requests.ts';
 import { type DownloadOptions, downloadPayload } from './download.ts';
 import { createJobCalls, type JobCalls } from './job-calls.ts';
+import { jobReader } from './job-codec.ts';
 import { type JobLog, readLog } from './job-log.ts';
 import { fromSubmitResponse } from './job-mapper.ts';
-import { keyGiven, toSubmitRequest } from './job-requests.ts';
 import type { JobDraft, JobInfo, JobOptions, SubmittedJob } from './job-types.ts';
 import { createLinksClient, type LinksClient } from './links.ts';
 import { createEventsClient, type EventsClient } from './events-client.ts';
 import { createTenantsClient, type TenantsClient } from './tenants-client.ts';
+import type { PayloadCodec } from '../domain/payload-codec.ts';
 import { createQueuesClient, type QueuesClient } from './queues-client.ts';
 import { withClientErrors } from './rejections.ts';
 import { createBackoff, mayRepeat, type RetryOptions, withRetries } from './retry.ts';
@@ -92,6 +93,7 @@ export type { DeclaredTenant, DeclaredTenants, TenantPlan } from './tenant-plan.
 export type { DeclaredQueues, QueuePlan, SettingChange, SettingValue } from './queue-plan.ts';
 export type { QueuesClient } from './queues-client.ts';
 export type { BegunUpload, LinksClient, PayloadLink, UploadFacts } from './links.ts';
+export type { CodecContext, CodecField, PayloadCodec } from '../domain/payload-codec.ts';
 export type { RetryOptions } from './retry.ts';
 export type { InputSource } from './upload.ts';
 export type { WatchedJob, WatchedJobs, WatchJobsOptions, WatchOptions } from './watch.ts';
@@ -104,6 +106,11 @@ export interface ClientOptions extends ConnectionOptions {
   readonly coalesce?: boolean;
   /** Parses the JSON of inputs and outputs. Default: JSON.parse, which rounds numbers that a double cannot hold. */
   readonly parseJson?: (text: string) => unknown;
+  /**
+   * Encodes inputs before they are sent, and decodes inputs, outputs and the texts of failures. The handlers need the same
+   * (`defineHandler({ codec })`). Default: none.
+   */
+  readonly codec?: PayloadCodec;
   /** Default of `idempotent` for every submit and retry. Default: false. */
   readonly idempotent?: boolean;
 }
@@ -168,11 +175,13 @@ const batchLimits = { maxJobs: 500, maxBytes: 4 * 1_048_576 };
 /** Creates a client. It connects with the first call. Throws INVALID_ARGUMENT if the address, the token or the TLS is invalid. */
 export function connect(options: ClientOptions): TroupeClient {
   const contract = loadContract();
-  const codec = createStatusCodec(contract);
-  const connection = openConnection(options, codec);
+  const statusCodec = createStatusCodec(contract);
+  const connection = openConnection(options, statusCodec);
   const backoff = createBackoff(options.retry ?? {});
-  const parts = { connection, contract, backoff, parseJson: options.parseJson ?? JSON.parse };
-  const submitting = createSubmitting({ ...parts, codec, options });
+  const readJob = jobReader(options.codec, options.parseJson ?? JSON.parse);
+  const parts = { connection, contract, backoff, readJob, codec: options.codec };
+  const drafts = createDraftRequests(parts, options.idempotent ?? false);
+  const submitting = createSubmitting({ ...parts, statusCodec, options, drafts });
   const calls = createJobCalls({ ...parts, idempotent: options.idempotent ?? false });
 
   const log = (jobId: string, settings: CallSettings = {}): Promise<JobLog> => readLog(parts, jobId, settings);
@@ -194,9 +203,9 @@ export function connect(options: ClientOptions): TroupeClient {
     downloadPayload(parts, jobId, downloadOptions);
 
   const queues = createQueuesClient(parts);
-  const bulk = createBulkClient({ ...parts, codec });
+  const bulk = createBulkClient({ ...parts, statusCodec });
   const upload: TroupeClient['submitStream'] = async (handler, source, job = {}) =>
-    submitStream(parts, { handler, source, job, idempotencyKey: keyOf(job, options) });
+    submitStream(parts, { handler, source, job, idempotencyKey: drafts.keyOf(job) });
 
   const streams = { submitStream: upload, download, log, watch, watchJobs: follow, wait };
   const all = { ...submitting, ...calls, ...streams, ...bulk, ...createLinksClient(parts) };
@@ -213,17 +222,14 @@ export function connect(options: ClientOptions): TroupeClient {
   };
 }
 
-function keyOf(job: JobOptions, { idempotent }: ClientOptions): string | undefined {
-  return keyGiven(job.idempotencyKey) ?? ((job.idempotent ?? idempotent) === true ? randomUUID() : undefined);
-}
-
 interface SubmittingParts extends CallParts {
-  readonly codec: StatusCodec;
+  readonly statusCodec: StatusCodec;
   readonly options: ClientOptions;
+  readonly drafts: DraftRequests;
 }
 
 function createSubmitting(parts: SubmittingParts): Pick<TroupeClient, 'submit' | 'submitMany'> {
-  const { contract, codec, connection, backoff, options } = parts;
+  const { contract, statusCodec, connection, backoff, options, drafts: requests } = parts;
   const { SubmitJob, SubmitJobs } = contract.jobs;
 
   async function sendBatch(
@@ -238,15 +244,19 @@ function createSubmitting(parts: SubmittingParts): Pick<TroupeClient, 'submit' |
     return outcomes.map(({ accepted, error }) =>
       accepted
         ? { ok: fromSubmitResponse(accepted) }
-        : { error: error ? errorOfStatus(codec, error) : incompleteAnswer('the gateway answered without an outcome') },
+        : {
+            error: error
+              ? errorOfStatus(statusCodec, error)
+              : incompleteAnswer('the gateway answered without an outcome'),
+          },
     );
   }
 
   const coalesced = createSubmitCoalescer(sendBatch, batchLimits);
 
   async function submit(handler: string, input?: unknown, job: JobOptions & CallSettings = {}): Promise<SubmittedJob> {
-    const key = keyOf(job, options);
-    const request = toSubmitRequest(contract, { ...job, handler, input }, key);
+    const key = requests.keyOf(job);
+    const request = await requests.requestOf({ ...job, handler, input }, key);
     const { timeoutMs, signal, traceparent } = job;
     // A submit with its own settings needs its own call.
     const alone =
@@ -263,19 +273,13 @@ function createSubmitting(parts: SubmittingParts): Pick<TroupeClient, 'submit' |
     settings: CallSettings = {},
   ): Promise<readonly SubmitOutcome[]> {
     const outcomes = new Array<SubmitOutcome>(drafts.length);
-    let open = drafts.flatMap((draft, index) => {
-      try {
-        const key = keyOf(draft, options);
-        return { index, request: toSubmitRequest(contract, draft, key), keyed: key !== undefined };
-      } catch (error) {
-        outcomes[index] = { error: clientErrorOf(error) };
-        return [];
-      }
+    let open: readonly OpenDraft[] = await requests.requestsOf(drafts, (index, error) => {
+      outcomes[index] = { error: clientErrorOf(error) };
     });
     for (let attempt = 1; open.length > 0; attempt += 1) {
       /** The error that asks for the longest delay. */
       let slowest: TroupeClientError | undefined;
-      const again: typeof open = [];
+      const again: OpenDraft[] = [];
       for (const chunk of chunks(open, batchLimits, (item) => requestBytes(item.request))) {
         const results = await sendBatch(
           chunk.map((item) => item.request),

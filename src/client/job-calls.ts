@@ -5,7 +5,8 @@ import type * as wire from '../contract/messages.ts';
 import { toTime } from '../contract/time.ts';
 import { incompleteAnswer, notSayable } from './client-error.ts';
 import type { CallSettings } from './connection.ts';
-import { fromJob, fromSubmitResponse } from './job-mapper.ts';
+import { pastTheCodec } from './job-codec.ts';
+import { fromSubmitResponse } from './job-mapper.ts';
 import { keyGiven, toFilter, toPayload } from './job-requests.ts';
 import type { JobInfo, ListOptions, RetryJobOptions, SubmittedJob } from './job-types.ts';
 import { withRetries } from './retry.ts';
@@ -51,12 +52,12 @@ interface JobCallParts extends CallParts {
 }
 
 export function createJobCalls(parts: JobCallParts): JobCalls {
-  const { connection, backoff, idempotent, parseJson } = parts;
+  const { connection, backoff, idempotent, readJob, codec } = parts;
   const { jobs } = parts.contract;
 
-  const jobOf = ({ job }: { readonly job: wire.Job | null }): JobInfo => {
+  const jobOf = ({ job }: { readonly job: wire.Job | null }): Promise<JobInfo> => {
     if (!job) throw incompleteAnswer('the gateway answered without a job');
-    return fromJob(job, parseJson);
+    return readJob(job);
   };
 
   async function* list(listOptions: ListOptions = {}): AsyncGenerator<JobInfo, void> {
@@ -73,7 +74,7 @@ export function createJobCalls(parts: JobCallParts): JobCalls {
       };
       const page = await withRetries(backoff, 'always', undefined, () => connection.unary(jobs.ListJobs, request));
       for (const job of page.jobs) {
-        yield fromJob(job, parseJson);
+        yield await readJob(job);
         left -= 1;
       }
       pageToken = page.nextPageToken;
@@ -105,6 +106,9 @@ export function createJobCalls(parts: JobCallParts): JobCalls {
 
   async function retry(jobId: string, again: RetryJobOptions & CallSettings = {}): Promise<SubmittedJob> {
     const { input, timeoutMs, signal, traceparent } = again;
+    // It would have to be encoded for a handler whose name only the gateway says.
+    if (codec !== undefined && input !== undefined)
+      throw pastTheCodec('input', 'a new input of an ended job is not encoded: submit a new job');
     const key = keyGiven(again.idempotencyKey) ?? (idempotent ? randomUUID() : undefined);
     const request = { jobId, input: toPayload(input, 'input'), idempotencyKey: key };
     return withRetries(backoff, key === undefined ? 'if-not-done' : 'always', signal, async () =>

@@ -15,15 +15,12 @@ export function toSubmitRequest(
   { jobs }: Pick<Contract, 'jobs'>,
   draft: JobDraft,
   idempotencyKey: string | undefined,
+  inputFingerprint?: Uint8Array,
 ): Init<wire.SubmitJobRequest> {
-  const request = submitRequestOf(draft, idempotencyKey);
+  const request = { job: specOf(draft), idempotencyKey, inputFingerprint };
   const violations = jobs.SubmitJob.requestViolations(request);
   if (violations.length > 0) throw notSayable('INVALID_JOB_SPEC', violations);
   return request;
-}
-
-function submitRequestOf(draft: JobDraft, idempotencyKey: string | undefined): Init<wire.SubmitJobRequest> {
-  return { job: specOf(draft), idempotencyKey };
 }
 
 function specOf(draft: JobDraft): Whole<wire.JobSpec, 'heartbeat'> {

@@ -7,6 +7,7 @@ import { timestampMs } from '../contract/time.ts';
 import { given } from '../domain/given.ts';
 import { incompleteAnswer } from './client-error.ts';
 import type { CallSettings } from './connection.ts';
+import { pastTheCodec } from './job-codec.ts';
 import { fromSubmitResponse } from './job-mapper.ts';
 import { keyGiven, toSubmitRequest } from './job-requests.ts';
 import type { JobOptions, SubmittedJob } from './job-types.ts';
@@ -85,6 +86,7 @@ export function createLinksClient(parts: CallParts): LinksClient {
   };
 
   const beginUpload: LinksClient['beginUpload'] = async (handler, { bytes, sha256 }, options = {}) => {
+    if (parts.codec !== undefined) throw pastTheCodec('input', 'an uploaded input is not encoded');
     const submit = toSubmitRequest(contract, { ...options, handler }, keyGiven(options.idempotencyKey));
     const request = { submit, inputSizeBytes: bytes, inputSha256: sha256 };
     // An upload that was begun and not used costs nothing, so the call may be repeated.

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import type { Init } from '../contract/codec.ts';
 import type * as wire from '../contract/messages.ts';
 import type { CallSettings } from './connection.ts';
+import { pastTheCodec } from './job-codec.ts';
 import { fromSubmitResponse } from './job-mapper.ts';
 import { toSubmitRequest } from './job-requests.ts';
 import type { JobOptions, SubmittedJob } from './job-types.ts';
@@ -34,6 +35,7 @@ export interface Upload {
 export async function submitStream(parts: CallParts, upload: Upload): Promise<SubmittedJob> {
   const { connection, contract, backoff } = parts;
   const { handler, source, job, idempotencyKey } = upload;
+  if (parts.codec !== undefined) throw pastTheCodec('source', 'a streamed input is not encoded');
   const { timeoutMs = uploadMaxMs(source.bytes), signal, traceparent } = job;
   const submit = toSubmitRequest(contract, { ...job, handler }, idempotencyKey);
   const call = (): Promise<wire.SubmitJobStreamResponse> =>

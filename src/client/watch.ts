@@ -1,7 +1,6 @@
 /** Watches a job, or the jobs of a queue. A watch continues after a lost connection. */
 import type { CallParts } from './call-parts.ts';
 import { fromLog, type JobLog } from './job-log.ts';
-import { fromJob } from './job-mapper.ts';
 import { toFilter } from './job-requests.ts';
 import type { JobFilterOptions, JobInfo } from './job-types.ts';
 import { resumedStream } from './resumed-stream.ts';
@@ -63,7 +62,7 @@ export interface WatchedJobs {
 const patience = 6;
 
 export async function* watchJob(
-  { connection, contract, backoff, parseJson }: CallParts,
+  { connection, contract, backoff, readJob }: CallParts,
   jobId: string,
   options: WatchOptions,
 ): AsyncGenerator<WatchedJob, void> {
@@ -77,12 +76,12 @@ export async function* watchJob(
     signal,
   });
   for await (const { job, resumeToken, log } of updates) {
-    if (job) yield { job: fromJob(job, parseJson), resumeToken, log: fromLog(log) };
+    if (job) yield { job: await readJob(job), resumeToken, log: fromLog(log) };
   }
 }
 
 export async function* watchJobs(
-  { connection, contract, backoff, parseJson }: CallParts,
+  { connection, contract, backoff, readJob }: CallParts,
   options: WatchJobsOptions,
 ): AsyncGenerator<WatchedJobs, void> {
   const { queue, signal } = options;
@@ -95,6 +94,6 @@ export async function* watchJobs(
     signal,
   });
   for await (const { job, resumeToken, gap } of updates) {
-    yield { job: job ? fromJob(job, parseJson) : undefined, resumeToken, gap };
+    yield { job: job ? await readJob(job) : undefined, resumeToken, gap };
   }
 }

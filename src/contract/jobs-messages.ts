@@ -4,6 +4,7 @@ import type { Int64, Job, JobLog, JobSpec, Payload, Status, Timestamp } from './
 export interface SubmitJobRequest {
   readonly job: JobSpec | null;
   readonly idempotencyKey: string;
+  readonly inputFingerprint: Uint8Array;
 }
 
 export interface SubmitJobResponse {

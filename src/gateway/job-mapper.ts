@@ -85,6 +85,7 @@ export function fromSubmitRequest(request: wire.SubmitJobRequest): JobRequest {
     fairnessKey: job.fairnessKey || undefined,
     retryOf: undefined,
     idempotencyKey,
+    inputFingerprint: request.inputFingerprint.length === 0 ? undefined : request.inputFingerprint,
   };
 }
 

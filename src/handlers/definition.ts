@@ -14,7 +14,9 @@ import {
   type Range,
 } from '../domain/setting-ranges.ts';
 import type { HandlerContext } from './context.ts';
+import type { PayloadCodec } from '../domain/payload-codec.ts';
 import { handlerNamePattern } from '../domain/queue.ts';
+import { isStreamed } from './schema.ts';
 import { durationMsOf, parseSizeBytes, type Duration, type Size } from './quantity.ts';
 
 /** Versions of handlers. */
@@ -82,6 +84,11 @@ export interface HandlerOptions<In extends StandardSchemaV1, Out extends Standar
    */
   readonly cancelGrace?: Duration;
   /**
+   * Decodes the input and the last checkpoint, and encodes output, checkpoints and the texts of failures, in the thread of the
+   * handler. `connect({ codec })` is the other side. Not with `input: streamed()`. Default: none.
+   */
+  readonly codec?: PayloadCodec;
+  /**
    * Does the work, in a thread of its own. The result is recorded as bytes if it is a `Uint8Array`, as no output if it
    * is `undefined`, and as JSON otherwise. Throw `fail`, `reject` or `snooze` to choose how the attempt ends; any other
    * error is a failure that may be retried.
@@ -125,6 +132,8 @@ export interface Handler<
    * applies.
    */
   readonly cancelGraceMs: number | undefined;
+  /** Decodes what it gets and encodes what it gives. Absent in handlers of earlier copies of this package. */
+  readonly codec?: PayloadCodec | undefined;
   /** Does the work, in a thread of its own. */
   run(
     input: StandardSchemaV1.InferOutput<In>,
@@ -157,6 +166,7 @@ export function defineHandler<
   check.that(typeof options.run === 'function', 'run', typeof options.run, 'a function');
   check.schema('input', options.input);
   check.schema('output', options.output);
+  check.codec(options.codec, isStreamed(options.input));
   const memoryMb = check.megabytes('memory', options.memory);
   const memoryMaxMb = check.megabytes('memoryMax', options.memoryMax);
   check.that((memoryMaxMb ?? Infinity) >= (memoryMb ?? 0), 'memoryMax', options.memoryMax, 'at least `memory`');
@@ -184,6 +194,7 @@ export function defineHandler<
       nonRetryableCodes: check.codes('retry.nonRetryableCodes', retry?.nonRetryableCodes),
     }),
     cancelGraceMs: check.duration('cancelGrace', options.cancelGrace, 0, 600_000),
+    codec: options.codec,
     run: options.run.bind(options),
   };
 }
@@ -210,6 +221,12 @@ function checker(handler: string) {
     schema(field: string, value: unknown): void {
       const ok = value === undefined || (value !== null && '~standard' in Object(value));
       that(ok, field, value, 'a Standard Schema (zod, valibot, arktype), bytes() or bytesOr()');
+    },
+    codec(codec: PayloadCodec | undefined, isInputStreamed: boolean): void {
+      if (codec === undefined) return;
+      that(typeof codec.encode === 'function', 'codec.encode', typeof codec.encode, 'a function');
+      that(typeof codec.decode === 'function', 'codec.decode', typeof codec.decode, 'a function');
+      that(!isInputStreamed, 'input', 'streamed()', 'another schema: a codec takes whole values');
     },
     duration(field: string, value: Duration | undefined, minMs: number, maxMs: number): number | undefined {
       if (value === undefined) return undefined;

@@ -4,7 +4,7 @@
  * threads of a cell and `runHandler` use this.
  */
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import type { AttemptOutcome, RunInput, RunOutput, RunPayload } from '../domain/attempt-outcome.ts';
+import type { RunInput, RunPayload } from '../domain/attempt-outcome.ts';
 import { clipped } from '../domain/clipped-text.ts';
 import {
   failureCausesMax,
@@ -16,13 +16,12 @@ import {
 import { strictJson } from '../domain/strict-json.ts';
 import type { HandlerContext } from './context.ts';
 import type { AnyHandler } from './definition.ts';
+import { EncodedRun } from './encoded-execution.ts';
+import type { HandlerOutcome } from './handler-outcome.ts';
 import { fateOf, snoozeMsOf } from './handler-error.ts';
 import type { PayloadStreams } from './payload-streams.ts';
 import { inputKindOf, isStreamed } from './schema.ts';
 import { given } from '../domain/given.ts';
-
-/** How a handler can end an attempt. `stopped`: it noticed the request to stop and returned. */
-export type HandlerOutcome = Exclude<AttemptOutcome<RunOutput>, { readonly kind: 'released' | 'lost' }>;
 
 const cannotBeShown = 'a value that cannot be shown was thrown';
 
@@ -46,11 +45,25 @@ export async function executeHandler(
   ctx: HandlerContext,
   hooks: ExecutionHooks & ExecutionStreams,
 ): Promise<HandlerOutcome> {
-  const outcome = await execute(handler, payload, ctx, hooks);
+  const outcome = await executeAsDefined(handler, payload, ctx, hooks);
   const { lasting } = hooks.streams;
   hooks.streams.close();
   // Whatever the handler made of the error: another attempt would meet it again.
   return lasting !== undefined && outcome.kind === 'failed' ? refused(lasting.reason, lasting.message) : outcome;
+}
+
+async function executeAsDefined(
+  handler: AnyHandler,
+  payload: RunInput,
+  ctx: HandlerContext,
+  hooks: ExecutionHooks & ExecutionStreams,
+): Promise<HandlerOutcome> {
+  const { codec, name } = handler;
+  if (codec === undefined) return execute(handler, payload, ctx, hooks);
+  const whole = await wholeOf(payload, hooks);
+  if ('failed' in whole) return whole.failed;
+  const run = new EncodedRun(codec, name, ctx.jobId);
+  return run.run(whole, ctx, (input, own) => execute(handler, input, own, hooks));
 }
 
 async function execute(
@@ -90,13 +103,20 @@ async function acceptInput(
   if (handler.input !== undefined && isStreamed(handler.input)) {
     return validate(handler.input, streams.input, 'INVALID_INPUT', 'input');
   }
-  if (payload.kind === 'streamed' && payload.bytes > wholeMaxBytes) {
-    return { failed: refused('INVALID_INPUT', tooLargeWhole(payload.bytes, wholeMaxBytes)) };
-  }
-  const whole = payload.kind === 'streamed' ? await gathered(streams) : payload;
+  const whole = await wholeOf(payload, { streams, wholeMaxBytes });
+  if ('failed' in whole) return whole;
   const decoded = decode(whole);
   if ('failed' in decoded || handler.input === undefined) return decoded;
   return validate(handler.input, decoded.value, 'INVALID_INPUT', 'input');
+}
+
+async function wholeOf(
+  payload: RunInput,
+  { streams, wholeMaxBytes }: ExecutionStreams,
+): Promise<RunPayload | { readonly failed: HandlerOutcome }> {
+  if (payload.kind !== 'streamed') return payload;
+  if (payload.bytes <= wholeMaxBytes) return gathered(streams);
+  return { failed: refused('INVALID_INPUT', tooLargeWhole(payload.bytes, wholeMaxBytes)) };
 }
 
 /** `gateway.payloadMaxBytes` is where an operator sets the limit. */

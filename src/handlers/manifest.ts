@@ -14,11 +14,14 @@ const libraryOptions = { ...zodOptions, ...valibotOptions };
 
 /** Builds the manifest. Values that the handler does not set are left out. */
 export function manifestOf(handler: AnyHandler): HandlerManifest {
-  const inputSchema = jsonSchemaOf(jsonPartOf(handler.input));
+  const { codec } = handler;
+  // Nobody but the thread sees what an encoded input is.
+  const inputSchema = codec === undefined ? jsonSchemaOf(jsonPartOf(handler.input)) : undefined;
+  const encodedKind = codec?.acceptsPlain === true ? 'any' : 'bytes';
   return {
     name: handler.name,
     version: handler.version,
-    inputKind: inputKindOf(handler.input),
+    inputKind: codec === undefined ? inputKindOf(handler.input) : encodedKind,
     ...given({
       inputStreamed: isStreamed(handler.input) ? true : undefined,
       inputSchema,

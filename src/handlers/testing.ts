@@ -12,7 +12,8 @@ import { NotJsonError, strictJson } from '../domain/strict-json.ts';
 import { decodeCheckpoint, encodeCheckpoint, stillSaved } from './checkpoint.ts';
 import type { HandlerContext } from './context.ts';
 import type { Handler } from './definition.ts';
-import { executeHandler, type HandlerOutcome } from './execution.ts';
+import { executeHandler } from './execution.ts';
+import type { HandlerOutcome } from './handler-outcome.ts';
 import { cancelled, fail } from './handler-error.ts';
 import { isByteStream, memorySource, type OutputSink, PayloadStreams } from './payload-streams.ts';
 
@@ -59,7 +60,7 @@ export type RunHandlerResult<Output> = RunHandlerNotes &
     | { readonly kind: 'cancelled' }
   );
 
-/** Runs a handler once on an input. Never rejects because of the handler: failures are results. */
+/** Runs a handler once on an input, without its codec. Never rejects because of the handler: failures are results. */
 export async function runHandler<In extends StandardSchemaV1, Out extends StandardSchemaV1>(
   handler: Handler<In, Out>,
   input: StandardSchemaV1.InferInput<In>,
@@ -134,7 +135,10 @@ async function executeEncoded<In extends StandardSchemaV1, Out extends StandardS
   streams: PayloadStreams,
 ): Promise<HandlerOutcome> {
   try {
-    return await executeHandler(handler, encode(input), ctx, { streams, wholeMaxBytes: Infinity });
+    return await executeHandler({ ...handler, codec: undefined }, encode(input), ctx, {
+      streams,
+      wholeMaxBytes: Infinity,
+    });
   } catch (error) {
     if (!(error instanceof NotJsonError)) throw error;
     return { kind: 'failed', failure: { reason: 'INVALID_INPUT', message: error.message }, retryable: false };

@@ -63,8 +63,12 @@ function uniqueParts({ key, onConflict, windowMs }: UniqueKey): readonly unknown
   return windowMs === undefined ? [key, onConflict] : [key, onConflict, windowMs];
 }
 
-/** The kind of the input, and its SHA-256. */
-function digestOf({ input }: JobRequest, streamed: Uint8Array | undefined): readonly [kind: string, digest: string] {
+/** The kind of the input and its SHA-256, or the fingerprint that the caller gave. */
+function digestOf(
+  { input, inputFingerprint }: JobRequest,
+  streamed: Uint8Array | undefined,
+): readonly [kind: string, digest: string] {
+  if (inputFingerprint !== undefined) return ['fingerprint', Buffer.from(inputFingerprint).toString('base64url')];
   if (streamed !== undefined) return ['bytes', Buffer.from(streamed).toString('base64url')];
   if (input === undefined) return ['json', hash('sha256', 'null', 'base64url')];
   return [input.kind, hash('sha256', input.kind === 'json' ? input.json : input.bytes, 'base64url')];
@@ -121,6 +125,8 @@ function contentParts(request: JobRequest, inputDigest: readonly [kind: string, 
     fairnessKey: named({ fairnessKey: request.fairnessKey }),
     // The key identifies the request. It is not part of the content.
     idempotencyKey: [],
+    // It stands where that of the input does.
+    inputFingerprint: [],
   };
 }
 

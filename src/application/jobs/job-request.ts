@@ -43,6 +43,8 @@ export interface JobRequest {
   readonly retryOf: JobId | undefined;
   /** Empty without a key. */
   readonly idempotencyKey: string;
+  /** Compared in place of the input by the idempotency key. */
+  readonly inputFingerprint: Uint8Array | undefined;
 }
 
 export const noRetryOptions: RequestedRetry = {
@@ -76,6 +78,7 @@ export const emptyJobRequest: JobRequest = {
   refuseLate: undefined,
   retryOf: undefined,
   idempotencyKey: '',
+  inputFingerprint: undefined,
 };
 
 export interface AcceptedJob {

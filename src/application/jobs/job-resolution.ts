@@ -3,6 +3,7 @@
  * value first, then the handler's, then the queue's. Pure. All invalid fields are reported at once. A missing queue or
  * handler is reported only if the fields are valid.
  */
+import { fingerprintRange } from '../../domain/payload-codec.ts';
 import { type FieldViolation, TroupeError } from '../../domain/errors.ts';
 import { concurrencyKeyMax, fairnessKeyMax } from '../../domain/flow-rule.ts';
 import type { HandlerManifest } from '../../domain/handler-manifest.ts';
@@ -82,6 +83,7 @@ export function resolveJob(request: JobRequest, facts: ResolutionFacts): Resolut
     checks.length('job.unique.key', request.unique.key, uniqueKeyMax);
   }
   checks.length('idempotency_key', request.idempotencyKey, idempotencyKeyMax);
+  checks.range('input_fingerprint', request.inputFingerprint?.byteLength, fingerprintRange);
   const kept = keptOf(request, facts);
   for (const { key, description } of checkLabels(request.labels ?? {})) checks.add(`job.labels[${key}]`, description);
   checkTimes(checks, request, kept, facts.nowMs);

@@ -179,5 +179,6 @@ export function requestAgain(
     fairnessKey: spec.fairnessKey,
     retryOf: id,
     idempotencyKey,
+    inputFingerprint: undefined,
   };
 }

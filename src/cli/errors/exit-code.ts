@@ -123,6 +123,7 @@ const exitOfCode: Readonly<Record<ClientErrorCode, ExitName>> = {
   CALL_CANCELLED: 'interrupted',
   INTERNAL_ERROR: 'internal',
   UNDECODABLE_ANSWER: 'internal',
+  CODEC_FAILED: 'internal',
   UNEXPECTED_STATUS: 'internal',
 };
 

@@ -134,6 +134,7 @@ describe('a job option', () => {
           refuseLate: draft.refuseLate ?? false,
           retryOf: undefined,
           idempotencyKey: key ?? '',
+          inputFingerprint: undefined,
         };
         expect(requestOf(draft, key)).toEqual(expected);
       }),
@@ -164,5 +165,8 @@ it('a request with no option has the defaults, and an absent job is refused as o
     refuseLate: false,
   });
   expect(requestOf({ handler: 'test.echo', retry: {} }).retry).toEqual(noRetryOptions);
-  expect(fromSubmitRequest({ job: null, idempotencyKey: 'k' })).toEqual({ ...emptyJobRequest, idempotencyKey: 'k' });
+  expect(fromSubmitRequest({ job: null, idempotencyKey: 'k', inputFingerprint: new Uint8Array() })).toEqual({
+    ...emptyJobRequest,
+    idempotencyKey: 'k',
+  });
 });

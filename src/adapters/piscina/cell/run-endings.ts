@@ -1,6 +1,7 @@
 /** The outcomes that a cell itself gives a run, with the messages that its job shows. */
 import type { RunOutcome } from '../../../application/ports/run-pool.ts';
-import { describeThrown, type HandlerOutcome } from '../../../handlers/execution.ts';
+import { describeThrown } from '../../../handlers/execution.ts';
+import type { HandlerOutcome } from '../../../handlers/handler-outcome.ts';
 import { failed } from '../protocol/run-failure.ts';
 import type { HandlerLimits } from './handler-limits.ts';
 

@@ -6,7 +6,7 @@
 import type { RunOutput, RunPayload } from '../../../domain/attempt-outcome.ts';
 import { checkpointMaxBytes } from '../../../domain/job.ts';
 import { type LogLevel, logLevels } from '../../../domain/job-log.ts';
-import type { HandlerOutcome } from '../../../handlers/execution.ts';
+import type { HandlerOutcome } from '../../../handlers/handler-outcome.ts';
 import { failureShape } from '../protocol/cell-frame-shape.ts';
 import { boundedOutput, outputBytes } from '../protocol/output-bound.ts';
 import {

@@ -4,7 +4,7 @@
  * serves the whole cluster.
  */
 import type { RunOutput, RunPayload } from '../../../domain/attempt-outcome.ts';
-import type { HandlerOutcome } from '../../../handlers/execution.ts';
+import type { HandlerOutcome } from '../../../handlers/handler-outcome.ts';
 
 export function boundedOutput(outcome: HandlerOutcome, maxBytes: number): HandlerOutcome {
   if (outcome.kind !== 'succeeded') return outcome;

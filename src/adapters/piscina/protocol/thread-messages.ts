@@ -6,7 +6,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { RunRequest } from '../../../application/ports/run-pool.ts';
 import type { LogLevel } from '../../../domain/job-log.ts';
 import type { RunOutput } from '../../../domain/attempt-outcome.ts';
-import type { HandlerOutcome } from '../../../handlers/execution.ts';
+import type { HandlerOutcome } from '../../../handlers/handler-outcome.ts';
 
 /** Code as it was when this generation of handlers was read: file URL → source. */
 export type Sources = ReadonlyMap<string, string>;

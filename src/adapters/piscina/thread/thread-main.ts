@@ -5,7 +5,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { isHandler, type AnyHandler } from '../../../handlers/definition.ts';
-import { executeHandler, outcomeOfThrown, type HandlerOutcome } from '../../../handlers/execution.ts';
+import { executeHandler, outcomeOfThrown } from '../../../handlers/execution.ts';
+import type { HandlerOutcome } from '../../../handlers/handler-outcome.ts';
 import { ownThread } from '../protocol/child-processes.ts';
 import { settleCompileCache } from '../protocol/compile-cache.ts';
 import { guardInspector } from './inspector-guard.ts';
