@@ -77,7 +77,7 @@ export class ShardCore {
     this.#flushes = new FlushTurns(context, this.#partitions);
     this.replies = new OpenReplies(() => context.clock.monotonicMs());
     const { recentMax } = services.limits;
-    this.table = new JobTable({ shard, recentMax, memory: services.memory.open(shard) });
+    this.table = new JobTable({ shard, recentMax, memory: services.memory });
     const nowMs = (): number => this.nowMs();
     this.keys = new ShardKeys({ shard, services, context, nowMs, decided: () => this.askFlush() });
     this.nextId = createJobIdGenerator({ shard, nowMs, random: context.random });

@@ -11,6 +11,9 @@ import { factBytes } from './record-bytes.ts';
 const tightShare = 0.25;
 const tightMaxBytes = 128 * 1_048_576;
 
+/** Estimated heap of the live jobs of a tenant in a shard. */
+type HeapOf = (tenant: string) => number;
+
 /** What one shard counts. After `close` nothing counts any more. */
 export interface ShardMemory {
   /** Whether the process has no memory for further jobs. */
@@ -30,7 +33,7 @@ export class JobMemory {
   readonly maxBytes: number;
   readonly #tightBytes: number;
   readonly #used: Gauge;
-  readonly #open = new Map<number, ShardMemory>();
+  readonly #open = new Map<number, { readonly memory: ShardMemory; readonly heapOf: HeapOf }>();
   #usedBytes = 0;
 
   /** `tightBytes`: from here on, the records of jobs that are far from their turn are dropped. */
@@ -64,9 +67,16 @@ export class JobMemory {
     return this.#usedBytes <= this.#tightBytes ? 1 : this.#tightBytes / this.#usedBytes;
   }
 
+  /** Of the live jobs of a tenant in all shards of this process. Asks each of them, so ask when it matters. */
+  bytesOf(tenant: string): number {
+    let bytes = 0;
+    for (const { heapOf } of this.#open.values()) bytes += heapOf(tenant);
+    return bytes;
+  }
+
   /** A shard begins with nothing. What a former owner of it in this process still counts is dropped. */
-  open(shard: number): ShardMemory {
-    this.#open.get(shard)?.close();
+  open(shard: number, heapOf: HeapOf): ShardMemory {
+    this.#open.get(shard)?.memory.close();
     let [jobsBytes, factsBytes] = [0, 0];
     let isOpen = true;
     const isFull = (): boolean => this.isFull;
@@ -98,10 +108,10 @@ export class JobMemory {
         isOpen = false;
         this.#usedBytes -= jobsBytes + factsBytes;
         this.#used.set(this.#usedBytes);
-        if (this.#open.get(shard) === memory) this.#open.delete(shard);
+        if (this.#open.get(shard)?.memory === memory) this.#open.delete(shard);
       },
     };
-    this.#open.set(shard, memory);
+    this.#open.set(shard, { memory, heapOf });
     return memory;
   }
 }

@@ -13,10 +13,10 @@ import { nextDeadline } from '../../../domain/deadline.ts';
 import { storedBytes } from '../../../domain/stored-bytes.ts';
 import { invariant } from '../../../domain/errors.ts';
 import { type ColdJob, ColdJobs, type ColdState, type ColdSlot } from './cold-jobs.ts';
-import type { ShardMemory } from './job-memory.ts';
+import type { JobMemory, ShardMemory } from './job-memory.ts';
 import type { IndexedQueue, JobEntry } from './queue-index.ts';
 import { QueueIndexes } from './queue-indexes.ts';
-import { coldBytes, recordBytes, specBytes } from './record-bytes.ts';
+import { coldBytes, coldJobBytes, recordBytes, specBytes } from './record-bytes.ts';
 import { UnfinishedCounts } from './unfinished-counts.ts';
 import { given } from '../../../domain/given.ts';
 
@@ -24,7 +24,7 @@ export interface JobTableParts {
   readonly shard: number;
   /** Ended jobs that are kept at most. None is kept while the memory is full. */
   readonly recentMax: number;
-  readonly memory: ShardMemory;
+  readonly memory: JobMemory;
 }
 
 export class JobTable {
@@ -49,7 +49,7 @@ export class JobTable {
   constructor({ shard, recentMax, memory }: JobTableParts) {
     this.cold = new ColdJobs(shard);
     this.#recentMax = recentMax;
-    this.memory = memory;
+    this.memory = memory.open(shard, (tenant) => this.queues.tallyOf(tenant).heapBytes);
   }
 
   /** Jobs that are not terminal, or whose end is not durable yet. */
@@ -114,6 +114,7 @@ export class JobTable {
     this.#later.delete(entry);
     queueRef.index.cooled(record);
     this.memory.jobs(-bytes);
+    queueRef.index.ofTenant.heapBytes -= bytes;
     return this.#addCold(record, queueRef, place);
   }
 
@@ -126,6 +127,7 @@ export class JobTable {
     this.cold.remove(slot);
     this.#weighCold(-coldBytes(record.spec));
     const entry = this.#entryOf(record, { durable: true, publishedSeq: record.seq, nowMs });
+    entry.queueRef.index.ofTenant.heapBytes -= coldJobBytes(record.spec);
     entry.place = place;
     entry.keyIs = 'stored';
     entry.queueRef.index.warmed(entry);
@@ -142,6 +144,7 @@ export class JobTable {
     const job: ColdJob = { id, shape, state, readyAtMs, deadlineAtMs, place, inputBytes };
     const slot = this.cold.add(job);
     this.#weighCold(coldBytes(spec));
+    index.ofTenant.heapBytes += coldJobBytes(spec);
     return slot;
   }
 
@@ -199,7 +202,9 @@ export class JobTable {
     this.#live.delete(record.id);
     this.#running.delete(entry);
     this.memory.jobs(-entry.bytes);
-    entry.queueRef.index.ofTenant.storedBytes -= entry.storedBytes;
+    const { ofTenant } = entry.queueRef.index;
+    ofTenant.heapBytes -= entry.bytes;
+    ofTenant.storedBytes -= entry.storedBytes;
     this.remember(record);
   }
 
@@ -225,6 +230,7 @@ export class JobTable {
   #weigh(entry: JobEntry): void {
     const bytes = recordBytes(entry.current, entry.specBytes);
     this.memory.jobs(bytes - entry.bytes);
+    entry.queueRef.index.ofTenant.heapBytes += bytes - entry.bytes;
     entry.bytes = bytes;
   }
 

@@ -14,6 +14,8 @@ const objectBytes = 60;
 /** An event or a WORK message that waits for JetStream, or that it may still lose. */
 export const factBytes = 700;
 
+/** The slot of a cold job, with its places in the lists of such jobs. */
+const coldSlotBytes = 85;
 /** The unique key of a cold job, its place in the index of these keys, and the id there. */
 const uniqueKeyBytes = 150;
 /** Of a unique key with a window, its entry among those that outlast their jobs. */
@@ -44,6 +46,11 @@ function payloadBytes(payload: Payload | undefined): number {
 export function coldBytes({ unique }: Pick<JobSpec, 'unique'>): number {
   if (unique === undefined) return 0;
   return uniqueKeyBytes + textBytes(unique.key) + (unique.windowMs === undefined ? 0 : windowBytes);
+}
+
+/** All that stays of a job while it is cold. */
+export function coldJobBytes(spec: Pick<JobSpec, 'unique'>): number {
+  return coldSlotBytes + coldBytes(spec);
 }
 
 /** The part that never changes. */

@@ -8,8 +8,10 @@ export interface TenantTally {
   sent: number;
   /** What jobs that have not ended, or whose end is not durable yet, keep in the store and beside it. */
   storedBytes: number;
+  /** Estimated heap of its live jobs, warm and cold. */
+  heapBytes: number;
 }
 
 export function newTenantTally(): TenantTally {
-  return { running: 0, unfinished: 0, sent: 0, storedBytes: 0 };
+  return { running: 0, unfinished: 0, sent: 0, storedBytes: 0, heapBytes: 0 };
 }

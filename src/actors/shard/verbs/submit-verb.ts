@@ -13,6 +13,7 @@ import { acceptJob } from '../../../domain/transitions.ts';
 import type { Slot } from '../core/batch-reply.ts';
 import { storeRefusal, withHolder } from './job-lookup.ts';
 import type { ShardCore } from '../core/shard-core.ts';
+import type { JobMemory } from '../table/job-memory.ts';
 import { mayName, meetFormer, meetHolder } from './unique-conflict.ts';
 
 /** One submit that is being processed. */
@@ -78,15 +79,20 @@ function refusalOfJobs(core: ShardCore, tenant: string): TroupeError | undefined
       metadata: { shard, backlogMax: String(limits.backlogMax) },
     });
   }
-  // Its part of the memory is taken to be that of its jobs in this shard.
-  const ownBytes = table.size === 0 ? 0 : (memory.usedBytes * unfinished) / table.size;
-  if (lackOf({ own: ownBytes, used: memory.usedBytes, max: memory.maxBytes }, 1) === 0) return undefined;
+  if (!lacksMemory(memory, tenant)) return undefined;
   const whose = memory.isFull ? 'the unfinished jobs of this process' : 'the unfinished jobs of the tenant';
   return new TroupeError('BACKLOG_FULL', {
     message: `${whose} take all the memory that they may`,
     retryAfterMs: retryAfter(core, roomAgain(table.size), table.ends.perSecond(core.nowMs())),
     metadata: { shard, memoryMaxBytes: String(memory.maxBytes) },
   });
+}
+
+/** The memory is that of all shards of the process, so what a tenant has in one of them does not tell its part. */
+function lacksMemory(memory: JobMemory, tenant: string): boolean {
+  const { usedBytes: used, maxBytes: max } = memory;
+  // Most often there is room whoever has what is used, and then nobody has to find out.
+  return lackOf({ own: used, used, max }, 1) > 0 && lackOf({ own: memory.bytesOf(tenant), used, max }, 1) > 0;
 }
 
 /** Callers are asked to come back when a hundredth is free. A single free place would be taken by the first of them. */

@@ -25,7 +25,7 @@ let made: bigint;
 
 beforeEach(() => {
   kit = createTestKit();
-  table = new JobTable({ shard: 0, recentMax: 0, memory: new JobMemory(Infinity, kit.telemetry).open(0) });
+  table = new JobTable({ shard: 0, recentMax: 0, memory: new JobMemory(Infinity, kit.telemetry) });
   commits = new Map();
   written = [];
   made = 0n;

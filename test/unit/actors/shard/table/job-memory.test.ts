@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { JobMemory } from '../../../../../src/actors/shard/table/job-memory.ts';
 import { JobTable } from '../../../../../src/actors/shard/table/job-table.ts';
 import type { JobEntry } from '../../../../../src/actors/shard/table/queue-index.ts';
-import { recordBytes, specBytes } from '../../../../../src/actors/shard/table/record-bytes.ts';
+import { coldJobBytes, recordBytes, specBytes } from '../../../../../src/actors/shard/table/record-bytes.ts';
 import type { TroupeError } from '../../../../../src/domain/errors.ts';
 import { isTerminal, type JobRecord } from '../../../../../src/domain/job.ts';
 import type { JobId } from '../../../../../src/domain/job-id.ts';
@@ -15,6 +15,7 @@ import { createShardHarness, harnessShard, type ShardHarness } from '../../../..
 
 const { telemetry } = createTestKit();
 const bytesOf = (record: JobRecord): number => recordBytes(record, specBytes(record.spec));
+const nobodys = (): number => 0;
 
 describe('the estimate', () => {
   it('is that of the jobs and of the ended ones that are kept, whatever happens to them', () => {
@@ -41,8 +42,7 @@ describe('the estimate', () => {
         fc.array(step, { maxLength: 60 }),
         (inputs, steps) => {
           const memory = new JobMemory(Infinity, telemetry);
-          const ofShard = memory.open(1);
-          const table = new JobTable({ shard: 1, recentMax: 2, memory: ofShard });
+          const table = new JobTable({ shard: 1, recentMax: 2, memory });
           const records = inputs.map((text, n) =>
             testRecord(
               { input: { kind: 'json', json: JSON.stringify(text) }, labels: { n: text } },
@@ -65,7 +65,10 @@ describe('the estimate', () => {
           const there = [...[...table.entries()].map(({ current }) => current), ...recent];
           expect(recent.length).toBeLessThanOrEqual(2);
           expect(memory.usedBytes).toBe(there.reduce((sum, record) => sum + bytesOf(record), 0));
-          ofShard.close();
+          const live = [...table.entries()].map(({ current }) => bytesOf(current));
+          expect(memory.bytesOf('default')).toBe(live.reduce((sum, bytes) => sum + bytes, 0));
+          table.memory.close();
+          expect(memory.bytesOf('default')).toBe(0);
           expect(memory.usedBytes).toBe(0);
         },
       ),
@@ -74,11 +77,11 @@ describe('the estimate', () => {
 
   it('has no part of a shard that was closed, or of its former owner in this process', () => {
     const memory = new JobMemory(1_000, telemetry);
-    const [former, other] = [memory.open(1), memory.open(2)];
+    const [former, other] = [memory.open(1, nobodys), memory.open(2, nobodys)];
     former.jobs(900);
     former.facts(5);
     other.jobs(40);
-    const next = memory.open(1);
+    const next = memory.open(1, nobodys);
     former.jobs(7);
     former.close();
     next.jobs(5);
@@ -87,6 +90,26 @@ describe('the estimate', () => {
     other.facts(9);
     expect(memory.usedBytes).toBe(5);
   });
+});
+
+it('counts the jobs of a tenant in all shards, also while they are cold', () => {
+  const memory = new JobMemory(Infinity, telemetry);
+  const [one, other] = [1, 2].map((shard) => new JobTable({ shard, recentMax: 0, memory }));
+  const options = { durable: true, publishedSeq: 0, nowMs: 0 };
+  const [, second] = ['acme', 'acme', 'rival'].map((tenant, n) =>
+    one?.add(testRecord({ tenant }, { unique: BigInt(n) }), options),
+  );
+  const third = testRecord({ tenant: 'acme', unique: { key: 'k', onConflict: 'reject' } }, { shard: 2 });
+  const entry = other?.add(third, options);
+  const each = bytesOf(testRecord({ tenant: 'acme' }));
+  expect(memory.bytesOf('acme')).toBe(2 * each + bytesOf(third));
+  const slot = entry && other?.cool(entry);
+  expect(memory.bytesOf('acme')).toBe(2 * each + coldJobBytes(third.spec));
+  if (slot !== undefined) other?.warm(slot, third, 0);
+  expect(memory.bytesOf('acme')).toBe(2 * each + bytesOf(third));
+  if (second !== undefined) one?.retire(second, second.current);
+  other?.memory.close();
+  expect([memory.bytesOf('acme'), memory.bytesOf('rival'), memory.bytesOf('toString')]).toEqual([each, each, 0]);
 });
 
 describe('a process whose jobs take all the memory that they may', () => {
@@ -142,6 +165,20 @@ describe('a process whose jobs take all the memory that they may', () => {
     expect([more, error.code]).toEqual([[], 'BACKLOG_FULL']);
     await runAll(shard);
     for (const jobId of ids) expect((await shard.store.jobs.findJob(jobId))?.state).toBe('SUCCEEDED');
+    await shard.close();
+  });
+
+  it('refuses whoever has it, in whatever shard, and leaves the others their next jobs', async () => {
+    const shard = await createShardHarness({ memoryMaxBytes: 10 * memoryMaxBytes });
+    await shard.start();
+    const flood = 9 * memoryMaxBytes;
+    shard.memory.open(harnessShard + 1, (tenant) => (tenant === 'flood' ? flood : 0)).jobs(flood);
+    const submit = (tenant: string) => shard.call('submit', { spec: { ...testSpec(), tenant } });
+    for (let n = 0; n < 5; n += 1) await submit('acme');
+    await expect(submit('flood')).rejects.toMatchObject({
+      code: 'BACKLOG_FULL',
+      message: expect.stringContaining('of the tenant') as string,
+    });
     await shard.close();
   });
 

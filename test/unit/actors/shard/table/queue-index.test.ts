@@ -16,7 +16,7 @@ class Shard {
   readonly table = new JobTable({
     shard: 1,
     recentMax: 10,
-    memory: new JobMemory(Infinity, createTestKit().telemetry).open(1),
+    memory: new JobMemory(Infinity, createTestKit().telemetry),
   });
   nowMs = startMs;
   #unique = 0n;
