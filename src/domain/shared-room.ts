@@ -35,19 +35,23 @@ export class SharedRoom {
     return this.#used;
   }
 
+  usedBy(tenant: string): number {
+    return this.#byTenant.get(tenant) ?? 0;
+  }
+
   /** As `lackOf`. */
   lacks(tenant: string, amount: number): number {
-    return lackOf({ own: this.#byTenant.get(tenant) ?? 0, used: this.#used, max: this.max }, amount);
+    return lackOf({ own: this.usedBy(tenant), used: this.#used, max: this.max }, amount);
   }
 
   take(tenant: string, amount: number): void {
     this.#used += amount;
-    this.#byTenant.set(tenant, (this.#byTenant.get(tenant) ?? 0) + amount);
+    this.#byTenant.set(tenant, this.usedBy(tenant) + amount);
   }
 
   release(tenant: string, amount: number): void {
     this.#used -= amount;
-    const left = (this.#byTenant.get(tenant) ?? 0) - amount;
+    const left = this.usedBy(tenant) - amount;
     if (left > 0) this.#byTenant.set(tenant, left);
     else this.#byTenant.delete(tenant);
   }

@@ -110,8 +110,8 @@ export function createAdmission({ telemetry, limits, budget, ...runtime }: Admis
     },
     watch,
     async *download(tenant, open, toMessage) {
-      budget.ensureRoom(downloadsShare);
-      const release = budget.hold(payloadPartBytes);
+      budget.ensureRoom(tenant, downloadsShare);
+      const release = budget.hold(tenant, payloadPartBytes);
       try {
         yield* watch(tenant, open, toMessage);
       } finally {

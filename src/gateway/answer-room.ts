@@ -10,22 +10,24 @@ import type { SendBudget } from './send-budget.ts';
 
 export class AnswerRoom {
   readonly #budget: SendBudget;
+  readonly #tenant: string;
   #held: (() => void)[] = [];
 
-  constructor(budget: SendBudget) {
+  constructor(budget: SendBudget, tenant: string) {
     this.#budget = budget;
+    this.#tenant = tenant;
   }
 
   /** Throws OVERLOADED if others hold all there is. What this call has reserved is not held against it. */
   ensureRoom(): void {
-    if (this.#held.length === 0) this.#budget.ensureRoom();
+    if (this.#held.length === 0) this.#budget.ensureRoom(this.#tenant);
   }
 
   readonly reserve = (bytes: number): void => {
     // A sum with NaN would stay NaN, and the budget with it: every answer of this process would be refused from then on.
     invariant(Number.isFinite(bytes) && bytes >= 0, 'what an answer reserves is a number of bytes');
     this.ensureRoom();
-    this.#held.push(this.#budget.hold(bytes));
+    this.#held.push(this.#budget.hold(this.#tenant, bytes));
   };
 
   release(): void {

@@ -34,6 +34,7 @@ import { createHold, type HeldContext } from './held-calls.ts';
 import { readable } from './readable-requests.ts';
 import { pump, type PumpParts } from './pump.ts';
 import type { SendBudget } from './send-budget.ts';
+import type { StreamOwners } from './stream-owners.ts';
 import type { GrpcFailure, StatusMapper } from './status-mapper.ts';
 import { counters, histograms } from '../domain/measures.ts';
 
@@ -99,6 +100,7 @@ export interface CallScopeParts {
   /** Open streams of each tenant. */
   readonly tenantLimits: Pick<TenantLimits, 'openStream'>;
   readonly budget: SendBudget;
+  readonly owners: StreamOwners;
   readonly mapper: StatusMapper;
   readonly clock: Clock;
   readonly log: Logger;
@@ -106,7 +108,7 @@ export interface CallScopeParts {
 }
 
 export function createCallScope(parts: CallScopeParts): CallScope {
-  const { clock, telemetry, budget, gatekeeper, auditor, tenantLimits } = parts;
+  const { clock, telemetry, budget, owners, gatekeeper, auditor, tenantLimits } = parts;
   const streams = new Set<AbortController>();
   /** For each unary call in progress, the function that fails it. */
   const calls = new Set<(error: unknown) => void>();
@@ -128,9 +130,11 @@ export function createCallScope(parts: CallScopeParts): CallScope {
     const answer = async () => {
       const admitted = gatekeeper.admit(method, call);
       const principal = admitted instanceof Promise ? await admitted : admitted;
-      return auditor.run({ method, call, facts }, principal, (report) =>
-        handle(readable(call.request), contextOf(facts, principal, { needs: gatekeeper.needs(method), report })),
-      );
+      return auditor.run({ method, call, facts }, principal, (report) => {
+        const context = contextOf(facts, principal, { needs: gatekeeper.needs(method), report });
+        owners.belongs(call, context.tenant);
+        return handle(readable(call.request), context);
+      });
     };
     answer().then((response) => {
       if (!calls.delete(fail)) return;
@@ -141,13 +145,14 @@ export function createCallScope(parts: CallScopeParts): CallScope {
   };
 
   const read = createRead(unary, budget);
-  const hold = createHold({ streams, clock, gatekeeper, auditor, tenantLimits }, requests, failureOf);
+  const hold = createHold({ streams, clock, gatekeeper, auditor, tenantLimits, owners }, requests, failureOf);
   const pumping = ({ signal }: HeldContext, room: AnswerRoom): PumpParts => ({ room, clock, signal });
 
   const stream: CallScope['stream'] = (method, handle) => (call) => {
-    const room = new AnswerRoom(budget);
-    const serve = async (context: HeldContext): Promise<void> =>
-      pump(call, handle(readable(call.request), { ...context, reserve: room.reserve }), pumping(context, room));
+    const serve = async (context: HeldContext): Promise<void> => {
+      const room = new AnswerRoom(budget, context.tenant);
+      return pump(call, handle(readable(call.request), { ...context, reserve: room.reserve }), pumping(context, room));
+    };
     hold(call, method, serve, {
       done: (_, last) => call.end(last),
       failed: (failure) => call.emit('error', failure),
@@ -155,8 +160,10 @@ export function createCallScope(parts: CallScopeParts): CallScope {
   };
 
   const duplex: CallScope['duplex'] = (method, handle) => (call) => {
-    const serve = async (context: HeldContext): Promise<void> =>
-      pump(call, handle(arriving(call, context.signal, clock), context), pumping(context, new AnswerRoom(budget)));
+    const serve = async (context: HeldContext): Promise<void> => {
+      const room = new AnswerRoom(budget, context.tenant);
+      return pump(call, handle(arriving(call, context.signal, clock), context), pumping(context, room));
+    };
     hold(call, method, serve, {
       done: (_, last) => call.end(last),
       failed: (failure) => call.emit('error', failure),
@@ -184,8 +191,9 @@ export function createCallScope(parts: CallScopeParts): CallScope {
 
 function createRead(unary: CallScope['unary'], budget: SendBudget): CallScope['read'] {
   return (method, handle) => (call, callback) => {
-    const room = new AnswerRoom(budget);
+    let room: AnswerRoom | undefined;
     const answer = unary(method, async (request, context) => {
+      room = new AnswerRoom(budget, context.tenant);
       room.ensureRoom();
       const response = await handle(request, { ...context, reserve: room.reserve });
       room.ensureRoom();
@@ -194,7 +202,7 @@ function createRead(unary: CallScope['unary'], budget: SendBudget): CallScope['r
     answer(call, (...settled) => {
       callback(...settled);
       // It is written now, and counted by its stream.
-      room.release();
+      room?.release();
     });
   };
 }

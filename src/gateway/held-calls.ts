@@ -9,6 +9,7 @@ import type { Gatekeeper } from './access/gatekeeper.ts';
 import type { Auditor } from './audit/auditor.ts';
 import { contextOf, factsOf, type IncomingCall, trailers } from './call-facts.ts';
 import type { GrpcFailure } from './status-mapper.ts';
+import type { StreamOwners } from './stream-owners.ts';
 
 export type HeldContext = CallContext & { readonly signal: AbortSignal };
 
@@ -23,11 +24,12 @@ interface HoldParts {
   readonly gatekeeper: Gatekeeper;
   readonly auditor: Auditor;
   readonly tenantLimits: Pick<TenantLimits, 'openStream'>;
+  readonly owners: StreamOwners;
 }
 
 /** Runs a call until it is done, its client leaves, its caller may not make it any more, or the gateway stops. */
 export function createHold(
-  { streams, clock, gatekeeper, auditor, tenantLimits }: HoldParts,
+  { streams, clock, gatekeeper, auditor, tenantLimits, owners }: HoldParts,
   requests: Counter,
   failureOf: (method: string, error: unknown, requestId: string) => GrpcFailure,
 ): <T>(
@@ -51,6 +53,7 @@ export function createHold(
       stopWatch = watchCaller({ clock, principal, admit: () => gatekeeper.admitAgain(method, call), end });
       return auditor.run({ method, call, facts }, principal, (report) => {
         const context = contextOf(facts, principal, { needs: gatekeeper.needs(method), report });
+        owners.belongs(call, context.tenant);
         return run({ ...context, signal: controller.signal });
       });
     };

@@ -14,6 +14,7 @@ import { FrameFloods } from './frame-floods.ts';
 import { insidesOf } from './grpc-insides.ts';
 import type { RequestBudget } from './request-budget.ts';
 import type { SendBudget } from './send-budget.ts';
+import type { StreamOwners } from './stream-owners.ts';
 import { UnreadAnswers } from './unread-answers.ts';
 
 /**
@@ -39,6 +40,7 @@ const ownMemoryMaxBytes = 64 * 1_048_576;
 export interface StreamGuards {
   readonly connections: Connections;
   readonly send: SendBudget;
+  readonly owners: StreamOwners;
   readonly requests: RequestBudget;
   /** Told of each server before it listens. */
   readonly also?: (http2Server: Http2Server | Http2SecureServer) => void;
@@ -50,7 +52,7 @@ export interface StreamGuards {
 
 /** Installs the guards. Call it before the server is bound. */
 export function guardStreams(server: Server, guards: StreamGuards): void {
-  const { send, requests, inPieces, connections } = guards;
+  const { send, owners, requests, inPieces, connections } = guards;
   const insides = insidesOf(server);
   const { settings } = insides.commonServerOptions;
   const memory = { maxSessionMemory: Math.ceil((guards.sendMaxBytes + ownMemoryMaxBytes) / 1_000_000) };
@@ -74,7 +76,9 @@ export function guardStreams(server: Server, guards: StreamGuards): void {
     }
     shortenTimeout(headers);
     keepCredentials(headers, more[1]);
-    countBytes(stream, send, unread, () => floods.sent(session));
+    const tenantOf = owners.begin(stream, headers);
+    const hold = (bytes: number): (() => void) => send.hold(tenantOf(), bytes);
+    countBytes(stream, hold, unread, () => floods.sent(session));
     requests.watch(stream, headers, inPieces.has(String(headers[':path'])) ? 'pieces' : 'whole');
     endAnswered(stream);
     stream.once('close', () => {
@@ -135,11 +139,16 @@ export function shortenTimeout(headers: IncomingHttpHeaders): void {
 }
 
 /** Counts each message from its write until it has left for the network or the stream has ended. */
-function countBytes(stream: ServerHttp2Stream, budget: SendBudget, unread: UnreadAnswers, sent: () => void): void {
+function countBytes(
+  stream: ServerHttp2Stream,
+  hold: (bytes: number) => () => void,
+  unread: UnreadAnswers,
+  sent: () => void,
+): void {
   const write = stream.write.bind(stream) as (bytes: Uint8Array, left: (error?: Error | null) => void) => boolean;
   const held = new Set<() => void>();
   stream.write = (bytes: Uint8Array, left: unknown): boolean => {
-    const freeBytes = budget.hold(bytes.byteLength);
+    const freeBytes = hold(bytes.byteLength);
     const hasLeft = unread.wait(stream, bytes.byteLength);
     const release = (): void => {
       freeBytes();

@@ -18,6 +18,7 @@ import { RequestBudget } from './request-budget.ts';
 import { guardStreams } from './http2-streams.ts';
 import { tolerant } from './readable-requests.ts';
 import { createSendBudget } from './send-budget.ts';
+import { StreamOwners } from './stream-owners.ts';
 import { scalerService } from './scaler-service.ts';
 import { createStatusMapper } from './status-mapper.ts';
 
@@ -60,6 +61,7 @@ export function createScaler(options: ScalerOptions): GrpcListener {
   const { demand, telemetry, clock, log, streamsMax = 256 } = options;
   const mapper = createStatusMapper(createStatusCodec(loadContract()));
   const budget = createSendBudget(sendMaxBytes, telemetry);
+  const owners = new StreamOwners();
   const scope = createCallScope({
     gatekeeper: listenerGuards,
     auditor: unaudited,
@@ -69,6 +71,7 @@ export function createScaler(options: ScalerOptions): GrpcListener {
     log,
     telemetry,
     budget,
+    owners,
   });
   const server = new Server({
     ...connectionOptions,
@@ -77,7 +80,7 @@ export function createScaler(options: ScalerOptions): GrpcListener {
   });
   const requests = new RequestBudget({ maxBytes, messageMaxBytes, telemetry, nowMs: () => performance.now() });
   const connections = new Connections({ server: 'scaler', limits: connectionLimits, telemetry });
-  guardStreams(server, { send: budget, sendMaxBytes, requests, inPieces: new Set(), connections });
+  guardStreams(server, { send: budget, owners, sendMaxBytes, requests, inPieces: new Set(), connections });
   server.addService(tolerant(loadExternalScaler()), scalerService({ demand, scope, telemetry, streamsMax }));
   return createListener('scaler', options, { server, scope, underWay: () => ({}) });
 }

@@ -30,6 +30,7 @@ import { tolerant } from './readable-requests.ts';
 import { reflectionService } from './reflection.ts';
 import { RequestBudget } from './request-budget.ts';
 import { createSendBudget } from './send-budget.ts';
+import { StreamOwners } from './stream-owners.ts';
 import { jobsService, queuesService } from './services.ts';
 import type { FollowersPlace } from './service-parts.ts';
 import { createStatusMapper } from './status-mapper.ts';
@@ -125,6 +126,7 @@ function buildServer(options: GatewayOptions): BuiltServer {
   const mapper = createStatusMapper(createStatusCodec(contract));
   const sendMaxBytes = limits.maxSendBytes ?? 128 * 1_048_576;
   const budget = createSendBudget(sendMaxBytes, telemetry);
+  const owners = new StreamOwners();
   const messageMaxBytes = limits.payloadMaxBytes + envelopeMaxBytes;
   const maxBytes = limits.maxBytesInFlight ?? Math.max(4 * limits.payloadMaxBytes, 64 * 1_048_576);
   const requests = new RequestBudget({ maxBytes, messageMaxBytes, telemetry, nowMs: () => performance.now() });
@@ -132,7 +134,7 @@ function buildServer(options: GatewayOptions): BuiltServer {
   const gatekeeper = createGatekeeper(options.authenticator, accessOfMethods, options.tenantCheck, maxBytes);
   const auditor = createAuditor({ ...options.audit, accessOfMethods, clock, logger: log, telemetry });
   const { tenantLimits } = useCases;
-  const scope = createCallScope({ gatekeeper, auditor, tenantLimits, mapper, clock, log, telemetry, budget });
+  const scope = createCallScope({ gatekeeper, auditor, tenantLimits, mapper, clock, log, telemetry, budget, owners });
   const admissionLimits = {
     maxJobs: limits.maxJobsInFlight ?? 20_000,
     maxBytes,
@@ -149,7 +151,7 @@ function buildServer(options: GatewayOptions): BuiltServer {
     telemetry,
   });
   const also = (http2Server: Http2Server | Http2SecureServer): void => followPeerCertificates(http2Server, clock);
-  guardStreams(server, { send: budget, sendMaxBytes, requests, inPieces, connections, also });
+  guardStreams(server, { send: budget, owners, sendMaxBytes, requests, inPieces, connections, also });
   const { followers } = options;
   const parts = { useCases, scope, admission, mapper, followers, wallMs: () => clock.wallMs() };
   server.addService(tolerant(contract.jobs), jobsService(parts));

@@ -6,11 +6,11 @@ import { noTelemetry } from '../../support/stores.ts';
 describe('the room of an answer', () => {
   it.each([NaN, Infinity, -Infinity, -1, undefined])('refuses to reserve %s bytes, and others go on', (bytes) => {
     const budget = createSendBudget(1_000, noTelemetry);
-    const room = new AnswerRoom(budget);
+    const room = new AnswerRoom(budget, 'acme');
     expect(() => room.reserve(bytes as number)).toThrow(/number of bytes/);
     room.release();
     expect(budget.heldBytes()).toBe(0);
-    const other = new AnswerRoom(budget);
+    const other = new AnswerRoom(budget, 'acme');
     other.reserve(0);
     other.reserve(500);
     expect(budget.heldBytes()).toBe(500);

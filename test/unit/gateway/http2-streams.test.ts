@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { Connections } from '../../../src/gateway/connections.ts';
 import { RequestBudget } from '../../../src/gateway/request-budget.ts';
 import { createSendBudget } from '../../../src/gateway/send-budget.ts';
+import { StreamOwners } from '../../../src/gateway/stream-owners.ts';
 import { natsTestTelemetry } from '../../support/nats.ts';
 import { guardStreams, shortenTimeout } from '../../../src/gateway/http2-streams.ts';
 
@@ -39,6 +40,13 @@ it('finds in this version of grpc-js what it takes hold of', () => {
     limits: { max: 1, maxPerAddress: 1, maxCalls: 1 },
     telemetry: natsTestTelemetry,
   });
-  const guards = { send, sendMaxBytes: 1, requests, inPieces: new Set<string>(), connections };
+  const guards = {
+    send,
+    owners: new StreamOwners(),
+    sendMaxBytes: 1,
+    requests,
+    inPieces: new Set<string>(),
+    connections,
+  };
   expect(() => guardStreams(new Server(), guards)).not.toThrow();
 });

@@ -23,7 +23,7 @@ function setUp(maxBytes = 100) {
   async function* source(): AsyncGenerator<number, void> {
     for (asked = 1; asked <= 3; asked += 1) yield asked;
   }
-  const done = pump(call, source(), { room: new AnswerRoom(budget), clock, signal: controller.signal });
+  const done = pump(call, source(), { room: new AnswerRoom(budget, 'acme'), clock, signal: controller.signal });
   const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
   return { clock, budget, waiting, written, controller, done, settle, asked: () => asked };
 }
@@ -61,7 +61,7 @@ describe('a stream', () => {
   it('ends where others hold all that may be held', async () => {
     const { done, settle, budget, waiting, written } = setUp();
     await settle();
-    const release = budget.hold(100);
+    const release = budget.hold('acme', 100);
     waiting.pop()?.();
     await expect(done).rejects.toMatchObject({ code: 'OVERLOADED', metadata: { limit: '100' } });
     expect(written).toEqual([1]);
