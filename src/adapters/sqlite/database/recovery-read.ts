@@ -171,7 +171,8 @@ export function briefsOf({ ids, numbers, specs, keys }: BriefColumns): JobBrief[
     const [spec, state] = [specs[numbers[at] ?? 0], waitingStates[numbers[at + 1] ?? 0]];
     if (spec === undefined || state === undefined) throw new Error('a page of briefs has no such spec or state');
     const [createdAtMs = 0, readyAtMs = 0] = [numbers[at + 2], numbers[at + 3]];
-    const [firstStartedAtMs = Number.NaN, bytes = 0, besidesBytes = 0] = numbers.slice(at + 4, at + briefNumbers);
+    const firstStartedAtMs = numbers[at + 4] ?? Number.NaN;
+    const [bytes = 0, besidesBytes = 0] = [numbers[at + 5], numbers[at + 6]];
     const brief = { id, state, createdAtMs, readyAtMs, inputBytes: bytes, besidesBytes, spec };
     const own = keysByRow.size === 0 ? undefined : keysByRow.get(row);
     if (own === undefined && Number.isNaN(firstStartedAtMs)) return brief;
