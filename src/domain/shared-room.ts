@@ -14,11 +14,14 @@ interface RoomInUse {
   readonly max: number;
 }
 
-/** How much must become free before the tenant may take `amount` more. 0: it may. */
+/**
+ * How much must become free before the tenant may take `amount` more. 0: it may. A large amount is measured by what it leaves
+ * free, as if it were taken one after the other.
+ */
 export function lackOf({ own, used, max }: RoomInUse, amount: number): number {
   const beyondAll = used + amount - max;
   // What becomes free of its own counts twice: there is more room, and the tenant has less of it.
-  const beyondShare = Math.ceil((own + amount - timesFree * (max - used)) / (timesFree + 1));
+  const beyondShare = Math.ceil((own + amount - timesFree * (max - used - amount + 1)) / (timesFree + 1));
   return Math.max(0, beyondAll, beyondShare);
 }
 

@@ -55,6 +55,15 @@ describe('a gateway', () => {
     await Promise.all(again.map(({ done }) => done));
   });
 
+  it('leaves room for others however large the submits of one tenant are', async () => {
+    const { begin } = setUp();
+    const large = Array.from({ length: 8 }, () => begin(1, 125, 'toString'));
+    await expect(large.at(-1)?.done).rejects.toMatchObject({ code: 'OVERLOADED', metadata: { limit: '1000' } });
+    const others = [begin(1, 60), begin(1, 30, 'other')];
+    for (const { end } of [...large, ...others]) end();
+    await Promise.all([...large.slice(0, -1), ...others].map(({ done }) => done));
+  });
+
   it('counts what a submit finds out later that it holds, and gives all of it back', async () => {
     const { admission, begin } = setUp();
     const grown = Promise.withResolvers<undefined>();
@@ -68,7 +77,7 @@ describe('a gateway', () => {
     const held = begin(1, 500);
     const refused = admission.submit('acme', { jobs: 1, bytes: 10 }, async (more) => more(600));
     await expect(refused).rejects.toMatchObject({ code: 'OVERLOADED', metadata: { limit: '1000' } });
-    const all = begin(1, 500);
+    const all = begin(1, 400);
     held.end();
     all.end();
     await Promise.all([held.done, all.done]);
@@ -93,8 +102,8 @@ describe('a gateway', () => {
         clock.advance(1_000);
       }
       const held = begin(100);
-      // Ten a second go, twenty too many are there.
-      const refusal = await begin(20).done.catch((error: unknown) => error as { retryAfterMs: number });
+      // Ten a second go, and twenty must: a tenant alone may have ninety.
+      const refusal = await begin(10).done.catch((error: unknown) => error as { retryAfterMs: number });
       again.push(refusal?.retryAfterMs ?? 0);
       held.end();
       await held.done;
