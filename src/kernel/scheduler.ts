@@ -24,22 +24,30 @@ export interface Scheduler {
  * neighbours.
  */
 const BATCH = 32;
-/** After this time the event loop gets a turn, so that actors that are always busy cannot starve sockets and timers. */
+/**
+ * After this time the event loop gets a turn, so that actors that are always busy cannot starve sockets and timers. The
+ * actors get longer when the loop took longer for the rest: as long as they had to wait, up to the maximum. So a flood of
+ * calls cannot starve the actors either. They have at least half of the loop, unless the rest takes more than the maximum.
+ */
 const TURN_MS = 2;
+const TURN_MAX_MS = 20;
 /** The same bound in batches, for clocks that do not advance while actors run. */
-const TURN_BATCHES = 64;
+const BATCHES_PER_MS = 32;
 
 /* eslint-disable no-restricted-globals -- this is the port's one real implementation */
 /** Runs ready actors round robin, in turns of the event loop (`setImmediate`). */
 export function createTurnScheduler(clock: Pick<Clock, 'monotonicMs'>): Scheduler {
   const ready = new RingBuffer<Runnable>(Number.MAX_SAFE_INTEGER); // holds each actor at most once
   let armed = false;
+  /** Since when actors wait for their turn. */
+  let armedAtMs = 0;
 
   const turn = (): void => {
     let nowMs = clock.monotonicMs();
-    const untilMs = nowMs + TURN_MS;
+    const turnMs = Math.min(TURN_MAX_MS, Math.max(TURN_MS, nowMs - armedAtMs));
+    const untilMs = nowMs + turnMs;
     try {
-      for (let batches = 0; batches < TURN_BATCHES; batches++) {
+      for (let batches = 0; batches < turnMs * BATCHES_PER_MS; batches++) {
         const task = ready.shift();
         if (task === undefined) break;
         if (task.run(BATCH)) ready.push(task);
@@ -51,6 +59,7 @@ export function createTurnScheduler(clock: Pick<Clock, 'monotonicMs'>): Schedule
       }
     } finally {
       armed = ready.size > 0;
+      armedAtMs = nowMs;
       if (armed) setImmediate(turn);
     }
   };
@@ -60,6 +69,7 @@ export function createTurnScheduler(clock: Pick<Clock, 'monotonicMs'>): Schedule
       ready.push(task);
       if (armed) return;
       armed = true;
+      armedAtMs = clock.monotonicMs();
       setImmediate(turn);
     },
   };

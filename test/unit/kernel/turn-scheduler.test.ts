@@ -74,6 +74,45 @@ test('by time: a slow batch ends the turn', async () => {
   expect(ran).toEqual([1, 2, 3]);
 });
 
+/** A task that always has more work. Each batch takes a ms. */
+function endless(clock: ReturnType<typeof createVirtualClock>): Runnable & { runs: number } {
+  return {
+    busyMs: 0,
+    runs: 0,
+    run() {
+      this.runs += 1;
+      clock.step(clock.monotonicMs() + 1);
+      return true;
+    },
+  };
+}
+
+test.each([
+  ['a short time', 1, 2],
+  ['as long as the rest of the loop took', 7, 7],
+  ['no longer than the maximum', 500, 20],
+])('actors get %s', async (_name, restMs, batches) => {
+  const clock = createVirtualClock();
+  const scheduler = createTurnScheduler(clock);
+  const task = endless(clock);
+  scheduler.schedule(task);
+  for (let turn = 1; turn <= 3; turn++) {
+    clock.step(clock.monotonicMs() + restMs);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(task.runs).toBe(turn * batches);
+  }
+});
+
+test('nobody owes the actors the time in which none had work', async () => {
+  const clock = createVirtualClock();
+  const scheduler = createTurnScheduler(clock);
+  clock.step(clock.monotonicMs() + 1_000);
+  const task = endless(clock);
+  scheduler.schedule(task);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(task.runs).toBe(2);
+});
+
 test('the time a batch took is booked on the one who took it', async () => {
   const clock = createVirtualClock();
   const scheduler = createTurnScheduler(clock);
