@@ -28,6 +28,7 @@ import type {
   ShardVerb,
   ShardVerbs,
 } from '../../src/application/ports/shard-protocol.ts';
+import type { BatchCallOptions } from '../../src/application/protocol/batch-queue.ts';
 import { writeParts } from '../../src/application/storage/payload-parts.ts';
 import { damagedPayload } from '../../src/application/storage/damaged-payload.ts';
 import { noSealing, type Sealing } from '../../src/application/sealing/sealing.ts';
@@ -55,6 +56,8 @@ export interface WorkerHarness {
   readonly streams: RunStreams[];
   readonly cancelled: string[];
   readonly claims: ClaimItem[];
+  /** In whose line each claim went to its shard. */
+  readonly claimLines: string[];
   readonly completed: ReportItem[];
   readonly checkpoints: CheckpointItem[];
   /** What was reported to the pool about its checkpoints. */
@@ -146,6 +149,7 @@ export async function createWorkerHarness(
       loaded: [],
       cancelled: [],
       claims: [],
+      claimLines: [],
       completed: [],
       checkpoints: [],
       checkpointed: [],
@@ -248,8 +252,15 @@ export async function createWorkerHarness(
         handlers: harness.handlers,
         sealing,
         batcher: {
-          call: <V extends ShardVerb>(_shard: number, verb: V, item: ShardVerbs[V]['item']) =>
-            callShard(verb, item) as Promise<ShardVerbs[V]['result']>,
+          call: <V extends ShardVerb>(
+            _shard: number,
+            verb: V,
+            item: ShardVerbs[V]['item'],
+            { tenant }: BatchCallOptions,
+          ) => {
+            if (verb === 'claim') harness.claimLines.push(tenant);
+            return callShard(verb, item) as Promise<ShardVerbs[V]['result']>;
+          },
           queued: () => 0,
           close: () => undefined,
         },

@@ -1,5 +1,4 @@
 /** Claims the job of each delivery from its shard, and settles the message. */
-import { ofCluster } from '../../application/protocol/batch-queue.ts';
 import type { WorkDelivery } from '../../application/ports/bus.ts';
 import type { ClaimResult } from '../../application/ports/shard-protocol.ts';
 import { assertNever } from '../../domain/errors.ts';
@@ -30,14 +29,14 @@ export class WorkClaims {
 
   #claim(delivery: WorkDelivery): void {
     const { services, context, runs } = this.#parts;
-    const { jobId, epoch, again = 0, need } = delivery.message;
+    const { tenant, jobId, epoch, again = 0, need } = delivery.message;
     if (!services.handlers.meet(need)) {
       this.#passOn(delivery);
       return;
     }
     runs.counts.claiming += 1;
     const item = { jobId, node: services.nodeId, epoch, again, ackTo: delivery.ackTo };
-    const claimed = services.batcher.call(jobIdParts(jobId).shard, 'claim', item, ofCluster);
+    const claimed = services.batcher.call(jobIdParts(jobId).shard, 'claim', item, { tenant });
     context.pipeToSelf(claimed, (outcome) => ({ kind: 'claim-answered', delivery, outcome }));
   }
 

@@ -4,11 +4,11 @@
  */
 import { TroupeError } from '../../domain/errors.ts';
 import { SharedRoom } from '../../domain/shared-room.ts';
+import { TurnQueue } from '../../domain/turn-queue.ts';
 import { jsonBytes } from './json-bytes.ts';
 import type { Clock } from '../ports/runtime.ts';
 import type { ShardClient } from '../ports/shard-link.ts';
 import { type ItemResult, type ShardVerb, type ShardVerbs, shardVerbs } from '../ports/shard-protocol.ts';
-import { TurnQueue } from './turn-queue.ts';
 
 export interface BatchCallOptions {
   /** Whose call it is. Empty: the cluster's own. */

@@ -1,6 +1,7 @@
 /**
  * Group commit for one partition (shard, creation minute). Decisions gather while a flush is in flight, and the next
- * flush takes them all. Modes: opening (the partition is being fenced, decisions gather) → idle → flushing → idle … If
+ * flush takes them, the records of tenants in turns, so that those of one tenant do not stand behind all of another's.
+ * Modes: opening (the partition is being fenced, decisions gather) → idle → flushing → idle … If
  * the owner is deposed, or the store refuses for good, the flush ends with `deposed` or an error; the shard then stops
  * and starts again from the store.
  *
@@ -10,6 +11,7 @@ import type { CommitGroup, JobStore, Partition } from '../../../application/port
 import { TroupeError } from '../../../domain/errors.ts';
 import type { JobRecord } from '../../../domain/job.ts';
 import type { JobId } from '../../../domain/job-id.ts';
+import { TurnQueue } from '../../../domain/turn-queue.ts';
 import type { WriteWatch } from '../placement/store-reach.ts';
 
 interface Pending {
@@ -46,6 +48,8 @@ export class PartitionWriter {
   readonly partition: Partition;
   readonly #options: PartitionWriterOptions;
   readonly #pending = new Map<JobId, Pending>();
+  /** The same, in the order in which they are written. */
+  readonly #turns = new TurnQueue<Pending>();
   /** The decisions in the flush under way, with their callbacks. */
   #flight: readonly Pending[] | undefined;
   /** Whether somebody waits for a pending decision. */
@@ -112,7 +116,9 @@ export class PartitionWriter {
   #add(record: JobRecord, done?: (record: JobRecord) => void): void {
     const present = this.#pending.get(record.id);
     if (present === undefined) {
-      this.#pending.set(record.id, { record, sinceMs: record.updatedAtMs, done: done === undefined ? [] : [done] });
+      const pending = { record, sinceMs: record.updatedAtMs, done: done === undefined ? [] : [done] };
+      this.#pending.set(record.id, pending);
+      this.#turns.add(record.spec.tenant, pending);
       return;
     }
     present.record = record;
@@ -130,9 +136,11 @@ export class PartitionWriter {
   flush(): Promise<FlushResult> | undefined {
     if (this.#flight !== undefined || this.#pending.size === 0) return undefined;
     const items: Pending[] = [];
-    for (const [id, pending] of this.#pending) {
-      if (items.length === this.#options.groupMaxRecords) break;
-      this.#pending.delete(id);
+    while (items.length < this.#options.groupMaxRecords) {
+      const pending = this.#turns.next();
+      if (pending === undefined) break;
+      this.#turns.take();
+      this.#pending.delete(pending.record.id);
       items.push(pending);
     }
     if (this.#pending.size === 0) this.#urgent = false;

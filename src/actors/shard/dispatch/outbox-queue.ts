@@ -1,7 +1,7 @@
 /**
  * Facts of one kind that wait for JetStream. The outbox has a queue for WORK messages and one for events, so that
- * neither waits behind what JetStream refuses of the other. A queue is first in, first out, with a bounded window in
- * flight.
+ * neither waits behind what JetStream refuses of the other. A queue has a line for each tenant, first in, first out;
+ * the lines take turns. Its window in flight is bounded.
  *
  * When a message is not taken, the queue pauses, and then begins with what was not taken. The first pause is half a
  * second; each further one is twice as long, up to 15 s, until a message is taken. A pause because JetStream was out of
@@ -9,16 +9,16 @@
  */
 import type { Clock } from '../../../application/ports/runtime.ts';
 import { TroupeError } from '../../../domain/errors.ts';
+import { TurnQueue } from '../../../domain/turn-queue.ts';
 
 const pauseFirstMs = 500;
 const pauseMostMs = 15_000;
-/** How many tasks may have gone from the head of the queue before its array is shortened. */
-const goneMax = 1_024;
 
 export interface OutboxQueueParts<Task> {
   readonly clock: Pick<Clock, 'monotonicMs' | 'setTimer'>;
   readonly random: () => number;
   readonly windowMax: number;
+  readonly tenantOf: (task: Task) => string;
   /** False when the task must not leave the queue for JetStream now. Whoever says so publishes it later. */
   readonly admits: (task: Task) => boolean;
   /** Undefined when nobody needs the task any more. */
@@ -37,8 +37,7 @@ interface Pause {
 
 export class OutboxQueue<Task> {
   readonly #parts: OutboxQueueParts<Task>;
-  #queue: Task[] = [];
-  #head = 0;
+  #waiting = new TurnQueue<Task>();
   readonly #inFlight = new Set<Task>();
   #failed: Task[] = [];
   #pause: Pause | undefined;
@@ -55,29 +54,24 @@ export class OutboxQueue<Task> {
   }
 
   add(task: Task): void {
-    this.#queue.push(task);
+    this.#waiting.add(this.#parts.tenantOf(task), task);
   }
 
   /** Takes out the tasks that are not in flight: those that were not taken, and those that never went. */
   takeAll(): readonly [failed: readonly Task[], waiting: readonly Task[]] {
-    const [failed, waiting] = [this.#failed, this.#queue.slice(this.#head)];
+    const [failed, waiting] = [this.#failed, [...this.#waiting.all()]];
     this.#failed = [];
-    this.#queue = [];
-    this.#head = 0;
+    this.#waiting = new TurnQueue();
     return [failed, waiting];
   }
 
   /** Publishes as much as the window allows. */
   pump(): void {
     while (!this.#isStopped && this.#pause === undefined && this.#inFlight.size < this.#parts.windowMax) {
-      const task = this.#queue[this.#head];
+      const task = this.#waiting.next();
       if (task === undefined) break;
-      this.#head += 1;
+      this.#waiting.take();
       if (this.#parts.admits(task)) this.publish(task);
-    }
-    if (this.#head > goneMax && this.#head * 2 > this.#queue.length) {
-      this.#queue = this.#queue.slice(this.#head);
-      this.#head = 0;
     }
   }
 

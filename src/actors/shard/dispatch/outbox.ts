@@ -59,6 +59,7 @@ export class Outbox {
       clock,
       random,
       windowMax,
+      tenantOf: ({ message }) => message.tenant,
       admits: () => true,
       send: (task) => {
         if (isWanted(task.message)) return publisher.publishWork(task.message);
@@ -74,6 +75,7 @@ export class Outbox {
       clock,
       random,
       windowMax,
+      tenantOf: ({ event }) => event.tenant,
       admits: (task) => this.#joinsNoChain(task),
       send: ({ event }) => publisher.publishEvent(event),
       onPublished: (task) => {

@@ -193,6 +193,13 @@ describe('the workers of a node', () => {
     ]);
   });
 
+  it('claim a job in the line of its tenant', async () => {
+    await idle();
+    await worker.offer(1);
+    await worker.offer(2, { tenant: 'acme' });
+    expect(worker.claimLines).toEqual(['default', 'acme']);
+  });
+
   it('acknowledge a message that has nothing left to do', async () => {
     await idle();
     worker.claim = 'drop';

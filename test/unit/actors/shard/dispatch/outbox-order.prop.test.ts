@@ -7,7 +7,8 @@ import { TroupeError } from '../../../../../src/domain/errors.ts';
 import { composeJobId } from '../../../../../src/domain/job-id.ts';
 import { createTestKit } from '../../../../../src/kernel/testkit/index.ts';
 
-const jobs = [0n, 1n].map((n) => composeJobId({ createdAtMs: 1, shard: 1, queueNo: 1 }, n));
+const jobs = [0n, 1n, 2n].map((n) => composeJobId({ createdAtMs: 1, shard: 1, queueNo: 1 }, n));
+const tenantOf = (job: number): string => (job < 2 ? 'flood' : 'calm');
 
 /** An event of a job happens; JetStream answers one of the messages in flight; it may have lost what it confirmed; a pause ends. */
 const step = fc.oneof(
@@ -69,7 +70,10 @@ it('no event is sent while an earlier one of its job is not confirmed, or lost',
           const seq = (seqs.get(jobId) ?? 0) + 1;
           seqs.set(jobId, seq);
           missing.add(`${jobId}.${seq}`);
-          outbox.addEvent({ tenant: 'default', queue: 'default', jobId, seq, type: 'queued', atMs: 1, data: {} }, 1);
+          outbox.addEvent(
+            { tenant: tenantOf(one.job), queue: 'default', jobId, seq, type: 'queued', atMs: 1, data: {} },
+            1,
+          );
           outbox.pump();
         } else if (calls.length > 0) {
           const [call] = calls.splice(one.answer % calls.length, 1);

@@ -119,3 +119,82 @@ describe('an outbox of which JetStream takes no work', () => {
     expect([tries.length, outbox.size]).toEqual([7, 0]);
   });
 });
+
+describe('an outbox in which the facts of one tenant gather', () => {
+  function setUpTenants() {
+    const sent: string[] = [];
+    const confirmed: string[] = [];
+    const waiting: (() => void)[] = [];
+    const take = (name: string): Promise<void> => {
+      sent.push(name);
+      return new Promise((resolve) => {
+        waiting.push(() => {
+          confirmed.push(name);
+          resolve();
+        });
+      });
+    };
+    const kit = createTestKit();
+    const publisher: Pick<Publisher, 'publishWork' | 'publishEvent' | 'soundAtMs'> = {
+      publishWork: ({ tenant, jobId }) => take(`${tenant} ${jobId}`),
+      publishEvent: ({ tenant, jobId, seq }) => take(`${tenant} ${jobId} ${seq}`),
+      soundAtMs: () => 0,
+    };
+    const outbox = new Outbox({
+      clock: kit.clock,
+      random: () => 0,
+      windowMax,
+      syncMs: 0,
+      unsyncedMax: 10,
+      publisher: publisher as Publisher,
+      isWanted: () => true,
+      onPublished: () => undefined,
+    });
+    const jobIdOf = (n: number) => composeJobId({ createdAtMs: 1, shard: 1, queueNo: 1 }, BigInt(n));
+    return {
+      outbox,
+      sent,
+      seqsOf: (names: readonly string[], n: number) =>
+        names.flatMap((name) => (name.split(' ')[1] === jobIdOf(n) ? [name.split(' ')[2]] : [])),
+      confirmed,
+      event: (tenant: string, n: number, seq = 1) =>
+        outbox.addEvent({ tenant, queue: 'q', jobId: jobIdOf(n), seq, type: 'queued', atMs: n, data: {} }, 1),
+      work: (tenant: string, n: number) =>
+        outbox.addWork({ tenant, queue: 'q', jobId: jobIdOf(n), attempt: 0, epoch: 1, need, route: 'shared' }, n, 1),
+      /** JetStream confirms the oldest in flight. */
+      async confirm(count: number): Promise<void> {
+        for (const resolve of waiting.splice(0, count)) resolve();
+        await kit.settle();
+      },
+    };
+  }
+
+  it('publishes the first fact of another tenant as soon as there is room', async () => {
+    const { outbox, sent, event, work, confirm } = setUpTenants();
+    for (let n = 0; n < 100; n += 1) {
+      event('flood', n);
+      work('flood', n);
+    }
+    outbox.pump();
+    sent.length = 0;
+    event('calm', 200);
+    work('calm', 200);
+    await confirm(2 * windowMax);
+    expect(sent.filter((name) => name.startsWith('calm'))).toHaveLength(2);
+    expect(outbox.size).toBe(202 - 2 * windowMax);
+  });
+
+  it('keeps the order of each job, and says what is the oldest that may be missing', async () => {
+    const { outbox, sent, confirmed, seqsOf, event, confirm } = setUpTenants();
+    const jobs = [1, 2, 3, 4];
+    for (const seq of [1, 2, 3]) for (const n of jobs) event(n === 4 ? 'calm' : 'flood', n, seq);
+    outbox.pump();
+    while (outbox.size > 0) {
+      const oldest = Math.min(...jobs.filter((n) => seqsOf(confirmed, n).length < 3));
+      expect(outbox.oldestAtMs('event')).toBe(oldest);
+      await confirm(1);
+    }
+    expect(outbox.oldestAtMs('event')).toBe(Infinity);
+    for (const n of jobs) expect(seqsOf(sent, n)).toEqual(['1', '2', '3']);
+  });
+});

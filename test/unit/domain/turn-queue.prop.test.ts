@@ -1,7 +1,7 @@
 /** Lines that take turns, against one list in which the next is found by looking at all that was taken. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { TurnQueue } from '../../../../src/application/protocol/turn-queue.ts';
+import { TurnQueue } from '../../../src/domain/turn-queue.ts';
 
 interface Item {
   readonly tenant: string;
