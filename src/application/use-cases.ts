@@ -110,6 +110,8 @@ export interface UseCaseParts {
   readonly cache: JobCache;
   readonly validator: InputValidator;
   readonly clock: Clock;
+  /** Calls back at the end of the current turn of the event loop. */
+  readonly atTurnEnd: (then: () => void) => void;
   readonly random: Random;
   readonly log: Logger;
   readonly telemetry: Pick<Telemetry, 'counter'>;

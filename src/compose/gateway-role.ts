@@ -77,6 +77,7 @@ export function createGatewayRole(parts: GatewayParts): GatewayRole {
     cache,
     validator: createInputValidator(log),
     clock,
+    atTurnEnd: (then) => void setImmediate(then),
     random,
     log,
     shardCount,

@@ -23,10 +23,14 @@ export class TokenBucket {
 
   /** Takes one token. False if there is none. */
   take(nowMs: number): boolean {
-    this.#fill(nowMs);
-    if (this.#tokens < 1) return false;
+    if (this.isEmpty(nowMs)) return false;
     this.#tokens -= 1;
     return true;
+  }
+
+  isEmpty(nowMs: number): boolean {
+    this.#fill(nowMs);
+    return this.#tokens < 1;
   }
 
   /** What was taken and has not come back: 0 to the rate. */

@@ -374,6 +374,7 @@ export async function openEdge({
     cache: createJobCache({ telemetry, nowMs: () => Date.now() }),
     validator: createInputValidator(silentLog),
     clock,
+    atTurnEnd: setImmediate,
     random: Math.random,
     log: silentLog,
     shardCount,

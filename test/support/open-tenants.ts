@@ -12,6 +12,7 @@ export const roomForJobs: SubmitRoom = { enter: () => ({ leave: () => undefined 
 
 export const noLimits: TenantLimits = {
   ensureMaySubmit: () => undefined,
+  refusalOf: () => undefined,
   takeSubmit: () => undefined,
   openStream: () => () => undefined,
   useOf: () => ({ submitsPerSecond: 0, streams: 0 }),

@@ -31,9 +31,11 @@ export interface SubmitParts extends SealParts {
   readonly fleet: Pick<HandlerFleet, 'versionsOf'>;
   readonly payloads: PayloadStore;
   readonly validator: InputValidator;
-  readonly tenantLimits: Pick<TenantLimits, 'ensureMaySubmit' | 'takeSubmit'>;
+  readonly tenantLimits: Pick<TenantLimits, 'ensureMaySubmit' | 'refusalOf' | 'takeSubmit'>;
   readonly submitRoom: SubmitRoom;
   readonly clock: Clock;
+  /** Calls back at the end of the current turn of the event loop. */
+  readonly atTurnEnd: (then: () => void) => void;
   /** Hard limit of an input that is handed over whole, in bytes. */
   readonly payloadMaxBytes: number;
   /** The same for one that is streamed, from the client to the handler; default the same. */

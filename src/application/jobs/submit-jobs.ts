@@ -13,6 +13,7 @@ import { withinQuotas, checkJob, type SubmitParts } from './submit-check.ts';
 import { acceptedPlain, inputSeal, printOptions, storeInput } from './submit-seal.ts';
 import { sendJob } from './submit-send.ts';
 import { submitStreamed } from './submit-stream.ts';
+import { partJobs, SubmitTurns } from './submit-turns.ts';
 import type { InputPiece, StreamedRequest } from './streamed-input.ts';
 
 /** Most jobs in one SubmitJobs call. */
@@ -46,7 +47,8 @@ export interface SubmitJobs {
 }
 
 export function createSubmitJobs(parts: SubmitParts): SubmitJobs {
-  const { shards, clock } = parts;
+  const { shards, clock, tenantLimits } = parts;
+  const turns = new SubmitTurns(parts.atTurnEnd);
 
   async function one(
     context: CallContext,
@@ -83,15 +85,20 @@ export function createSubmitJobs(parts: SubmitParts): SubmitJobs {
     }
     // All jobs without a key go to one shard, so that they share commits.
     const shard = shards.peek();
-    return Promise.all(
-      requests.map(async (request) => {
-        if (request instanceof TroupeError) return { error: request };
-        return one(context, request, { shard }).then(
-          (ok) => ({ ok }),
-          (error: unknown) => ({ error: TroupeError.from(error) }),
-        );
-      }),
-    );
+    const outcomes: Promise<SubmitOutcome>[] = [];
+    for (let at = 0; at < requests.length; at += partJobs) {
+      if (at > 0) await turns.next(context.tenant);
+      const part = requests.slice(at, at + partJobs);
+      // What could not be accepted anyway is not even looked at, because that costs nearly as much as to accept it.
+      const readable = part.filter((request) => !(request instanceof TroupeError)).length;
+      const refusal = tenantLimits.refusalOf(context.tenant, readable);
+      for (const request of part) {
+        if (request instanceof TroupeError) outcomes.push(Promise.resolve({ error: request }));
+        else if (refusal !== undefined) outcomes.push(Promise.resolve({ error: refusal }));
+        else outcomes.push(settled(one(context, request, { shard })));
+      }
+    }
+    return Promise.all(outcomes);
   }
 
   return {
@@ -104,4 +111,11 @@ export function createSubmitJobs(parts: SubmitParts): SubmitJobs {
     streamed: (context, open, pieces, options) => submitStreamed(parts, context, { ...open, ...options, pieces }),
     many,
   };
+}
+
+function settled(accepted: Promise<AcceptedJob>): Promise<SubmitOutcome> {
+  return accepted.then(
+    (ok) => ({ ok }),
+    (error: unknown) => ({ error: TroupeError.from(error) }),
+  );
 }

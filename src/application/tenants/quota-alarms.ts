@@ -9,7 +9,8 @@ import type { Clock, Counter, Logger, Telemetry } from '../ports/runtime.ts';
 export interface QuotaAlarms {
   /** Something was let in: `used` counts it. */
   admitted(use: QuotaUse): void;
-  refused(use: QuotaUse): void;
+  /** `times` default: 1. */
+  refused(use: QuotaUse, times?: number): void;
 }
 
 export interface QuotaUse {
@@ -50,8 +51,8 @@ export function createQuotaAlarms(parts: {
       counter.add(1, { quota, level: 'near' });
       log.info({ event: 'tenant.quota.near', tenant, quota, used, limit }, 'a tenant uses 80 % of a quota or more');
     },
-    refused({ tenant, quota, used, limit }) {
-      counter.add(1, { quota, level: 'refused' });
+    refused({ tenant, quota, used, limit }, times = 1) {
+      counter.add(times, { quota, level: 'refused' });
       if (!isNews(`refused ${quota} ${tenant}`)) return;
       log.warn({ event: 'tenant.quota.refused', tenant, quota, used, limit }, 'a tenant is refused by a quota');
     },

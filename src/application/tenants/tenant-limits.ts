@@ -14,6 +14,8 @@ import type { QuotaAlarms, QuotaUse } from './quota-alarms.ts';
 export interface TenantLimits {
   /** Refuses a job of a tenant that may not submit now: TENANT_PAUSED or TENANT_DELETING. It takes nothing of a quota. */
   ensureMaySubmit(tenant: string): void | Promise<void>;
+  /** Why none of so many further jobs of the tenant is let in now. Undefined: some may be. It takes nothing of a quota. */
+  refusalOf(tenant: string, jobs: number): TroupeError | undefined;
   /** Takes the place of one job. Throws QUOTA_EXCEEDED. Call it once the job is valid. */
   takeSubmit(tenant: string): void;
   /** Counts an open stream until the result is called. Throws QUOTA_EXCEEDED. */
@@ -41,12 +43,26 @@ export function createTenantLimits(parts: TenantLimitsParts): TenantLimits {
     else streams.set(tenant, open);
   };
 
+  const submitRefusal = (use: QuotaUse, jobs: number): TroupeError => {
+    const { tenant, limit } = use;
+    const message = `tenant ${tenant} submits more than ${limit} jobs a second at this gateway`;
+    return refusal(parts, use, { message, perSecond: limit, times: jobs });
+  };
+
   return {
     ensureMaySubmit(tenant) {
       const found = known.find(tenant);
       if (found instanceof Promise) return found.then(refuseStopped);
       refuseStopped(found);
       return undefined;
+    },
+
+    refusalOf(tenant, jobs) {
+      const limit = known.lastSeen(tenant)?.quotas.submitsPerSecond;
+      if (limit === undefined) return undefined;
+      const nowMs = clock.monotonicMs();
+      const { bucket } = rates.of(tenant, limit, nowMs);
+      return bucket.isEmpty(nowMs) ? submitRefusal(useOfSubmits(tenant, limit, bucket.used(nowMs)), jobs) : undefined;
     },
 
     takeSubmit(tenant) {
@@ -58,11 +74,8 @@ export function createTenantLimits(parts: TenantLimitsParts): TenantLimits {
       const nowMs = clock.monotonicMs();
       const { bucket, meter } = rates.of(tenant, limit, nowMs);
       const isLetIn = bucket.take(nowMs);
-      const use: QuotaUse = { tenant, quota: 'submitsPerSecond', used: bucket.used(nowMs), limit };
-      if (!isLetIn) {
-        const message = `tenant ${tenant} submits more than ${limit} jobs a second at this gateway`;
-        throw refusal(parts, use, { message, perSecond: limit });
-      }
+      const use = useOfSubmits(tenant, limit, bucket.used(nowMs));
+      if (!isLetIn) throw submitRefusal(use, 1);
       meter.add(nowMs);
       alarms.admitted(use);
     },
@@ -123,13 +136,17 @@ class Rates {
   }
 }
 
-/** `perSecond`: how fast places come free, 0 if nobody knows. */
+function useOfSubmits(tenant: string, limit: number, used: number): QuotaUse {
+  return { tenant, quota: 'submitsPerSecond', used, limit };
+}
+
+/** `perSecond`: how fast places come free, 0 if nobody knows. `times`: how many are refused with it. */
 function refusal(
   { alarms, random }: TenantLimitsParts,
   use: QuotaUse,
-  { message, perSecond }: { readonly message: string; readonly perSecond: number },
+  { message, perSecond, times = 1 }: { readonly message: string; readonly perSecond: number; readonly times?: number },
 ): TroupeError {
-  alarms.refused(use);
+  alarms.refused(use, times);
   return new TroupeError('QUOTA_EXCEEDED', {
     message,
     metadata: { quota: use.quota, limit: String(use.limit), used: String(Math.floor(use.used)) },

@@ -265,6 +265,9 @@ export class SimNode {
       config,
       cache,
       clock,
+      atTurnEnd: (then) => {
+        this.host.soon(then);
+      },
       random,
       batcher: this.batcher,
       fleet: new HandlerFleet(membership, () => false),

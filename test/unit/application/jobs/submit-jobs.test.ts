@@ -12,6 +12,7 @@ import { createSubmitJobs } from '../../../../src/application/jobs/submit-jobs.t
 import type { InputPiece, StreamedRequest } from '../../../../src/application/jobs/streamed-input.ts';
 import type { SubmitItem, SubmitResult } from '../../../../src/application/ports/shard-protocol.ts';
 import { type ErrorCode, TroupeError } from '../../../../src/domain/errors.ts';
+import { given } from '../../../../src/domain/given.ts';
 import { defaultQueueSettings, type Queue, queueStamp } from '../../../../src/domain/queue.ts';
 import type { HandlerManifest } from '../../../../src/domain/handler-manifest.ts';
 import { payloadsStoredMs } from '../../../../src/domain/payload-life.ts';
@@ -34,6 +35,8 @@ interface Options {
   readonly queues?: readonly string[];
   /** Asked whether the tenant may submit. */
   readonly ensureMaySubmit?: () => void | Promise<void>;
+  /** Asked whether the tenant has spent its quota. */
+  readonly refusalOf?: (tenant: string, jobs: number) => TroupeError | undefined;
 }
 
 function setUp(options: Options = {}) {
@@ -91,7 +94,11 @@ function setUp(options: Options = {}) {
   });
   const submit = createSubmitJobs({
     submitRoom: roomForJobs,
-    tenantLimits: { ...noLimits, ...(options.ensureMaySubmit && { ensureMaySubmit: options.ensureMaySubmit }) },
+    tenantLimits: {
+      ...noLimits,
+      ...given({ ensureMaySubmit: options.ensureMaySubmit, refusalOf: options.refusalOf }),
+    },
+    atTurnEnd: (then) => void setImmediate(then),
     batcher: createShardBatcher({
       client: { call: call },
       clock,
@@ -213,6 +220,26 @@ describe('submit', () => {
     const outcomes = await submit.many(context, [echo, unreadable, echo]);
     expect(outcomes.map((outcome) => ('ok' in outcome ? 'ok' : outcome.error))).toEqual(['ok', unreadable, 'ok']);
     expect(await submit.many(context, [unreadable])).toEqual([{ error: unreadable }]);
+  });
+
+  it('looks at no job of a batch while the tenant has spent its quota', async () => {
+    const spent = new TroupeError('QUOTA_EXCEEDED');
+    const asked: number[] = [];
+    const { submit, sent, reads } = setUp({
+      refusalOf: (_tenant, jobs) => {
+        asked.push(jobs);
+        return asked.length === 1 ? undefined : spent;
+      },
+    });
+    const unreadable = new TroupeError('INVALID_JOB_SPEC');
+    const outcomes = await submit.many(context, [...Array.from({ length: 119 }, () => echo), unreadable]);
+    expect(asked).toEqual([50, 50, 19]);
+    expect(outcomes.slice(0, 50).every((outcome) => 'ok' in outcome)).toBe(true);
+    expect(outcomes.slice(50)).toEqual([
+      ...Array.from({ length: 69 }, () => ({ error: spent })),
+      { error: unreadable },
+    ]);
+    expect([sent.flatMap(({ items }) => items).length, reads()]).toEqual([50, 1]);
   });
 
   it('sends a key always to the same shard, and spreads keys', async () => {

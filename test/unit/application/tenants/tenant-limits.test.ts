@@ -13,10 +13,11 @@ let known: KnownTenants;
 let limits: TenantLimits;
 let counted: Readonly<Record<string, string>>[];
 let logged: unknown[];
+let refusals: number;
 
 beforeEach(() => {
   clock = createVirtualClock();
-  [counted, logged] = [[], []];
+  [counted, logged, refusals] = [[], [], 0];
   const log = {
     debug: () => undefined,
     info: (fields: object) => void logged.push(fields),
@@ -24,7 +25,11 @@ beforeEach(() => {
     error: () => undefined,
     child: () => log,
   };
-  const telemetry = { counter: () => ({ add: (_: number, labels = {}) => void counted.push(labels) }) };
+  const add = (times: number, labels: Readonly<Record<string, string>> = {}): void => {
+    counted.push(labels);
+    if (labels['level'] === 'refused') refusals += times;
+  };
+  const telemetry = { counter: () => ({ add }) };
   known = createKnownTenants({ documents: createMemoryDocuments(), clock, log, mustBeMade: false });
   const alarms = createQuotaAlarms({ clock, log, telemetry });
   limits = createTenantLimits({ known, alarms, clock, random: () => 0 });
@@ -90,6 +95,26 @@ describe('submits in a second', () => {
     const { metadata, retryAfterMs, retryable } = refusalOf(() => limits.takeSubmit('acme'));
     expect(metadata).toEqual({ quota: 'submitsPerSecond', limit: '1', used: '1' });
     expect([retryAfterMs, retryable]).toEqual([1_000, true]);
+  });
+
+  it('are refused many at a time once the quota is spent, which takes nothing of it', () => {
+    make({ submitsPerSecond: 2 });
+    expect(limits.refusalOf('acme', 50)).toBeUndefined();
+    expect(submitted(2)).toBe(2);
+    const refused = limits.refusalOf('acme', 50);
+    expect(refused).toMatchObject({ code: 'QUOTA_EXCEEDED', retryable: true });
+    expect(refused?.metadata).toEqual({ quota: 'submitsPerSecond', limit: '2', used: '2' });
+    expect(refusals).toBe(50);
+    advance(500);
+    expect(limits.refusalOf('acme', 50)).toBeUndefined();
+    expect(submitted(2)).toBe(1);
+  });
+
+  it('are never refused many at a time without the quota', () => {
+    make({});
+    submitted(1_000);
+    expect(limits.refusalOf('acme', 50)).toBeUndefined();
+    expect(limits.refusalOf('nobody', 50)).toBeUndefined();
   });
 
   it('are not counted of a tenant without the quota, and of nobody else', () => {
