@@ -35,6 +35,7 @@ import { queueMutations } from './queue-mutations.ts';
 import { changedPages, wholeRecords, withoutRequestKey, withoutUniqueKey } from './recovered-pages.ts';
 import { submitMutations } from './submit-mutations.ts';
 import { tenantMutations } from './tenant-mutations.ts';
+import { quotaMutations } from './quota-mutations.ts';
 import { watchMutations } from './watch-mutations.ts';
 
 export const mutations: Readonly<Record<string, Mutation>> = {
@@ -46,6 +47,7 @@ export const mutations: Readonly<Record<string, Mutation>> = {
   ...queueMutations,
   ...submitMutations,
   ...tenantMutations,
+  ...quotaMutations,
   ...watchMutations,
   'the home of a limit gives out twice as much': {
     breaks: [10],

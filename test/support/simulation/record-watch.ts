@@ -58,6 +58,11 @@ export class RecordWatch {
     this.#owners.set(`${shard}/${epoch}`, { host, sinceMs: this.#parts.world.nowMs });
   }
 
+  /** When owners took the shard. */
+  takenMs(shard: number): readonly number[] {
+    return [...this.#owners].flatMap(([key, { sinceMs }]) => (key.startsWith(`${shard}/`) ? [sinceMs] : []));
+  }
+
   /** A shard on this host has granted the run, or has learned that it continues. */
   heard(host: Host, runId: string): void {
     this.#heardMs.set(`${host.name}/${runId}`, this.#parts.world.nowMs);

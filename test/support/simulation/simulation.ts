@@ -14,6 +14,7 @@ import { SimDeletes } from './sim-deletes.ts';
 import { SimFarJobs } from './sim-far-jobs.ts';
 import { SimLogs } from './sim-logs.ts';
 import { SimOperators } from './sim-operators.ts';
+import { SimQuotas } from './sim-quotas.ts';
 import { SimQueues } from './sim-queues.ts';
 import { SimTenants, tenantListOf } from './sim-tenants.ts';
 import { SimWatches } from './sim-watches.ts';
@@ -55,6 +56,7 @@ const settleMostMs = 120_000;
 /** Time in which messages that are still in flight may do damage. */
 const stragglersMs = 3_000;
 const lookEveryMs = 500;
+const probeMostMs = 120_000;
 /** Share of the simulations that have one kind of rare load. */
 const loadRate = 0.2;
 
@@ -118,6 +120,7 @@ export async function simulate(seed: number, options: SimulateOptions = {}): Pro
     starts.check(cluster.executions);
     submits.check();
     timeliness?.check();
+    await probe(world, loads);
   } catch (error) {
     world.violation(0, `the run broke: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
   }
@@ -140,9 +143,11 @@ interface Load {
   stop(): void;
   /** What the load still misses. */
   missing?(): readonly string[];
+  /** Called when all else is checked, in a cluster that is calm. It may leave jobs behind. */
+  probe?(): Promise<void>;
 }
 
-export type RareLoad = 'deletes' | 'queues' | 'watches' | 'logs' | 'far jobs' | 'tenants';
+export type RareLoad = 'deletes' | 'queues' | 'watches' | 'logs' | 'far jobs' | 'tenants' | 'quotas';
 
 /** Load of what clients do rarely. Each kind occurs in some of the simulations. */
 function rareLoads(
@@ -172,6 +177,7 @@ function rareLoads(
       cluster.tenantsOf = (index) => tenantListOf(index, isExclusive);
       return new SimTenants({ ...caller, witness, extras, queues, handler: simulatedHandler.name });
     },
+    quotas: () => new SimQuotas({ ...caller, witness, extras, queues, records, handler: simulatedHandler.name }),
   };
   const random = world.randomOf('loads');
   const chosen = Object.entries(makers).filter(([name]) => {
@@ -251,6 +257,19 @@ async function settle(cluster: Cluster, clients: SimClients, loads: readonly Loa
     loads.every((load) => (load.missing?.() ?? []).length === 0);
   while (world.nowMs < healedMs + settleMostMs && !isSettled()) await world.timeline.run(world.nowMs + lookEveryMs);
   return Math.round(world.nowMs - healedMs);
+}
+
+async function probe(world: World, loads: readonly Load[]): Promise<void> {
+  const untilMs = world.nowMs + probeMostMs;
+  const probes = Promise.all(loads.flatMap((load) => (load.probe === undefined ? [] : [load.probe()])));
+  const state = { isOver: false };
+  const end = (): void => {
+    state.isOver = true;
+  };
+  probes.then(end, end);
+  while (!state.isOver && world.nowMs < untilMs) await world.timeline.run(world.nowMs + lookEveryMs);
+  if (state.isOver) await probes;
+  else world.violation(9, 'a calm cluster does not answer a probe');
 }
 
 function checkEnd(cluster: Cluster, clients: SimClients): void {
