@@ -1,7 +1,7 @@
 /**
  * The flow rule of each queue as the shards of this process know it. A rule is read from the store at its first use. It
  * is read again when the shared configuration announces another version, and every `maxAgeMs` in case the announcement
- * was lost.
+ * was lost. The rules of deleted queues are forgotten once nobody has asked for them for `forgetMs`.
  */
 import type { FlowRule } from '../../domain/flow-rule.ts';
 import { type Queue, queueStamp } from '../../domain/queue.ts';
@@ -30,10 +30,15 @@ interface Known {
   /** Stamp of the queue when the rule was read; see `queueStamp`. */
   readonly stamp: number;
   readonly readMs: number;
+  askedMs: number;
 }
 
 const maxAgeMs = 60_000;
 const retryMs = 500;
+const forgetMs = 600_000;
+/** How often rules that nobody asks for are looked at, and how many are read then to know whether their queues are gone. */
+const lookEveryMs = 60_000;
+const looksMax = 100;
 /** The rule of a queue that has none. */
 const plain: FlowRule = {};
 
@@ -43,10 +48,12 @@ export function createFlowRules({ store, config, clock, log }: FlowRulesParts): 
   const listeners = new Set<(tenant: string, queue: string) => void>();
 
   function keep(key: string, queue: Queue | undefined): void {
+    const readMs = clock.monotonicMs();
     known.set(key, {
       rule: queue?.settings.flow ?? plain,
       stamp: queue === undefined ? 0 : queueStamp(queue),
-      readMs: clock.monotonicMs(),
+      readMs,
+      askedMs: readMs,
     });
   }
 
@@ -62,6 +69,10 @@ export function createFlowRules({ store, config, clock, log }: FlowRulesParts): 
     try {
       const found = await store.findQueue(tenant, queue);
       const former = known.get(key);
+      if (found === undefined && former !== undefined && isIdle(former, clock.monotonicMs())) {
+        known.delete(key);
+        return;
+      }
       keep(key, found);
       if (former !== undefined && former.stamp === known.get(key)?.stamp) return;
       for (const listener of listeners) listener(tenant, queue);
@@ -82,6 +93,8 @@ export function createFlowRules({ store, config, clock, log }: FlowRulesParts): 
     }
   });
 
+  const lookAtIdle = createIdleLook({ config, clock }, known, (tenant, queue) => void read(tenant, queue));
+
   return {
     prepare() {
       prepared ??= readAll().catch((error: unknown) => {
@@ -91,13 +104,46 @@ export function createFlowRules({ store, config, clock, log }: FlowRulesParts): 
       return prepared;
     },
     ruleOf(tenant, queue) {
+      const nowMs = clock.monotonicMs();
       const entry = known.get(`${tenant}/${queue}`);
-      if (entry === undefined || clock.monotonicMs() - entry.readMs > maxAgeMs) void read(tenant, queue);
+      if (entry !== undefined) entry.askedMs = nowMs;
+      if (entry === undefined || nowMs - entry.readMs > maxAgeMs) void read(tenant, queue);
+      lookAtIdle();
       return entry?.rule;
     },
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
+  };
+}
+
+function isIdle({ askedMs }: Known, nowMs: number): boolean {
+  return nowMs - askedMs >= forgetMs;
+}
+
+/**
+ * Reads rules that nobody asks for. A queue that is not in the shared configuration may be deleted, or the configuration was
+ * lost: the store knows. What is present stays, because whoever has its rule has to hear of a change.
+ */
+function createIdleLook(
+  { config, clock }: Pick<FlowRulesParts, 'config' | 'clock'>,
+  known: ReadonlyMap<string, Known>,
+  read: (tenant: string, queue: string) => void,
+): () => void {
+  let lookedMs = clock.monotonicMs();
+  return () => {
+    const nowMs = clock.monotonicMs();
+    if (nowMs - lookedMs < lookEveryMs) return;
+    lookedMs = nowMs;
+    const present = config.queues();
+    let looks = 0;
+    for (const [key, entry] of known) {
+      if (present.has(key) || !isIdle(entry, nowMs)) continue;
+      looks += 1;
+      if (looks > looksMax) return;
+      const [tenant = '', queue = ''] = key.split('/');
+      read(tenant, queue);
+    }
   };
 }

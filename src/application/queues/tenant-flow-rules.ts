@@ -9,7 +9,12 @@ import type { LimitRule } from '../../domain/quota-account.ts';
 import type { WatchedTenants } from '../tenants/watched-tenants.ts';
 import type { FlowRules } from './flow-rules.ts';
 
-export interface TenantFlowRules extends FlowRules {
+export interface TenantFlowRules extends Omit<FlowRules, 'onChange'> {
+  /**
+   * Called when a rule was read for the first time or has changed. Without a queue: those of all queues of the tenant may
+   * have changed, and its limit.
+   */
+  onChange(listener: (tenant: string, queue?: string) => void): () => void;
   /** Reads the tenants again if that is due. Nobody waits for it. Shards call it each second. */
   look(): void;
   /** The limit of all queues of a tenant together. It is always known. */
@@ -24,8 +29,6 @@ export interface TenantFlowRulesParts {
 }
 
 export function createTenantFlowRules({ rules, tenants }: TenantFlowRulesParts): TenantFlowRules {
-  /** The queues that shards have asked about, by tenant. */
-  const asked = new Map<string, Set<string>>();
   const paused = new WeakMap<FlowRule, FlowRule>();
 
   return {
@@ -34,8 +37,6 @@ export function createTenantFlowRules({ rules, tenants }: TenantFlowRulesParts):
       await tenants.prepare();
     },
     ruleOf(tenant, queue) {
-      const queues = asked.get(tenant) ?? new Set();
-      asked.set(tenant, queues.add(queue));
       const rule = rules.ruleOf(tenant, queue);
       if (rule === undefined || !tenants.of(tenant).isStopped) return rule;
       const held = paused.get(rule) ?? { ...rule, paused: true };
@@ -47,7 +48,7 @@ export function createTenantFlowRules({ rules, tenants }: TenantFlowRulesParts):
       const stopWatching = tenants.onChange((tenant, before) => {
         const { isStopped, runningMax } = tenants.of(tenant);
         if (before.isStopped === isStopped && before.runningMax === runningMax) return;
-        for (const queue of asked.get(tenant) ?? []) listener(tenant, queue);
+        listener(tenant);
       });
       return () => {
         stopWatching();

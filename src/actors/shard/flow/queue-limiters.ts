@@ -55,7 +55,7 @@ export class QueueLimiters {
   readonly #awake: AwakeLimiters;
   readonly questions: LimitQuestions;
   /** Queues whose rule has changed and was not applied yet, at most one entry each. */
-  readonly #rulesToRead = new Map<string, { readonly tenant: string; readonly queue: string }>();
+  readonly #rulesToRead = new Map<string, { readonly tenant: string; readonly queue?: string }>();
   /** Those that have turns left, see `QueueLimiter.pump`. */
   readonly #goingOn = new Set<QueueLimiter>();
   /** Those with jobs that may become cold and were not looked at since the last tick. */
@@ -150,22 +150,29 @@ export class QueueLimiters {
     return answer;
   }
 
-  /** Records that a rule was read or has changed. `applyRules` looks at it later, while the actor handles a message. */
-  noteRule(tenant: string, queue: string): void {
-    this.#rulesToRead.set(`${tenant}/${queue}`, { tenant, queue });
+  /**
+   * Records that a rule was read or has changed, or those of all queues of a tenant. `applyRules` looks at it later, while
+   * the actor handles a message.
+   */
+  noteRule(tenant: string, queue?: string): void {
+    this.#rulesToRead.set(`${tenant}/${queue ?? ''}`, { tenant, ...given({ queue }) });
   }
 
   applyRules(): void {
     // First the tenants: a queue without a limit of its own may have one with its tenant.
     const tenants = new Set([...this.#rulesToRead.values()].map(({ tenant }) => tenant));
     for (const tenant of tenants) this.#tenants.applyRule(tenant);
-    for (const { tenant, queue } of this.#rulesToRead.values()) this.#applyRule(tenant, queue);
+    const { queues } = this.#parts.table;
+    for (const { tenant, queue } of this.#rulesToRead.values()) {
+      if (queue === undefined) for (const index of queues.ofTenant(tenant)) this.#applyRule(index);
+      else this.#applyRule(queues.get(tenant, queue));
+    }
     this.#rulesToRead.clear();
   }
 
-  #applyRule(tenant: string, queue: string): void {
-    const index = this.#parts.table.queues.get(tenant, queue);
+  #applyRule(index: QueueIndex | undefined): void {
     if (index === undefined) return;
+    const { tenant, queue } = index;
     const limiter = this.#limiters.get(index);
     if (limiter === undefined) return;
     limiter.setRule(this.#parts.services.flowRules.ruleOf(tenant, queue));

@@ -27,6 +27,10 @@ export class QueueIndexes implements Iterable<QueueIndex> {
     return this.#byTenant.get(tenant)?.queues.get(queue);
   }
 
+  ofTenant(tenant: string): Iterable<QueueIndex> {
+    return this.#byTenant.get(tenant)?.queues.values() ?? [];
+  }
+
   /** Look it up at each use: a tenant that comes back has another one. */
   tallyOf(tenant: string): Readonly<TenantTally> {
     return this.#byTenant.get(tenant)?.tally ?? noJobs;

@@ -42,7 +42,7 @@ beforeEach(() => {
     rules: queueRules,
     tenants: createWatchedTenants({ documents, clock, log: silentLog }),
   });
-  rules.onChange((tenant, queue) => void told.push(`${tenant}/${queue}`));
+  rules.onChange((tenant, queue = '*') => void told.push(`${tenant}/${queue}`));
 });
 
 function write(name: string, state: Tenant['state'], quotas: Tenant['quotas'] = {}): void {
@@ -83,7 +83,7 @@ describe('the rules of a shard', () => {
     expect(reads).toBe(2);
   });
 
-  it('follow a pause and its end within 30 s, and tell of each queue that a shard has', async () => {
+  it('follow a pause and its end within 30 s, and tell of the tenant', async () => {
     for (const queue of ['default', 'toString']) own.set(`acme/${queue}`, {});
     own.set('rival/default', {});
     write('acme', 'ACTIVE');
@@ -92,11 +92,11 @@ describe('the rules of a shard', () => {
     write('acme', 'PAUSED');
     await seconds(11);
     expect(rules.ruleOf('acme', 'toString')).toEqual({ paused: true });
-    expect(told).toEqual(['acme/default', 'acme/toString']);
+    expect(told).toEqual(['acme/*']);
     write('acme', 'ACTIVE');
     await seconds(11);
     expect(rules.ruleOf('acme', 'toString')).toEqual({});
-    expect(told).toEqual(['acme/default', 'acme/toString', 'acme/default', 'acme/toString']);
+    expect(told).toEqual(['acme/*', 'acme/*']);
   });
 
   it('stay as they are while the store does not answer', async () => {
@@ -130,7 +130,7 @@ describe('the rules of a shard', () => {
     expect(rules.ruleOf('last', 'default')).toEqual({ paused: true });
   });
 
-  it('have the limit of the tenant itself, and tell each queue that a shard has when it changes', async () => {
+  it('have the limit of the tenant itself, and tell of the tenant when it changes', async () => {
     own.set('acme/default', {});
     write('acme', 'ACTIVE', { queues: 3 });
     await rules.prepare();
@@ -140,14 +140,24 @@ describe('the rules of a shard', () => {
     await seconds(11);
     expect(rules.limitOf('acme')).toEqual({ maxRunning: 3 });
     expect(rules.ruleOf('acme', 'default')).toEqual({});
-    expect(told).toEqual(['acme/default']);
+    expect(told).toEqual(['acme/*']);
     write('acme', 'ACTIVE', { runningJobs: 3, queues: 5 });
     await seconds(11);
-    expect(told).toEqual(['acme/default']);
+    expect(told).toEqual(['acme/*']);
     write('acme', 'ACTIVE');
     await seconds(11);
     expect(rules.limitOf('acme')).toEqual({});
-    expect(told).toEqual(['acme/default', 'acme/default']);
+    expect(told).toEqual(['acme/*', 'acme/*']);
+  });
+
+  it('know which tenants have a quota of stored bytes', async () => {
+    write('acme', 'ACTIVE', { storedBytes: 10_000 });
+    await rules.prepare();
+    for (const name of ['rival', 'toString', '__proto__']) expect(rules.countsStored(name)).toBe(false);
+    expect(rules.countsStored('acme')).toBe(true);
+    write('acme', 'ACTIVE');
+    await seconds(11);
+    expect(rules.countsStored('acme')).toBe(false);
   });
 
   it('pass on what the queue itself has', async () => {
