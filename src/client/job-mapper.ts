@@ -102,7 +102,7 @@ export function fromJob(job: wire.Job, parseJson: (text: string) => unknown): Jo
 
 interface ReadPayload {
   readonly value?: unknown;
-  readonly gone?: GoneReason | 'unknown';
+  readonly gone?: GoneReason | 'keys-away' | 'unknown';
   readonly largeBytes?: number;
   readonly withheldBytes?: number;
 }

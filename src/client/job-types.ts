@@ -203,10 +203,10 @@ export interface JobInfo {
    * messages and stacks of failures, and progress notes.
    */
   readonly withheld: boolean;
-  /** Why the input is gone. Only `get` returns it. */
-  readonly inputGone?: GoneReason | 'unknown';
+  /** Why the input is gone; `keys-away`: it cannot be decrypted now, and comes back. Only `get` returns it. */
+  readonly inputGone?: GoneReason | 'keys-away' | 'unknown';
   /** Why the output is gone, if there was one. Returned where `output` would be. */
-  readonly outputGone?: GoneReason | 'unknown';
+  readonly outputGone?: GoneReason | 'keys-away' | 'unknown';
   /** When input and output expire. If absent, they are kept as long as the job. */
   readonly payloadsExpireAt?: Date;
   /** When `erasePayloads` erased input and output. Absent if it did not. */

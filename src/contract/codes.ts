@@ -5,7 +5,7 @@
 
 export const payloadChoiceCodes = { output: 1, input: 2 } as const;
 
-export const payloadGoneCodes = { erased: 1, missing: 2, expired: 3 } as const;
+export const payloadGoneCodes = { erased: 1, missing: 2, expired: 3, 'keys-away': 4 } as const;
 
 export const uniqueConflictCodes = { reject: 1, 'return-existing': 2, 'replace-waiting': 3, replace: 4 } as const;
 
@@ -72,6 +72,7 @@ export const waitingReasonCodes = {
   BEHIND_OTHERS: 9,
   NO_NODE_TAKES_TENANT: 10,
   TENANT_QUOTA: 11,
+  KEY_UNAVAILABLE: 12,
 } as const;
 
 export const publishedEventsCodes = { all: 1, ends: 2 } as const;

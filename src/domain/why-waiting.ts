@@ -13,6 +13,7 @@ export const waitingReasons = [
   'TENANT_QUOTA',
   'NO_NODE_TAKES_TENANT',
   'NO_NODE_HAS_HANDLER',
+  'KEY_UNAVAILABLE',
   'BEHIND_OTHERS',
 ] as const;
 export type WaitingReason = (typeof waitingReasons)[number];
@@ -28,6 +29,8 @@ export interface WaitingFacts {
   readonly missingNodes?: string | undefined;
   /** The handler that the job needs, if no live node has it. */
   readonly missingHandler?: string | undefined;
+  /** Its node cannot get the keys of its payloads, and has not begun. */
+  readonly keysAway?: boolean | undefined;
   /** The limit that holds the job back, such as `2 of 2 run`. */
   readonly keyLimit?: string | undefined;
   readonly queueLimit?: string | undefined;
@@ -43,7 +46,7 @@ export interface WhyWaiting {
   readonly detail: string;
 }
 
-/** Undefined for a job that runs or has ended. */
+/** Undefined for a job that runs or has ended. One that a node has, and that waits for keys there, does not run yet. */
 export function whyWaiting(facts: WaitingFacts): WhyWaiting | undefined {
   switch (facts.state) {
     case 'SCHEDULED':
@@ -56,6 +59,7 @@ export function whyWaiting(facts: WaitingFacts): WhyWaiting | undefined {
     case 'QUEUED':
       return whyQueued(facts);
     case 'RUNNING':
+      return facts.keysAway === true ? noKeys : undefined;
     case 'CANCELLING':
     case 'SUCCEEDED':
     case 'FAILED':
@@ -65,9 +69,14 @@ export function whyWaiting(facts: WaitingFacts): WhyWaiting | undefined {
   }
 }
 
+const noKeys: WhyWaiting = {
+  reason: 'KEY_UNAVAILABLE',
+  detail: 'the keys of its payloads are not available to its node; it begins when they are, and this costs no attempt',
+};
+
 function whyQueued(facts: WaitingFacts): WhyWaiting {
-  const { paused, quarantined, missingNodes, missingHandler, keyLimit, queueLimit, rateLimit, tenantQuota, ahead } =
-    facts;
+  const { paused, quarantined, missingNodes, missingHandler } = facts;
+  const { keyLimit, queueLimit, rateLimit, tenantQuota, ahead } = facts;
   if (paused !== undefined) return { reason: 'QUEUE_PAUSED', detail: withWords('its queue is paused', paused) };
   if (quarantined !== undefined) {
     return { reason: 'QUEUE_QUARANTINED', detail: withWords('its queue is in quarantine', quarantined) };

@@ -230,6 +230,16 @@ it(
       () => worker.lines.some(({ event }) => event === 'encryption.keys-away'),
       seconds,
     );
+    // Whoever asks why is told, and sees the rest of the job.
+    const why = await cluster.waitFor(
+      'the reason why it waits',
+      async () => {
+        const asked = await fresh.get(jobId, { explain: true });
+        return asked.waiting?.reason === 'KEY_UNAVAILABLE' && asked;
+      },
+      seconds,
+    );
+    expect(why).toMatchObject({ id: jobId, inputGone: 'keys-away', failures: 0 });
     const metrics = await fetch(`${worker.httpUrl}/metrics`).then((answer) => answer.text());
     expect(metrics).toMatch(/^troupe_encryption_keys_away(\{[^}]*\})? 1$/m);
     vault.isSealed = false;

@@ -64,11 +64,12 @@ export class AttemptHeartbeats {
 /** The shard wants nothing of a run that another attempt has overtaken. */
 function pulsesByShard(runs: readonly NodeAttempt[]): ReadonlyMap<number, readonly AttemptPulse[]> {
   const byShard = new Map<number, AttemptPulse[]>();
-  for (const { jobId, shard, grant, progress, superseded } of runs) {
+  for (const { jobId, shard, grant, progress, waitsForKeys, superseded } of runs) {
     if (superseded) continue;
     const pulses = byShard.get(shard) ?? [];
     if (pulses.length === 0) byShard.set(shard, pulses);
-    pulses.push({ jobId, token: grant.token, ...(progress === undefined ? {} : seen(progress)) });
+    const news = waitsForKeys ? ({ waitsForKeys } as const) : progress && seen(progress);
+    pulses.push({ jobId, token: grant.token, ...news });
   }
   return byShard;
 }

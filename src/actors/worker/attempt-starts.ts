@@ -58,7 +58,8 @@ export class AttemptStarts {
     if ((await required) || isSealed(grant.spec.input))
       run.seal = new RunSeal(sealing, { id: jobId, spec: grant.spec });
     const isOver = (): boolean => run.cancelled || run.superseded || stops.isDraining;
-    return whileKeysAway(context.clock, isOver, async () => {
+    const waits = (areAway: boolean): void => void (run.waitsForKeys = areAway);
+    return whileKeysAway(context.clock, { isOver, waits }, async () => {
       await run.seal?.sealer();
       return fetchPayloads(grant, { sealing, payloads, jobId }, (payload) => this.#isStreamed(grant, payload));
     });

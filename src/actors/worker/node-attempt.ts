@@ -50,6 +50,8 @@ export interface NodeAttempt {
   readonly aheadMs: number;
   phase: Phase;
   progress: Pick<ProgressNote, 'fraction' | 'note' | 'sealedNote'> | undefined;
+  /** It has not begun, because keys are away. */
+  waitsForKeys: boolean;
   /** Undefined if the attempt seals nothing. Set before it is handed to the pool. */
   seal: RunSeal | undefined;
   readonly checkpoints: RunCheckpoints;
@@ -88,6 +90,7 @@ export function newAttempt(jobId: JobId, grant: Grant, nowMs: number): NodeAttem
     aheadMs: nowMs - (grant.nowMs ?? nowMs),
     phase: 'fetching',
     progress: undefined,
+    waitsForKeys: false,
     seal: undefined,
     checkpoints: { waiting: undefined, underWay: false, sent: undefined, tries: 0, holdReport: false },
     streams: undefined,

@@ -15,7 +15,7 @@ import type { Clock } from '../ports/runtime.ts';
 import { statsPatienceMs } from '../protocol/cluster-stats.ts';
 import type { ClusterQueueStats, QueueStatsReader } from '../queues/queue-stats.ts';
 import type { ShardBatcher } from '../protocol/shard-batcher.ts';
-import type { HeldBy, PlaceResult } from '../ports/shard-protocol.ts';
+import type { HeldBy, JobView, PlaceResult } from '../ports/shard-protocol.ts';
 import type { KnownTenants } from '../tenants/known-tenants.ts';
 import { given } from '../../domain/given.ts';
 
@@ -27,7 +27,7 @@ export interface JobWaiting extends WhyWaiting {
 }
 
 /** Resolves with undefined for a job that is running or has ended. */
-export type ExplainJob = (record: JobRecord) => Promise<JobWaiting | undefined>;
+export type ExplainJob = (view: JobView) => Promise<JobWaiting | undefined>;
 
 export interface ExplainJobParts {
   readonly batcher: Pick<ShardBatcher, 'call'>;
@@ -48,9 +48,10 @@ export function createExplainJob(parts: ExplainJobParts): ExplainJob {
     return batcher.call(jobIdParts(id).shard, 'place', { jobId: id }, { tenant, deadlineAtMs }).catch(() => ({}));
   }
 
-  return async (record) => {
+  return async ({ record, waitsForKeys: keysAway }) => {
     const { tenant, queue } = record.spec;
-    if (whyWaiting({ state: record.state }) === undefined) return undefined;
+    const atOnce = whyWaiting({ state: record.state, keysAway });
+    if (atOnce === undefined || record.state === 'RUNNING') return atOnce;
     const [place, answer] = await Promise.all([placeOf(record), stats.read(tenant, queue)]);
     const ahead = aheadOf(record, place, answer);
     const need = needOf(record.spec);
@@ -126,6 +127,7 @@ function etaOf({ reason }: WhyWaiting, record: JobRecord, { stats, ahead, nowMs 
     case 'TENANT_QUOTA':
     case 'NO_NODE_TAKES_TENANT':
     case 'NO_NODE_HAS_HANDLER':
+    case 'KEY_UNAVAILABLE':
       return undefined;
   }
 }

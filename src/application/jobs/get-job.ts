@@ -1,5 +1,6 @@
 /** Reads a job with its payloads, from the record or from the payload store. */
 import { type GoneReason, payloadsExpireAtMs, payloadsStoredUntilMs } from '../../domain/payload-life.ts';
+import { TroupeError } from '../../domain/errors.ts';
 import { isSealed, type JobRecord, type Payload } from '../../domain/job.ts';
 import { holdsIn, type Principal } from '../../domain/access/principal.ts';
 import { ensureAwaited, type ReadContext } from '../ports/call-context.ts';
@@ -19,9 +20,9 @@ import { given } from '../../domain/given.ts';
 /** A larger payload is not in an answer: what holds answers would hold it as a whole. It is read with DownloadPayload. */
 export const answeredMaxBytes = 16 * 1_048_576;
 
-interface GonePayload {
+interface GonePayload<Why = GoneReason | 'keys-away'> {
   readonly kind: 'gone';
-  readonly why: GoneReason;
+  readonly why: Why;
 }
 
 export type OpenedPayload =
@@ -65,13 +66,26 @@ export function createGetJob(parts: GetJobParts): GetJob {
     const { record } = view;
     const { principal, reserve } = context;
     const nowMs = parts.clock.nowMs();
+    const explains = options?.explain === true;
+    const showing = { principal, record, nowMs, reserve };
     const [input, output, waiting] = await Promise.all([
-      openInput(parts, { principal, record, nowMs, reserve }),
-      openOutput(parts, { principal, record, nowMs, reserve }),
-      options?.explain === true ? parts.explain(record) : undefined,
+      unlessKeysAway(explains, openInput(parts, showing)),
+      unlessKeysAway(explains, openOutput(parts, showing)),
+      explains ? parts.explain(view) : undefined,
     ]);
     return { ...view, input, ...given({ output, waiting }) };
   };
+}
+
+/** Who asks why a job waits is not answered that its keys are away by nothing but an error. */
+async function unlessKeysAway<T>(explains: boolean, opened: Promise<T>): Promise<T | GonePayload> {
+  try {
+    return await opened;
+  } catch (error) {
+    const isAway = error instanceof TroupeError && error.code === 'ENCRYPTION_UNAVAILABLE';
+    if (!explains || !isAway) throw error;
+    return { kind: 'gone', why: 'keys-away' };
+  }
 }
 
 interface Showing {
@@ -152,7 +166,10 @@ export async function openPayload(
 }
 
 /** Loads the payload, however large it is. */
-export async function openWhole(source: PayloadSource, opening: Opening): Promise<RequestPayload | GonePayload> {
+export async function openWhole(
+  source: PayloadSource,
+  opening: Opening,
+): Promise<RequestPayload | GonePayload<GoneReason>> {
   const { record, payload, kind, nowMs } = opening;
   const { payloads, sealing = noSealing } = source;
   const why = goneSince(record, nowMs);
@@ -202,6 +219,6 @@ export async function unlessDamaged<T>(read: Promise<T>): Promise<T | undefined>
   }
 }
 
-function notStored({ record, nowMs }: Opening): GonePayload {
+function notStored({ record, nowMs }: Opening): GonePayload<GoneReason> {
   return { kind: 'gone', why: nowMs < payloadsStoredUntilMs(record) ? 'missing' : 'expired' };
 }

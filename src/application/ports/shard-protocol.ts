@@ -120,6 +120,8 @@ export interface AttemptPulse {
   readonly note?: string;
   /** The note, encrypted (base64). Then `note` is empty. */
   readonly sealedNote?: string;
+  /** The attempt has not begun, because its node cannot get the keys of its payloads. */
+  readonly waitsForKeys?: true;
 }
 export interface HeartbeatItem {
   readonly node: string;
@@ -163,6 +165,8 @@ export interface JobView {
   readonly record: JobRecord;
   /** Progress of the running attempt. */
   readonly progress?: JobProgress;
+  /** As in `AttemptPulse`, of the running attempt. */
+  readonly waitsForKeys?: true;
 }
 
 export interface QueueStatsItem {

@@ -150,6 +150,7 @@ function askedText({ type, at, seq, caller }: JobInfo['history'][number], nowMs:
 }
 
 function outputLine(job: JobInfo): string | undefined {
+  if (job.outputGone === 'keys-away') return 'encrypted, and its key is not available now';
   if (job.outputGone !== undefined) return `gone: ${job.outputGone}`;
   if (job.outputWithheldBytes !== undefined) return `withheld: ${job.outputWithheldBytes} bytes (needs payloads.read)`;
   return largeOutputText(job) ?? outputText(job.output);

@@ -54,9 +54,14 @@ describe('why a job waits', () => {
     expect(whyWaiting({ ...everything, state: 'RETRYING' })?.reason).toBe('BACKING_OFF');
   });
 
+  it('is its keys for a job that a node has and cannot begin', () => {
+    expect(whyWaiting({ state: 'RUNNING', keysAway: true })?.reason).toBe('KEY_UNAVAILABLE');
+    expect(whyWaiting({ state: 'SUCCEEDED', keysAway: true })).toBeUndefined();
+  });
+
   it('is nothing for a job that runs or has ended', () => {
     const explained = jobStates.filter((state) => whyWaiting({ state }) !== undefined);
     expect(explained).toEqual(['SCHEDULED', 'QUEUED', 'RETRYING']);
-    expect(new Set(waitingReasons).size).toBe(11);
+    expect(new Set(waitingReasons).size).toBe(12);
   });
 });

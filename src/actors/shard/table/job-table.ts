@@ -163,6 +163,7 @@ export class JobTable {
       publishedSeq: options.publishedSeq,
       heardMs: options.nowMs,
       progress: undefined,
+      waitsForKeys: undefined,
       queueRef: this.queues.refOf(record),
       specBytes: specBytes(record.spec),
       bytes: 0,
@@ -185,7 +186,10 @@ export class JobTable {
     this.#counts[record.state] += 1;
     this.unfinished.move(entry.current, record);
     this.queues.move(entry, record);
-    if (record.run?.token !== entry.current.run?.token) entry.progress = undefined;
+    if (record.run?.token !== entry.current.run?.token) {
+      entry.progress = undefined;
+      entry.waitsForKeys = undefined;
+    }
     entry.current = record;
     this.#weigh(entry);
     const stored = storedBytesOf(entry);

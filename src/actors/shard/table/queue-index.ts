@@ -49,6 +49,8 @@ export interface JobEntry {
   heardMs: number;
   /** Progress of the present run. */
   progress: JobProgress | undefined;
+  /** The node of the present run has not begun it, for lack of keys. */
+  waitsForKeys: true | undefined;
   readonly queueRef: IndexedQueue;
   /** Estimated heap of the part of the job that never changes, and of all of it. Only the table changes this. */
   readonly specBytes: number;

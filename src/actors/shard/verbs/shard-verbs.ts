@@ -204,13 +204,14 @@ function heartbeat(core: ShardCore, item: HeartbeatItem, slot: Slot<HeartbeatRes
   // A former owner does not know the attempts that its successor has granted.
   const isSure = ownershipDoubt(core) === undefined;
   const stop: HeartbeatResult['stop'][number][] = [];
-  for (const { jobId, token, progress, note, sealedNote } of item.runs) {
+  for (const { jobId, token, progress, note, sealedNote, waitsForKeys } of item.runs) {
     const entry = core.table.get(jobId);
     if (entry?.current.run?.token !== token) {
       if (isSure) stop.push({ jobId, token, why: 'stale' });
       continue;
     }
     entry.heardMs = nowMs;
+    entry.waitsForKeys = waitsForKeys;
     if (progress !== undefined) entry.progress = { fraction: progress, note: note ?? '', ...given({ sealedNote }) };
     if (entry.durable?.state === 'CANCELLING') stop.push({ jobId, token, why: 'cancel' });
   }
@@ -281,7 +282,7 @@ function get(core: ShardCore, { jobId }: GetItem, slot: Slot<JobView>): void {
     const doubt = ownershipDoubt(core);
     if (doubt !== undefined) slot.fail(doubt);
     else if (record === undefined) slot.fail(notFound(jobId));
-    else slot.ok({ record, ...given({ progress: entry?.progress }) });
+    else slot.ok({ record, ...given({ progress: entry?.progress, waitsForKeys: entry?.waitsForKeys }) });
   };
   if (entry === undefined && core.table.cold.find(jobId) !== undefined) withRecord(core, jobId, slot, answer);
   else if (entry === undefined) answer(core.table.recent(jobId));

@@ -258,6 +258,21 @@ describe('a shard', () => {
     expect(await shard.call('get', { jobId })).not.toHaveProperty('progress');
   });
 
+  it('tells that a job waits for keys at its node, until that begins it or releases it', async () => {
+    const { jobId, token } = await running();
+    const waiting = { waitsForKeys: true } as const;
+    const runs = (more: object) => ({ node: 'n1', runs: [{ jobId, token, ...more }] });
+    await shard.call('heartbeat', runs(waiting));
+    expect(await shard.call('get', { jobId })).toMatchObject(waiting);
+    await shard.call('heartbeat', runs({}));
+    expect(await shard.call('get', { jobId })).not.toHaveProperty('waitsForKeys');
+    await shard.call('heartbeat', runs(waiting));
+    await shard.call('report', { jobId, token, outcome: { kind: 'released' } });
+    const released = await shard.call('get', { jobId });
+    expect(released).toMatchObject({ record: { state: 'QUEUED', failures: 0 } });
+    expect(released).not.toHaveProperty('waitsForKeys');
+  });
+
   it('gives the job of a silent node to another, uncounted, and refuses the first one afterwards', async () => {
     const { jobId, token } = await running();
     for (let i = 0; i < 5; i += 1) {

@@ -164,9 +164,12 @@ it('waits while the keys are away, and begins when they are back', async () => {
   expect([worker.handed, worker.completed]).toEqual([[], []]);
   // Its shard hears of it all the time, so nobody takes it for lost.
   expect(worker.beats.length).toBeGreaterThan(5);
+  // It hears why, too.
+  expect(worker.beats.at(-1)).toMatchObject({ runs: [{ waitsForKeys: true }] });
   sealed.keys.isAway = false;
   await worker.kit.advance(5_000);
   expect(worker.handed).toMatchObject([{ input }]);
+  expect(worker.beats.at(-1)?.runs[0]).not.toHaveProperty('waitsForKeys');
 });
 
 /** The same keys, for a process that has them. */

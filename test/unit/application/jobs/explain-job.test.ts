@@ -46,7 +46,7 @@ const backlog = { waiting: [0, 0, 50, 0, 0], oldestReadyAtMs: nowMs - 60_000, st
 
 describe('a job that asks why it waits', () => {
   it('is told its place, stretched to all shards, and when its turn should come', async () => {
-    const told = await explainIn({ place: { before: 20, waiting: 50 }, stats: backlog })(queued);
+    const told = await explainIn({ place: { before: 20, waiting: 50 }, stats: backlog })({ record: queued });
     expect(told).toMatchObject({ reason: 'BEHIND_OTHERS', ahead: 40 });
     expect(told?.eta?.p50Ms).toBeGreaterThan(3_500);
     expect(told?.eta?.p50Ms).toBeLessThan(4_500);
@@ -54,7 +54,7 @@ describe('a job that asks why it waits', () => {
   });
 
   it('is told what is known while the owner of its shard is away', async () => {
-    expect(await explainIn({ place: 'away', stats: backlog })(queued)).toEqual({
+    expect(await explainIn({ place: 'away', stats: backlog })({ record: queued })).toEqual({
       reason: 'BEHIND_OTHERS',
       detail: 'it waits for a free slot',
     });
@@ -62,7 +62,7 @@ describe('a job that asks why it waits', () => {
 
   it('is told that its whole tenant is paused', async () => {
     const tenant = { state: 'PAUSED' } as const;
-    expect(await explainIn({ place: { heldBy: 'pause' }, stats: backlog, tenant })(queued)).toEqual({
+    expect(await explainIn({ place: { heldBy: 'pause' }, stats: backlog, tenant })({ record: queued })).toEqual({
       reason: 'QUEUE_PAUSED',
       detail: 'its queue is paused: the whole tenant is',
     });
@@ -70,7 +70,7 @@ describe('a job that asks why it waits', () => {
 
   it('is told that its tenant has as many jobs running as its quota allows, and no time', async () => {
     const tenant = { quotas: { runningJobs: 3 } };
-    expect(await explainIn({ place: { heldBy: 'tenant' }, stats: backlog, tenant })(queued)).toEqual({
+    expect(await explainIn({ place: { heldBy: 'tenant' }, stats: backlog, tenant })({ record: queued })).toEqual({
       reason: 'TENANT_QUOTA',
       detail: 'its tenant is at its quota of running jobs: 3 at a time',
     });
@@ -78,7 +78,7 @@ describe('a job that asks why it waits', () => {
 
   it('is told that no node takes its tenant, before the handler that none of them has', async () => {
     const place = { before: 0, waiting: 1 };
-    expect(await explainIn({ place, hasHandler: false, hasNodes: false, stats: backlog })(queued)).toEqual({
+    expect(await explainIn({ place, hasHandler: false, hasNodes: false, stats: backlog })({ record: queued })).toEqual({
       reason: 'NO_NODE_TAKES_TENANT',
       detail: 'no live node takes jobs of tenant default',
       ahead: 0,
@@ -87,29 +87,36 @@ describe('a job that asks why it waits', () => {
 
   it('is told of what somebody must do first, and no time', async () => {
     const place = { before: 0, waiting: 1 };
-    expect(await explainIn({ place, hasHandler: false, stats: backlog })(queued)).toMatchObject({
+    expect(await explainIn({ place, hasHandler: false, stats: backlog })({ record: queued })).toMatchObject({
       reason: 'NO_NODE_HAS_HANDLER',
       detail: 'no live node has test.echo',
     });
     const marks = [{ node: 'n1', reason: 'crashes there' }, { reason: 'by hand' }];
-    const told = await explainIn({ place, marks, stats: backlog })(queued);
+    const told = await explainIn({ place, marks, stats: backlog })({ record: queued });
     expect(told).toMatchObject({ reason: 'QUEUE_QUARANTINED', detail: 'its queue is in quarantine: by hand' });
     expect(told).not.toHaveProperty('eta');
-    expect(await explainIn({ place, marks: [{ node: 'n1', reason: 'x' }] })(queued)).toMatchObject({
+    expect(await explainIn({ place, marks: [{ node: 'n1', reason: 'x' }] })({ record: queued })).toMatchObject({
       reason: 'BEHIND_OTHERS',
     });
   });
 
   it('that is due later is told when, and how long the queue takes now', async () => {
     const later = testRecord({ runAtMs: nowMs + 10_000 }, { nowMs });
-    expect(await explainIn({})(later)).toMatchObject({ reason: 'DUE_LATER', eta: { p50Ms: 10_000, p90Ms: 10_000 } });
-    const told = await explainIn({ stats: backlog })(later);
+    expect(await explainIn({})({ record: later })).toMatchObject({
+      reason: 'DUE_LATER',
+      eta: { p50Ms: 10_000, p90Ms: 10_000 },
+    });
+    const told = await explainIn({ stats: backlog })({ record: later });
     expect(told?.eta?.p50Ms).toBeGreaterThan(19_000);
   });
 
   it('runs: there is nothing to tell', async () => {
     const claimed = decide(queued, { kind: 'claim', node: 'n', token: 't' }, nowMs, 0);
     if (claimed.kind !== 'changed') throw new Error('refused');
-    expect(await explainIn({})(claimed.record)).toBeUndefined();
+    expect(await explainIn({})({ record: claimed.record })).toBeUndefined();
+    // A node has it, and cannot begin.
+    expect(await explainIn({})({ record: claimed.record, waitsForKeys: true })).toMatchObject({
+      reason: 'KEY_UNAVAILABLE',
+    });
   });
 });
