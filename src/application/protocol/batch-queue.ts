@@ -51,6 +51,8 @@ interface Entry<V extends ShardVerb> {
 
 const retryAfterFloorMs = 20;
 const retryAfterCeilingMs = 5_000;
+/** Between two looks for what is past its deadline. Each looks at everything, and deadlines may come one after the other. */
+const expiryStepMs = 20;
 
 export class BatchQueue<V extends ShardVerb> {
   readonly #shard: number;
@@ -60,6 +62,9 @@ export class BatchQueue<V extends ShardVerb> {
   readonly #room: SharedRoom;
   readonly #underWay = new Set<readonly Entry<V>[]>();
   #flushPlanned = false;
+  /** Those that were settled unsent and still stand in their lines, until the turn ends. Their room is free already. */
+  #left = 0;
+  #dropPlanned = false;
   /** Duration of the last batch. A refused caller is asked to wait for a time that is derived from it. */
   #lastBatchMs = 0;
   #timerAtMs = Number.POSITIVE_INFINITY;
@@ -73,7 +78,7 @@ export class BatchQueue<V extends ShardVerb> {
   }
 
   get waiting(): number {
-    return this.#waiting.size;
+    return this.#waiting.size - this.#left;
   }
 
   call(item: ShardVerbs[V]['item'], options: BatchCallOptions): Promise<ShardVerbs[V]['result']> {
@@ -85,7 +90,7 @@ export class BatchQueue<V extends ShardVerb> {
     return new Promise((resolve, reject) => {
       const abandon = (): void => {
         entry.settle(new TroupeError('CALL_CANCELLED'));
-        if (!entry.sent) this.#dropSettled();
+        if (!entry.sent) this.#leave(entry);
       };
       const entry: Entry<V> = {
         tenant,
@@ -109,7 +114,11 @@ export class BatchQueue<V extends ShardVerb> {
   }
 
   close(): void {
-    for (const entry of this.#waiting.all()) entry.settle(new TroupeError('SHUTTING_DOWN'));
+    for (const entry of this.#waiting.all()) {
+      if (entry.settled) continue;
+      entry.settle(new TroupeError('SHUTTING_DOWN'));
+      this.#leave(entry);
+    }
     this.#dropSettled();
     this.#cancelTimer();
   }
@@ -128,10 +137,10 @@ export class BatchQueue<V extends ShardVerb> {
       return new TroupeError('PAYLOAD_TOO_LARGE', { message: 'the request does not fit one message', metadata });
     }
     if (this.#room.lacks(tenant, 1) === 0) return undefined;
-    const waitMs = Math.ceil(this.#lastBatchMs * Math.ceil(this.#waiting.size / maxItems / maxInFlight));
+    const waitMs = Math.ceil(this.#lastBatchMs * Math.ceil(this.waiting / maxItems / maxInFlight));
     return new TroupeError('OVERLOADED', {
       retryAfterMs: Math.min(Math.max(waitMs, retryAfterFloorMs), retryAfterCeilingMs),
-      metadata: { queued: String(this.#waiting.size), maxQueued: String(maxQueued) },
+      metadata: { queued: String(this.waiting), maxQueued: String(maxQueued) },
     });
   }
 
@@ -161,16 +170,19 @@ export class BatchQueue<V extends ShardVerb> {
     const batch: Entry<V>[] = [];
     let bytes = 0;
     for (let entry = this.#waiting.next(); entry !== undefined; entry = this.#waiting.next()) {
-      if (entry.deadlineAtMs <= nowMs) {
+      if (entry.settled) {
+        this.#left -= 1;
+      } else if (entry.deadlineAtMs <= nowMs) {
         entry.settle(deadlineExceeded(false));
+        this.#room.release(entry.tenant, 1);
       } else {
         if (batch.length === maxItems || (batch.length > 0 && bytes + entry.bytes > maxBytes)) break;
         entry.sent = true;
         batch.push(entry);
         bytes += entry.bytes;
+        this.#room.release(entry.tenant, 1);
       }
       this.#waiting.take();
-      this.#room.release(entry.tenant, 1);
     }
     return batch;
   }
@@ -211,18 +223,31 @@ export class BatchQueue<V extends ShardVerb> {
     let nextMs = Number.POSITIVE_INFINITY;
     for (const entry of [...[...this.#underWay].flat(), ...this.#waiting.all()]) {
       if (entry.settled) continue;
-      if (entry.deadlineAtMs <= nowMs) entry.settle(deadlineExceeded(entry.sent));
-      else nextMs = Math.min(nextMs, entry.deadlineAtMs);
+      if (entry.deadlineAtMs > nowMs) {
+        nextMs = Math.min(nextMs, entry.deadlineAtMs);
+        continue;
+      }
+      entry.settle(deadlineExceeded(entry.sent));
+      if (!entry.sent) this.#leave(entry);
     }
-    this.#dropSettled();
-    this.#armDeadline(nextMs);
+    this.#armDeadline(Math.max(nextMs, nowMs + expiryStepMs));
+  }
+
+  /** The entry was settled before it was sent. Many may leave in one turn, as when a connection ends, and lines are long. */
+  #leave(entry: Entry<V>): void {
+    this.#room.release(entry.tenant, 1);
+    this.#left += 1;
+    if (this.#dropPlanned) return;
+    this.#dropPlanned = true;
+    this.#parts.atTurnEnd(() => {
+      this.#dropPlanned = false;
+      this.#dropSettled();
+    });
   }
 
   #dropSettled(): void {
-    this.#waiting.keep((entry) => {
-      if (entry.settled) this.#room.release(entry.tenant, 1);
-      return !entry.settled;
-    });
+    this.#waiting.keep(({ settled }) => !settled);
+    this.#left = 0;
   }
 }
 

@@ -192,6 +192,60 @@ describe('shard batcher', () => {
     expect(await codeOf(report(3, { signal: controller.signal }))).toBe('CALL_CANCELLED');
   });
 
+  it('lets many go in one turn with one look at the others, and each gives its room back once', async () => {
+    const turns: (() => void)[] = [];
+    const { batcher, batches, report } = setUp({ maxQueued: 30, maxInFlight: 1, atTurnEnd: (end) => turns.push(end) });
+    const endTurn = (): void => {
+      for (const end of turns.splice(0)) end();
+    };
+    const blocker = report(0);
+    endTurn();
+    const controller = new AbortController();
+    const gone = Array.from({ length: 20 }, (_, at) => codeOf(report(at, { signal: controller.signal })));
+    const stay = [101, 102, 103].map((number) => report(number));
+    controller.abort();
+    expect(new Set(await Promise.all(gone))).toEqual(new Set(['CALL_CANCELLED']));
+    expect([turns.length, batcher.queued()]).toEqual([1, 3]);
+    stay.push(...Array.from({ length: 24 }, (_, at) => report(104 + at)));
+    expect(await codeOf(report(1))).toBe('OVERLOADED');
+    batches[0]?.answer([recorded]);
+    await blocker;
+    expect(tokens(batches[1])).toEqual(Array.from({ length: 27 }, (_, at) => `t${101 + at}`));
+    expect(batcher.queued()).toBe(0);
+    endTurn();
+    expect(batcher.queued()).toBe(0);
+    batches[1]?.answer(stay.map(() => recorded));
+    await Promise.all(stay);
+    const again = Array.from({ length: 28 }, (_, at) => codeOf(report(at)));
+    expect(await again.at(-1)).toBe('OVERLOADED');
+    batcher.close();
+    expect(new Set(await Promise.all(again.slice(0, -1)))).toEqual(new Set(['SHUTTING_DOWN']));
+  });
+
+  it('looks for what is past its deadline each 20 ms at most, and sends none of it', async () => {
+    const { batches, clock, endTurn, report } = setUp({ maxInFlight: 1 });
+    const blocker = report(0);
+    endTurn();
+    const settled: number[] = [];
+    for (const number of [1, 2, 3]) {
+      const call = report(number, { deadlineAtMs: clock.nowMs() + number });
+      void codeOf(call).then(() => settled.push(number));
+    }
+    for (const [byMs, there] of [
+      [1, [1]],
+      [19, [1]],
+      [1, [1, 2, 3]],
+    ] as const) {
+      clock.advance(byMs);
+      await new Promise(setImmediate);
+      expect(settled).toEqual(there);
+    }
+    batches[0]?.answer([recorded]);
+    await blocker;
+    expect(batches).toHaveLength(1);
+    expect(clock.timers()).toBe(0);
+  });
+
   it('refuses an item that no message can hold', async () => {
     const { report } = setUp({ maxBytes: 50 });
     expect(await codeOf(report(1))).toBe('PAYLOAD_TOO_LARGE');
