@@ -48,9 +48,15 @@ function passwordIn(path: string): () => string {
 }
 
 /** With the passwords that the files hold now. */
-export function ringLogins({ logins }: Config['store']['cassandra']): readonly RingLogin[] {
+export function ringLogins({ logins, user: own }: Config['store']['cassandra']): readonly RingLogin[] {
   return logins.map(({ user, components, passwordPath }, index) => {
-    const key = `store.cassandra.logins.${index}.passwordPath`;
+    const login = `store.cassandra.logins.${index}`;
+    if (user === own) {
+      const message =
+        'is also the login of `troupe migrate`, which would take from itself the rights that the next run needs';
+      throw new ConfigError([{ path: `${login}.user`, source: user, message }]);
+    }
+    const key = `${login}.passwordPath`;
     checkFile(key, passwordPath);
     const password = configured(key, passwordPath, () => wholePassword({ password: readFileSync(passwordPath) }));
     return { user, components, password };

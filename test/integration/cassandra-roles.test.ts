@@ -419,7 +419,18 @@ describe('passwords and logins', { timeout: 180_000 }, () => {
       expect(await migrate(ownLogins)).toMatchObject({ code: 0, err: '' });
       await refusedFrom(client, unauthorized, read);
       expect(await refusalOf(client, `CREATE TABLE ${keyspace}.own (id int PRIMARY KEY)`)).toBe(unauthorized);
+      await superuser.execute(`GRANT SELECT ON ALL TABLES IN KEYSPACE ${keyspace} TO "${name}"`);
+      await refusedFrom(client, 'done', read);
+      expect(await migrate(ownLogins)).toMatchObject({ code: 0, err: '' });
+      await refusedFrom(client, unauthorized, read);
     }
+    await superuser.execute(`GRANT "${keyspace}/shards" TO "${keyspace}/auditor"`);
+    await superuser.execute(`ALTER ROLE "${keyspace}/auditor" WITH PASSWORD = 'known' AND LOGIN = true`);
+    await refusedFrom(client, 'done', read);
+    await (await connectAs(`${keyspace}/auditor`, 'known')).execute(read);
+    expect(await migrate(ownLogins)).toMatchObject({ code: 0, err: '' });
+    await refusedFrom(client, unauthorized, read);
+    await expect(connectAs(`${keyspace}/auditor`, 'known')).rejects.toThrow(/not permitted to log in/);
     for (const name of names) {
       await superuser.execute(`ALTER ROLE "${name}" WITH SUPERUSER = true`);
       await refusedFrom(client, 'done', read);

@@ -17,6 +17,7 @@ import {
   passwordStatement,
   type RingLogin,
   roleStatements,
+  separations,
 } from './role-statements.ts';
 import { schemaTables } from './schema-migrations.ts';
 
@@ -52,14 +53,11 @@ async function apply({ client, keyspace, clock }: RingLoginsParts, logins: reado
   for (const statement of [...roleStatements(keyspace), ...grantStatements(keyspace, schemaTables)])
     await client.changeSchema(statement);
   for (const component of storeComponents) await lessen(client, keyspace, componentRole(keyspace, component));
+  await applyMemberships(client, separations(keyspace));
   for (const login of logins) {
     await client.changeSchema(createLogin(login));
     await lessen(client, keyspace, login.user);
-    for (const statement of membershipStatements(keyspace, login)) {
-      await client.changeSchema(statement).catch((error: unknown) => {
-        if (!isInvalid(error)) throw error;
-      });
-    }
+    await applyMemberships(client, membershipStatements(keyspace, login));
     await setPassword(client, login, clock);
   }
 }
@@ -73,6 +71,15 @@ async function lessen(client: RingLoginsParts['client'], keyspace: string, role:
   await client.changeSchema(commonStatement(role)).catch((error: unknown) => {
     if (!isForbidden(error)) throw error;
   });
+}
+
+/** What is so already, the server calls invalid. */
+async function applyMemberships(client: RingLoginsParts['client'], statements: readonly string[]): Promise<void> {
+  for (const statement of statements) {
+    await client.changeSchema(statement).catch((error: unknown) => {
+      if (!isInvalid(error)) throw error;
+    });
+  }
 }
 
 async function setPassword(

@@ -48,9 +48,10 @@ export function roleStatements(keyspace: string): readonly string[] {
 /** What a role may have on a whole keyspace. Troupe grants none of it. */
 const keyspaceRights = ['CREATE', 'ALTER', 'DROP', 'AUTHORIZE', 'SELECT', 'MODIFY'] as const;
 
-/** Takes away what somebody gave a component or a login on the whole keyspace, which would reach every table. */
+/** Takes away what somebody gave a component or a login on the whole keyspace, in both ways in which it reaches every table. */
 export function keyspaceRevocations(keyspace: string, role: string): readonly string[] {
-  return keyspaceRights.map((right) => `REVOKE ${right} ON KEYSPACE ${keyspace} FROM ${quoted(role)}`);
+  const wholes = [`KEYSPACE ${keyspace}`, `ALL TABLES IN KEYSPACE ${keyspace}`];
+  return wholes.flatMap((whole) => keyspaceRights.map((right) => `REVOKE ${right} ON ${whole} FROM ${quoted(role)}`));
 }
 
 /** The server takes it from superusers alone. */
@@ -61,6 +62,15 @@ export function commonStatement(role: string): string {
 /** Makes a login, without a password until `passwordStatement`. So it can be used once it has its rights, and not before. */
 export function createLogin({ user }: RingLogin): string {
   return `CREATE ROLE IF NOT EXISTS ${quoted(user)}`;
+}
+
+/** Takes from components what they are not: logins, and each other. The server calls the latter invalid if it is so already. */
+export function separations(keyspace: string): readonly string[] {
+  const roles = storeComponents.map((component) => quoted(componentRole(keyspace, component)));
+  return roles.flatMap((role) => {
+    const others = roles.filter((other) => other !== role);
+    return [`ALTER ROLE ${role} WITH LOGIN = false`, ...others.map((other) => `REVOKE ${other} FROM ${role}`)];
+  });
 }
 
 /** Unlike the others, the server calls these invalid if it is so already. */

@@ -52,8 +52,10 @@ it('only shards modify jobs, only gateways add to the audit log, and workers mod
 
 it('whatever a role has on the whole keyspace is taken away, by its quoted name', () => {
   expect(keyspaceRevocations('troupe', 'a"b')).toEqual(
-    ['CREATE', 'ALTER', 'DROP', 'AUTHORIZE', 'SELECT', 'MODIFY'].map(
-      (right) => `REVOKE ${right} ON KEYSPACE troupe FROM "a""b"`,
+    ['KEYSPACE troupe', 'ALL TABLES IN KEYSPACE troupe'].flatMap((whole) =>
+      ['CREATE', 'ALTER', 'DROP', 'AUTHORIZE', 'SELECT', 'MODIFY'].map(
+        (right) => `REVOKE ${right} ON ${whole} FROM "a""b"`,
+      ),
     ),
   );
   expect(commonStatement('a"b')).toBe('ALTER ROLE "a""b" WITH SUPERUSER = false');
