@@ -1,5 +1,6 @@
 /**
- * The methods that operate on many jobs. Each message reports the progress. Admission counts each operation as a watch.
+ * The methods that operate on many jobs. Each message reports the progress. Admission counts each operation as a watch, and each copy that a
+ * redrive makes as a submit, with the input that it loads.
  */
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { BulkFailure } from '../application/jobs/bulk-jobs.ts';
@@ -18,7 +19,15 @@ export function bulkMethods({ useCases, scope, admission, mapper }: ServiceParts
       ({ filter, queue, pageToken, redriveId, ratePerSecond: perSecond }, context) =>
         admission.watch(
           context.tenant,
-          () => useCases.redriveJobs(context, { queue, pageToken, redriveId, perSecond, filter: fromFilter(filter) }),
+          () =>
+            useCases.redriveJobs(context, {
+              queue,
+              pageToken,
+              redriveId,
+              perSecond,
+              filter: fromFilter(filter),
+              admit: (bytes, submit) => admission.submit(context.tenant, { jobs: 1, bytes }, submit),
+            }),
           ({ done, failures, ...step }) => ({
             ...step,
             redriven: done,

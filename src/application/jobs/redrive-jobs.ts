@@ -1,6 +1,9 @@
 /**
  * Submits all ended jobs that a filter finds again, at a limited rate. Each copy has an idempotency key made of the
  * operation and the job, so an operation that is continued or repeated makes no second copy.
+ *
+ * Each copy counts as a submit with the input that it loads, so it may be refused as OVERLOADED, which ends the operation.
+ * What one operation itself loads at a time is bounded: further copies wait.
  */
 import { randomUUID } from 'node:crypto';
 import { isTerminal, terminalStates } from '../../domain/job.ts';
@@ -8,8 +11,11 @@ import { namePattern } from '../../domain/queue.ts';
 import { type BulkJobsParts, type BulkQuery, type BulkStep, forEachJob } from './bulk-jobs.ts';
 import type { ReadContext } from '../ports/call-context.ts';
 import { FieldChecks } from '../calls/field-checks.ts';
+import { createLoadingRoom } from './loading-room.ts';
 import type { RetryJob } from './retry-job.ts';
 
+/** Bytes of inputs that one operation holds at a time. A larger input is loaded alone. */
+const heldMaxBytes = 16 * 1_048_576;
 const perSecondDefault = 100;
 const perSecondRange = { min: 1, max: 10_000, text: '1 to 10,000', integer: true };
 
@@ -18,6 +24,8 @@ interface RedriveQuery extends BulkQuery {
   readonly perSecond: number;
   /** Identifies the operation. If empty, a new id is generated. */
   readonly redriveId: string;
+  /** Runs the submit of a copy while it holds so many bytes. Throws if there is no room for them. */
+  readonly admit: <T>(bytes: number, submit: () => Promise<T>) => Promise<T>;
 }
 
 export type RedriveJobs = (
@@ -31,11 +39,16 @@ export function createRedriveJobs(parts: BulkJobsParts & { readonly retryJob: Re
     const perSecond = query.perSecond === 0 ? perSecondDefault : query.perSecond;
     check(query, redriveId, perSecond);
     const keyOfCopy = `redrive:${redriveId}:`;
+    const room = createLoadingRoom(heldMaxBytes);
     const steps = forEachJob(parts, context, query, {
       states: ['FAILED', 'EXPIRED'],
       perSecond,
       isOwn: ({ spec }) => spec.idempotencyKey?.startsWith(keyOfCopy) === true,
-      act: (record) => parts.retryJob.again(context, record, { idempotencyKey: `${keyOfCopy}${record.id}` }),
+      act(record) {
+        const bytes = parts.retryJob.holds(record);
+        const copy = { idempotencyKey: `${keyOfCopy}${record.id}` };
+        return room.within(bytes, () => query.admit(bytes, () => parts.retryJob.again(context, record, copy)));
+      },
     });
     for await (const step of steps) yield { ...step, redriveId };
   };

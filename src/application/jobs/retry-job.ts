@@ -1,7 +1,7 @@
 /** Submits an ended job again, as a new job with the same spec. The old job never changes. */
 import { holdsIn } from '../../domain/access/principal.ts';
 import { type FieldViolation, TroupeError } from '../../domain/errors.ts';
-import { isSealed, isTerminal, type JobRecord, type RetryPolicy, storedIdOf } from '../../domain/job.ts';
+import { isSealed, isTerminal, type JobRecord, type Payload, type RetryPolicy, storedIdOf } from '../../domain/job.ts';
 import { type GoneReason, payloadsKeptMs } from '../../domain/payload-life.ts';
 import { type CallContext, ensureAwaited } from '../ports/call-context.ts';
 import {
@@ -37,6 +37,8 @@ type RetryRest = Omit<RetryRequest, 'jobId'>;
 
 export interface RetryJob {
   one(context: CallContext, request: RetryRequest): Promise<AcceptedJob>;
+  /** Bytes of the former input that a copy of the job holds in memory while it is submitted. */
+  holds(record: JobRecord): number;
   /** For a caller that has already read the job. */
   again(context: CallContext, record: JobRecord, request: RetryRest): Promise<AcceptedJob>;
 }
@@ -88,13 +90,15 @@ export function createRetryJob(parts: RetryJobParts): RetryJob {
     const { input: same } = record.spec;
     if (input !== undefined)
       return submit.one(context, requestAgain(record, input, idempotencyKey), { seals: isSealed(same) });
-    const isStored = same.kind === 'ref' || same.kind === 'sealed-ref';
-    const isStreamed = isStored && same.encoding === 'bytes' && same.bytes > answeredMaxBytes;
-    return isStreamed ? withSameBytes(context, record, idempotencyKey) : withSameInput(context, record, rest);
+    return isStreamed(same) ? withSameBytes(context, record, idempotencyKey) : withSameInput(context, record, rest);
   };
 
   return {
     again,
+    holds({ spec: { input } }) {
+      if (storedIdOf(input) === undefined) return 0;
+      return isStreamed(input) ? submit.streamHolds(sizeOf(input)) : sizeOf(input);
+    },
     async one(context, request) {
       ensureAwaited(context, clock.nowMs());
       const { record } = await reader.read(context, request.jobId);
@@ -103,6 +107,12 @@ export function createRetryJob(parts: RetryJobParts): RetryJob {
       return accepted;
     },
   };
+}
+
+/** A large input of bytes goes from its place to that of the copy in pieces. */
+function isStreamed(input: Payload): boolean {
+  const isStored = input.kind === 'ref' || input.kind === 'sealed-ref';
+  return isStored && input.encoding === 'bytes' && input.bytes > answeredMaxBytes;
 }
 
 /** The checksum ends it, so that bytes which changed in the store make no job. */

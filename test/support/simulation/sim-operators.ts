@@ -134,6 +134,7 @@ export class SimOperators {
         pageToken: '',
         perSecond: 100,
         redriveId,
+        admit: (_bytes, submit) => submit(),
       })) {
         submits.redrove(redriveId, (all += done));
         this.#parts.world.note('client', `${redriveId} submits ${done} jobs again, not ${refused}`);

@@ -29,6 +29,8 @@ function listOf(records: readonly JobRecord[]): { readonly list: ListJobs; reado
 const jobs = (count: number): JobRecord[] =>
   Array.from({ length: count }, (_, n) => testRecord({}, { unique: BigInt(n + 1) }));
 
+const admit = <T>(_bytes: number, submit: () => Promise<T>): Promise<T> => submit();
+
 async function all(steps: AsyncIterable<BulkStep>): Promise<BulkStep[]> {
   const found: BulkStep[] = [];
   for await (const step of steps) found.push(step);
@@ -74,19 +76,64 @@ describe('an operation over many jobs', () => {
     const again: string[] = [];
     const retryJob = {
       one: () => Promise.reject(new Error('not asked for')),
+      holds: () => 0,
       again: (_context: unknown, record: JobRecord) => {
         again.push(record.spec.idempotencyKey ?? 'first');
         return Promise.resolve({ jobId: record.id, state: 'QUEUED', duplicate: false } as const);
       },
     };
     const redrive = createRedriveJobs({ listJobs: list, clock, retryJob });
-    const query = { queue: '', filter: anything, pageToken: '', perSecond: 10_000, redriveId: 'this' };
+    const query = { queue: '', filter: anything, pageToken: '', perSecond: 10_000, redriveId: 'this', admit };
     const steps = redrive(context, query);
     for (let step = steps.next(); ; step = steps.next()) {
       clock.advance(1_000);
       if ((await step).done === true) break;
     }
     expect(again.map((key) => key.slice(0, 15))).toEqual(['redrive:another', 'first']);
+  });
+
+  it('that submits jobs again counts what each copy loads, and holds no more than 16 MiB at a time, or one input', async () => {
+    const clock = createManualClock();
+    const sizes = [5, 6, 7, 40, 1, 2, 16, 0, 3].map((mib) => mib * 1_048_576);
+    const { list } = listOf(jobs(sizes.length));
+    const held = { now: 0, most: 0, copies: 0 };
+    const mosts: number[] = [];
+    let asked = 0;
+    const retryJob = {
+      one: () => Promise.reject(new Error('not asked for')),
+      holds: () => sizes[asked++] ?? 0,
+      again: async (_context: unknown, record: JobRecord) => {
+        for (let turn = 0; turn < 5; turn += 1) await Promise.resolve();
+        return { jobId: record.id, state: 'QUEUED', duplicate: false } as const;
+      },
+    };
+    const admitted = async <T>(bytes: number, submit: () => Promise<T>): Promise<T> => {
+      held.now += bytes;
+      held.copies += 1;
+      mosts.push(held.now);
+      try {
+        return await submit();
+      } finally {
+        held.now -= bytes;
+      }
+    };
+    const redrive = createRedriveJobs({ listJobs: list, clock, retryJob });
+    const query = { queue: '', filter: anything, pageToken: '', perSecond: 10_000, redriveId: 'r', admit: admitted };
+    const steps = redrive(context, query);
+    for (let step = steps.next(); ; step = steps.next()) {
+      const state = { isDone: false };
+      void step.finally(() => {
+        state.isDone = true;
+      });
+      while (!state.isDone) {
+        clock.advance(1);
+        await new Promise((resolve) => void setImmediate(resolve));
+      }
+      if ((await step).done === true) break;
+    }
+    expect(held).toMatchObject({ now: 0, copies: sizes.length });
+    for (const most of mosts) expect(most).toBeLessThanOrEqual(40 * 1_048_576);
+    expect(mosts.filter((most) => most > 16 * 1_048_576)).toEqual([40 * 1_048_576]);
   });
 
   it('goes on from a page token, about what it was about when it began', async () => {
