@@ -1,7 +1,12 @@
 /** Lines that take turns, against one list in which the next is found by looking at all that was taken. */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { TurnQueue } from '../../../src/domain/turn-queue.ts';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 interface Item {
   readonly tenant: string;
@@ -62,5 +67,21 @@ describe('lines that take turns', () => {
     queue.take();
     queue.take();
     expect([queue.size, queue.next()]).toEqual([0, undefined]);
+  });
+
+  it('hold none of the things that have left a line in which others wait', async () => {
+    const queue = new TurnQueue<object>();
+    const things = Array.from({ length: 20 }, () => {
+      const thing = {};
+      queue.add('acme', thing);
+      return new WeakRef(thing);
+    });
+    for (let taken = 0; taken < 10; taken += 1) queue.take();
+    // A reference that was made in this turn holds its thing until the turn ends.
+    await new Promise(setImmediate);
+    collectGarbage();
+    const held = things.map((thing) => thing.deref() !== undefined);
+    expect(held).toEqual(things.map((_, at) => at >= 10));
+    expect(queue.size).toBe(10);
   });
 });
