@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import type { CassandraAccess, CassandraTls } from '../adapters/cassandra/cassandra-access.ts';
 import type { RingLogin } from '../adapters/cassandra/role-statements.ts';
+import { followFiles, type FollowedFilesOptions } from '../adapters/files/followed-files.ts';
 import { freshFiles } from '../adapters/files/fresh-files.ts';
 import type { S3Access } from '../adapters/s3/s3-payload-store.ts';
 import type { NatsTls } from '../adapters/nats/link.ts';
@@ -99,13 +100,27 @@ function wholeMaterial(material: CassandraTls): CassandraTls {
   return material;
 }
 
-/** The bucket is there: a relation of the configuration says so. */
-export function s3Access({ s3 }: Config['objects']): S3Access {
-  const { bucket = '', prefix, region, endpoint, linkEndpoint, pathStyle, accessKeyId } = s3;
-  const secret = readNamed('objects.s3.secretAccessKeyPath', s3.secretAccessKeyPath)?.trimEnd();
-  const credentials =
-    accessKeyId !== undefined && secret !== undefined ? { accessKeyId, secretAccessKey: secret } : undefined;
-  return { bucket, prefix, region, pathStyle, ...given({ endpoint, linkEndpoint, credentials }) };
+/** The bucket is there: a relation of the configuration says so. `close` ends the reading of the file with the secret. */
+export function s3Access(
+  { s3 }: Config['objects'],
+  { clock, log }: Pick<FollowedFilesOptions<never, never>, 'clock' | 'log'>,
+): { readonly access: S3Access; readonly close: () => void } {
+  const { bucket = '', prefix, region, endpoint, linkEndpoint, pathStyle, accessKeyId, secretAccessKeyPath } = s3;
+  const place = { bucket, prefix, region, pathStyle, ...given({ endpoint, linkEndpoint }) };
+  if (accessKeyId === undefined || secretAccessKeyPath === undefined) return { access: place, close: () => undefined };
+  const key = 'objects.s3.secretAccessKeyPath';
+  checkFile(key, secretAccessKeyPath);
+  const parse = ({ secret }: { readonly secret: Buffer }) => ({ accessKeyId, secretAccessKey: secretOf(secret) });
+  const options = { paths: { secret: secretAccessKeyPath }, parse, clock, log };
+  const secret = configured(key, secretAccessKeyPath, () => followFiles(options));
+  return { access: { ...place, credentials: secret.current }, close: () => secret.stop() };
+}
+
+/** Throws for a file that is being written. */
+function secretOf(content: Buffer): string {
+  const text = content.toString('utf8').trimEnd();
+  if (text === '') throw new Error('must hold a secret');
+  return text;
 }
 
 /** Reports a file that cannot be read, with its key. Its content is read when it is needed. */

@@ -87,7 +87,18 @@ async function open(
       // Its client is large, and few processes need it.
       const { openS3Payloads } = await import('../adapters/s3/s3-payload-store.ts');
       const { linkLifetimeMs } = config.objects;
-      return openS3Payloads({ access: s3Access(config.objects), linkLifetimeMs, ...options });
+      const { access, close } = s3Access(config.objects, options);
+      const opened = await openS3Payloads({ access, linkLifetimeMs, ...options }).catch((error: unknown) => {
+        close();
+        throw error;
+      });
+      return {
+        payloads: opened.payloads,
+        close() {
+          opened.close();
+          close();
+        },
+      };
     }
   }
 }

@@ -90,7 +90,7 @@ export const objectsSection = z.strictObject({
       }),
       secretAccessKeyPath: key(path.optional(), {
         meaning: 'File with the secret of `accessKeyId`. White space at its end is ignored.',
-        consequence: 'Read when the process starts.',
+        consequence: 'Read again every 10 s, so it may be replaced while the process runs.',
         defaultNote: 'none',
       }),
     })

@@ -19,6 +19,9 @@ const id = objectIdText({ name: 'n', bytes: bytes.byteLength, sha256, expiresAtM
 
 type Answer = (response: ServerResponse, request: IncomingMessage) => void;
 
+let accessKeyId: string;
+/** By whom requests were signed. */
+let signers: Set<string | undefined>;
 let answers: Partial<Record<'HEAD' | 'GET' | 'mark', Answer>>;
 let timers: (() => void)[];
 let server: Server;
@@ -47,9 +50,12 @@ const page: Answer = (response) => {
 const notFound: Answer = (response) => response.writeHead(404, { 'content-length': 0 }).end();
 
 beforeEach(async () => {
+  accessKeyId = 'a';
+  signers = new Set();
   answers = {};
   timers = [];
   server = createServer((request, response) => {
+    signers.add(/Credential=(\w+)\//.exec(request.headers.authorization ?? '')?.[1]);
     const isMark = request.url?.includes('cluster-id') === true;
     const answer = isMark ? answers.mark : answers[request.method as 'HEAD' | 'GET'];
     (answer ?? notFound)(response, request);
@@ -69,14 +75,17 @@ afterEach(() => {
   server.close();
 });
 
-function open(writes: boolean, more: { readonly patienceMs?: number } = {}): ReturnType<typeof openS3Payloads> {
+function open(
+  writes: boolean,
+  more: { readonly patienceMs?: number; readonly linkLifetimeMs?: number } = {},
+): ReturnType<typeof openS3Payloads> {
   const { port } = server.address() as AddressInfo;
   const access = {
     endpoint: `http://127.0.0.1:${port}`,
     region: 'us-east-1',
     bucket: 'payloads',
     prefix: '',
-    credentials: { accessKeyId: 'a', secretAccessKey: 's' },
+    credentials: () => ({ accessKeyId, secretAccessKey: 's' }),
     pathStyle: true,
   };
   return openS3Payloads({ access, writes, ...clusterMark(), ...storeRuntime, clock, ...more });
@@ -87,6 +96,26 @@ async function drain(): Promise<number> {
   for await (const piece of (await payloads.openPayload(id))?.readFrom(0) ?? []) read += piece.byteLength;
   return read;
 }
+
+it('are asked for with the credentials of the moment, and links are signed with them', async () => {
+  answers = { HEAD: head, GET: part };
+  const linked = await open(false, { linkLifetimeMs: 600_000 });
+  const linkOf = async (): Promise<URL> => {
+    const link = await linked.payloads.links?.toRead({ id, encoding: 'bytes' }, Date.now() + 600_000);
+    return new URL(link?.url ?? '');
+  };
+  await drain();
+  expect([...signers]).toEqual(['a']);
+  signers.clear();
+  accessKeyId = 'b';
+  await drain();
+  expect([...signers]).toEqual(['b']);
+  const { searchParams } = await linkOf();
+  expect(searchParams.get('X-Amz-Credential')).toMatch(/^b\//);
+  // Files say nothing of an end, so the link lasts as long as links do.
+  expect(Number(searchParams.get('X-Amz-Expires'))).toBeGreaterThan(500);
+  linked.close();
+});
 
 it('that are right are the payload', async () => {
   answers = { HEAD: head, GET: part };

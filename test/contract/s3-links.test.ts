@@ -62,7 +62,7 @@ beforeAll(async () => {
   const { endpoint = '', credentials } = made.access;
   strict = await startStrictS3({
     behind: endpoint,
-    secretAccessKey: credentials?.secretAccessKey ?? '',
+    secretAccessKey: credentials?.().secretAccessKey ?? '',
     wallMs: clock.wallMs,
   });
   ({ payloads } = await open());

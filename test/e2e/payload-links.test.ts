@@ -26,7 +26,7 @@ beforeAll(async () => {
   }
   s3 = made;
   const { endpoint: behind = '', bucket, prefix, credentials } = made.access;
-  const secretAccessKey = credentials?.secretAccessKey ?? '';
+  const secretAccessKey = credentials?.().secretAccessKey ?? '';
   strict = await startStrictS3({ behind, secretAccessKey, wallMs: () => Date.now() });
   cluster = await startCluster();
   running = cluster;

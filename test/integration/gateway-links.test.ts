@@ -44,7 +44,7 @@ beforeAll(async () => {
   }
   harness = made;
   const { endpoint: behind = '', credentials } = made.access;
-  const secretAccessKey = credentials?.secretAccessKey ?? '';
+  const secretAccessKey = credentials?.().secretAccessKey ?? '';
   strict = await startStrictS3({ behind, secretAccessKey, wallMs: () => Date.now() });
   ({ payloads: large } = await openS3Payloads({
     access: { ...made.access, endpoint: strict.endpoint },

@@ -53,7 +53,8 @@ export async function makeS3Harness(): Promise<S3Harness | { readonly lack: stri
       ),
     20_000,
   );
-  const access = { endpoint, region: 'us-east-1', bucket, prefix: 'troupe/', credentials, pathStyle: true };
+  const place = { endpoint, region: 'us-east-1', bucket, prefix: 'troupe/', pathStyle: true };
+  const access = { ...place, credentials: () => credentials };
   const client = new S3Client({ endpoint, region: 'us-east-1', credentials, forcePathStyle: true });
   const mark = clusterMark();
   const closes: (() => void)[] = [() => client.destroy()];

@@ -15,6 +15,8 @@ export interface S3LinksParts {
   readonly bucket: string;
   readonly prefix: string;
   readonly pathStyle: boolean;
+  /** Those at this moment. Undefined: what the SDK finds. */
+  readonly credentials?: (() => SigningKey) | undefined;
   /** The address of the server in links. Undefined: that of AWS in the region. */
   readonly endpoint?: string | undefined;
   /** How long the answer to a look may take to begin. */
@@ -71,17 +73,23 @@ async function signed(
   { key, lifetimeMs, ...request }: LinkTo,
 ): Promise<{ readonly url: string; readonly lastsMs: number }> {
   const { config } = parts.client;
-  const [region, credentials, base] = [await config.region(), await config.credentials(), await bucketUrl(parts)];
+  const [region, base] = [await config.region(), await bucketUrl(parts)];
+  const { expiration, ...signingKey } = await credentialsOf(parts);
   const wallMs = parts.clock.wallMs();
-  const { expiration } = credentials;
   // A link does not outlive the credentials that signed it.
   const mostMs = Math.min(lifetimeMs, expiration === undefined ? Infinity : expiration.getTime() - wallMs);
   const lifetimeSeconds = Math.max(1, Math.floor(mostMs / 1_000));
-  const signingKey: SigningKey = credentials;
   const url = new URL(`${base.origin}${base.pathname.replace(/\/$/, '')}/${key}`);
   const text = presignedUrl({ ...request, url, region, key: signingKey, wallMs, lifetimeSeconds });
   // The signature has whole seconds only.
   return { url: text, lastsMs: lifetimeSeconds * 1_000 - (wallMs % 1_000) };
+}
+
+async function credentialsOf({
+  client,
+  credentials,
+}: S3LinksParts): Promise<SigningKey & { readonly expiration?: Date }> {
+  return credentials === undefined ? client.config.credentials() : credentials();
 }
 
 /** Where the bucket is: what the SDK itself would call, in all partitions and both styles. */

@@ -18,6 +18,7 @@ import { startSweepLoop } from '../../application/storage/sweep-loop.ts';
 import { given } from '../../domain/given.ts';
 import { bucketText, isMissing, translateS3Error, unusable } from './s3-error.ts';
 import { createS3Links } from './s3-links.ts';
+import type { SigningKey } from './s3-presign.ts';
 import { readObject, type S3Read } from './s3-read.ts';
 import { type S3Place, sweepStep } from './s3-sweep.ts';
 import { partBytesOf, requestTimeoutMs, type S3Object, uploadObject } from './s3-upload.ts';
@@ -28,8 +29,8 @@ export interface S3Access {
   readonly region: string;
   readonly bucket: string;
   readonly prefix: string;
-  /** Undefined: what the SDK finds in its environment, as for a role of a pod or a machine. */
-  readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  /** Those at this moment. Undefined: what the SDK finds in its environment, as for a role of a pod or a machine. */
+  readonly credentials?: () => Pick<SigningKey, 'accessKeyId' | 'secretAccessKey'>;
   /** Whether the bucket is part of the path, not of the host name. */
   readonly pathStyle: boolean;
   /** The address of the server in links, where clients reach it under another one. */
@@ -74,7 +75,7 @@ const sweepRestMs = 600_000;
 export async function openS3Payloads(options: S3PayloadsOptions): Promise<S3Payloads> {
   const { access, writes, clusterId, objectsMark, clock, telemetry, patienceMs = defaultPatienceMs } = options;
   const { bucket, prefix } = access;
-  const client = createClient(access);
+  const client = createClient(access, clock);
   const log = options.log.child({ component: 's3' });
   const place: S3Place = { client, bucket, prefix };
   const reading = { clock, patienceMs };
@@ -118,7 +119,9 @@ export async function openS3Payloads(options: S3PayloadsOptions): Promise<S3Payl
   };
 }
 
-function createClient({ endpoint, region, credentials, pathStyle }: S3Access): S3Client {
+function createClient({ endpoint, region, credentials, pathStyle }: S3Access, clock: Clock): S3Client {
+  // The SDK asks again for what is about to expire, and keeps everything else for ever.
+  const present = credentials && (async () => ({ ...credentials(), expiration: new Date(clock.wallMs()) }));
   return new S3Client({
     region,
     forcePathStyle: pathStyle,
@@ -132,7 +135,7 @@ function createClient({ endpoint, region, credentials, pathStyle }: S3Access): S
       socketTimeout: requestTimeoutMs,
       throwOnRequestTimeout: true,
     },
-    ...given({ endpoint, credentials }),
+    ...given({ endpoint, credentials: present }),
   });
 }
 
@@ -206,10 +209,11 @@ function linksTo(
   { access, clock, patienceMs = defaultPatienceMs }: S3PayloadsOptions,
   measures: StoreMeasures,
 ): LinkPlaces {
-  const { pathStyle, endpoint, linkEndpoint } = access;
+  const { pathStyle, credentials, endpoint, linkEndpoint } = access;
   return createS3Links({
     ...place,
     pathStyle,
+    credentials,
     endpoint: linkEndpoint ?? endpoint,
     patienceMs,
     clock,
