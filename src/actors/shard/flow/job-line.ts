@@ -31,8 +31,8 @@ export type ColdTurn = 'may load' | 'moved' | 'stop';
 
 export class JobLine {
   readonly #parts: JobLineParts;
-  /** Warm jobs. Those before the head are gone. */
-  #jobs: JobEntry[] = [];
+  /** Warm jobs. Those before the head are gone, and nothing of them is held: they end long before others have had their turn. */
+  #jobs: (JobEntry | undefined)[] = [];
   #head = 0;
   /** Cold jobs. Those being loaded are not among them any more. */
   readonly #cold: ColdTail;
@@ -90,30 +90,32 @@ export class JobLine {
       for (const job of inOrder) this.#jobs.push(job);
       return;
     }
-    const rest = this.#jobs.slice(this.#head);
+    const rest = this.#warm(this.#head);
     const [last, next] = [inOrder.at(-1), rest[0]];
-    this.#jobs = [...inOrder, ...rest];
+    const all = [...inOrder, ...rest];
+    if (last !== undefined && next !== undefined && next.place < last.place) all.sort(byPlace);
+    this.#jobs = all;
     this.#head = 0;
-    if (last !== undefined && next !== undefined && next.place < last.place) this.#jobs.sort(byPlace);
   }
 
   /** `cold`: the first job has no record in memory yet. */
   first(): JobEntry | 'cold' | undefined {
-    while (this.#head < this.#jobs.length && !this.#isHeld(this.#jobs[this.#head])) this.#head += 1;
+    while (this.#head < this.#jobs.length && !this.#isHeld(this.#jobs[this.#head])) this.shift();
     const entry = this.#jobs[this.#head];
     const coldPlace = Math.min(this.#loadingFrom ?? Infinity, this.#cold.firstPlace);
     return coldPlace < (entry?.place ?? Infinity) ? 'cold' : entry;
   }
 
-  /** Takes out the first job, which must be warm. */
+  /** Takes out the first job, which must be warm, or has left already. */
   shift(): void {
+    this.#jobs[this.#head] = undefined;
     this.#head += 1;
   }
 
   /** Call this after a turn. Loads the next cold jobs if few warm ones come before them. */
   goOn(): void {
     if (this.#head >= goneMax && 2 * this.#head >= this.#jobs.length) {
-      this.#jobs = this.#jobs.slice(this.#head);
+      this.#jobs = this.#warm(this.#head);
       this.#head = 0;
     }
     if (this.#cold.size === 0) return;
@@ -194,7 +196,7 @@ export class JobLine {
     const from = Math.max(this.#head + 2 * this.#parts.batch(), end - most);
     if (from >= end) return 0;
     const kept: JobEntry[] = [];
-    for (const entry of this.#jobs.slice(from, end)) {
+    for (const entry of this.#warm(from, end)) {
       if (!this.#parts.isHeld(entry)) continue;
       const slot = this.#parts.cold.cool(entry);
       if (slot === undefined) kept.push(entry);
@@ -202,6 +204,11 @@ export class JobLine {
     }
     if (kept.length < end - from) this.#jobs.splice(from, end - from, ...kept);
     return end - from;
+  }
+
+  /** From the head on or later. */
+  #warm(from: number, end?: number): JobEntry[] {
+    return this.#jobs.slice(from, end) as JobEntry[];
   }
 
   #isHeld(entry: JobEntry | undefined): boolean {

@@ -1,4 +1,6 @@
 /** Whose turn it is does not depend on how fairness keys are spelled. */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FairQueue } from '../../../../../src/actors/shard/flow/fair-queue.ts';
@@ -6,6 +8,9 @@ import { ColdJobs } from '../../../../../src/actors/shard/table/cold-jobs.ts';
 import type { JobEntry } from '../../../../../src/actors/shard/table/queue-index.ts';
 import { testRecord } from '../../../../support/jobs.ts';
 import { halfWords, hardWords, prototypeNames } from '../../../../support/words.ts';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 function entryOf(fairnessKey: string): JobEntry {
   return { current: testRecord({ fairnessKey }) } as JobEntry;
@@ -68,6 +73,34 @@ describe('the line of a queue', () => {
       { examples: prototypeNames.map((name) => [[name, 'alice']]) },
     );
   });
+});
+
+it('a line holds none of its jobs that had their turn, or had left before it came', async () => {
+  const left = new WeakSet<JobEntry>();
+  const line = queueOf((entry) => !left.has(entry));
+  const jobs = Array.from({ length: 20 }, (_, at) => {
+    const entry = entryOf('alice');
+    line.push(entry);
+    if (at % 3 === 0) left.add(entry);
+    return new WeakRef(entry);
+  });
+  for (let turn = 0; turn < 6; turn += 1)
+    expect(
+      line.shift(
+        () => true,
+        () => true,
+      ),
+    ).toBe('used');
+  // A reference that was made in this turn holds its job until the turn ends.
+  await new Promise(setImmediate);
+  collectGarbage();
+  expect(jobs.map((job) => job.deref() !== undefined)).toEqual(jobs.map((_, at) => at >= 9));
+  expect(
+    line.shift(
+      () => true,
+      () => true,
+    ),
+  ).toBe('used');
 });
 
 describe('lines whose jobs have all left', () => {
