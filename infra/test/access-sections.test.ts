@@ -202,6 +202,28 @@ describe('an environment with all of them', () => {
     expect(await troupeConfigProblems(given)).toEqual([]);
   });
 
+  it('takes tokens of issuers beside certificates, fetches their keys, and gives their callers a route', async () => {
+    const issuer = { name: 'corp', issuer: 'https://id.example.com:8443', audience: 'troupe', roles: ['own'] };
+    const to = [{ kind: 'addresses', cidr: '10.1.0.0/16' }];
+    const route = { gateway: 'g', gatewayNamespace: 'n', hostname: 'jobs.example.com' };
+    const both = kubernetesEnvironment({ ...base, gateway: { access: { ...access, issuers: [issuer], to }, route } });
+    const made = appObjects(both);
+    const { gateway: edge } = settingsOf(both, 'troupe-gateway');
+    expect(edge?.['issuers']).toEqual([issuer]);
+    expect(edge?.['certificates']).toMatchObject({ port: ports.certificates });
+    const map = made.find(({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === 'troupe-gateway');
+    const env = { TROUPE_STORE_CASSANDRA_USER: 'a', TROUPE_NATS_USER: 'a' };
+    const given = { name: 'troupe-gateway', text: map?.data?.['troupe.config.yaml'] ?? '', env };
+    expect(await troupeConfigProblems([given])).toEqual([]);
+    const keys = ofKind(made, 'NetworkPolicy').find(({ metadata }) => metadata.name === 'gateway-to-issuers');
+    expect(keys?.spec.egress?.[0]?.ports?.map(({ port }) => port)).toEqual([8443]);
+    expect(JSON.stringify(keys?.spec.egress)).toContain('10.1.0.0/16');
+    const unknown = { access: { ...access, issuers: [{ ...issuer, roles: ['other'] }] } };
+    expect(problems({ gateway: unknown })).toEqual([
+      expect.stringMatching(/^gateway\.access\.issuers: name roles that/),
+    ]);
+  });
+
   it('tells the gateways and workers what it says, and no others', () => {
     const { gateway: edge, audit, encryption } = settingsOf(environment, 'troupe-gateway');
     expect(edge?.['certificates']).toEqual({

@@ -52,6 +52,15 @@ const identity = z.strictObject({
   roles: z.array(binding).min(1),
 });
 
+const issuers = z
+  .array(issuer)
+  .max(16)
+  .refine((all) => areDistinct(all.map((one) => one.name)), 'have different names')
+  .refine((all) => areDistinct(all.map((one) => one.issuer)), 'have different issuers');
+/** Where the keys of the issuers are fetched. Default: port 443 of any address. */
+const toIssuers = z.array(peer).min(1).optional();
+const rolesExist = 'name roles that exist: built-in ones, and those of `roles`';
+
 /** There is no default: whoever opens a cluster to everyone says so. */
 export const gatewayAccess = z.discriminatedUnion(
   'kind',
@@ -59,25 +68,16 @@ export const gatewayAccess = z.discriminatedUnion(
     z
       .strictObject({
         kind: z.literal('issuers'),
-        issuers: z
-          .array(issuer)
-          .min(1)
-          .max(16)
-          .refine((all) => areDistinct(all.map((one) => one.name)), 'have different names')
-          .refine((all) => areDistinct(all.map((one) => one.issuer)), 'have different issuers'),
+        issuers: issuers.min(1),
         /** API keys of service accounts are accepted, too. */
         apiKeys: z.boolean().default(false),
         roles: ownRoles,
-        /** Where the keys of the issuers are fetched. Default: port 443 of any address. */
-        to: z.array(peer).min(1).optional(),
+        to: toIssuers,
       })
-      .refine(({ issuers, roles }) => rolesOf(issuers).every((role) => isBuiltIn(role) || Object.hasOwn(roles, role)), {
-        path: ['issuers'],
-        error: 'name roles that exist: built-in ones, and those of `roles`',
-      }),
+      .refine(({ issuers, roles }) => haveRoles(rolesOf(issuers), roles), { path: ['issuers'], error: rolesExist }),
     /** API keys of service accounts alone. The operator token makes the first account. */
     z.strictObject({ kind: z.literal('apiKeys'), roles: ownRoles }),
-    /** Certificates of clients, on a port of their own, and perhaps API keys on the other one. */
+    /** Certificates of clients, on a port of their own, and perhaps tokens of issuers or API keys on the other one. */
     z
       .strictObject({
         kind: z.literal('certificates'),
@@ -88,15 +88,22 @@ export const gatewayAccess = z.discriminatedUnion(
           .min(1)
           .max(1_000)
           .refine((all) => areDistinct(all.map(({ uri }) => uri)), 'have different URIs'),
+        issuers: issuers.default([]),
         apiKeys: z.boolean().default(false),
         roles: ownRoles,
+        to: toIssuers,
       })
+      .refine(({ issuers, roles }) => haveRoles(rolesOf(issuers), roles), { path: ['issuers'], error: rolesExist })
       .refine(
         ({ identities, roles }) =>
-          identities
-            .flatMap((one) => one.roles.map(roleOf))
-            .every((role) => isBuiltIn(role) || Object.hasOwn(roles, role)),
-        { path: ['identities'], error: 'name roles that exist: built-in ones, and those of `roles`' },
+          haveRoles(
+            identities.flatMap((one) => one.roles.map(roleOf)),
+            roles,
+          ),
+        {
+          path: ['identities'],
+          error: rolesExist,
+        },
       ),
     /** Everyone who reaches a gateway can do everything with jobs and queues. */
     z.strictObject({ kind: z.literal('none') }),
@@ -110,6 +117,10 @@ export const gatewayAccess = z.discriminatedUnion(
 
 function areDistinct(texts: readonly string[]): boolean {
   return new Set(texts).size === texts.length;
+}
+
+function haveRoles(names: readonly string[], own: Readonly<Record<string, unknown>>): boolean {
+  return names.every((name) => isBuiltIn(name) || Object.hasOwn(own, name));
 }
 
 function isBuiltIn(role: string): boolean {
@@ -131,8 +142,20 @@ export function hasCredentials(access: GatewayAccess): boolean {
     case 'apiKeys':
       return true;
     case 'certificates':
-      return access.apiKeys;
+      return access.apiKeys || access.issuers.length > 0;
     case 'none':
       return false;
+  }
+}
+
+/** The issuers whose tokens are accepted, and where their keys are fetched. */
+export function issuersOf(access: GatewayAccess): Pick<Extract<GatewayAccess, { kind: 'issuers' }>, 'issuers' | 'to'> {
+  switch (access.kind) {
+    case 'issuers':
+    case 'certificates':
+      return access;
+    case 'apiKeys':
+    case 'none':
+      return { issuers: [] };
   }
 }

@@ -1,7 +1,7 @@
 /** The workloads of Troupe on Kubernetes: gateways, shard nodes and worker classes. */
 import { z } from 'zod';
 import { handlerVariablesMax, problemOfHandlerVariable } from '../../../src/contract/handler-variables.ts';
-import { gatewayAccess } from './gateway-access.ts';
+import { gatewayAccess, hasCredentials } from './gateway-access.ts';
 import { peer } from './network.ts';
 import { dnsLabel, image, labels, mebibytes, milliCores, port, seconds, wholeCores } from './primitives.ts';
 import { poolTenants } from './tenants.ts';
@@ -83,8 +83,9 @@ export const gatewaySchema = z
     message: 'a mesh ends TLS before the gateway, which then sees no certificate of a client: use `certificate`',
     path: ['tls'],
   })
-  .refine(({ access, route }) => access.kind !== 'certificates' || access.apiKeys || route === undefined, {
-    message: 'leads to the port without certificates, where nobody has a credential: add `apiKeys` to `access`',
+  .refine(({ access, route }) => access.kind !== 'certificates' || hasCredentials(access) || route === undefined, {
+    message:
+      'leads to the port without certificates, where nobody has a credential: add `issuers` or `apiKeys` to `access`',
     path: ['route'],
   })
   .refine(({ access, route }) => access.kind !== 'none' || route === undefined, {

@@ -210,9 +210,9 @@ function accessSettings(access: GatewayAccess): Settings {
     case 'apiKeys':
       return { apiKeys: true, ...ownRoles(access) };
     case 'certificates': {
-      const { identities, apiKeys } = access;
+      const { identities, issuers, apiKeys } = access;
       const certificates = { port: ports.certificates, caPath: mounted('clients/ca.crt'), identities };
-      return { certificates, ...(apiKeys && { apiKeys }), ...ownRoles(access) };
+      return { certificates, ...(issuers.length > 0 && { issuers }), ...(apiKeys && { apiKeys }), ...ownRoles(access) };
     }
     case 'none':
       return { auth: 'none' };

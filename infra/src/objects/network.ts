@@ -11,7 +11,7 @@ import type {
 } from 'kubernetes-types/networking/v1.d.ts';
 import type { KubernetesEnvironment } from '../config/environment.ts';
 import type { NetworkConfig } from '../config/network.ts';
-import type { GatewayAccess } from '../config/gateway-access.ts';
+import { issuersOf } from '../config/gateway-access.ts';
 import type { ObjectsConfig } from '../config/objects.ts';
 import type { EncryptionConfig } from '../config/payload-keys.ts';
 import type { WorkerClassConfig } from '../config/workloads.ts';
@@ -49,6 +49,7 @@ export function networkObjects(environment: KubernetesEnvironment): readonly Kub
       policyTypes: ['Ingress'],
       ingress: [rule],
     });
+  const withIssuers = issuersOf(gateway.access);
   const nodes = ['gateway', 'shards', 'workers'] as const;
   const allPods = [...nodes, 'migrate'] as const;
   const prometheus = [namespacePeer(network.prometheusNamespace)];
@@ -59,7 +60,7 @@ export function networkObjects(environment: KubernetesEnvironment): readonly Kub
     ...allPods.map((component) => egress(component, 'cassandra', cassandraRule(environment))),
     ...(objects === undefined ? [] : nodes.map((component) => egress(component, 'objects', objectsRule(objects)))),
     ...withPodIdentity(environment).map((component) => egress(component, 'pod-identity', podIdentityRule)),
-    ...(gateway.access.kind === 'issuers' ? [egress('gateway', 'issuers', issuersRule(gateway.access))] : []),
+    ...(withIssuers.issuers.length > 0 ? [egress('gateway', 'issuers', issuersRule(withIssuers))] : []),
     ...keyEdges(environment.encryption, egress),
     ingress('gateway', 'clients-to-gateway', {
       from: clients(environment),
@@ -127,7 +128,7 @@ function objectsRule({ endpoint = 'https://aws', to }: ObjectsConfig): NetworkPo
 }
 
 /** The keys of issuers come by HTTPS. As with the bucket, without peers the ports are open to any address. */
-function issuersRule({ issuers, to }: Extract<GatewayAccess, { kind: 'issuers' }>): NetworkPolicyEgressRule {
+function issuersRule({ issuers, to }: ReturnType<typeof issuersOf>): NetworkPolicyEgressRule {
   const numbers = issuers.flatMap(({ issuer, keysUrl }) => [issuer, keysUrl ?? issuer]).map((url) => new URL(url).port);
   const distinct = new Set(numbers.map((number) => Number(number || 443)));
   return { ports: [...distinct].map(tcp), ...(to && { to: to.map(peerOf) }) };
