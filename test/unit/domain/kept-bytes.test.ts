@@ -66,6 +66,19 @@ describe('what is kept', () => {
     expect(sum.total(nowMs)).toBe(10);
   });
 
+  it('loses what was added earlier also if that is known only after it was removed', () => {
+    const earlier = { bytes: 100, fromMs: nowMs, untilMs: nowMs + minuteMs };
+    const sum = new KeptBytes();
+    sum.remove(earlier);
+    expect(sum.total(nowMs)).toBe(0);
+    expect(sum.slots(nowMs)).toEqual([]);
+    sum.merge([[leavesAtMs(earlier.fromMs, earlier.untilMs), 130]]);
+    expect(sum.total(nowMs)).toBe(30);
+    sum.remove(earlier);
+    sum.add({ ...earlier, bytes: 7 }, nowMs);
+    expect(sum.total(nowMs)).toBe(7);
+  });
+
   it('has few instants, whatever the retentions', () => {
     const sum = new KeptBytes();
     // Each minute of a year in which jobs ended, with lives from a minute to 400 days.
