@@ -90,19 +90,20 @@ export class KeptByTenant {
       if (isIdle || !this.#counts(tenant)) this.#forget(tenant, kept);
       else if (kept.isChanged) this.#read(tenant, kept);
     }
-    if (!this.#isLeaving) this.#save(savesPerTick, (kept) => nowMs - kept.savedMs >= saveEveryMs);
+    if (this.#isLeaving) this.#saveAll();
+    else this.#save(savesPerTick, (kept) => nowMs - kept.savedMs >= saveEveryMs);
   }
 
-  /** Saves all that has changed. */
+  /** Saves all that has changed, and from then on whatever changes at once. */
   leave(): void {
     this.#isLeaving = true;
-    this.#save(savesMax, () => true);
+    this.#saveAll();
   }
 
   /** Whether the store lacks something that it will have soon. */
   get owes(): boolean {
     if (!this.#isLeaving) return false;
-    return this.#saves > 0 || [...this.#byTenant.values()].some((kept) => kept.isChanged && kept.state === 'read');
+    return this.#saves > 0 || [...this.#byTenant.values()].some((kept) => kept.isChanged && kept.state !== 'unread');
   }
 
   #counts(tenant: string): boolean {
@@ -115,6 +116,7 @@ export class KeptByTenant {
     change(kept.sum);
     kept.isChanged = true;
     this.#read(tenant, kept);
+    if (this.#isLeaving) this.#saveAll();
   }
 
   #of(tenant: string): Kept {
@@ -155,7 +157,18 @@ export class KeptByTenant {
       kept.state = outcome.status === 'fulfilled' ? 'read' : 'unread';
       if (outcome.status === 'fulfilled') kept.sum.merge(outcome.value);
       this.#answer(kept);
+      this.#goOnLeaving();
     });
+  }
+
+  #saveAll(): void {
+    this.#save(savesMax, () => true);
+  }
+
+  #goOnLeaving(): void {
+    if (!this.#isLeaving) return;
+    this.#saveAll();
+    this.#parts.saved();
   }
 
   #save(most: number, isDue: (kept: Kept) => boolean): void {
@@ -166,7 +179,7 @@ export class KeptByTenant {
   }
 
   #saveOne(tenant: string, kept: Kept): void {
-    const { shard, epoch, services, context, nowMs, saved } = this.#parts;
+    const { shard, epoch, services, context, nowMs } = this.#parts;
     kept.isChanged = false;
     kept.isSaving = true;
     kept.savedMs = context.clock.monotonicMs();
@@ -183,8 +196,7 @@ export class KeptByTenant {
           { err: outcome.reason as unknown, tenant },
           'what ended jobs keep was not saved; tried again',
         );
-      } else if (this.#isLeaving) this.#save(savesMax, () => true);
-      saved();
+      } else this.#goOnLeaving();
     });
   }
 }

@@ -134,6 +134,47 @@ describe('an ended job of a tenant with the quota', () => {
     expect(await stored()).toBe(2 * done);
   });
 
+  it('is known to the next owner also if it ends while the shard is handed over, which is over at once', async () => {
+    const ref = await shard.start();
+    await ended();
+    const jobId = await submitted();
+    const token = await claimed(jobId);
+    await shard.kit.advance(1_000);
+    void shard.call('report', { jobId, token, outcome: { kind: 'succeeded', output } });
+    let isOver = false;
+    ref.tell({ kind: 'hand-over', done: () => (isOver = true) });
+    await shard.kit.advance(900);
+    expect(isOver).toBe(true);
+    await shard.start();
+    expect(await stored()).toBe(2 * done);
+  });
+
+  it('is known to the next owner also if the first save of a hand-over fails', async () => {
+    const ref = await shard.start();
+    await ended();
+    shard.kept = 'down';
+    let isOver = false;
+    ref.tell({ kind: 'hand-over', done: () => (isOver = true) });
+    await shard.kit.advance(500);
+    expect(isOver).toBe(false);
+    shard.kept = 'up';
+    await shard.kit.advance(2_000);
+    expect(isOver).toBe(true);
+    await shard.start();
+    expect(await stored()).toBe(done);
+  });
+
+  it('counts without its payloads also if their erasure is the first that the next owner hears of the tenant', async () => {
+    const jobId = await ended();
+    await saved();
+    await shard.start();
+    await shard.call('erase', { jobId });
+    expect(await stored()).toBe(recordStoredBytes);
+    await saved();
+    await shard.start();
+    expect(await stored()).toBe(recordStoredBytes);
+  });
+
   it('is not counted without the quota, and no sum is written', async () => {
     shard.countedTenants.clear();
     await ended();
