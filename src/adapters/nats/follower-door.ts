@@ -12,6 +12,7 @@ import type {
   FollowerLogin,
 } from '../../application/ports/follower-door.ts';
 import type { Clock, Logger } from '../../application/ports/runtime.ts';
+import { TroupeError } from '../../domain/errors.ts';
 import { followerAccount } from '../../domain/event-follower.ts';
 import { brokerError } from './broker-error.ts';
 import { type LinkOptions, type NatsLink, openLink } from './link.ts';
@@ -114,10 +115,14 @@ async function answerOne(
 
 interface ServerAnswer {
   readonly server: { readonly id: string };
+  readonly error?: { readonly description?: string };
   readonly data?: { readonly connections?: readonly { readonly cid: number; readonly authorized_user?: string }[] };
 }
 
-async function listConnections(system: NatsLink): Promise<readonly FollowerConnection[]> {
+/** Rejects if no server answers: nobody would be ended then, and nobody counted, as if no follower were there. */
+export async function listConnections(
+  system: Pick<NatsLink, 'assertConnected' | 'connection'>,
+): Promise<readonly FollowerConnection[]> {
   const found: FollowerConnection[] = [];
   try {
     for (let page = 0; page < pagesMax; page += 1) {
@@ -128,14 +133,17 @@ async function listConnections(system: NatsLink): Promise<readonly FollowerConne
         JSON.stringify(request),
         { strategy: 'stall', maxWait: answersMaxMs, stall: answersQuietMs },
       );
-      let isMore = false;
+      let [isMore, isAnswered] = [false, false];
       for await (const message of answers) {
-        const { server, data } = message.json<ServerAnswer>();
+        const { server, data, error } = message.json<ServerAnswer>();
+        if (error !== undefined) throw unlisted(error.description);
+        isAnswered = true;
         const connections = data?.connections ?? [];
         isMore ||= connections.length >= connectionsPage;
         for (const { cid, authorized_user: user = '' } of connections)
           found.push({ id: idOf(cid, server.id), user, end: () => kick(system, server.id, cid) });
       }
+      if (!isAnswered) throw unlisted('no server answers');
       if (!isMore) break;
     }
     return found;
@@ -144,11 +152,17 @@ async function listConnections(system: NatsLink): Promise<readonly FollowerConne
   }
 }
 
+function unlisted(reason = 'no reason given'): TroupeError {
+  return new TroupeError('BROKER_UNAVAILABLE', {
+    message: `NATS does not list the connections of followers: ${reason}`,
+  });
+}
+
 function idOf(cid: number, server: string): string {
   return `${String(cid).padStart(20, '0')}.${server}`;
 }
 
-async function kick(system: NatsLink, server: string, cid: number): Promise<void> {
+async function kick(system: Pick<NatsLink, 'connection'>, server: string, cid: number): Promise<void> {
   try {
     await system.connection.request(`$SYS.REQ.SERVER.${server}.KICK`, JSON.stringify({ cid }), {
       timeout: answersMaxMs,

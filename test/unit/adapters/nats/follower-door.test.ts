@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createAccount, createCurve } from '@nats-io/nkeys';
 import { type Msg, type MsgCallback, headers } from '@nats-io/transport-node';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { answerServers } from '../../../../src/adapters/nats/follower-door.ts';
+import { answerServers, listConnections } from '../../../../src/adapters/nats/follower-door.ts';
 import { signerOf } from '../../../../src/adapters/nats/login-signer.ts';
 import type { NatsLink } from '../../../../src/adapters/nats/link.ts';
 import { silentLog } from '../../../support/stores.ts';
@@ -68,4 +68,27 @@ it('answers a flood of logins at its pace, so that the gateway has time for its 
   clock.advance(1_000);
   await flood();
   expect(answered).toBe(64 + 25);
+});
+
+it('takes silence and errors of the servers for no list of connections', async () => {
+  const listOf = (answers: readonly object[]) => {
+    async function* messages() {
+      for (const answer of answers) yield await Promise.resolve({ json: () => answer });
+    }
+    const connection = { requestMany: () => Promise.resolve(messages()) };
+    return listConnections({ assertConnected: () => undefined, connection } as never);
+  };
+  const server = { id: 'S' };
+  const connections = [{ cid: 7, authorized_user: 'acme.billing' }];
+  expect(
+    await listOf([
+      { server, data: { connections } },
+      { server, data: {} },
+    ]),
+  ).toMatchObject([{ id: '00000000000000000007.S', user: 'acme.billing' }]);
+  expect(await listOf([{ server, data: {} }])).toEqual([]);
+  await expect(listOf([])).rejects.toMatchObject({ code: 'BROKER_UNAVAILABLE' });
+  await expect(listOf([{ server, error: { code: 400, description: 'bad request' } }])).rejects.toMatchObject({
+    message: expect.stringContaining('bad request') as string,
+  });
 });
