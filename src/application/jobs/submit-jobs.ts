@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { TroupeError } from '../../domain/errors.ts';
 import { payloadsStoredMs } from '../../domain/payload-life.ts';
-import { type CallContext, ensureAwaited } from '../ports/call-context.ts';
+import { type CallContext, ensureAwaited, whyUnawaited } from '../ports/call-context.ts';
 import { fingerprint } from './job-fingerprint.ts';
 import type { AcceptedJob, JobRequest } from './job-request.ts';
 import { payloadMarginMs, payloadPartBytes } from '../ports/payload-store.ts';
@@ -86,12 +86,15 @@ export function createSubmitJobs(parts: SubmitParts): SubmitJobs {
     // All jobs without a key go to one shard, so that they share commits.
     const shard = shards.peek();
     const outcomes: Promise<SubmitOutcome>[] = [];
-    for (let at = 0; at < requests.length; at += partJobs) {
+    while (outcomes.length < requests.length) {
+      const at = outcomes.length;
       if (at > 0) await turns.next(context.tenant);
-      const part = requests.slice(at, at + partJobs);
+      // The rest of a call that nobody waits for takes no further turns, because others wait for them.
+      const over = whyUnawaited(context, clock.nowMs());
+      const part = requests.slice(at, over === undefined ? at + partJobs : requests.length);
       // What could not be accepted anyway is not even looked at, because that costs nearly as much as to accept it.
       const readable = part.filter((request) => !(request instanceof TroupeError)).length;
-      const refusal = tenantLimits.refusalOf(context.tenant, readable);
+      const refusal = over ?? tenantLimits.refusalOf(context.tenant, readable);
       for (const request of part) {
         if (request instanceof TroupeError) outcomes.push(Promise.resolve({ error: request }));
         else if (refusal !== undefined) outcomes.push(Promise.resolve({ error: refusal }));

@@ -43,16 +43,20 @@ export function callerText({ principal: { id } }: Pick<CallContext, 'principal'>
   return bytes.length <= callerMaxBytes ? id : bytes.toString('utf8', 0, callerMaxBytes).replace(/\uFFFD+$/, '');
 }
 
-/** Refuses a call that nobody waits for any more, before anything is stored. */
-export function ensureAwaited(context: CallContext, nowMs: number): void {
-  const { signal } = context;
+/** Why nobody waits for a call any more. Undefined: its caller does. */
+export function whyUnawaited({ signal, deadlineAtMs }: CallContext, nowMs: number): TroupeError | undefined {
   if (signal?.aborted === true) {
     const reason: unknown = signal.reason;
-    throw reason instanceof TroupeError ? reason : new TroupeError('CALL_CANCELLED');
+    return reason instanceof TroupeError ? reason : new TroupeError('CALL_CANCELLED');
   }
-  if (context.deadlineAtMs !== undefined && context.deadlineAtMs <= nowMs) {
-    throw new TroupeError('CALL_DEADLINE_EXCEEDED', { metadata: { outcome: 'none' } });
-  }
+  if (deadlineAtMs === undefined || deadlineAtMs > nowMs) return undefined;
+  return new TroupeError('CALL_DEADLINE_EXCEEDED', { metadata: { outcome: 'none' } });
+}
+
+/** Refuses a call that nobody waits for any more, before anything is stored. */
+export function ensureAwaited(context: CallContext, nowMs: number): void {
+  const why = whyUnawaited(context, nowMs);
+  if (why !== undefined) throw why;
 }
 
 /** Refuses a call that asks for more than its method does, such as a watch with logs. */

@@ -67,21 +67,24 @@ export function createFlowRules({ store, config, clock, log }: FlowRulesParts): 
     if (reading.has(key)) return;
     reading.add(key);
     try {
-      const found = await store.findQueue(tenant, queue);
-      const former = known.get(key);
-      if (found === undefined && former !== undefined && isIdle(former, clock.monotonicMs())) {
-        known.delete(key);
-        return;
-      }
-      keep(key, found);
-      if (former !== undefined && former.stamp === known.get(key)?.stamp) return;
-      for (const listener of listeners) listener(tenant, queue);
+      learn(tenant, queue, await store.findQueue(tenant, queue).finally(() => reading.delete(key)));
     } catch (error) {
       log.debug({ err: error, tenant, queue }, 'settings of a queue not read; tried again');
       clock.setTimer(retryMs, () => void read(tenant, queue));
-    } finally {
-      reading.delete(key);
     }
+  }
+
+  function learn(tenant: string, queue: string, found: Queue | undefined): void {
+    const key = `${tenant}/${queue}`;
+    const former = known.get(key);
+    if (found === undefined && former !== undefined && isIdle(former, clock.monotonicMs())) {
+      known.delete(key);
+    } else {
+      keep(key, found);
+      if (former !== undefined && former.stamp === known.get(key)?.stamp) return;
+    }
+    // Whoever still has a rule that is forgotten asks for it again. It would not hear of a new queue of that name else.
+    for (const listener of listeners) listener(tenant, queue);
   }
 
   config.onChange(() => {

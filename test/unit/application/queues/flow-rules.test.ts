@@ -13,6 +13,7 @@ function setUp() {
   const announced = new Map<string, number>();
   const reads: string[] = [];
   const told: string[] = [];
+  const watchers: (() => void)[] = [];
   const rules = createFlowRules({
     store: {
       async findQueue(tenant, name) {
@@ -21,7 +22,13 @@ function setUp() {
       },
       listQueues: async () => [...queues.values()],
     },
-    config: { queues: () => announced, onChange: () => () => undefined },
+    config: {
+      queues: () => announced,
+      onChange(watcher) {
+        watchers.push(watcher);
+        return () => undefined;
+      },
+    },
     clock,
     log: silentLog,
   });
@@ -35,7 +42,11 @@ function setUp() {
     clock.step(clock.monotonicMs() + ms);
     await new Promise((resolve) => void setImmediate(resolve));
   };
-  return { rules, queues, announced, reads, told, make, wait };
+  const announce = (name: string, stamp: number): void => {
+    announced.set(`acme/${name}`, stamp);
+    for (const watcher of watchers) watcher();
+  };
+  return { rules, queues, announced, announce, reads, told, make, wait };
 }
 
 it('a rule that nobody asks for stays while its queue is there, and its changes are told', async () => {
@@ -96,4 +107,25 @@ it('reads 100 rules at a time at most, to know whether their queues are gone', a
   rules.ruleOf('acme', 'q0');
   await wait(0);
   expect(new Set(reads).size).toBe(101);
+});
+
+it('whoever has the rule of a deleted queue for long hears of a new queue of that name', async () => {
+  const { rules, queues, announce, told, make, wait } = setUp();
+  make('again', 1);
+  await rules.prepare();
+  const has = { rule: rules.ruleOf('acme', 'again') };
+  // As the shards do: they ask when they are told, and at no other time.
+  rules.onChange((tenant, queue) => {
+    has.rule = rules.ruleOf(tenant, queue);
+  });
+  queues.clear();
+  for (let minute = 0; minute < 25; minute += 1) {
+    await wait(minuteMs);
+    rules.ruleOf('acme', 'other');
+  }
+  expect(told).toContain('acme/again');
+  make('again', 2);
+  announce('again', Date.now());
+  await wait(0);
+  expect(has.rule).toEqual({ maxRunning: 2 });
 });
