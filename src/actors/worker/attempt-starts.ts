@@ -11,11 +11,12 @@ import type { AttemptStops } from './attempt-stops.ts';
 import type { AttemptParts } from './attempt-table.ts';
 import type { HeldSlots } from './held-slots.ts';
 import { RunSeal } from './run-seal.ts';
-import { whileKeysAway } from './key-wait.ts';
+import { type KeyWaits, toldWhenLate, whileKeysAway } from './key-wait.ts';
 import { type Grant, newAttempt, type NodeAttempt, payloadLocation } from './node-attempt.ts';
 
 interface Parts extends AttemptParts {
   readonly heldSlots: HeldSlots;
+  readonly keyWaits: KeyWaits;
   readonly reports: AttemptReports;
   readonly stops: AttemptStops;
 }
@@ -42,25 +43,47 @@ export class AttemptStarts {
   }
 
   fetched(run: NodeAttempt, outcome: PromiseSettledResult<AttemptPayloads>): void {
+    const { heldSlots, reports } = this.#parts;
+    const waited = this.#endWait(run);
     if (outcome.status === 'fulfilled' && outcome.value.input !== undefined) {
-      this.#handOver(run, { ...outcome.value, input: outcome.value.input });
+      // Others may have taken all slots meanwhile. It goes back into its queue, and into the order of all that wait there.
+      if (waited && !heldSlots.take()) reports.finish(run, { kind: 'released' });
+      else this.#handOver(run, { ...outcome.value, input: outcome.value.input });
       return;
     }
-    this.#parts.heldSlots.free(1);
-    this.#parts.reports.finish(run, outcomeUnfetched(outcome));
+    if (!waited) heldSlots.free(1);
+    reports.finish(run, outcomeUnfetched(outcome));
+  }
+
+  /** It gives its slot back: otherwise one tenant without keys could take them all, for as long as its attempts wait. */
+  keysAway(run: NodeAttempt): void {
+    const { heldSlots, keyWaits, runs } = this.#parts;
+    if (!runs.holds(run) || run.phase !== 'fetching' || run.waitsForKeys) return;
+    run.waitsForKeys = true;
+    keyWaits.begin(run.grant.spec.tenant);
+    heldSlots.free(1);
+  }
+
+  #endWait(run: NodeAttempt): boolean {
+    if (!run.waitsForKeys) return false;
+    run.waitsForKeys = false;
+    this.#parts.keyWaits.end(run.grant.spec.tenant);
+    return true;
   }
 
   /** The attempt begins only if what it makes can be sealed, too. */
   async #fetch(run: NodeAttempt, required: boolean | Promise<boolean>): Promise<AttemptPayloads> {
     const { services, context, stops } = this.#parts;
-    const { sealing, payloads } = services;
+    const { payloads } = services;
     const { grant, jobId } = run;
+    // In a turn of the actor, because slots are counted there.
+    const away = (): void => void context.self.tell({ kind: 'keys-away', run });
+    const sealing = toldWhenLate(services.sealing, context.clock, away);
     if ((await required) || isSealed(grant.spec.input))
-      run.seal = new RunSeal(sealing, { id: jobId, spec: grant.spec });
+      run.seal = new RunSeal(services.sealing, { id: jobId, spec: grant.spec });
     const isOver = (): boolean => run.cancelled || run.superseded || stops.isDraining;
-    const waits = (areAway: boolean): void => void (run.waitsForKeys = areAway);
-    return whileKeysAway(context.clock, { isOver, waits }, async () => {
-      await run.seal?.sealer();
+    return whileKeysAway(context.clock, { isOver, away }, async () => {
+      if (run.seal !== undefined) await sealing.sealer(grant.spec.tenant);
       return fetchPayloads(grant, { sealing, payloads, jobId }, (payload) => this.#isStreamed(grant, payload));
     });
   }

@@ -15,6 +15,7 @@ import { AttemptStops } from './attempt-stops.ts';
 import { AttemptTable } from './attempt-table.ts';
 import { type AttemptsMessage, handle, type MessageHandlers } from './attempts-message.ts';
 import { HeldSlots } from './held-slots.ts';
+import { KeyWaits } from './key-wait.ts';
 import { WorkClaims } from './work-claims.ts';
 import type { WorkerServices } from './worker-services.ts';
 
@@ -26,7 +27,8 @@ export function attemptsActor(services: WorkerServices): ActorDefinition<Attempt
 }
 
 function startAttempts(services: WorkerServices, context: ActorContext<AttemptsMessage>): Behavior<AttemptsMessage> {
-  const parts = { services, context, runs: new AttemptTable(), heldSlots: new HeldSlots(services.slots) };
+  const held = { heldSlots: new HeldSlots(services.slots), keyWaits: new KeyWaits() };
+  const parts = { services, context, runs: new AttemptTable(), ...held };
   const logs = new AttemptLogs(parts);
   const reports = new AttemptReports({ ...parts, logs });
   const checkpoints = new AttemptCheckpoints({ ...parts, reports });
@@ -40,6 +42,7 @@ function startAttempts(services: WorkerServices, context: ActorContext<AttemptsM
     'claim-answered': ({ delivery, outcome }) => claims.answered(delivery, outcome),
     'work-moved': ({ ackTo, outcome }) => claims.moved(ackTo, outcome),
     'payloads-fetched': ({ run, outcome }) => starts.fetched(run, outcome),
+    'keys-away': ({ run }) => starts.keysAway(run),
     started: ({ runId }) => starts.started(runId),
     progress: (message) => heartbeats.progressed(message),
     checkpoint: (message) => checkpoints.offered(message),

@@ -19,6 +19,8 @@ export type AttemptsMessage =
   /** The broker has, or has not, taken a message over to its handler route. */
   | { readonly kind: 'work-moved'; readonly ackTo: string; readonly outcome: Settled<void> }
   | { readonly kind: 'payloads-fetched'; readonly run: NodeAttempt; readonly outcome: Settled<AttemptPayloads> }
+  /** The run does not begin before its keys are there. */
+  | { readonly kind: 'keys-away'; readonly run: NodeAttempt }
   | RunEvent
   | CheckpointMessage
   | { readonly kind: 'logs-due' }

@@ -1,6 +1,6 @@
 /**
  * The slots of deliveries that are on their way to the run pool. A delivery comes with a reserved slot. The slot is held
- * until the pool counts the run, or until it is clear that there will be no run.
+ * until the pool counts the run, until it is clear that there will be no run, or while the run waits for keys.
  */
 import type { SlotPool } from './slot-pool.ts';
 
@@ -14,6 +14,13 @@ export class HeldSlots {
 
   hold(slots: number): void {
     this.#held += slots;
+  }
+
+  /** A slot for a delivery that has given its own back. False if none is free. */
+  take(): boolean {
+    if (this.#slots.reserve(1) === 0) return false;
+    this.#held += 1;
+    return true;
   }
 
   free(slots: number): void {

@@ -6,12 +6,16 @@ import { jobIdParts } from '../../domain/job-id.ts';
 import type { AttemptStarts } from './attempt-starts.ts';
 import type { AttemptParts } from './attempt-table.ts';
 import type { HeldSlots } from './held-slots.ts';
+import type { KeyWaits } from './key-wait.ts';
 
 /** How long a message goes back. If its shard did not answer, a random time of up to as much is added. */
 const releaseDelayMs = 1_000;
+/** The same for work of a tenant whose keys are away, and a random time of up to as much is added. */
+const keysAwayDelayMs = 2_000;
 
 interface Parts extends AttemptParts {
   readonly heldSlots: HeldSlots;
+  readonly keyWaits: KeyWaits;
   readonly starts: AttemptStarts;
 }
 
@@ -28,8 +32,13 @@ export class WorkClaims {
   }
 
   #claim(delivery: WorkDelivery): void {
-    const { services, context, runs } = this.#parts;
+    const { services, context, runs, heldSlots, keyWaits } = this.#parts;
     const { tenant, jobId, epoch, again = 0, need } = delivery.message;
+    if (keyWaits.isFull(tenant)) {
+      services.source.release(delivery.ackTo, Math.round(keysAwayDelayMs * (1 + context.random())));
+      heldSlots.free(1);
+      return;
+    }
     if (!services.handlers.meet(need)) {
       this.#passOn(delivery);
       return;

@@ -1,6 +1,8 @@
 /** Attempts of sealed jobs in virtual time: what leaves the node, what waits while the keys are away, what is damaged for good. */
 import { expect, it } from 'vitest';
+import { KeyWaits, keyWaitsMax } from '../../../../src/actors/worker/key-wait.ts';
 import { RunSeal } from '../../../../src/actors/worker/run-seal.ts';
+import { keysAway } from '../../../../src/adapters/keys/key-errors.ts';
 import { runIdOf } from '../../../../src/actors/worker/node-attempt.ts';
 import { openFailure, openLine, openNote, payloadOwner } from '../../../../src/application/sealing/job-seals.ts';
 import { openSealed, openSealedParts, sealWhole } from '../../../../src/application/sealing/sealed-payloads.ts';
@@ -22,8 +24,7 @@ interface Sealed {
 }
 
 /** The worker seals because the input is sealed, and not because it was told to. */
-async function setUp(requires: Sealing['requires'] = () => false): Promise<Sealed> {
-  const keys = createTestKeys();
+async function setUp(requires: Sealing['requires'] = () => false, keys = createTestKeys()): Promise<Sealed> {
   // Its own clock stands still, so that a service which was away is asked again at once.
   const clock = createManualClock();
   const sealing = createTestSealing(
@@ -172,8 +173,86 @@ it('waits while the keys are away, and begins when they are back', async () => {
   expect(worker.beats.at(-1)?.runs[0]).not.toHaveProperty('waitsForKeys');
 });
 
+const away = 'away';
+const slow = 'slow';
+
+/** A worker with two slots. The keys of its default tenant are away, or are asked and do not answer; those of others are there. */
+async function withoutKeysOfOneTenant(how: typeof away | typeof slow): Promise<Sealed & { back(): void }> {
+  const keys = createTestKeys();
+  let isBack = false;
+  const { unwrap } = keys;
+  const sealed = await setUp(undefined, {
+    ...keys,
+    unwrap: async (wrapped, tenant) => {
+      if (isBack || tenant !== 'default') return unwrap(wrapped, tenant);
+      return how === slow ? new Promise(() => undefined) : Promise.reject(keysAway('no-key', 'denied'));
+    },
+  });
+  const others = createTestSealing(await awayKeys({ keys }), createManualClock());
+  sealed.worker.spec = testSpec({ input: await sealedInput(others, testSpec()) });
+  return { ...sealed, back: () => (isBack = true) };
+}
+
+/** The queue is empty: the pullers wait, and hold no slot. */
+async function emptied({ pulls, kit }: WorkerHarness): Promise<void> {
+  for (const { expiresMs, resolve } of pulls.splice(0)) if (expiresMs === 0) resolve([]);
+  await kit.settle();
+}
+
+it.each([away, slow] as const)('holds no slot while the keys are %s, so those of other tenants begin', async (how) => {
+  const { worker } = await withoutKeysOfOneTenant(how);
+  await worker.offer(1);
+  await worker.offer(2);
+  await worker.kit.advance(300);
+  await emptied(worker);
+  expect([worker.handed, worker.slots.free]).toEqual([[], 2]);
+  worker.spec = testSpec({ tenant: 'other', input });
+  await worker.offer(3, { tenant: 'other' });
+  expect(worker.handed).toMatchObject([{ tenant: 'other' }]);
+  await worker.kit.advance(2_000);
+  expect(worker.beats.at(-1)?.runs.filter(({ waitsForKeys }) => waitsForKeys === true)).toHaveLength(2);
+});
+
+it('goes back into its queue if others have all slots when the keys are back', async () => {
+  const { worker, back } = await withoutKeysOfOneTenant(away);
+  for (const unique of [1, 2]) await worker.offer(unique);
+  const { spec } = worker;
+  worker.spec = testSpec({ tenant: 'other', input });
+  await worker.offer(3, { tenant: 'other' });
+  worker.spec = spec;
+  await emptied(worker);
+  back();
+  await worker.kit.advance(3_000);
+  expect(worker.handed.map(({ tenant }) => tenant)).toEqual(['other', 'default']);
+  expect(worker.completed).toMatchObject([{ outcome: { kind: 'released' } }]);
+  expect(worker.slots.reserved).toBe(0);
+});
+
+it('a tenant has a bounded number that wait; its further work goes back unclaimed until some of them end', async () => {
+  const { worker } = await withoutKeysOfOneTenant(away);
+  for (let unique = 1; unique <= keyWaitsMax.ofTenant + 3; unique += 1) await worker.offer(unique);
+  expect(worker.claims).toHaveLength(keyWaitsMax.ofTenant);
+  expect(worker.givenBack).toHaveLength(3);
+  for (const { delayMs = 0 } of worker.givenBack) expect(delayMs).toBeGreaterThanOrEqual(2_000);
+  worker.spec = testSpec({ tenant: 'other', input });
+  await worker.offer(100, { tenant: 'other' });
+  expect(worker.handed).toMatchObject([{ tenant: 'other' }]);
+  await worker.kit.advance(35_000);
+  expect(worker.completed).toHaveLength(keyWaitsMax.ofTenant);
+  await worker.offer(101);
+  expect(worker.claims).toHaveLength(keyWaitsMax.ofTenant + 2);
+});
+
+it('of all tenants so many wait on a node, and one of each in any case', () => {
+  const waits = new KeyWaits();
+  for (let one = 0; one < keyWaitsMax.ofNode; one += 1) waits.begin(`tenant-${one}`);
+  expect([waits.isFull('tenant-0'), waits.isFull('new')]).toEqual([true, false]);
+  waits.end('tenant-1');
+  expect([waits.isFull('tenant-0'), waits.isFull('tenant-1')]).toEqual([false, false]);
+});
+
 /** The same keys, for a process that has them. */
-async function awayKeys({ keys }: Sealed) {
+async function awayKeys({ keys }: Pick<Sealed, 'keys'>) {
   return createTestKeys(keys.lines);
 }
 
