@@ -1,6 +1,7 @@
 /** Encryption of payloads and texts of jobs. */
 import { z } from 'zod';
 import { key, path } from './schema-key.ts';
+import { serviceUrl } from './service-url.ts';
 
 const tenantOrAll = z
   .string()
@@ -32,7 +33,7 @@ export const encryptionSection = z.strictObject({
     .prefault({}),
   vault: z
     .strictObject({
-      address: key(z.url({ protocol: /^https?$/ }).optional(), {
+      address: key(serviceUrl.optional(), {
         meaning: 'Address of the Vault, such as `https://vault.example.com:8200`.',
         consequence: 'With `http` the keys of payloads travel as plain text.',
         defaultNote: 'none',
@@ -100,7 +101,7 @@ export const encryptionSection = z.strictObject({
           defaultNote: 'that of the ARN',
         },
       ),
-      endpoint: key(z.url({ protocol: /^https?$/ }).optional(), {
+      endpoint: key(serviceUrl.optional(), {
         meaning: 'Address of KMS, such as that of a VPC endpoint or of FIPS.',
         consequence: 'With `http` the keys of payloads travel as plain text.',
         defaultNote: 'that of AWS in the region',

@@ -1,6 +1,7 @@
 /** Where large payloads lie. */
 import { z } from 'zod';
 import { key, path, wholeNumber } from './schema-key.ts';
+import { serviceUrl } from './service-url.ts';
 
 export const objectsSection = z.strictObject({
   kind: key(z.enum(['none', 'files', 's3']).optional(), {
@@ -69,12 +70,12 @@ export const objectsSection = z.strictObject({
         meaning: 'Region of the bucket.',
         consequence: 'Requests are signed for it. Many servers other than AWS ignore it.',
       }),
-      endpoint: key(z.url({ protocol: /^https?$/ }).optional(), {
+      endpoint: key(serviceUrl.optional(), {
         meaning: 'Address of the server, such as `https://s3.example.com`.',
         consequence: 'With `http` payloads travel as plain text.',
         defaultNote: 'that of AWS in the region',
       }),
-      linkEndpoint: key(z.url({ protocol: /^https?$/ }).optional(), {
+      linkEndpoint: key(serviceUrl.optional(), {
         meaning: 'Address of the server in links to payloads, where clients reach it under another one.',
         consequence: 'The processes of the cluster do not use it.',
         defaultNote: '`objects.s3.endpoint`',

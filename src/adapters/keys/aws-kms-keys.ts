@@ -67,8 +67,12 @@ export function createAwsKmsKeys(settings: AwsKmsSettings): KeyWrapping {
     async wrap(plain, tenant) {
       const answer = await call('Encrypt', { KeyId: key, Plaintext: base64Of(plain), ...boundTo(tenant) });
       const wrapped = textOf(answer.body, 'CiphertextBlob');
-      const [, id = ''] = keyArnPattern.exec(textOf(answer.body, 'KeyId') ?? '') ?? [];
+      const arn = textOf(answer.body, 'KeyId') ?? '';
+      const [, id = ''] = keyArnPattern.exec(arn) ?? [];
       if (answer.status !== 200 || wrapped === undefined || !keyIdPattern.test(id)) throw refused(answer);
+      // Its reference has no account: nothing could be opened again that a key of another one has wrapped.
+      if (![id, arn].includes(keyLike(key, id)))
+        throw keysAway('no-answer', 'AWS KMS has used a key of another account');
       return { keyRef: `${prefix}${id}`, wrapped: Buffer.from(wrapped, 'base64') };
     },
     async unwrap({ keyRef, wrapped }, tenant) {

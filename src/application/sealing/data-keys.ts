@@ -158,9 +158,9 @@ export class DataKeys {
     const refused = this.#refused.get(name);
     if (this.#rests(refused)) throw refused.error;
     try {
-      const plain = await this.#ask('unwrap', () => wrapping.unwrap(wrapped, tenant));
+      const plain = await this.#ask('unwrap', async () => whole(await wrapping.unwrap(wrapped, tenant)));
       this.#refused.delete(name);
-      if (plain?.byteLength !== dataKeyBytes) return undefined;
+      if (plain === undefined) return undefined;
       const key = createSecretKey(plain);
       renew(this.#opened, name, { key, untilMs: clock.monotonicMs() + keyLifeMs });
       return key;
@@ -207,10 +207,17 @@ function sealingKey(key: OwnKey): SealingKey {
   };
 }
 
-/** What does not fit an envelope seals nothing. */
+/** An answer that was garbled on its way must end no job: the next one may be right. */
+function whole(plain: Uint8Array | undefined): Uint8Array | undefined {
+  if (plain === undefined || plain.byteLength === dataKeyBytes) return plain;
+  throw new Error(`the key service gave a key of ${plain.byteLength} bytes, and ${dataKeyBytes} were wrapped`);
+}
+
+/** What does not fit an envelope seals nothing, nor does what cannot hold a key: nobody could open it again. */
 function fitting(wrapped: WrappedKey): WrappedKey {
   const fits = Buffer.byteLength(wrapped.keyRef) <= keyRefMaxBytes && wrapped.wrapped.byteLength <= wrappedMaxBytes;
   if (!fits) throw new Error('the wrapped key is larger than an envelope has room for');
+  if (wrapped.wrapped.byteLength <= dataKeyBytes) throw new Error('the wrapped key is too short to hold a key');
   return wrapped;
 }
 

@@ -178,3 +178,18 @@ it('what a later version has sealed waits for it', async () => {
   await expect(sealing.open(Buffer.from([9, 9, 9]), 'whole', context)).rejects.toMatchObject(unavailable);
   expect(sealing.refused).toEqual([]);
 });
+
+it.each([0, 32])('seals nothing with a key that was wrapped to %i bytes: nobody could open it again', async (bytes) => {
+  wrapping.wrap = () => Promise.resolve({ keyRef: 'one', wrapped: new Uint8Array(bytes) });
+  await expect(keys.current('acme')).rejects.toMatchObject(unavailable);
+});
+
+it('a key that comes back garbled is away, and does not make a payload look damaged', async () => {
+  const { keyRef, wrapped } = await wrapping.wrap(randomBytes(32), 'acme');
+  const { unwrap } = wrapping;
+  wrapping.unwrap = () => Promise.resolve(new Uint8Array(3));
+  await expect(keys.open({ keyRef, wrapped }, 'acme')).rejects.toMatchObject(unavailable);
+  wrapping.unwrap = unwrap;
+  clock.advance(1_000);
+  expect(await keys.open({ keyRef, wrapped }, 'acme')).toBeDefined();
+});
