@@ -68,7 +68,7 @@ export async function decodeValue(codec: PayloadCodec, about: CodecContext, valu
   const encoded = value.bytes.subarray(mark.byteLength);
   const decoded = await asked(about, 'the codec cannot decode it', () => codec.decode(encoded, about));
   const rest = decoded.subarray(1);
-  if (decoded[0] === kinds.json) return { kind: 'json', json: new TextDecoder().decode(rest) };
+  if (decoded[0] === kinds.json) return { kind: 'json', json: textOf(rest, about) };
   if (decoded[0] === kinds.bytes) return { kind: 'bytes', bytes: rest };
   throw new CodecError(about.field, 'what the codec has decoded was not encoded by Troupe');
 }
@@ -85,6 +85,15 @@ export async function fingerprintOf(
   );
   if (isInRange(print.byteLength, fingerprintRange)) return print;
   throw new CodecError(about.field, `its fingerprint must have ${fingerprintRange.text}`);
+}
+
+/** Other bytes than were encoded must not pass for a text with replaced characters. */
+function textOf(bytes: Uint8Array, { field }: CodecContext): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (error) {
+    throw new CodecError(field, 'what the codec has decoded is no text', error);
+  }
 }
 
 function isEncoded(bytes: Uint8Array): boolean {
@@ -109,8 +118,11 @@ async function asked(
   work: () => Uint8Array | Promise<Uint8Array> | undefined,
 ): Promise<Uint8Array> {
   try {
-    const made: unknown = await work();
-    if (made instanceof Uint8Array) return made;
+    const made: unknown = work();
+    // A copy, before another call: a codec may write the next value into the same bytes, and then one would pass for two.
+    if (made instanceof Uint8Array) return Uint8Array.from(made);
+    const awaited = await made;
+    if (awaited instanceof Uint8Array) return awaited;
   } catch (error) {
     throw new CodecError(field, complaint, error);
   }

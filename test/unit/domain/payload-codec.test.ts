@@ -95,3 +95,25 @@ it('a failure that cannot be encoded is one without text, and one of the cluster
     expect(JSON.stringify(await encodeFailure(codec, about, failure))).not.toContain('canary');
   expect(await decodeFailure(turnedCodec, about, failure)).toEqual(failure);
 });
+
+it('keeps values of two calls apart if the codec writes them into the same bytes', async () => {
+  const shared = new Uint8Array(16);
+  const fill = (bytes: Uint8Array): Uint8Array => shared.fill(bytes.byteLength);
+  const codec = { encode: fill, decode: fill, fingerprint: fill };
+  const input = { field: 'input', handler: 'a', jobId: undefined } as const;
+  for (const work of [fingerprintOf, encodeValue]) {
+    const [one, other] = await Promise.all(['1', '12'].map((text) => work(codec, input, json(text))));
+    expect(one).not.toEqual(other);
+  }
+});
+
+it('takes no JSON that is not the text that was encoded', async () => {
+  const codec = { encode: same, decode: () => Uint8Array.of(0, 0x22, 0xff, 0x22) };
+  const input = { field: 'input', handler: 'a', jobId: undefined } as const;
+  const bytes = await encodeValue(codec, input, { kind: 'json', json: '""' });
+  await expect(decodeValue(codec, input, { kind: 'bytes', bytes })).rejects.toThrow('input: what the codec');
+});
+
+function same(bytes: Uint8Array): Uint8Array {
+  return bytes;
+}
