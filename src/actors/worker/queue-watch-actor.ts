@@ -157,6 +157,9 @@ class QueueWatch implements Behavior<QueueWatchMessage> {
 
   onStop(): void {
     for (const stop of this.#stopListening) stop();
+    // The one after it does not know what was measured. It measures anew what is still there.
+    for (const [name, route] of this.#unserved) this.#served(name, route);
+    for (const key of this.#measured) this.#services.metrics.queueDepth.remove(queueLabels(key));
   }
 
   #look(): void {

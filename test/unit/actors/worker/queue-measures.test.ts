@@ -30,3 +30,18 @@ it('the depth of a queue is measured until the queue is deleted', async () => {
   await worker.kit.advance(5_000);
   expect(await worker.gauges()).not.toContain('reports');
 });
+
+it('nothing is left of what was measured before the watch of the queues was started again', async () => {
+  const worker = await createWorkerHarness();
+  worker.queues.set('acme/reports', 2);
+  worker.waiting = [
+    { tenant: 'acme', queue: 'reports', messages: 2, need: { handler: 'test.nowhere', version: '1' } },
+  ];
+  await worker.kit.advance(5_000);
+  expect(await worker.gauges()).toMatch(/^troupe_jobs_unserved\{.*reports/m);
+  worker.queues.delete('acme/reports');
+  worker.waiting = [];
+  worker.kit.system.refAt<unknown>('/workers/queue-watch').tell({ kind: 'seen', outcome: { status: 'fulfilled' } });
+  await worker.kit.advance(5_000);
+  expect(await worker.gauges()).not.toContain('reports');
+});
