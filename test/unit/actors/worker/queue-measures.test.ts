@@ -34,9 +34,7 @@ it('the depth of a queue is measured until the queue is deleted', async () => {
 it('nothing is left of what was measured before the watch of the queues was started again', async () => {
   const worker = await createWorkerHarness();
   worker.queues.set('acme/reports', 2);
-  worker.waiting = [
-    { tenant: 'acme', queue: 'reports', messages: 2, need: { handler: 'test.nowhere', version: '1' } },
-  ];
+  worker.waiting = [{ tenant: 'acme', queue: 'reports', messages: 2, need: { handler: 'test.nowhere', version: '1' } }];
   await worker.kit.advance(5_000);
   expect(await worker.gauges()).toMatch(/^troupe_jobs_unserved\{.*reports/m);
   worker.queues.delete('acme/reports');
