@@ -31,8 +31,8 @@ const BATCH = 32;
  */
 const TURN_MS = 2;
 const TURN_MAX_MS = 20;
-/** The same bound in batches, for clocks that do not advance while actors run. */
-const BATCHES_PER_MS = 32;
+/** So many batches end a turn in which the clock does not advance. Batches that are merely short have their time. */
+const STILL_BATCHES = 64;
 
 /* eslint-disable no-restricted-globals -- this is the port's one real implementation */
 /** Runs ready actors round robin, in turns of the event loop (`setImmediate`). */
@@ -47,7 +47,7 @@ export function createTurnScheduler(clock: Pick<Clock, 'monotonicMs'>): Schedule
     const turnMs = Math.min(TURN_MAX_MS, Math.max(TURN_MS, nowMs - armedAtMs));
     const untilMs = nowMs + turnMs;
     try {
-      for (let batches = 0; batches < turnMs * BATCHES_PER_MS; batches++) {
+      for (let stillBatches = 0; stillBatches < STILL_BATCHES; stillBatches++) {
         const task = ready.shift();
         if (task === undefined) break;
         if (task.run(BATCH)) ready.push(task);
@@ -56,6 +56,7 @@ export function createTurnScheduler(clock: Pick<Clock, 'monotonicMs'>): Schedule
         nowMs = clock.monotonicMs();
         task.busyMs += nowMs - beganMs;
         if (nowMs >= untilMs) break;
+        if (nowMs > beganMs) stillBatches = 0;
       }
     } finally {
       armed = ready.size > 0;

@@ -74,14 +74,14 @@ test('by time: a slow batch ends the turn', async () => {
   expect(ran).toEqual([1, 2, 3]);
 });
 
-/** A task that always has more work. Each batch takes a ms. */
-function endless(clock: ReturnType<typeof createVirtualClock>): Runnable & { runs: number } {
+/** A task that always has more work. */
+function endless(clock: ReturnType<typeof createVirtualClock>, batchMs = 1): Runnable & { runs: number } {
   return {
     busyMs: 0,
     runs: 0,
     run() {
       this.runs += 1;
-      clock.step(clock.monotonicMs() + 1);
+      clock.step(clock.monotonicMs() + batchMs);
       return true;
     },
   };
@@ -101,6 +101,19 @@ test.each([
     await new Promise((resolve) => setImmediate(resolve));
     expect(task.runs).toBe(turn * batches);
   }
+});
+
+test.each([
+  ['short lasts its time', 2 ** -8, 7 * 2 ** 8],
+  ['too short for the clock ends by their number', 0, 64],
+])('the turn of actors whose batches are %s', async (_name, batchMs, batches) => {
+  const clock = createVirtualClock();
+  const scheduler = createTurnScheduler(clock);
+  const task = endless(clock, batchMs);
+  scheduler.schedule(task);
+  clock.step(clock.monotonicMs() + 7);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(task.runs).toBe(batches);
 });
 
 test('nobody owes the actors the time in which none had work', async () => {
