@@ -59,7 +59,7 @@ export function createTenantLimits(parts: TenantLimitsParts): TenantLimits {
 
     refusalOf(tenant, jobs) {
       const limit = known.lastSeen(tenant)?.quotas.submitsPerSecond;
-      if (limit === undefined) return undefined;
+      if (limit === undefined || jobs === 0) return undefined;
       const nowMs = clock.monotonicMs();
       const { bucket } = rates.of(tenant, limit, nowMs);
       return bucket.isEmpty(nowMs) ? submitRefusal(useOfSubmits(tenant, limit, bucket.used(nowMs)), jobs) : undefined;

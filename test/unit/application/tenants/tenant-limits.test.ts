@@ -110,6 +110,14 @@ describe('submits in a second', () => {
     expect(submitted(2)).toBe(1);
   });
 
+  it('that nobody makes are not refused, and nobody is told so', () => {
+    make({ submitsPerSecond: 2 });
+    submitted(2);
+    const told = logged.length;
+    expect(limits.refusalOf('acme', 0)).toBeUndefined();
+    expect([refusals, logged.length]).toEqual([0, told]);
+  });
+
   it('are never refused many at a time without the quota', () => {
     make({});
     submitted(1_000);
