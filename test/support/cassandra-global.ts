@@ -14,6 +14,15 @@ import { provisionCassandra } from '../../src/backing/cassandra/cassandra-instal
 import { startCassandra, type CassandraProcess } from '../../src/backing/cassandra/cassandra-process.ts';
 import { silentLog } from './stores.ts';
 
+/**
+ * A machine that does much else at the same time is late, not undecided: by default a server gives a conditional write up
+ * after two seconds, and nobody knows then whether it was applied.
+ */
+const moreSettings = `write_request_timeout: 10000ms
+cas_contention_timeout: 10000ms
+read_request_timeout: 10000ms
+`;
+
 export interface SharedCassandra {
   readonly contactPoints: readonly string[];
   readonly localDataCenter: string;
@@ -53,7 +62,7 @@ export async function setup(project: TestProject): Promise<void> {
   const dataDir = await mkdtemp(join(tmpdir(), 'troupe-cassandra-'));
   const [nativePort, storagePort] = [await freePort(), await freePort()];
   const node = await withJavaOption(unflushedSchema, () =>
-    startCassandra({ install, dataDir, nativePort, storagePort, heapMb: 768 }),
+    startCassandra({ install, dataDir, nativePort, storagePort, heapMb: 768, moreSettings }),
   );
   running = { node, dataDir };
   project.provide('cassandra', { contactPoints: node.contactPoints, localDataCenter: node.localDataCenter });

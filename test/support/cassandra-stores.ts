@@ -71,6 +71,9 @@ export async function connectDriver(cassandra: SharedCassandra): Promise<Client>
   return driver;
 }
 
+/** As long as the server itself tries (`cassandra-global.ts`), and a bit: a busy machine is late, not undecided. */
+const patientMs = 12_000;
+
 export async function makeCassandraHarness(
   cassandra: SharedCassandra,
 ): Promise<StoreHarness & { readonly keyspace: string; readonly driver: Client }> {
@@ -91,7 +94,7 @@ export async function makeCassandraHarness(
   return {
     keyspace,
     driver,
-    open: () => openAt(cassandra.contactPoints),
+    open: () => openAt(cassandra.contactPoints, patientMs),
     async openLossy(): Promise<LossyStore> {
       const proxy = await startLossyProxy(cassandra.contactPoints[0] ?? '');
       const store = await openAt([proxy.contactPoint], lossyTimeoutMs);
