@@ -2,12 +2,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { KeptOf } from '../../../application/ports/job-store.ts';
 
-interface SavedKept {
-  /** JSON. */
-  readonly slots: string;
-  readonly lastMs: number;
-}
-
 export function createKeptOperations(file: DatabaseSync) {
   const put = file.prepare(
     `INSERT INTO kept_bytes (shard, tenant, slots, expires_at) SELECT shard, ?3, ?4, ?5 FROM shards
@@ -18,7 +12,12 @@ export function createKeptOperations(file: DatabaseSync) {
   return {
     writes: {
       /** Because of the condition on the epoch, what a deposed owner saves changes no row. */
-      saveKept({ shard, tenant }: KeptOf, epoch: number, { slots, lastMs }: SavedKept): void {
+      saveKept(
+        { shard, tenant }: KeptOf,
+        epoch: number,
+        // `slots`: JSON.
+        { slots, lastMs }: { readonly slots: string; readonly lastMs: number },
+      ): void {
         put.run(shard, epoch, tenant, slots, lastMs);
       },
     },
