@@ -84,7 +84,7 @@ function valueOf(payload: wire.Payload | null): RunPayload | undefined {
   }
 }
 
-/** Undefined: as it came. Collects the whole, because a codec takes whole values. */
+/** Collects the whole, because a codec takes whole values. Rejects with CODEC_FAILED. */
 export async function* decodedDownload(
   codec: PayloadCodec,
   { jobId, field, handler }: { readonly jobId: string; readonly field: 'input' | 'output'; readonly handler: string },

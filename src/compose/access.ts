@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import type { CassandraAccess, CassandraTls } from '../adapters/cassandra/cassandra-access.ts';
 import type { RingLogin } from '../adapters/cassandra/role-statements.ts';
-import { followFiles, type FollowedFilesOptions } from '../adapters/files/followed-files.ts';
+import { type FollowedFiles, followFiles, type FollowedFilesOptions } from '../adapters/files/followed-files.ts';
 import { freshFiles } from '../adapters/files/fresh-files.ts';
 import type { S3Access } from '../adapters/s3/s3-payload-store.ts';
 import type { NatsTls } from '../adapters/nats/link.ts';
@@ -85,10 +85,14 @@ export function configured<Value>(key: string, source: string, open: () => Value
   }
 }
 
-/** Whoever replaces a file in place empties it first. */
 function wholePassword({ password }: { readonly password: Buffer }): string {
-  const text = password.toString('utf8').trimEnd();
-  if (text === '') throw new Error('must hold a password');
+  return textIn(password, 'a password');
+}
+
+/** Whoever replaces a file in place empties it first. */
+function textIn(content: Buffer, what: string): string {
+  const text = content.toString('utf8').trimEnd();
+  if (text === '') throw new Error(`must hold ${what}`);
   return text;
 }
 
@@ -103,24 +107,32 @@ function wholeMaterial(material: CassandraTls): CassandraTls {
 /** The bucket is there: a relation of the configuration says so. `close` ends the reading of the file with the secret. */
 export function s3Access(
   { s3 }: Config['objects'],
-  { clock, log }: Pick<FollowedFilesOptions<never, never>, 'clock' | 'log'>,
+  runtime: Pick<FollowedFilesOptions<never, never>, 'clock' | 'log'>,
 ): { readonly access: S3Access; readonly close: () => void } {
   const { bucket = '', prefix, region, endpoint, linkEndpoint, pathStyle, accessKeyId, secretAccessKeyPath } = s3;
   const place = { bucket, prefix, region, pathStyle, ...given({ endpoint, linkEndpoint }) };
   if (accessKeyId === undefined || secretAccessKeyPath === undefined) return { access: place, close: () => undefined };
-  const key = 'objects.s3.secretAccessKeyPath';
-  checkFile(key, secretAccessKeyPath);
-  const parse = ({ secret }: { readonly secret: Buffer }) => ({ accessKeyId, secretAccessKey: secretOf(secret) });
-  const options = { paths: { secret: secretAccessKeyPath }, parse, clock, log };
-  const secret = configured(key, secretAccessKeyPath, () => followFiles(options));
+  const parse = (content: Buffer) => ({ accessKeyId, secretAccessKey: textIn(content, 'a secret') });
+  const secret = followConfigured(runtime, 'objects.s3.secretAccessKeyPath', { path: secretAccessKeyPath, parse });
   return { access: { ...place, credentials: secret.current }, close: () => secret.stop() };
 }
 
-/** Throws for a file that is being written. */
-function secretOf(content: Buffer): string {
-  const text = content.toString('utf8').trimEnd();
-  if (text === '') throw new Error('must hold a secret');
-  return text;
+interface OneFile<Value> {
+  readonly path: string;
+  /** Throws for a file that is being written. */
+  readonly parse: (content: Buffer) => Value;
+}
+
+/** Follows a file that a key of the configuration names. What cannot be used at the start is an error of the configuration. */
+export function followConfigured<Value>(
+  runtime: Pick<FollowedFilesOptions<never, never>, 'clock' | 'log'>,
+  key: string,
+  { path, parse }: OneFile<Value>,
+): FollowedFiles<Value> {
+  checkFile(key, path);
+  return configured(key, path, () =>
+    followFiles({ ...runtime, paths: { file: path }, parse: ({ file }) => parse(file) }),
+  );
 }
 
 /** Reports a file that cannot be read, with its key. Its content is read when it is needed. */

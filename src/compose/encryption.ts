@@ -1,6 +1,5 @@
 /** The keys of the process, and what it seals and opens with them. */
 import { randomBytes } from 'node:crypto';
-import { type FollowedFilesOptions, followFiles } from '../adapters/files/followed-files.ts';
 import { type AwsCredentials, createAwsKmsKeys } from '../adapters/keys/aws-kms-keys.ts';
 import { createFileKeys, parseKeyFile } from '../adapters/keys/file-keys.ts';
 import { createVaultKeys } from '../adapters/keys/vault-keys.ts';
@@ -12,7 +11,7 @@ import { createRandomPool } from '../application/sealing/random-pool.ts';
 import { createSealing, noSealing, type Sealing } from '../application/sealing/sealing.ts';
 import { type Config, regionOfArn } from '../config/index.ts';
 import { counters, gauges } from '../domain/measures.ts';
-import { checkFile, configured } from './access.ts';
+import { followConfigured } from './access.ts';
 import type { ProcessRuntime } from './runtime.ts';
 
 export interface Encryption {
@@ -22,9 +21,9 @@ export interface Encryption {
 }
 
 export function createEncryption({ encryption }: Config, runtime: ProcessRuntime): Encryption {
-  const wrapping = keysOf(encryption, runtime);
-  if (wrapping === undefined) return { sealing: noSealing, close: () => undefined };
   const log = runtime.log.child({ component: 'encryption' });
+  const wrapping = keysOf(encryption, { clock: runtime.clock, log });
+  if (wrapping === undefined) return { sealing: noSealing, close: () => undefined };
   const requires = requiredIn(encryption.required);
   const { told, damaged } = measured({ ...runtime, log });
   const keys = new DataKeys({ wrapping, clock: runtime.clock, randomBytes, told });
@@ -43,22 +42,29 @@ function requiredIn(required: readonly string[]): (tenant: string) => boolean {
   return (tenant) => named.has('*') || named.has(tenant);
 }
 
-function keysOf(encryption: Config['encryption'], runtime: ProcessRuntime): KeyWrapping | undefined {
+type FileRuntime = Parameters<typeof followConfigured>[0];
+
+function keysOf(encryption: Config['encryption'], runtime: FileRuntime): KeyWrapping | undefined {
   const { keys, file, vault } = encryption;
   switch (keys) {
     case 'none':
       return undefined;
     case 'file': {
       const path = file.path ?? '';
-      const files = follow(runtime, 'encryption.file.path', { path, parse: parseKeyFile });
+      const files = followConfigured(runtime, 'encryption.file.path', { path, parse: parseKeyFile });
       return createFileKeys({ path, keys: files.current, close: () => files.stop() });
     }
     case 'vault': {
       const { address = '', mount, key, namespace, caPath } = vault;
-      const token = follow(runtime, 'encryption.vault.tokenPath', { path: vault.tokenPath ?? '', parse: tokenOf });
+      const token = followConfigured(runtime, 'encryption.vault.tokenPath', {
+        path: vault.tokenPath ?? '',
+        parse: tokenOf,
+      });
       const whole = (content: Buffer): Buffer => content;
       const ca =
-        caPath === undefined ? undefined : follow(runtime, 'encryption.vault.caPath', { path: caPath, parse: whole });
+        caPath === undefined
+          ? undefined
+          : followConfigured(runtime, 'encryption.vault.caPath', { path: caPath, parse: whole });
       return createVaultKeys({
         address,
         mount,
@@ -77,29 +83,16 @@ function keysOf(encryption: Config['encryption'], runtime: ProcessRuntime): KeyW
   }
 }
 
-function awsKmsKeys({ key = '', accessKeyId, ...kms }: Config['encryption']['awsKms'], runtime: ProcessRuntime) {
+function awsKmsKeys({ key = '', accessKeyId, ...kms }: Config['encryption']['awsKms'], runtime: FileRuntime) {
   const { endpoint, secretAccessKeyPath, region = regionOfArn(key) ?? '' } = kms;
   if (accessKeyId === undefined || secretAccessKeyPath === undefined)
     return createAwsKmsKeys({ key, region, endpoint, close: () => undefined });
   const parse = (content: Buffer): AwsCredentials => ({ accessKeyId, secretAccessKey: tokenOf(content) });
-  const secret = follow(runtime, 'encryption.awsKms.secretAccessKeyPath', { path: secretAccessKeyPath, parse });
+  const secret = followConfigured(runtime, 'encryption.awsKms.secretAccessKeyPath', {
+    path: secretAccessKeyPath,
+    parse,
+  });
   return createAwsKmsKeys({ key, region, endpoint, credentials: secret.current, close: () => secret.stop() });
-}
-
-interface OneFile<Value> {
-  readonly path: string;
-  readonly parse: (content: Buffer) => Value;
-}
-
-function follow<Value>({ clock, log }: ProcessRuntime, key: string, { path, parse }: OneFile<Value>) {
-  checkFile(key, path);
-  const options: FollowedFilesOptions<'file', Value> = {
-    paths: { file: path },
-    parse: ({ file }) => parse(file),
-    clock,
-    log: log.child({ component: 'encryption' }),
-  };
-  return configured(key, path, () => followFiles(options));
 }
 
 function tokenOf(content: Buffer): string {

@@ -5,6 +5,7 @@
 import type { Clock } from '../../application/ports/runtime.ts';
 import type { Sealing } from '../../application/sealing/sealing.ts';
 import { TroupeError } from '../../domain/errors.ts';
+import { SharedRoom } from '../../domain/shared-room.ts';
 
 const keyWaitMaxMs = 30_000;
 const retryMs = { first: 250, most: 2_000 } as const;
@@ -55,24 +56,19 @@ export function toldWhenLate(sealing: Sealing, clock: Pick<Clock, 'setTimer'>, l
 
 /** How many attempts wait for keys. */
 export class KeyWaits {
-  readonly #ofTenant = new Map<string, number>();
-  #all = 0;
+  readonly #room = new SharedRoom(keyWaitsMax.ofNode);
 
   /** Whether no more work of the tenant is taken: what it has here cannot begin. One of each tenant may always wait. */
   isFull(tenant: string): boolean {
-    const waiting = this.#ofTenant.get(tenant) ?? 0;
-    return waiting >= keyWaitsMax.ofTenant || (waiting > 0 && this.#all >= keyWaitsMax.ofNode);
+    const waiting = this.#room.usedBy(tenant);
+    return waiting >= keyWaitsMax.ofTenant || (waiting > 0 && this.#room.used >= this.#room.max);
   }
 
   begin(tenant: string): void {
-    this.#ofTenant.set(tenant, (this.#ofTenant.get(tenant) ?? 0) + 1);
-    this.#all += 1;
+    this.#room.take(tenant, 1);
   }
 
   end(tenant: string): void {
-    const left = (this.#ofTenant.get(tenant) ?? 0) - 1;
-    if (left > 0) this.#ofTenant.set(tenant, left);
-    else this.#ofTenant.delete(tenant);
-    this.#all -= 1;
+    this.#room.release(tenant, 1);
   }
 }

@@ -159,14 +159,13 @@ class QueueWatch implements Behavior<QueueWatchMessage> {
     for (const stop of this.#stopListening) stop();
     // The one after it does not know what was measured. It measures anew what is still there.
     for (const [name, route] of this.#unserved) this.#served(name, route);
-    for (const key of this.#measured) this.#services.metrics.queueDepth.remove(queueLabels(key));
+    for (const key of this.#measured) this.#services.metrics.queueDepth.remove(queueOf(key));
   }
 
   #look(): void {
     this.#services.tenants.look();
     for (const key of this.#config.queues().keys()) {
-      const [tenant = '', queue = ''] = key.split('/');
-      this.#pull({ tenant, queue });
+      this.#pull(queueOf(key));
     }
     this.#context.setTimer('look', lookEveryMs, { kind: 'look' });
     if (this.#looking) return;
@@ -288,11 +287,11 @@ class QueueWatch implements Behavior<QueueWatchMessage> {
     for (const key of this.#measured) {
       if (sums.has(key)) continue;
       this.#measured.delete(key);
-      this.#services.metrics.queueDepth.remove(queueLabels(key));
+      this.#services.metrics.queueDepth.remove(queueOf(key));
     }
     for (const [key, messages] of sums) {
       this.#measured.add(key);
-      this.#services.metrics.queueDepth.set(messages, queueLabels(key));
+      this.#services.metrics.queueDepth.set(messages, queueOf(key));
     }
   }
 
@@ -324,7 +323,7 @@ function refusalOf(reply: StartChildReply): TroupeError | undefined {
   return reply.ok || reply.existing !== undefined ? undefined : reply.error;
 }
 
-function queueLabels(key: string): Record<string, string> {
+function queueOf(key: string): { tenant: string; queue: string } {
   const [tenant = '', queue = ''] = key.split('/');
   return { tenant, queue };
 }

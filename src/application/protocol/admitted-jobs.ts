@@ -3,6 +3,7 @@
  * shards surely includes them. A submit that was under way between a question and its answer may be in the answer or not,
  * so it is counted as well.
  */
+import type { Clock } from '../ports/runtime.ts';
 import { statsMaxAgeMs, statsPatienceMs } from './cluster-stats.ts';
 
 /** Oldest statistics that may refuse a job. */
@@ -60,5 +61,29 @@ export class AdmittedJobs {
 
   #forget(nowMs: number): void {
     this.#ended = this.#ended.filter(({ lastMs }) => nowMs - lastMs <= memoryMs);
+  }
+}
+
+/** The same for many queues or tenants. Past `most` those are forgotten of which nothing is under way. */
+export class AdmittedByName {
+  readonly #most: number;
+  readonly #clock: Pick<Clock, 'monotonicMs'>;
+  readonly #byName = new Map<string, AdmittedJobs>();
+
+  constructor(most: number, clock: Pick<Clock, 'monotonicMs'>) {
+    this.#most = most;
+    this.#clock = clock;
+  }
+
+  /** Ask again after an await: what nobody had begun to use may have been forgotten. */
+  of(name: string): AdmittedJobs {
+    const known = this.#byName.get(name);
+    if (known !== undefined) return known;
+    if (this.#byName.size >= this.#most) {
+      for (const [other, jobs] of this.#byName) if (jobs.isIdle(this.#clock.monotonicMs())) this.#byName.delete(other);
+    }
+    const begun = new AdmittedJobs();
+    this.#byName.set(name, begun);
+    return begun;
   }
 }

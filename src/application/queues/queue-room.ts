@@ -18,7 +18,7 @@ import { depthOf } from '../../domain/queue-stats.ts';
 import { retryAfterMs } from '../../domain/retry-after.ts';
 import { drainPerSecond } from '../../domain/start-estimate.ts';
 import type { Clock, Random } from '../ports/runtime.ts';
-import { AdmittedJobs, refusalMaxAgeMs } from '../protocol/admitted-jobs.ts';
+import { AdmittedByName, type AdmittedJobs, refusalMaxAgeMs } from '../protocol/admitted-jobs.ts';
 import type { ClusterQueueStats, QueueStatsReader } from './queue-stats.ts';
 
 const queuesMax = 1_000;
@@ -38,17 +38,8 @@ export interface QueueRoomParts {
 }
 
 export function createQueueRoom({ stats, clock, random }: QueueRoomParts): QueueRoom {
-  const entries = new Map<string, AdmittedJobs>();
-
-  function entriesOf({ tenant, name }: Queue): AdmittedJobs {
-    const key = `${tenant}/${name}`;
-    const known = entries.get(key) ?? new AdmittedJobs();
-    if (!entries.has(key) && entries.size >= queuesMax) {
-      for (const [other, its] of entries) if (its.isIdle(clock.monotonicMs())) entries.delete(other);
-    }
-    entries.set(key, known);
-    return known;
-  }
+  const admitted = new AdmittedByName(queuesMax, clock);
+  const entriesOf = ({ tenant, name }: Queue): AdmittedJobs => admitted.of(`${tenant}/${name}`);
 
   return {
     async enter(queue, bytes) {

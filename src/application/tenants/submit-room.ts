@@ -6,16 +6,16 @@
  * A tenant that has no room may still repeat what was accepted. So a job with a key goes to its shard all the same, which
  * answers with the job that has the key, or refuses.
  */
-import { TroupeError } from '../../domain/errors.ts';
-import { retryAfterMs } from '../../domain/retry-after.ts';
+import type { TroupeError } from '../../domain/errors.ts';
 import { storedBytes } from '../../domain/stored-bytes.ts';
 import type { TenantQuotas } from '../../domain/tenant.ts';
 import type { Clock, Random } from '../ports/runtime.ts';
 import type { ClusterStats } from '../protocol/cluster-stats.ts';
-import { AdmittedJobs, refusalMaxAgeMs } from '../protocol/admitted-jobs.ts';
+import { AdmittedByName, refusalMaxAgeMs } from '../protocol/admitted-jobs.ts';
 import type { TenantStats } from '../../domain/tenant-stats.ts';
 import type { KnownTenants } from './known-tenants.ts';
 import type { QuotaAlarms, QuotaUse } from './quota-alarms.ts';
+import { quotaRefusal } from './quota-refusal.ts';
 import type { TenantStatsReader } from './tenant-stats.ts';
 
 export interface SubmitPlace {
@@ -49,20 +49,11 @@ const free: SubmitPlace = { leave: () => undefined };
 
 export function createSubmitRoom(parts: SubmitRoomParts): SubmitRoom {
   const { known, stats, alarms, clock } = parts;
-  const admitted = new Map<string, AdmittedJobs>();
-
-  function jobsOf(tenant: string): AdmittedJobs {
-    const present = admitted.get(tenant) ?? new AdmittedJobs();
-    if (!admitted.has(tenant) && admitted.size >= tenantsMax) {
-      for (const [other, jobs] of admitted) if (jobs.isIdle(clock.monotonicMs())) admitted.delete(other);
-    }
-    admitted.set(tenant, present);
-    return present;
-  }
+  const admitted = new AdmittedByName(tenantsMax, clock);
 
   async function enter(tenant: string, quotas: TenantQuotas, bytes: number): Promise<SubmitPlace> {
     const additionsTo = (answer: ClusterStats<TenantStats>): readonly Addition[] => {
-      const unseen = jobsOf(tenant).unseenBy(answer.ask);
+      const unseen = admitted.of(tenant).unseenBy(answer.ask);
       const { unfinished, storedBytes: stored = 0 } = answer.stats;
       const { unfinishedJobs = Infinity, storedBytes: storedMax = Infinity } = quotas;
       return [
@@ -78,7 +69,7 @@ export function createSubmitRoom(parts: SubmitRoomParts): SubmitRoom {
     for (const { adds, ...use } of additions) {
       if (use.limit !== Infinity) alarms.admitted({ ...use, used: use.used + adds });
     }
-    const mine = jobsOf(tenant);
+    const mine = admitted.of(tenant);
     mine.begin(bytes);
     return {
       leave: () => {
@@ -100,17 +91,12 @@ function isTooMuch({ used, adds, limit }: Addition): boolean {
   return used + adds > limit;
 }
 
-function refusal({ alarms, random }: SubmitRoomParts, { adds, ...use }: Addition): TroupeError {
-  alarms.refused(use);
+function refusal(parts: SubmitRoomParts, { adds, ...use }: Addition): TroupeError {
   const { tenant, quota, used, limit } = use;
   const what =
     quota === 'storedBytes'
       ? `keeps ${used} bytes, and the job would add ${adds}`
       : `has ${used} jobs that have not ended`;
-  return new TroupeError('QUOTA_EXCEEDED', {
-    message: `tenant ${tenant} ${what}; its quota is ${limit}`,
-    metadata: { quota, limit: String(limit), used: String(used) },
-    // Nobody knows how fast its jobs end, or are no longer kept.
-    retryAfterMs: retryAfterMs({ excess: 1, perSecond: 0, random: random() }),
-  });
+  // Nobody knows how fast its jobs end, or are no longer kept.
+  return quotaRefusal(parts, use, { message: `tenant ${tenant} ${what}; its quota is ${limit}`, perSecond: 0 });
 }

@@ -4,12 +4,12 @@
  */
 import { TroupeError } from '../../domain/errors.ts';
 import { RateMeter } from '../../domain/rate-meter.ts';
-import { retryAfterMs } from '../../domain/retry-after.ts';
 import type { Tenant } from '../../domain/tenant.ts';
 import { TokenBucket } from '../../domain/token-bucket.ts';
 import type { Clock, Random } from '../ports/runtime.ts';
 import type { KnownTenants } from './known-tenants.ts';
 import type { QuotaAlarms, QuotaUse } from './quota-alarms.ts';
+import { quotaRefusal } from './quota-refusal.ts';
 
 export interface TenantLimits {
   /** Refuses a job of a tenant that may not submit now: TENANT_PAUSED or TENANT_DELETING. It takes nothing of a quota. */
@@ -46,7 +46,7 @@ export function createTenantLimits(parts: TenantLimitsParts): TenantLimits {
   const submitRefusal = (use: QuotaUse, jobs: number): TroupeError => {
     const { tenant, limit } = use;
     const message = `tenant ${tenant} submits more than ${limit} jobs a second at this gateway`;
-    return refusal(parts, use, { message, perSecond: limit, times: jobs });
+    return quotaRefusal(parts, use, { message, perSecond: limit, times: jobs });
   };
 
   return {
@@ -86,7 +86,7 @@ export function createTenantLimits(parts: TenantLimitsParts): TenantLimits {
       if (limit !== undefined) {
         const use: QuotaUse = { tenant, quota: 'streams', used: open, limit };
         const message = `tenant ${tenant} has ${open} open streams at this gateway; its quota is ${limit}`;
-        if (open >= limit) throw refusal(parts, use, { message, perSecond: 0 });
+        if (open >= limit) throw quotaRefusal(parts, use, { message, perSecond: 0 });
         alarms.admitted({ ...use, used: open + 1 });
       }
       count(tenant, 1);
@@ -138,20 +138,6 @@ class Rates {
 
 function useOfSubmits(tenant: string, limit: number, used: number): QuotaUse {
   return { tenant, quota: 'submitsPerSecond', used, limit };
-}
-
-/** `perSecond`: how fast places come free, 0 if nobody knows. `times`: how many are refused with it. */
-function refusal(
-  { alarms, random }: TenantLimitsParts,
-  use: QuotaUse,
-  { message, perSecond, times = 1 }: { readonly message: string; readonly perSecond: number; readonly times?: number },
-): TroupeError {
-  alarms.refused(use, times);
-  return new TroupeError('QUOTA_EXCEEDED', {
-    message,
-    metadata: { quota: use.quota, limit: String(use.limit), used: String(Math.floor(use.used)) },
-    retryAfterMs: retryAfterMs({ excess: 1, perSecond, random: random() }),
-  });
 }
 
 function refuseStopped(tenant: Tenant | undefined): void {

@@ -69,8 +69,10 @@ export class KeptByTenant {
     });
   }
 
-  /** Answers what the ended jobs of the tenant keep: 0 without the quota, and what this owner has counted if the store does
-   * not answer. */
+  /**
+   * Answers what the ended jobs of the tenant keep: 0 without the quota, and what this owner has counted if the store does
+   * not answer.
+   */
   ask(tenant: string, answered: (bytes: number) => void): void {
     if (!this.#counts(tenant)) {
       answered(0);

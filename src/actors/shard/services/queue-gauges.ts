@@ -21,6 +21,8 @@ export interface CountedQueue {
   readonly oldestReadyAtMs: number | undefined;
 }
 
+/** What a queue has of which nothing was added yet. */
+const none = { waiting: 0, later: 0, running: 0, openBytes: 0, oldestReadyAtMs: Infinity, isThere: false };
 const standings = ['waiting', 'later', 'running'] as const;
 
 interface Sum {
@@ -81,7 +83,7 @@ export class QueueGauges {
   #set(nowMs: number): number {
     let read = 0;
     for (const sum of this.#sums.values()) {
-      Object.assign(sum, { waiting: 0, later: 0, running: 0, openBytes: 0, oldestReadyAtMs: Infinity, isThere: false });
+      Object.assign(sum, none);
     }
     for (const loads of this.#byShard.values()) {
       for (const load of loads) {
@@ -126,7 +128,6 @@ export class QueueGauges {
     const key = `${tenant}/${queue}`;
     const known = this.#sums.get(key);
     if (known !== undefined || this.#sums.size >= queuesMax) return known;
-    const none = { waiting: 0, later: 0, running: 0, openBytes: 0, oldestReadyAtMs: Infinity, isThere: true };
     const sum = { labels: { tenant, queue }, ...none };
     this.#sums.set(key, sum);
     return sum;

@@ -4,11 +4,28 @@ import { Outbox } from '../../../../../src/actors/shard/dispatch/outbox.ts';
 import type { Publisher, WorkMessage } from '../../../../../src/application/ports/bus.ts';
 import { TroupeError, type ErrorCode } from '../../../../../src/domain/errors.ts';
 import { composeJobId } from '../../../../../src/domain/job-id.ts';
-import { createTestKit } from '../../../../../src/kernel/testkit/index.ts';
+import { createTestKit, type TestKit } from '../../../../../src/kernel/testkit/index.ts';
 
 const place = { tenant: 'default', queue: 'default' };
 const need = { handler: 'sim.work' };
 const windowMax = 4;
+
+type UsedOfPublisher = Pick<Publisher, 'publishWork' | 'publishEvent' | 'soundAtMs'>;
+
+function outboxWith(kit: TestKit, publisher: UsedOfPublisher, random = () => 0): Outbox {
+  return new Outbox({
+    clock: kit.clock,
+    random,
+    windowMax,
+    syncMs: 0,
+    unsyncedMax: 10,
+    publisher: publisher as Publisher,
+    isWanted: () => true,
+    onPublished: () => undefined,
+  });
+}
+
+const jobIdOf = (n: number) => composeJobId({ createdAtMs: 1, shard: 1, queueNo: 1 }, BigInt(n));
 
 function setUp(random = () => 0) {
   const kit = createTestKit();
@@ -16,7 +33,7 @@ function setUp(random = () => 0) {
   const state: { refusal: ErrorCode | undefined; soundAtMs: number } = { refusal: 'BACKLOG_FULL', soundAtMs: 0 };
   const tries: { readonly atMs: number; readonly message: WorkMessage }[] = [];
   const events: number[] = [];
-  const publisher: Pick<Publisher, 'publishWork' | 'publishEvent' | 'soundAtMs'> = {
+  const publisher: UsedOfPublisher = {
     publishWork: async (message) => {
       tries.push({ atMs: kit.clock.monotonicMs(), message });
       await Promise.resolve();
@@ -28,17 +45,7 @@ function setUp(random = () => 0) {
     },
     soundAtMs: () => state.soundAtMs,
   };
-  const outbox = new Outbox({
-    clock: kit.clock,
-    random,
-    windowMax,
-    syncMs: 0,
-    unsyncedMax: 10,
-    publisher: publisher as Publisher,
-    isWanted: () => true,
-    onPublished: () => undefined,
-  });
-  const jobIdOf = (n: number) => composeJobId({ createdAtMs: 1, shard: 1, queueNo: 1 }, BigInt(n));
+  const outbox = outboxWith(kit, publisher, random);
   return {
     kit,
     outbox,
@@ -135,22 +142,12 @@ describe('an outbox in which the facts of one tenant gather', () => {
       });
     };
     const kit = createTestKit();
-    const publisher: Pick<Publisher, 'publishWork' | 'publishEvent' | 'soundAtMs'> = {
+    const publisher: UsedOfPublisher = {
       publishWork: ({ tenant, jobId }) => take(`${tenant} ${jobId}`),
       publishEvent: ({ tenant, jobId, seq }) => take(`${tenant} ${jobId} ${seq}`),
       soundAtMs: () => 0,
     };
-    const outbox = new Outbox({
-      clock: kit.clock,
-      random: () => 0,
-      windowMax,
-      syncMs: 0,
-      unsyncedMax: 10,
-      publisher: publisher as Publisher,
-      isWanted: () => true,
-      onPublished: () => undefined,
-    });
-    const jobIdOf = (n: number) => composeJobId({ createdAtMs: 1, shard: 1, queueNo: 1 }, BigInt(n));
+    const outbox = outboxWith(kit, publisher);
     return {
       outbox,
       sent,
