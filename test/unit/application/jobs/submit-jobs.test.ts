@@ -92,20 +92,12 @@ function setUp(options: Options = {}) {
     clock,
     log: silentLog,
   });
+  const batching = { timeoutMs: 1_000, maxQueued: 2_000, atTurnEnd: setImmediate };
   const submit = createSubmitJobs({
     submitRoom: roomForJobs,
-    tenantLimits: {
-      ...noLimits,
-      ...given({ ensureMaySubmit: options.ensureMaySubmit, refusalOf: options.refusalOf }),
-    },
+    tenantLimits: { ...noLimits, ...given({ ensureMaySubmit: options.ensureMaySubmit, refusalOf: options.refusalOf }) },
     atTurnEnd: (then) => void setImmediate(then),
-    batcher: createShardBatcher({
-      client: { call: call },
-      clock,
-      timeoutMs: 1_000,
-      maxQueued: 2_000,
-      atTurnEnd: setImmediate,
-    }),
+    batcher: createShardBatcher({ client: { call }, clock, ...batching }),
     shards: createShardChoice({ shardCount: 8, localShards: () => options.local ?? [], clock, random: () => 0.3 }),
     catalog,
     config: {
@@ -240,6 +232,19 @@ describe('submit', () => {
       { error: unreadable },
     ]);
     expect([sent.flatMap(({ items }) => items).length, reads()]).toEqual([50, 1]);
+  });
+
+  it('looks no further at a call that nobody waits for any more, and gives its rest no turns', async () => {
+    const [looks, caller]: [number[], AbortController] = [[], new AbortController()];
+    const { submit } = setUp({ refusalOf: (_tenant, jobs) => void looks.push(jobs) });
+    const left = submit.many(
+      { ...context, signal: caller.signal },
+      Array.from({ length: 1_000 }, () => echo),
+    );
+    caller.abort();
+    const codes = (await left).map((outcome) => ('ok' in outcome ? 'OK' : outcome.error.code));
+    expect(codes).toEqual(codes.map((_, at) => (at < 50 ? 'OK' : 'CALL_CANCELLED')));
+    expect(looks).toEqual([50]);
   });
 
   it('sends a key always to the same shard, and spreads keys', async () => {
