@@ -7,6 +7,10 @@
  * The order is from the newest job to the oldest, so jobs that are created meanwhile are not visited. The exception are
  * jobs of a shard whose clock is behind; `isOwn` skips those that the action itself created. Bounds: at most
  * `inFlightMax` jobs at a time, `failuresMax` reasons a page, and `perSecond` jobs a second.
+ *
+ * A job that is refused for now, as by a full gateway, is tried again when the refusal says so, and the others wait with it.
+ * Otherwise an operation that fills the room itself would refuse itself at each start of its page. It gives up when no job
+ * gets through for `patienceMs`.
  */
 import { TroupeError } from '../../domain/errors.ts';
 import type { JobRecord, JobState } from '../../domain/job.ts';
@@ -22,6 +26,7 @@ import { createWakeUp } from '../calls/wake-up.ts';
 const inFlightMax = 16;
 const pageJobs = 100;
 const failuresMax = 20;
+const patienceMs = 30_000;
 
 export interface BulkQuery {
   readonly queue: string;
@@ -78,7 +83,7 @@ export async function* forEachJob(
       ensureAwaited(context, clock.nowMs());
       const page = await listJobs(context, { ...asked, queue: query.queue, pageSize: pageJobs, pageToken });
       const found = page.records.filter((record) => !isOwn(record));
-      const outcome = await onPage(found, pace, { act, ...given({ report: context.report }) });
+      const outcome = await onPage(found, { pace, clock, act, ...given({ report: context.report }) });
       pageToken = page.nextPageToken;
       yield { ...outcome, pageToken: pageToken === '' ? '' : bulkPageToken(createdBeforeMs, pageToken) };
       if (pageToken === '') return;
@@ -91,6 +96,8 @@ export async function* forEachJob(
 interface Pace {
   /** Resolves when the next job may begin. Rejects when nobody waits for the answer any more. */
   next(): Promise<void>;
+  /** Lets no job begin for so long. */
+  hold(ms: number): void;
   close(): void;
 }
 
@@ -107,6 +114,9 @@ function createPace(clock: Clock, context: CallContext, perSecond: number | unde
       if (atMs - nowMs >= 1) await wakeUp.sleep(atMs - nowMs);
       ensureAwaited(context, clock.nowMs());
     },
+    hold(ms) {
+      nextAtMs = Math.max(nextAtMs, clock.monotonicMs() + ms);
+    },
     close: () => {
       wakeUp.close();
     },
@@ -115,43 +125,63 @@ function createPace(clock: Clock, context: CallContext, perSecond: number | unde
 
 type PageOutcome = Omit<BulkStep, 'pageToken'>;
 
-/** Counts refusals. Any other error ends the operation before its page is reported as done. */
-async function onPage(
-  records: readonly JobRecord[],
-  pace: Pace,
-  { act, report }: Pick<BulkAction, 'act'> & Pick<CallContext, 'report'>,
-): Promise<PageOutcome> {
+type PageParts = Pick<BulkAction, 'act'> &
+  Pick<CallContext, 'report'> & { readonly pace: Pace; readonly clock: Pick<Clock, 'monotonicMs'> };
+
+/** Counts refusals that stay. Any other error ends the operation before its page is reported as done. */
+async function onPage(records: readonly JobRecord[], { act, report, pace, clock }: PageParts): Promise<PageOutcome> {
   const failures: BulkFailure[] = [];
-  let done = 0;
-  let refused = 0;
+  const line = [...records];
   const open = new Set<Promise<void>>();
-  let broken: unknown;
+  let [done, refused] = [0, 0];
+  let movedAtMs = clock.monotonicMs();
+  /** Why it ends, the first reason first. */
+  const broken: unknown[] = [];
+  const next = (): JobRecord | undefined => (broken.length === 0 ? line.shift() : undefined);
+
+  const settle = (record: JobRecord, error: unknown): void => {
+    const nowMs = clock.monotonicMs();
+    if (error instanceof TroupeError && !error.retryable && error.code !== 'INTERNAL_ERROR') {
+      movedAtMs = nowMs;
+      refused += 1;
+      if (failures.length < failuresMax) failures.push({ jobId: record.id, error });
+      return;
+    }
+    const holdMs = error instanceof TroupeError && error.retryable ? error.retryAfterMs : undefined;
+    if (holdMs === undefined || nowMs + holdMs - movedAtMs > patienceMs) {
+      broken.push(error);
+      return;
+    }
+    pace.hold(holdMs);
+    line.push(record);
+  };
+
+  const begin = (record: JobRecord): void => {
+    const one = act(record).then(
+      () => {
+        movedAtMs = clock.monotonicMs();
+        done += 1;
+        report?.({ jobId: record.id });
+      },
+      (error: unknown) => {
+        settle(record, error);
+      },
+    );
+    const tracked = one.finally(() => open.delete(tracked));
+    open.add(tracked);
+  };
+
   try {
-    for (const record of records) {
-      await pace.next();
-      if (broken !== undefined) break;
-      const one = act(record).then(
-        () => {
-          done += 1;
-          report?.({ jobId: record.id });
-        },
-        (error: unknown) => {
-          if (!(error instanceof TroupeError) || error.retryable || error.code === 'INTERNAL_ERROR') {
-            broken ??= error;
-            return;
-          }
-          refused += 1;
-          if (failures.length < failuresMax) failures.push({ jobId: record.id, error });
-        },
-      );
-      const tracked = one.finally(() => open.delete(tracked));
-      open.add(tracked);
-      if (open.size >= inFlightMax) await Promise.race(open);
+    while (broken.length === 0 && line.length + open.size > 0) {
+      if (line.length > 0) await pace.next();
+      const record = next();
+      if (record !== undefined) begin(record);
+      if (record === undefined || open.size >= inFlightMax) await Promise.race(open);
     }
   } finally {
     // Also of a call that was cut: the audit log has what it has acted upon.
     await Promise.all(open);
   }
-  if (broken !== undefined) throw TroupeError.from(broken);
+  if (broken.length > 0) throw TroupeError.from(broken[0]);
   return { done, refused, failures };
 }

@@ -2,7 +2,7 @@
  * Submits all ended jobs that a filter finds again, at a limited rate. Each copy has an idempotency key made of the
  * operation and the job, so an operation that is continued or repeated makes no second copy.
  *
- * Each copy counts as a submit with the input that it loads, so it may be refused as OVERLOADED, which ends the operation.
+ * Each copy counts as a submit with the input that it loads, so it may be refused as OVERLOADED, and is tried again.
  * What one operation itself loads at a time is bounded: further copies wait.
  */
 import { randomUUID } from 'node:crypto';

@@ -244,4 +244,78 @@ describe('an operation over many jobs', () => {
     await expect(running).rejects.toMatchObject({ code: 'CALL_CANCELLED' });
     expect(told).toHaveLength(16);
   });
+
+  /** Lets time pass while an operation waits. */
+  async function withTime<T>(clock: ReturnType<typeof createManualClock>, running: Promise<T>): Promise<T> {
+    const state = { isOver: false };
+    const end = (): void => void (state.isOver = true);
+    running.then(end, end);
+    while (!state.isOver) {
+      await new Promise((resolve) => setImmediate(resolve));
+      clock.advance(50);
+    }
+    return running;
+  }
+
+  it('tries again what was refused for now, when the refusal says so, and gets through room for one', async () => {
+    const records = jobs(250);
+    const { list, asked } = listOf(records);
+    const clock = createManualClock();
+    const counts = { inside: 0, refused: 0 };
+    const seen = new Set<string>();
+    const act = async (record: JobRecord): Promise<void> => {
+      if (counts.inside > 0) {
+        counts.refused += 1;
+        throw new TroupeError('OVERLOADED', { retryAfterMs: 100 });
+      }
+      counts.inside += 1;
+      await new Promise<void>((resolve) => clock.setTimer(10, resolve));
+      counts.inside -= 1;
+      seen.add(record.id);
+    };
+    const query = { queue: '', filter: anything, pageToken: '' };
+    const running = all(forEachJob({ listJobs: list, clock }, context, query, { states: [], act }));
+    const steps = await withTime(clock, running);
+    expect(steps.map(({ done, refused }) => [done, refused])).toEqual([
+      [100, 0],
+      [100, 0],
+      [50, 0],
+    ]);
+    expect(seen.size).toBe(250);
+    expect(counts.refused).toBeGreaterThan(0);
+    expect(asked).toHaveLength(3);
+  });
+
+  it('gives up when nothing gets through for 30 s, or when the refusal says that it would take longer', async () => {
+    const { list } = listOf(jobs(3));
+    const clock = createManualClock();
+    const query = { queue: '', filter: anything, pageToken: '' };
+    const run = (retryAfterMs: number) => {
+      const act = () => Promise.reject(new TroupeError('OVERLOADED', { retryAfterMs }));
+      return withTime(clock, all(forEachJob({ listJobs: list, clock }, context, query, { states: [], act })));
+    };
+    const begunAtMs = clock.nowMs();
+    await expect(run(1_000)).rejects.toMatchObject({ code: 'OVERLOADED', retryAfterMs: 1_000 });
+    const tookMs = clock.nowMs() - begunAtMs;
+    expect(tookMs).toBeGreaterThanOrEqual(29_000);
+    expect(tookMs).toBeLessThanOrEqual(31_000);
+    const againAtMs = clock.nowMs();
+    await expect(run(40_000)).rejects.toMatchObject({ code: 'OVERLOADED', retryAfterMs: 40_000 });
+    expect(clock.nowMs() - againAtMs).toBeLessThan(1_000);
+  });
+
+  it('that waits for room ends with its caller', async () => {
+    const { list } = listOf(jobs(3));
+    const clock = createManualClock();
+    const gone = new AbortController();
+    const act = () => Promise.reject(new TroupeError('OVERLOADED', { retryAfterMs: 5_000 }));
+    const query = { queue: '', filter: anything, pageToken: '' };
+    const caller = { ...context, signal: gone.signal };
+    const running = all(forEachJob({ listJobs: list, clock }, caller, query, { states: [], act }));
+    running.catch(() => undefined);
+    await expect.poll(() => clock.timers()).toBe(1);
+    gone.abort();
+    await expect(running).rejects.toMatchObject({ code: 'CALL_CANCELLED' });
+    expect(clock.timers()).toBe(0);
+  });
 });
