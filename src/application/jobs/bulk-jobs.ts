@@ -176,7 +176,8 @@ async function onPage(records: readonly JobRecord[], { act, report, pace, clock 
       if (line.length > 0) await pace.next();
       const record = next();
       if (record !== undefined) begin(record);
-      if (record === undefined || open.size >= inFlightMax) await Promise.race(open);
+      // A race of none never ends.
+      if (open.size > 0 && (record === undefined || open.size >= inFlightMax)) await Promise.race(open);
     }
   } finally {
     // Also of a call that was cut: the audit log has what it has acted upon.

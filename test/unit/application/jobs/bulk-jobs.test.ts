@@ -318,4 +318,16 @@ describe('an operation over many jobs', () => {
     await expect(running).rejects.toMatchObject({ code: 'CALL_CANCELLED' });
     expect(clock.timers()).toBe(0);
   });
+
+  it('ends when its last job under way cannot be known while the next one waits for its pace', async () => {
+    const { list } = listOf(jobs(3));
+    const clock = createManualClock();
+    const act = async (): Promise<void> => {
+      await new Promise<void>((resolve) => clock.setTimer(10, resolve));
+      throw new TroupeError('OUTCOME_UNKNOWN');
+    };
+    const query = { queue: '', filter: anything, pageToken: '' };
+    const running = all(forEachJob({ listJobs: list, clock }, context, query, { states: [], perSecond: 1, act }));
+    await expect(withTime(clock, running)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' });
+  });
 });
