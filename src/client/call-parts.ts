@@ -9,6 +9,8 @@ export interface CallParts {
   readonly connection: Connection;
   readonly contract: Contract;
   readonly backoff: RetryPacing;
+  /** Of a call without its own. */
+  readonly timeoutMs: number;
   /** Rejects with CODEC_FAILED. */
   readonly readJob: ReadJob;
   /** Undefined: inputs and outputs are sent and given as they are. */

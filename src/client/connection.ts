@@ -47,7 +47,10 @@ export interface ConnectionOptions {
 
 /** Settings of one call. */
 export interface CallSettings {
-  /** Timeout in ms. Longer ones, including Infinity, count as 24 days. Default: that of `connect`. */
+  /**
+   * Timeout in ms of each try, and of what a codec does for the call. Longer ones, including Infinity, count as 24 days.
+   * Default: that of `connect`.
+   */
   readonly timeoutMs?: number | undefined;
   /** Aborts the call. It then rejects with CALL_CANCELLED. */
   readonly signal?: AbortSignal | undefined;
@@ -82,7 +85,7 @@ export interface Connection {
   close(): void;
 }
 
-const defaultTimeoutMs = 15_000;
+export const defaultTimeoutMs = 15_000;
 /**
  * Holds the input and the output of the gateway's default limit, and the job around them. gRPC's own default of 4 MiB
  * is too small.

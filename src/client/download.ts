@@ -25,7 +25,7 @@ export async function* downloadPayload(
   jobId: string,
   options: DownloadOptions,
 ): AsyncGenerator<Uint8Array, void> {
-  const { codec, connection, contract, backoff } = parts;
+  const { codec, connection, contract, backoff, timeoutMs } = parts;
   const { payload = 'output', signal } = options;
   const pieces = storedPayload(parts, jobId, { payload, signal });
   if (codec === undefined) {
@@ -34,7 +34,8 @@ export async function* downloadPayload(
   }
   const call = () => connection.unary(contract.jobs.GetJob, { jobId }, { signal });
   const { job } = await withRetries(backoff, 'always', signal, call);
-  yield* decodedDownload(codec, { jobId, field: payload, handler: job?.spec?.handler ?? '' }, pieces);
+  const about = { jobId, field: payload, handler: job?.spec?.handler ?? '' };
+  yield* decodedDownload(codec, about, pieces, { timeoutMs, signal });
 }
 
 async function* storedPayload(

@@ -2,7 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Init } from '../contract/codec.ts';
 import type * as wire from '../contract/messages.ts';
+import { someAtOnce } from '../domain/some-at-once.ts';
 import type { CallParts } from './call-parts.ts';
+import type { CallSettings } from './connection.ts';
 import { encodeInput } from './job-codec.ts';
 import { keyGiven, toSubmitRequest } from './job-requests.ts';
 import type { JobDraft, JobOptions } from './job-types.ts';
@@ -18,43 +20,49 @@ export interface OpenDraft {
 export interface DraftRequests {
   /** Undefined: the submit is not safe to repeat. */
   keyOf(job: JobOptions): string | undefined;
-  /** Rejects with INVALID_JOB_SPEC, and with CODEC_FAILED. */
-  requestOf(draft: JobDraft, key: string | undefined): Promise<Init<wire.SubmitJobRequest>>;
+  /** Rejects with INVALID_JOB_SPEC, with CODEC_FAILED, and when nobody waits for the codec any more. */
+  requestOf(draft: JobDraft, key: string | undefined, settings: CallSettings): Promise<Init<wire.SubmitJobRequest>>;
   /** Those that can be sent. `refuse` is told of the others. */
   requestsOf(
     drafts: readonly JobDraft[],
+    settings: CallSettings,
     refuse: (index: number, error: unknown) => void,
   ): Promise<readonly OpenDraft[]>;
 }
 
+/** Inputs of one call that the codec has at a time. */
+const encodingMax = 16;
+
 /** `idempotent`: whether a job that says nothing gets a key. */
 export function createDraftRequests(
-  { contract, codec }: Pick<CallParts, 'contract' | 'codec'>,
+  { contract, codec, timeoutMs }: Pick<CallParts, 'contract' | 'codec' | 'timeoutMs'>,
   idempotent: boolean,
 ): DraftRequests {
   const keyOf: DraftRequests['keyOf'] = (job) =>
     keyGiven(job.idempotencyKey) ?? ((job.idempotent ?? idempotent) ? randomUUID() : undefined);
 
-  const requestOf: DraftRequests['requestOf'] = async (draft, key) => {
+  const requestOf: DraftRequests['requestOf'] = async (draft, key, settings) => {
     if (codec === undefined) return toSubmitRequest(contract, draft, key);
-    const { input, fingerprint } = await encodeInput(codec, draft, draft.idempotencyKey !== undefined);
+    const patience = { timeoutMs: settings.timeoutMs ?? timeoutMs, signal: settings.signal };
+    const hasKey = draft.idempotencyKey !== undefined;
+    const { input, fingerprint } = await encodeInput(codec, draft, { ...patience, hasKey });
     return toSubmitRequest(contract, { ...draft, input }, key, fingerprint);
   };
 
   return {
     keyOf,
     requestOf,
-    async requestsOf(drafts, refuse) {
-      const requests: OpenDraft[] = [];
-      for (const [index, draft] of drafts.entries()) {
+    async requestsOf(drafts, settings, refuse) {
+      const requests = new Array<OpenDraft | undefined>(drafts.length);
+      await someAtOnce(drafts.entries(), encodingMax, async ([index, draft]) => {
         try {
           const key = keyOf(draft);
-          requests.push({ index, request: await requestOf(draft, key), keyed: key !== undefined });
+          requests[index] = { index, request: await requestOf(draft, key, settings), keyed: key !== undefined };
         } catch (error) {
           refuse(index, error);
         }
-      }
-      return requests;
+      });
+      return requests.filter((request) => request !== undefined);
     },
   };
 }

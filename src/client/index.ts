@@ -17,7 +17,7 @@ import { type AccountsClient, createAccountsClient } from './accounts-client.ts'
 import { type AuditClient, createAuditClient } from './audit-client.ts';
 import { type ClusterClient, createClusterClient } from './cluster-client.ts';
 import { clientErrorOf, errorOfStatus, incompleteAnswer, type TroupeClientError } from './client-error.ts';
-import { type CallSettings, type ConnectionOptions, openConnection } from './connection.ts';
+import { type CallSettings, type ConnectionOptions, defaultTimeoutMs, openConnection } from './connection.ts';
 import { type BulkClient, createBulkClient } from './bulk.ts';
 import { createDraftRequests, type DraftRequests, type OpenDraft } from './draft-requests.ts';
 import { type DownloadOptions, downloadPayload } from './download.ts';
@@ -178,8 +178,9 @@ export function connect(options: ClientOptions): TroupeClient {
   const statusCodec = createStatusCodec(contract);
   const connection = openConnection(options, statusCodec);
   const backoff = createBackoff(options.retry ?? {});
-  const readJob = jobReader(options.codec, options.parseJson ?? JSON.parse);
-  const parts = { connection, contract, backoff, readJob, codec: options.codec };
+  const { codec, timeoutMs = defaultTimeoutMs } = options;
+  const readJob = jobReader(codec, options.parseJson ?? JSON.parse, timeoutMs);
+  const parts = { connection, contract, backoff, readJob, codec, timeoutMs };
   const drafts = createDraftRequests(parts, options.idempotent ?? false);
   const submitting = createSubmitting({ ...parts, statusCodec, options, drafts });
   const calls = createJobCalls({ ...parts, idempotent: options.idempotent ?? false });
@@ -256,8 +257,8 @@ function createSubmitting(parts: SubmittingParts): Pick<TroupeClient, 'submit' |
 
   async function submit(handler: string, input?: unknown, job: JobOptions & CallSettings = {}): Promise<SubmittedJob> {
     const key = requests.keyOf(job);
-    const request = await requests.requestOf({ ...job, handler, input }, key);
     const { timeoutMs, signal, traceparent } = job;
+    const request = await requests.requestOf({ ...job, handler, input }, key, { timeoutMs, signal });
     // A submit with its own settings needs its own call.
     const alone =
       options.coalesce === false || timeoutMs !== undefined || signal !== undefined || traceparent !== undefined;
@@ -273,7 +274,7 @@ function createSubmitting(parts: SubmittingParts): Pick<TroupeClient, 'submit' |
     settings: CallSettings = {},
   ): Promise<readonly SubmitOutcome[]> {
     const outcomes = new Array<SubmitOutcome>(drafts.length);
-    let open: readonly OpenDraft[] = await requests.requestsOf(drafts, (index, error) => {
+    let open: readonly OpenDraft[] = await requests.requestsOf(drafts, settings, (index, error) => {
       outcomes[index] = { error: clientErrorOf(error) };
     });
     for (let attempt = 1; open.length > 0; attempt += 1) {

@@ -55,9 +55,9 @@ export function createJobCalls(parts: JobCallParts): JobCalls {
   const { connection, backoff, idempotent, readJob, codec } = parts;
   const { jobs } = parts.contract;
 
-  const jobOf = ({ job }: { readonly job: wire.Job | null }): Promise<JobInfo> => {
+  const jobOf = ({ job }: { readonly job: wire.Job | null }, settings: CallSettings): Promise<JobInfo> => {
     if (!job) throw incompleteAnswer('the gateway answered without a job');
-    return readJob(job);
+    return readJob(job, settings);
   };
 
   async function* list(listOptions: ListOptions = {}): AsyncGenerator<JobInfo, void> {
@@ -84,24 +84,24 @@ export function createJobCalls(parts: JobCallParts): JobCalls {
   async function get(jobId: string, asked: CallSettings & { readonly explain?: boolean } = {}): Promise<JobInfo> {
     const { explain, ...settings } = asked;
     const call = (): Promise<wire.GetJobResponse> => connection.unary(jobs.GetJob, { jobId, explain }, settings);
-    return jobOf(await withRetries(backoff, 'always', settings.signal, call));
+    return jobOf(await withRetries(backoff, 'always', settings.signal, call), settings);
   }
 
   async function cancel(jobId: string, reason = '', settings: CallSettings = {}): Promise<JobInfo> {
     const call = (): Promise<wire.CancelJobResponse> => connection.unary(jobs.CancelJob, { jobId, reason }, settings);
-    return jobOf(await withRetries(backoff, 'always', settings.signal, call));
+    return jobOf(await withRetries(backoff, 'always', settings.signal, call), settings);
   }
 
   async function erasePayloads(jobId: string, settings: CallSettings = {}): Promise<JobInfo> {
     const call = (): Promise<wire.EraseJobPayloadsResponse> =>
       connection.unary(jobs.EraseJobPayloads, { jobId }, settings);
-    return jobOf(await withRetries(backoff, 'always', settings.signal, call));
+    return jobOf(await withRetries(backoff, 'always', settings.signal, call), settings);
   }
 
   async function reschedule(jobId: string, when: Date | 'now', settings: CallSettings = {}): Promise<JobInfo> {
     const request = when === 'now' ? { jobId, now: true } : { jobId, runTime: toTime(when.getTime()) };
     const call = (): Promise<wire.RescheduleJobResponse> => connection.unary(jobs.RescheduleJob, request, settings);
-    return jobOf(await withRetries(backoff, 'always', settings.signal, call));
+    return jobOf(await withRetries(backoff, 'always', settings.signal, call), settings);
   }
 
   async function retry(jobId: string, again: RetryJobOptions & CallSettings = {}): Promise<SubmittedJob> {

@@ -14,16 +14,26 @@ import {
   type PayloadCodec,
 } from '../domain/payload-codec.ts';
 import { notSayable, TroupeClientError } from './client-error.ts';
+import type { CallSettings } from './connection.ts';
 import { fromJob } from './job-mapper.ts';
 import { toPayload } from './job-requests.ts';
 import type { JobFailureInfo, JobInfo } from './job-types.ts';
+import { type Patience, whileWaitedFor } from './patience.ts';
 
-export type ReadJob = (job: wire.Job) => Promise<JobInfo>;
+/** Waits for the codec as long as the caller of a call would: `timeoutMs`, by default that of the client. */
+export type ReadJob = (job: wire.Job, patience?: Pick<CallSettings, 'timeoutMs' | 'signal'>) => Promise<JobInfo>;
 type ParseJson = (text: string) => unknown;
 
-/** Rejects with CODEC_FAILED. */
-export function jobReader(codec: PayloadCodec | undefined, parseJson: ParseJson): ReadJob {
+/** Rejects with CODEC_FAILED, and when nobody waits for the codec any more. `timeoutMs` is the default. */
+export function jobReader(codec: PayloadCodec | undefined, parseJson: ParseJson, timeoutMs: number): ReadJob {
   if (codec === undefined) return async (job) => fromJob(job, parseJson);
+  const read = decodingReader(codec, parseJson);
+  // The call is over, whatever becomes of its answer.
+  return (job, { timeoutMs: own, signal } = {}) =>
+    whileWaitedFor(read(job), { timeoutMs: own ?? timeoutMs, signal, outcome: 'unknown' });
+}
+
+function decodingReader(codec: PayloadCodec, parseJson: ParseJson): (job: wire.Job) => Promise<JobInfo> {
   return async (job) => {
     const { spec } = job;
     const handler = spec?.handler ?? '';
@@ -89,15 +99,15 @@ export async function* decodedDownload(
   codec: PayloadCodec,
   { jobId, field, handler }: { readonly jobId: string; readonly field: 'input' | 'output'; readonly handler: string },
   pieces: AsyncIterable<Uint8Array>,
+  patience: Patience,
 ): AsyncGenerator<Uint8Array, void> {
   const all: Uint8Array[] = [];
   for await (const piece of pieces) all.push(piece);
   const about = { field, handler, jobId: field === 'input' ? undefined : jobId };
-  const plain = await decodeValue(codec, about, { kind: 'bytes', bytes: Buffer.concat(all) }).catch(
-    (error: unknown) => {
-      throw codecFailed(error, jobId);
-    },
-  );
+  const decoding = decodeValue(codec, about, { kind: 'bytes', bytes: Buffer.concat(all) });
+  const plain = await whileWaitedFor(decoding, { ...patience, outcome: 'none' }).catch((error: unknown) => {
+    throw codecFailed(error, jobId);
+  });
   const bytes = plain.kind === 'json' ? Buffer.from(plain.json) : plain.bytes;
   if (bytes.byteLength > 0) yield bytes;
 }
@@ -110,22 +120,24 @@ export interface EncodedInput {
 
 /**
  * Rejects with CODEC_FAILED, and with INVALID_JOB_SPEC for a key that nobody could repeat. `hasKey`: the caller has a key of his
- * own. A key that the client makes is repeated with the same encoded bytes.
+ * own. A key that the client makes is repeated with the same encoded bytes. Nothing is sent before, so it had no effect if
+ * nobody waits for the codec any more.
  */
 export async function encodeInput(
   codec: PayloadCodec,
   { handler, input }: { readonly handler: string; readonly input?: unknown },
-  hasKey: boolean,
+  { hasKey, ...patience }: Patience & { readonly hasKey: boolean },
 ): Promise<EncodedInput> {
   const value = inputValue(toPayload(input, 'job.input'));
   const about = { field: 'input', handler, jobId: undefined } as const;
   if (hasKey && codec.fingerprint === undefined) throw noFingerprint();
-  try {
+  const encode = async (): Promise<EncodedInput> => {
     const fingerprint = hasKey ? await fingerprintOf(codec, about, value) : undefined;
     return { input: await encodeValue(codec, about, value), fingerprint };
-  } catch (error) {
+  };
+  return whileWaitedFor(encode(), { ...patience, outcome: 'none' }).catch((error: unknown) => {
     throw codecFailed(error, undefined);
-  }
+  });
 }
 
 function inputValue(payload: Init<wire.Payload> | undefined): RunPayload {

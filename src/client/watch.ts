@@ -76,7 +76,7 @@ export async function* watchJob(
     signal,
   });
   for await (const { job, resumeToken, log } of updates) {
-    if (job) yield { job: await readJob(job), resumeToken, log: fromLog(log) };
+    if (job) yield { job: await readJob(job, { signal }), resumeToken, log: fromLog(log) };
   }
 }
 
@@ -94,6 +94,6 @@ export async function* watchJobs(
     signal,
   });
   for await (const { job, resumeToken, gap } of updates) {
-    yield { job: job ? await readJob(job) : undefined, resumeToken, gap };
+    yield { job: job ? await readJob(job, { signal }) : undefined, resumeToken, gap };
   }
 }
