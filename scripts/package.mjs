@@ -2,7 +2,7 @@
 // publish`. Node runs no TypeScript below node_modules, so an installed Troupe is compiled; a checkout runs as it is,
 // and its `exports` name the sources.
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -25,6 +25,9 @@ if (compiled.status !== 0) process.exit(1);
 for (const file of ['proto', 'README.md', 'CHANGELOG.md', 'LICENSE']) {
   cpSync(join(root, file), join(target, file), { recursive: true });
 }
+// Without it the gateway says that it has no console.
+const builtConsole = join(root, 'build', 'console');
+if (existsSync(builtConsole)) cpSync(builtConsole, join(target, 'console'), { recursive: true });
 mkdirSync(join(target, 'scripts'));
 for (const file of ['troupe.mjs', 'compile-cache.mjs']) {
   cpSync(join(root, 'scripts', file), join(target, 'scripts', file));

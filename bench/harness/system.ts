@@ -73,7 +73,7 @@ export async function startSystem(options: SystemOptions): Promise<SystemUnderTe
     process.execPath,
     [
       ...[...profiling, entry, 'dev', '--no-samples', '--store', store, '--handlers', handlers, '--data-dir', dataDir],
-      ...['--port', '0', '--http-port', '0', '--log-level', 'warn'],
+      ...['--port', '0', '--http-port', '0', '--web-port', '0', '--log-level', 'warn'],
       ...Object.entries(settings).flatMap(([key, value]) => ['--set', `${key}=${value}`]),
     ],
     { stdio: ['ignore', 'pipe', 'pipe'], detached: true, cwd: dataDir },

@@ -25,6 +25,7 @@ import { createCredentialFiles, type CredentialFiles } from './credential-files.
 import { createFollowersService, followersPlace } from './followers.ts';
 import { gatewayAuthenticator, gatewayTenants } from './gateway-access.ts';
 import { streamedMaxBytes } from './object-store.ts';
+import { webOptions } from './web-door.ts';
 import type { ProcessRuntime } from './runtime.ts';
 
 /** What the edge shares with the other roles of the process. */
@@ -99,6 +100,7 @@ export function createGatewayRole(parts: GatewayParts): GatewayRole {
     authenticator,
     tenantCheck,
     followers: followersPlace(config),
+    web: webOptions(config.gateway, parts.runtime),
     useCases,
     host,
     port,

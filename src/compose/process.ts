@@ -42,6 +42,8 @@ export interface TroupeProcess {
   readonly nodeId: string;
   /** Undefined without the role `gateway`. */
   readonly gatewayPort: number | undefined;
+  /** Undefined unless the process is a gateway with a door for browsers and curl. */
+  readonly webPort: number | undefined;
   /** Undefined unless the process is a gateway whose scaler is enabled. */
   readonly scalerPort: number | undefined;
   readonly httpPort: number;
@@ -217,16 +219,16 @@ async function startProbes(
 async function startEdge(
   edge: GatewayRole | undefined,
   opened: Opened,
-): Promise<Pick<TroupeProcess, 'gatewayPort' | 'scalerPort'>> {
+): Promise<Pick<TroupeProcess, 'gatewayPort' | 'webPort' | 'scalerPort'>> {
   opened.begin('gateway');
   opened.push(() => edge?.close());
   opened.push(() => edge?.gateway.stop(0));
-  const gatewayPort = (await edge?.gateway.start())?.port;
+  const bound = await edge?.gateway.start();
   await edge?.serveFollowers();
   opened.begin('scaler');
   opened.push(() => edge?.scaler?.stop(0));
   const scalerPort = (await edge?.scaler?.start())?.port;
-  return { gatewayPort, scalerPort };
+  return { gatewayPort: bound?.port, webPort: bound?.webPort, scalerPort };
 }
 
 /** Requests to shards of this process skip NATS (`shard-router.ts`). Batches form per turn of the event loop. */

@@ -5,7 +5,7 @@ import type { ConfigInput } from './schema.ts';
 export function devPreset({ isTerminal }: { readonly isTerminal: boolean }): ConfigInput {
   return {
     shards: { count: 4 },
-    gateway: { reflection: true },
+    gateway: { reflection: true, web: { port: 8_081 } },
     log: { pretty: isTerminal, level: isTerminal ? 'warn' : 'info' },
   };
 }

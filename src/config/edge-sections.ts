@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { authKeys } from './auth-keys.ts';
 import { connectionKeys } from './connection-keys.ts';
 import { key, path, port, wholeNumber } from './schema-key.ts';
+import { webKeys } from './web-keys.ts';
 
 export const operatorTokenPattern = /^[\x21-\x7e]{16,512}$/;
 
@@ -82,6 +83,7 @@ export const gatewaySection = z.strictObject({
       'Further watches are refused with RESOURCE_EXHAUSTED and RetryInfo. One tenant gets at most nine times what is free.',
   }),
   ...connectionKeys,
+  ...webKeys,
 });
 
 export const httpSection = z.strictObject({

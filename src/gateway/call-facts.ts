@@ -17,7 +17,7 @@ export interface IncomingCall {
   getPeer(): string;
 }
 
-const requestIdPattern = /^[\x21-\x7e]{1,128}$/;
+export const requestIdPattern = /^[\x21-\x7e]{1,128}$/;
 const traceparentPattern = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 export type CallFacts = Omit<CallContext, 'tenant' | 'principal' | 'needs' | 'signal' | 'report'>;

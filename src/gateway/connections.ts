@@ -6,17 +6,18 @@
  *   another one with its next call). So idle connections keep nobody out, however many there are.
  * - If all of them have calls, the address with most connections loses its oldest, unless it is the newcomer's: then the
  *   newcomer is refused.
- * - A connection that has not shown that it speaks HTTP/2 some seconds after it was accepted is cut.
+ * - A connection that has not shown that it speaks HTTP some seconds after it was accepted is cut.
  * - Calls are limited in all as well. Past the limit, a connection that has more than its equal part gets no more, so
  *   there are never more than twice as many.
  */
+import type { Server as HttpServer } from 'node:http';
 import type { Http2SecureServer, Http2Server, Http2Session, ServerHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Counter, Gauge, Telemetry } from '../application/ports/runtime.ts';
 import { counters, gauges } from '../domain/measures.ts';
 import { clientAddress } from './client-address.ts';
 
-/** Time for TLS and the first frame of HTTP/2. */
+/** Time for TLS and the first frame of HTTP/2, or the first request of HTTP/1.1. */
 const startMaxMs = 10_000;
 
 export interface ConnectionLimits {
@@ -29,7 +30,7 @@ export interface ConnectionLimits {
 }
 
 export interface ConnectionsParts {
-  readonly server: 'gateway' | 'scaler';
+  readonly server: 'gateway' | 'scaler' | 'web';
   readonly limits: ConnectionLimits;
   readonly telemetry: Telemetry;
 }
@@ -47,7 +48,7 @@ interface Connection {
   readonly socket: Socket;
   readonly place: string;
   session: ServerHttp2Session | undefined;
-  /** Its client has sent the first frame of HTTP/2. */
+  /** Its client has sent the first frame of HTTP/2, or the headers of a request. */
   isStarted: boolean;
   timer: NodeJS.Timeout | undefined;
   calls: number;
@@ -71,10 +72,10 @@ export class Connections {
   constructor({ server, limits, telemetry }: ConnectionsParts) {
     this.#limits = limits;
     this.#name = server;
-    this.#open = telemetry.gauge({ ...gauges.grpcConnections, help: 'Open connections of a gRPC server.' });
+    this.#open = telemetry.gauge({ ...gauges.grpcConnections, help: 'Open connections of a server for calls.' });
     this.#cuts = telemetry.counter({
       ...counters.grpcConnectionsCut,
-      help: 'Connections that a gRPC server refused or cut, by the reason.',
+      help: 'Connections that a server for calls refused or cut, by the reason.',
     });
     this.#tell();
   }
@@ -85,10 +86,36 @@ export class Connections {
     server.prependListener('session', (session: ServerHttp2Session) => this.#begin(session));
   }
 
+  /** The same for a server of HTTP/1.1. */
+  followPlain(server: HttpServer): void {
+    server.prependListener('connection', (socket: Socket) => this.#accept(socket));
+  }
+
   /** Takes a call. False if there are too many; otherwise call `closed` with the same session when it is over. */
   opened(session: Http2Session): boolean {
     const connection = this.#bySession.get(session);
-    if (connection === undefined) return false;
+    return connection !== undefined && this.#take(connection);
+  }
+
+  closed(session: Http2Session): void {
+    const connection = this.#bySession.get(session);
+    if (connection !== undefined) this.#release(connection);
+  }
+
+  /** Takes a call of HTTP/1.1. Undefined if there are too many; otherwise call what it returns when the call is over. */
+  openedOn(socket: Socket): (() => void) | undefined {
+    const connection = this.#byPlace.get(placeOf(socket));
+    if (connection === undefined) return undefined;
+    this.#start(connection);
+    return this.#take(connection) ? () => this.#release(connection) : undefined;
+  }
+
+  /** Counts a connection that was cut because of what it sent. */
+  countFlood(): void {
+    this.#count('flood');
+  }
+
+  #take(connection: Connection): boolean {
     const { maxCalls } = this.#limits;
     if (this.#calls >= maxCalls && connection.calls >= maxCalls / (this.#byPlace.size - this.#idle.size)) return false;
     this.#calls += 1;
@@ -97,17 +124,15 @@ export class Connections {
     return true;
   }
 
-  closed(session: Http2Session): void {
-    const connection = this.#bySession.get(session);
-    if (connection === undefined) return;
+  #release(connection: Connection): void {
     this.#calls -= 1;
     connection.calls -= 1;
     if (connection.calls === 0 && !connection.isOver) this.#setIdle(connection, true);
   }
 
-  /** Counts a connection that was cut because of what it sent. */
-  countFlood(): void {
-    this.#count('flood');
+  #start(connection: Connection): void {
+    connection.isStarted = true;
+    clearTimeout(connection.timer);
   }
 
   #accept(socket: Socket): void {
@@ -152,10 +177,7 @@ export class Connections {
     connection.session = session;
     this.#bySession.set(session, connection);
     session.once('close', () => this.#forget(connection));
-    session.once('remoteSettings', () => {
-      connection.isStarted = true;
-      clearTimeout(connection.timer);
-    });
+    session.once('remoteSettings', () => this.#start(connection));
   }
 
   #clientOf(remoteAddress: string): Client {

@@ -9,6 +9,7 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2';
 import type { Server } from '@grpc/grpc-js';
+import { credentialsIn } from './call-credentials.ts';
 import type { Connections } from './connections.ts';
 import { FrameFloods } from './frame-floods.ts';
 import { insidesOf } from './grpc-insides.ts';
@@ -95,24 +96,10 @@ function refuse(stream: ServerHttp2Stream): void {
   stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
-/** What grpc-js takes as the value of a header. It would drop another one and print it, with the credential. */
-const takenPattern = /^[\x20-\x7e]*$/;
-/** No credential, so that the call is refused. */
-const notTaken = 'unreadable';
-
-/**
- * Node drops all values but the first, and grpc-js one with a tab or a byte above 0x7e, which would make a caller with a
- * credential one without. A proxy before the gateway may have looked at another one, so the call must be
- * refused as ambiguous, and for that the values must be seen.
- */
+/** So that a call with two credentials, or one that cannot be read, is refused and not taken for one without. */
 function keepCredentials(headers: IncomingHttpHeaders, rawHeaders: readonly string[]): void {
-  let all: string | undefined;
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    if (rawHeaders[index] !== 'authorization') continue;
-    const value = rawHeaders[index + 1] ?? '';
-    all = all === undefined ? value : `${all}, ${value}`;
-  }
-  if (all !== undefined) headers.authorization = takenPattern.test(all) ? all : notTaken;
+  const credentials = credentialsIn(rawHeaders);
+  if (credentials !== undefined) headers.authorization = credentials;
 }
 
 /**

@@ -12,7 +12,7 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import type { Telemetry } from '../application/ports/runtime.ts';
 import { gauges } from '../domain/measures.ts';
-import { SmallRequests } from './small-requests.ts';
+import { type Refusable, SmallRequests } from './small-requests.ts';
 import { unfinishedMessage } from './unfinished-message.ts';
 
 /** A request that receives nothing for this long is closed. */
@@ -39,8 +39,15 @@ export interface RequestBudgetOptions {
 /** What a stream holds: the whole request so far, or only the unfinished chunk. */
 export type RequestForm = 'whole' | 'pieces';
 
-interface Arriving {
-  readonly stream: Pick<ServerHttp2Stream, 'close'>;
+/** A request that somebody receives, and counts here. */
+export interface CountedRequest {
+  /** It holds so many bytes now. */
+  holds(bytes: number): void;
+  /** It is complete, or its client has gone. */
+  over(): void;
+}
+
+interface Arriving extends Refusable {
   readonly connection: object;
   /** 0 if it is not counted now. */
   bytes: number;
@@ -79,28 +86,51 @@ export class RequestBudget {
   watch(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, form: RequestForm): void {
     const { messageMaxBytes, smallBytes = defaultSmallBytes, nowMs } = this.#options;
     const heldAfter = form === 'pieces' ? unfinishedMessage(messageMaxBytes) : allOf(headers, messageMaxBytes);
-    let request: Arriving | undefined;
-    if (form === 'whole') this.#small.begin(stream);
+    const request = newRequest(stream.session ?? stream, () => {
+      // One that consists of its headers has ended before it is seen here.
+      if (!stream.readableEnded && !stream.closed) stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    });
+    if (form === 'whole') this.#small.begin(request);
+    let isCounted = false;
     const push = stream.push.bind(stream);
     stream.push = (chunk: unknown, encoding?: BufferEncoding): boolean => {
       // After its answer, grpc-js drops what still arrives, but keeps what it has.
       if (chunk instanceof Uint8Array && !stream.writableEnded) {
         const bytes = heldAfter(chunk);
-        if (bytes > smallBytes) this.#hold((request ??= this.#begin(stream)), bytes, nowMs());
-        else if (request !== undefined) this.#release(request);
-      } else if (chunk === null) this.#small.end(stream);
+        if (bytes > smallBytes) {
+          if (!isCounted) this.#begin(stream, request);
+          isCounted = true;
+          this.#hold(request, bytes, nowMs());
+        } else if (isCounted) this.#release(request);
+      } else if (chunk === null) this.#small.end(request);
       return push(chunk, encoding);
     };
   }
 
-  #begin(stream: ServerHttp2Stream): Arriving {
-    this.#small.end(stream);
-    const connection = stream.session ?? stream;
-    const request = { stream, connection, bytes: 0, newsAtMs: 0, isOver: false };
+  /** Counts a request of a connection, which `refuse` ends if there is no room for it. */
+  receive(connection: object, refuse: () => void): CountedRequest {
+    const { smallBytes = defaultSmallBytes, nowMs } = this.#options;
+    const request = newRequest(connection, refuse);
+    this.#small.begin(request);
+    return {
+      holds: (bytes) => {
+        if (bytes <= smallBytes) return;
+        this.#small.end(request);
+        this.#hold(request, bytes, nowMs());
+      },
+      over: () => {
+        this.#small.end(request);
+        this.#forget(request);
+      },
+    };
+  }
+
+  /** From here on its bytes count, and it no longer counts as a small one. */
+  #begin(stream: ServerHttp2Stream, request: Arriving): void {
+    this.#small.end(request);
     const over = (): void => this.#forget(request);
     stream.once('end', over);
     stream.once('close', over);
-    return request;
   }
 
   #hold(request: Arriving, bytes: number, nowMs: number): void {
@@ -151,11 +181,10 @@ export class RequestBudget {
     return [...requests].find((request) => request.bytes * requests.size >= bytes);
   }
 
-  /** Refuses a request. Its client gets RESOURCE_EXHAUSTED, and nothing of the call was done. */
   #refuse(request: Arriving | undefined): void {
     if (request === undefined) throw new Error('invariant broken: what is held is held by somebody');
     this.#forget(request);
-    request.stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    request.refuse();
   }
 
   #look(): void {
@@ -168,6 +197,10 @@ export class RequestBudget {
       for (const request of requests) if (request.newsAtMs <= sinceMs) this.#refuse(request);
     }
   }
+}
+
+function newRequest(connection: object, refuse: () => void): Arriving {
+  return { connection, refuse, bytes: 0, newsAtMs: 0, isOver: false };
 }
 
 /** Counts all bytes so far. A deflated byte counts as the most that it may inflate to. */

@@ -9,32 +9,37 @@ import type { UseCases } from '../application/use-cases.ts';
 import { loadContract } from '../contract/codec.ts';
 import { loadDescriptors } from '../contract/descriptors.ts';
 import { createStatusCodec } from '../contract/error-details.ts';
+import { loadJsonContract } from '../contract/json-methods.ts';
 import { loadReflection } from '../contract/reflection.ts';
 import { loadMethodAccess, serviceNames } from '../contract/method-access.ts';
 import { given } from '../domain/given.ts';
-import { auditService } from './audit-service.ts';
-import { accessService } from './access-service.ts';
 import type { Authenticator } from './access/authenticator.ts';
 import { type AuditorParts, createAuditor } from './audit/auditor.ts';
 import { createGatekeeper } from './access/gatekeeper.ts';
 import { followPeerCertificates } from './access/peer-certificates.ts';
 import type { TenantCheck } from './access/tenant-check.ts';
 import { createAdmission } from './admission.ts';
-import { eventsService } from './events-service.ts';
-import { clusterService } from './cluster-service.ts';
 import { type CallScope, createCallScope } from './call-scope.ts';
 import { type ConnectionLimits, Connections } from './connections.ts';
-import { connectionOptions, createListener, type GrpcListener, type ListenerOptions } from './grpc-listener.ts';
+import {
+  type BoundPorts,
+  connectionOptions,
+  createListener,
+  type GrpcListener,
+  type ListenerOptions,
+} from './grpc-listener.ts';
 import { guardStreams } from './http2-streams.ts';
 import { tolerant } from './readable-requests.ts';
 import { reflectionService } from './reflection.ts';
 import { RequestBudget } from './request-budget.ts';
 import { createSendBudget } from './send-budget.ts';
 import { StreamOwners } from './stream-owners.ts';
-import { jobsService, queuesService } from './services.ts';
+import { methodsOf, servicesOf } from './served-services.ts';
 import type { FollowersPlace } from './service-parts.ts';
 import { createStatusMapper } from './status-mapper.ts';
-import { tenantsService } from './tenants-service.ts';
+import type { ServedMethods } from './web/json-calls.ts';
+import { createWebAnswers } from './web/web-answer.ts';
+import { createWebListener, type WebListener, type WebListenerParts, type WebOptions } from './web/web-listener.ts';
 
 interface GatewayLimits {
   /** Limit of one payload in bytes. Messages may be slightly larger. The use cases have the same limit. */
@@ -69,13 +74,21 @@ export interface GatewayOptions extends ListenerOptions {
   readonly audit: Pick<AuditorParts, 'log' | 'settings'>;
   readonly limits: GatewayLimits;
   readonly followers?: FollowersPlace | undefined;
+  /** Undefined: there is no door for browsers and curl. */
+  readonly web?: WebOptions | undefined;
   /** Serve reflection to generic clients. */
   readonly reflection: boolean;
   readonly telemetry: Telemetry;
   readonly random: Random;
 }
 
+export interface GatewayPorts extends BoundPorts {
+  /** Absent unless there is a door for browsers and curl. */
+  readonly webPort?: number;
+}
+
 export interface Gateway extends GrpcListener {
+  start(): Promise<GatewayPorts>;
   /** Sets what health checks report while it runs. Initially true. */
   setServing(serving: boolean): void;
 }
@@ -88,7 +101,7 @@ const readsMax = 10_000;
 
 /** Creates the server. It listens after `start`. */
 export function createGateway(options: GatewayOptions): Gateway {
-  const { server, health, scope, jobsInFlight } = buildServer(options);
+  const { server, health, scope, jobsInFlight, web } = buildServer(options);
   const listener = createListener('gateway', options, { server, scope, underWay: () => ({ jobs: jobsInFlight() }) });
   let isStopped = false;
 
@@ -101,14 +114,15 @@ export function createGateway(options: GatewayOptions): Gateway {
   return {
     async start() {
       const bound = await listener.start();
+      const webPort = (await web?.start())?.port;
       setServing(true);
-      return bound;
+      return { ...bound, ...given({ webPort }) };
     },
     setServing,
-    stop(graceMs) {
+    async stop(graceMs) {
       isStopped = true;
       setServing(false);
-      return listener.stop(graceMs);
+      await Promise.all([listener.stop(graceMs), web?.stop(graceMs)]);
     },
   };
 }
@@ -118,12 +132,14 @@ interface BuiltServer {
   readonly health: HealthImplementation;
   readonly scope: CallScope;
   readonly jobsInFlight: () => number;
+  readonly web: WebListener | undefined;
 }
 
 function buildServer(options: GatewayOptions): BuiltServer {
   const { limits, log, telemetry, clock, random, useCases } = options;
   const contract = loadContract();
-  const mapper = createStatusMapper(createStatusCodec(contract));
+  const statusCodec = createStatusCodec(contract);
+  const mapper = createStatusMapper(statusCodec);
   const sendMaxBytes = limits.maxSendBytes ?? 128 * 1_048_576;
   const budget = createSendBudget(sendMaxBytes, telemetry);
   const owners = new StreamOwners();
@@ -145,29 +161,41 @@ function buildServer(options: GatewayOptions): BuiltServer {
   const reflected = options.reflection ? loadReflection() : [];
   const inPieces = new Set([contract.jobs.SubmitJobStream.path, ...reflected.flatMap(pathsOf)]);
   const maxCalls = admissionLimits.maxJobs + admissionLimits.maxWatches + readsMax;
-  const connections = new Connections({
-    server: 'gateway',
-    limits: { max: 4_096, maxPerAddress: 1_024, ...limits.connections, maxCalls },
-    telemetry,
-  });
+  const connectionsOf = (name: 'gateway' | 'web'): Connections =>
+    new Connections({
+      server: name,
+      limits: { max: 4_096, maxPerAddress: 1_024, ...limits.connections, maxCalls },
+      telemetry,
+    });
+  const connections = connectionsOf('gateway');
   const also = (http2Server: Http2Server | Http2SecureServer): void => followPeerCertificates(http2Server, clock);
   guardStreams(server, { send: budget, owners, sendMaxBytes, requests, inPieces, connections, also });
   const { followers } = options;
   const parts = { useCases, scope, admission, mapper, followers, wallMs: () => clock.wallMs() };
-  server.addService(tolerant(contract.jobs), jobsService(parts));
-  server.addService(tolerant(contract.queues), queuesService(parts));
-  server.addService(tolerant(contract.cluster), clusterService(parts));
-  server.addService(tolerant(contract.access), accessService(parts));
-  server.addService(tolerant(contract.tenants), tenantsService(parts));
-  server.addService(tolerant(contract.audit), auditService(parts));
-  server.addService(tolerant(contract.events), eventsService(parts));
+  const services = servicesOf(contract, parts);
+  for (const [codecs, methods] of services) server.addService(tolerant(codecs), methods);
   const health = new HealthImplementation();
   health.addToServer(server);
   if (options.reflection) {
     const descriptors = loadDescriptors();
     for (const version of reflected) server.addService(tolerant(version), reflectionService(descriptors, parts));
   }
-  return { server, health, scope, jobsInFlight: admission.jobs };
+  const web = webOf(options, methodsOf(services), () => {
+    const json = loadJsonContract();
+    const answers = createWebAnswers({ statusCodec, mapper, json });
+    return { json, answers, requests, budget, owners, messageMaxBytes, connections: connectionsOf('web') };
+  });
+  return { server, health, scope, jobsInFlight: admission.jobs, web };
+}
+
+function webOf(
+  { web, host, tls, insecure, log, clock, limits: { connections = {} } }: GatewayOptions,
+  methods: ServedMethods,
+  parts: () => Omit<WebListenerParts, 'methods'>,
+): WebListener | undefined {
+  if (web === undefined) return undefined;
+  const { idleMaxMs = 900_000, ageMaxMs = 3_600_000 } = connections;
+  return createWebListener({ ...web, host, tls, insecure, idleMaxMs, ageMaxMs, log, clock }, { ...parts(), methods });
 }
 
 function serverOptions({ connections = {}, maxConcurrentStreams = 1_000 }: GatewayLimits, messageMaxBytes: number) {

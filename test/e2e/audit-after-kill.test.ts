@@ -17,7 +17,7 @@ const start = (): Promise<TestNode> =>
     cwd: dir,
     args: [
       ...['--no-samples', '--data-dir', join(dir, 'data'), '--handlers', clusterHandlersDir],
-      ...['--port', '0', '--http-port', '0', '--threads', '1'],
+      ...['--port', '0', '--http-port', '0', '--web-port', '0', '--threads', '1'],
       ...settings.flatMap((setting) => ['--set', setting]),
     ],
   });

@@ -38,7 +38,18 @@ afterAll(() => {
 
 function startDev(name: string): string {
   const dataDir = join(folder, name);
-  const ports = ['--port', '0', '--http-port', '0', '--set', 'nats.port=0', '--set', `nats.serverPath=${serverPath}`];
+  const ports = [
+    '--port',
+    '0',
+    '--http-port',
+    '0',
+    '--web-port',
+    '0',
+    '--set',
+    'nats.port=0',
+    '--set',
+    `nats.serverPath=${serverPath}`,
+  ];
   const flags = [
     'dev',
     '--no-samples',

@@ -110,7 +110,7 @@ describe('after the samples', () => {
   it('the lines to try next work as they stand, with the ports that were taken', { timeout: 120_000 }, async () => {
     const cwd = join(cluster.dir, 'samples');
     await mkdir(cwd);
-    const ports = ['--port', '0', '--http-port', '0', '--set', 'nats.port=0'];
+    const ports = ['--port', '0', '--http-port', '0', '--web-port', '0', '--set', 'nats.port=0'];
     const dev = await startNodeProcess({ name: 'samples', cwd, args: ['--threads', '2', ...ports] });
     try {
       const lineOf = (pattern: RegExp) => dev.lines.find(({ text }) => pattern.test(text))?.text.trim();

@@ -22,7 +22,7 @@ it('says that there are no sample jobs, and serves keys from the first one on', 
     name: 'dev',
     cwd: dir,
     args: [
-      ...['--data-dir', 'data', '--port', '0', '--http-port', '0', '--threads', '1'],
+      ...['--data-dir', 'data', '--port', '0', '--http-port', '0', '--web-port', '0', '--threads', '1'],
       ...settings.flatMap((setting) => ['--set', setting]),
     ],
   });

@@ -45,6 +45,8 @@ async function startDev(): Promise<void> {
     '0',
     '--http-port',
     '0',
+    '--web-port',
+    '0',
     '--set',
     'nats.port=0',
     '--set',

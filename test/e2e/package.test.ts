@@ -94,6 +94,8 @@ describe('the package', () => {
       '0',
       '--http-port',
       '0',
+      '--web-port',
+      '0',
       '--set',
       'nats.port=0',
     ];

@@ -25,6 +25,8 @@ const start = (): Promise<TestNode> =>
         '0',
         '--http-port',
         '0',
+        '--web-port',
+        '0',
         '--threads',
         '2',
         '--set',

@@ -64,7 +64,15 @@ function start(command: 'dev' | 'serve', fault: string, step: string, more: read
   const dataDir = join(folder, String(number));
   mkdirSync(dataDir);
   const settings = [
-    ...[`dataDir=${dataDir}`, 'gateway.port=0', 'http.port=0', 'scaler.enabled=true', 'scaler.port=0', 'nats.port=0'],
+    ...[
+      `dataDir=${dataDir}`,
+      'gateway.port=0',
+      'http.port=0',
+      'gateway.web.port=0',
+      'scaler.enabled=true',
+      'scaler.port=0',
+      'nats.port=0',
+    ],
     ...[
       `workers.handlerDirs=${clusterHandlersDir}`,
       'workers.threads=1',

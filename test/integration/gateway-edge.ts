@@ -51,7 +51,7 @@ import { createInputValidator } from '../../src/gateway/input-validator.ts';
 import { createJobCache } from '../../src/gateway/job-cache.ts';
 import { type Authenticator, createAuthenticator } from '../../src/gateway/access/authenticator.ts';
 import { createTenantCheck } from '../../src/gateway/access/tenant-check.ts';
-import { createGateway, type Gateway, type GatewayOptions } from '../../src/gateway/server.ts';
+import { createGateway, type Gateway, type GatewayOptions, type GatewayPorts } from '../../src/gateway/server.ts';
 import { MemoryConsumers } from '../support/memory-consumers.ts';
 import { memoryQuarantines } from '../support/queue-marks.ts';
 import { realClock, silentLog } from '../support/stores.ts';
@@ -102,7 +102,7 @@ export interface Edge {
   progress(id: string, fraction: number, note: string): void;
   client(options?: Partial<ClientOptions>): TroupeClient;
   /** Another gateway of the same cluster. */
-  openGateway(options?: Partial<GatewayOptions>): Promise<{ readonly gateway: Gateway; readonly port: number }>;
+  openGateway(options?: Partial<GatewayOptions>): Promise<{ readonly gateway: Gateway } & GatewayPorts>;
   close(): Promise<void>;
 }
 

@@ -84,7 +84,7 @@ describe.each([1, 3])('the NATS accounts of infra/, streams of events: %i,', (ev
     const args = [
       '--no-samples',
       ...['--node-id', name, '--roles', role, '--data-dir', join(cwd, 'data')],
-      ...['--nats', `127.0.0.1:${port}`, '--port', '0', '--http-port', '0', '--threads', '1'],
+      ...['--nats', `127.0.0.1:${port}`, '--port', '0', '--http-port', '0', '--web-port', '0', '--threads', '1'],
       ...['--handlers', handlers],
       ...Object.entries(settings).flatMap(([key, value]) => ['--set', `${key}=${value}`]),
     ];

@@ -115,7 +115,18 @@ async function startNode(role: NatsRole, name: string): Promise<TestNode> {
   await writeFile(join(cwd, 'troupe.config.json'), JSON.stringify(config));
   const args = [
     ...['--no-samples', '--config', join(cwd, 'troupe.config.json'), '--node-id', name, '--roles', role],
-    ...['--data-dir', join(cwd, 'data'), '--nats', `127.0.0.1:${port}`, '--port', '0', '--http-port', '0'],
+    ...[
+      '--data-dir',
+      join(cwd, 'data'),
+      '--nats',
+      `127.0.0.1:${port}`,
+      '--port',
+      '0',
+      '--http-port',
+      '0',
+      '--web-port',
+      '0',
+    ],
     ...['--threads', '1', '--handlers', clusterHandlersDir],
   ];
   const node = await startNodeProcess({ name, cwd, args });

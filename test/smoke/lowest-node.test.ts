@@ -102,7 +102,7 @@ export default defineHandler({
 });
 `,
     );
-    const ports = ['--port', '0', '--http-port', '0', '--set', 'nats.port=0', '--threads', '1'];
+    const ports = ['--port', '0', '--http-port', '0', '--web-port', '0', '--set', 'nats.port=0', '--threads', '1'];
     cluster = spawn(node, [troupe(), 'dev', '--no-samples', '--handlers', 'handlers', ...ports], {
       cwd: folder,
       env: { ...process.env, NODE_OPTIONS: witness, TROUPE_NATS_SERVER: nats },

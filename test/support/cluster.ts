@@ -179,7 +179,7 @@ class Cluster implements TestCluster {
       ...['--data-dir', join(this.dir, name, 'data')],
       ...['--nats', options.nats ?? `127.0.0.1:${this.broker.port}`],
       ...['--port', String(options.port ?? 0)],
-      ...['--http-port', '0'],
+      ...['--http-port', '0', '--web-port', '0'],
       ...['--threads', String(options.threads ?? 2)],
       ...(options.roles === undefined ? [] : ['--roles', options.roles.join(',')]),
       ...handlers.flatMap((path) => ['--handlers', path]),

@@ -52,7 +52,18 @@ async function until(what: string, condition: () => Promise<boolean>): Promise<v
 beforeAll(async () => {
   local = await createLocalDeployment({ store: 'sqlite' });
   const port = String(local.ports.gateway);
-  const data = ['--store', 'sqlite', '--data-dir', `${local.dataDir}/dev`, '--port', port, '--http-port', '0'];
+  const data = [
+    '--store',
+    'sqlite',
+    '--data-dir',
+    `${local.dataDir}/dev`,
+    '--port',
+    port,
+    '--http-port',
+    '0',
+    '--web-port',
+    '0',
+  ];
   dev = spawn(process.execPath, ['scripts/troupe.mjs', 'dev', '--no-samples', '--threads', '1', ...data], {
     cwd: rootDir,
     stdio: 'ignore',

@@ -209,6 +209,7 @@ function banner(
   say(`troupe is ready (${process.uptime().toFixed(1)} s)`);
   if (troupe.gatewayPort !== undefined) say(`  gRPC      ${config.gateway.host}:${troupe.gatewayPort}`);
   if (troupe.scalerPort !== undefined) say(`  scaler    ${config.scaler.host}:${troupe.scalerPort}`);
+  if (troupe.webPort !== undefined) say(`  Console   ${consoleAddress(config.gateway, troupe.webPort)}`);
   say(`  HTTP      http://${config.http.host}:${troupe.httpPort}  (/healthz /readyz /metrics)`);
   say(`  NATS      ${natsUrl}`);
   say(`  store     ${config.store.kind}, state in ${relativePath(config.dataDir)}/`);
@@ -216,6 +217,10 @@ function banner(
   for (const note of notes) say(`  started   ${note}`);
   for (const dir of config.workers.handlerDirs.filter((folder) => !hasTsconfig(folder)))
     say(`  no types  ${dir} has no tsconfig.json: \`npx troupe tsconfig ${dir}\` writes one for your editor`);
+}
+
+function consoleAddress({ host, tls }: Config['gateway'], port: number): string {
+  return `${tls.certPath === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 /** Without configured handlers, uses those in `examples`, if the installation has them. */

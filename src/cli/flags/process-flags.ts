@@ -12,6 +12,7 @@ export interface ProcessFlags {
   readonly host?: string;
   readonly port?: string;
   readonly httpPort?: string;
+  readonly webPort?: string;
   readonly dataDir?: string;
   readonly threads?: string;
   readonly roles?: string;
@@ -49,6 +50,7 @@ export function addProcessFlags(command: Command): Command {
     .option('--port <number>', 'gRPC port (default: 50051; 0: any free port)')
     .option('--host <address>', 'gRPC address (default: 127.0.0.1)')
     .option('--http-port <number>', 'port of /healthz, /readyz, /metrics (default: 8080)')
+    .option('--web-port <number>', 'port of calls in JSON and of the console (default: none; troupe dev: 8081)')
     .option('--threads <number>', 'threads that run jobs (default: one per core)')
     .option('--roles <list>', 'roles of this process (default: gateway,shards,workers)')
     .option('--node-id <name>', 'name of this process in the cluster')
@@ -72,6 +74,7 @@ function flagValues(flags: ProcessFlags): Readonly<Record<string, unknown>> {
     'gateway.host': flags.host,
     'gateway.port': flags.port,
     'http.port': flags.httpPort,
+    'gateway.web.port': flags.webPort,
     dataDir: flags.dataDir,
     'workers.threads': flags.threads,
     roles: flags.roles,

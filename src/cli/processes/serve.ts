@@ -29,8 +29,8 @@ export function runServe({ config, terminal, onStep }: ServeOptions): Promise<nu
       handlerVariables: handlerVariables(config, readEnvironment()),
       ...given({ onStep }),
     });
-    const { nodeId, gatewayPort, scalerPort, httpPort, threads, handlers } = troupe;
-    const ports = { gatewayPort, scalerPort, httpPort };
+    const { nodeId, gatewayPort, webPort, scalerPort, httpPort, threads, handlers } = troupe;
+    const ports = { gatewayPort, webPort, scalerPort, httpPort };
     log.info({ event: 'process.started', nodeId, ...ports, threads, handlers }, 'process started');
     try {
       const outcome = await Promise.race([

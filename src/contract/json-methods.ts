@@ -1,0 +1,91 @@
+/**
+ * The messages of the contract as proto3 JSON, made and read by the library of protobuf's own makers from the descriptors
+ * that reflection hands out. Requests end as bytes, and answers begin as bytes, so that each method has one codec for
+ * all of its callers (`codec.ts`).
+ */
+import { readFileSync } from 'node:fs';
+import {
+  createFileRegistry,
+  type DescMessage,
+  type DescMethod,
+  fromBinary,
+  fromJson,
+  type JsonValue,
+  toBinary,
+  toJson,
+} from '@bufbuild/protobuf';
+import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
+import type { FieldViolation } from '../domain/errors.ts';
+import { scanJson } from './json-scan.ts';
+import { violationsIn } from './json-violations.ts';
+import { protoDir } from './root.ts';
+
+/** Text that is no JSON of a message. */
+export class UnreadableJson extends Error {
+  override readonly name = 'UnreadableJson';
+  /** At least one. That of the whole request names no field. */
+  readonly violations: readonly FieldViolation[];
+
+  constructor(violations: readonly FieldViolation[]) {
+    super('the request is no JSON of its type');
+    this.violations = violations;
+  }
+}
+
+export interface JsonMethod {
+  /** The request in the wire format. Throws UnreadableJson. */
+  readonly requestBytes: (text: string) => Buffer;
+  /** From an answer in the wire format. */
+  readonly answerText: (bytes: Uint8Array) => string;
+}
+
+export interface JsonContract {
+  /** By the path of the method in gRPC. */
+  readonly methods: ReadonlyMap<string, JsonMethod>;
+  /** A message of this type, for people who read it. Undefined if the type is not known. */
+  readonly readable: (typeName: string, bytes: Uint8Array) => JsonValue | undefined;
+}
+
+export function loadJsonContract(): JsonContract {
+  const files = fromBinary(FileDescriptorSetSchema, readFileSync(`${protoDir}descriptors.binpb`));
+  const registry = createFileRegistry(files);
+  const jsonOf = (type: DescMessage, bytes: Uint8Array): JsonValue =>
+    toJson(type, fromBinary(type, bytes), { registry });
+  const methodOf = ({ input, output }: DescMethod): JsonMethod => ({
+    requestBytes: (text) => bytesOf(input, text),
+    answerText: (bytes) => JSON.stringify(jsonOf(output, bytes)),
+  });
+  const methods = new Map<string, JsonMethod>();
+  for (const type of registry) {
+    if (type.kind !== 'service') continue;
+    for (const method of type.methods) methods.set(`/${type.typeName}/${method.name}`, methodOf(method));
+  }
+  return {
+    methods,
+    readable(typeName, bytes) {
+      const type = registry.getMessage(typeName);
+      return type && jsonOf(type, bytes);
+    },
+  };
+}
+
+function bytesOf(type: DescMessage, text: string): Buffer {
+  const violation = scanJson(text);
+  if (violation !== undefined) throw new UnreadableJson([violation]);
+  const json = parsed(text);
+  try {
+    const bytes = toBinary(type, fromJson(type, json));
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  } catch {
+    throw new UnreadableJson(violationsIn(type, json));
+  }
+}
+
+function parsed(text: string): JsonValue {
+  try {
+    return JSON.parse(text) as JsonValue;
+  } catch {
+    const description = text.trim() === '' ? 'is empty: a request without fields is {}' : 'is no JSON';
+    throw new UnreadableJson([{ field: '', description }]);
+  }
+}

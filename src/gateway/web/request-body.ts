@@ -1,0 +1,43 @@
+/** Receives the body of a request, which counts while it comes (`request-budget.ts`). */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { RequestBudget } from '../request-budget.ts';
+
+/** `gone`: its client has left, so nobody needs an answer. */
+export type ReceivedBody = Buffer | 'too_large' | 'no_room' | 'gone';
+
+export interface ReceivedRequest {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+}
+
+export function receiveBody(
+  { request, response }: ReceivedRequest,
+  { requests, maxBytes }: { readonly requests: Pick<RequestBudget, 'receive'>; readonly maxBytes: number },
+): Promise<ReceivedBody> {
+  if (Number(request.headers['content-length'] ?? 0) > maxBytes) return Promise.resolve('too_large');
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    const settle = (received: ReceivedBody): void => {
+      counted.over();
+      request.off('data', take);
+      resolve(received);
+    };
+    const counted = requests.receive(request.socket, () => settle('no_room'));
+    const take = (chunk: Buffer): void => {
+      bytes += chunk.byteLength;
+      if (bytes > maxBytes) {
+        settle('too_large');
+        return;
+      }
+      chunks.push(chunk);
+      counted.holds(bytes);
+    };
+    request.on('data', take);
+    request.once('end', () => settle(Buffer.concat(chunks)));
+    // After its end this changes nothing.
+    request.once('close', () => settle('gone'));
+    // A client that waits to be asked has not sent its body yet, and need not if it is refused.
+    if (request.headers.expect !== undefined) response.writeContinue();
+  });
+}
