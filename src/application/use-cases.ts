@@ -16,6 +16,7 @@ import { createDeleteQueue } from './queues/delete-queue.ts';
 import { createDownloadPayload, type DownloadPayload } from './jobs/download-payload.ts';
 import { createExplainJob } from './jobs/explain-job.ts';
 import { createGetJob, type GetJob } from './jobs/get-job.ts';
+import { createGetJobs, type GetJobs } from './jobs/get-jobs.ts';
 import { createJobReader } from './jobs/job-reader.ts';
 import { createLateCheck } from './jobs/late-check.ts';
 import { createListJobs, type ListJobs } from './jobs/list-jobs.ts';
@@ -35,6 +36,10 @@ import type { Store } from './ports/store.ts';
 import { createFingerprintKeys } from './sealing/fingerprint-keys.ts';
 import { sealedByGateway } from './sealing/sealed-tenants.ts';
 import type { Sealing } from './sealing/sealing.ts';
+import { createClusterFacts } from './overview/cluster-facts.ts';
+import { createGetOverview, type GetOverview } from './overview/get-overview.ts';
+import type { PictureParts } from './overview/picture.ts';
+import { createSurveyReader } from './overview/survey-reader.ts';
 import { createManageSubscriptions, type ManageSubscriptions } from './events/manage-subscriptions.ts';
 import { createGetPayloadLink, type GetPayloadLink } from './jobs/payload-link.ts';
 import { createQueueCatalog } from './queues/queue-catalog.ts';
@@ -66,6 +71,7 @@ import { createWatchJobs, type WatchJobs } from './jobs/watch-jobs.ts';
 export interface UseCases {
   readonly submit: SubmitJobs;
   readonly getJob: GetJob;
+  readonly getJobs: GetJobs;
   /** Opens the texts of a job for a caller that may read them. */
   readonly readable: <View extends JobView>(context: CallContext, view: View) => Promise<View>;
   readonly listJobs: ListJobs;
@@ -90,6 +96,7 @@ export interface UseCases {
   readonly audit: ReadAudit;
   readonly subscriptions: ManageSubscriptions;
   readonly seeCluster: SeeCluster;
+  readonly getOverview: GetOverview;
   readonly watchTree: WatchTree;
   readonly steerCluster: SteerCluster;
   readonly workerDemand: WorkerDemand;
@@ -146,7 +153,7 @@ export function createUseCases(wired: UseCaseParts): UseCases {
   const queueStats = createQueueStatsReader({ batcher, shardCount, clock });
   const room = createQueueRoom({ stats: queueStats, clock, random });
   const lateCheck = createLateCheck({ stats: queueStats, clock, random });
-  const { tenantRoom, ofSubmits, ...ofTenants } = tenantUseCases(parts);
+  const { tenantRoom, ofSubmits, tenantStats, ...ofTenants } = tenantUseCases(parts);
   const fingerprintKeys = createFingerprintKeys({ documents: store.documents, sealing, clock, randomBytes });
   const submitParts = { ...parts, ...ofSubmits, reader, fingerprintKeys, payloads, shards, catalog, room, lateCheck };
   const submit = createSubmitJobs(submitParts);
@@ -166,6 +173,7 @@ export function createUseCases(wired: UseCaseParts): UseCases {
   return {
     submit,
     getJob,
+    getJobs: createGetJobs({ reader, payloads, sealing, clock }),
     readable: (context, view) => readableJob(sealing, context, view),
     listJobs,
     cancelJob,
@@ -193,10 +201,25 @@ export function createUseCases(wired: UseCaseParts): UseCases {
     audit: createReadAudit({ store: store.audit, clock }),
     subscriptions: createManageSubscriptions({ ...subscriptionParts(parts), clock, randomBytes }),
     seeCluster,
+    getOverview: overview(parts, { see: seeCluster, catalog, tenantStats }),
     watchTree: createWatchTree({ see: seeCluster, clock }),
     steerCluster: createSteerCluster({ asker, quarantines, queueViews, reader, clock }),
     workerDemand: createWorkerDemand({ ...seen, membership, catalog, load }),
   };
+}
+
+function overview(
+  parts: UseCaseParts,
+  shared: Pick<PictureParts, 'catalog' | 'tenantStats'> & { readonly see: SeeCluster },
+): GetOverview {
+  return createGetOverview({
+    ...parts,
+    ...parts.cluster,
+    ...shared,
+    surveys: createSurveyReader(parts),
+    clusterFacts: createClusterFacts({ ...shared, clock: parts.clock }),
+    known: parts.knownTenants,
+  });
 }
 
 function tenantStores({ knownTenants: known, store: { documents, queues } }: UseCaseParts) {
@@ -220,6 +243,7 @@ function tenantUseCases(parts: UseCaseParts) {
   return {
     tenantLimits,
     tenantRoom,
+    tenantStats: stats,
     ofSubmits: { tenantLimits, submitRoom },
     tenants: createManageTenants({ documents, known, queues, limits: tenantLimits, stats, clock }),
     accounts: createManageAccounts(accountParts),

@@ -12,6 +12,9 @@ import type {
   TreeInfo,
   TreeOptions,
 } from './cluster-types.ts';
+import type { CallSettings } from './connection.ts';
+import { fromOverview } from './overview-mapper.ts';
+import type { OverviewInfo } from './overview-types.ts';
 import { queueOf } from './queues-client.ts';
 import type { QueueInfo } from './job-types.ts';
 import { withRetries } from './retry.ts';
@@ -22,6 +25,12 @@ import { withRetries } from './retry.ts';
  * PERMISSION_MISSING, and with NO_CREDENTIALS if the call has no token.
  */
 export interface ClusterClient {
+  /**
+   * Draws a first page in one call: three verdicts, what is wrong now, and the queues that need somebody most. It needs
+   * the permission `queues.read` only; without `cluster.read` it has no `cluster`. `queueContains`: only list queues whose
+   * name contains this text.
+   */
+  overview(options?: { readonly queueContains?: string } & CallSettings): Promise<OverviewInfo>;
   /** Lists all nodes by id. */
   nodes(): Promise<readonly NodeInfo[]>;
   /** Lists all shards by number, with their owners. `silentNodes` are the ids of nodes that did not answer. */
@@ -74,6 +83,11 @@ export function createClusterClient(parts: CallParts): ClusterClient {
   const look = <T>(call: () => Promise<T>): Promise<T> => withRetries(backoff, 'always', undefined, call);
 
   return {
+    async overview({ queueContains, ...settings } = {}) {
+      const call = () => connection.unary(cluster.GetOverview, { queueContains }, settings);
+      return fromOverview(await withRetries(backoff, 'always', settings.signal, call));
+    },
+
     async nodes() {
       return (await look(() => connection.unary(cluster.ListNodes, {}))).nodes.map(fromNode);
     },

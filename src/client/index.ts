@@ -55,6 +55,7 @@ export { JsonText } from './json-text.ts';
 export type { ClientErrorCode } from './client-error.ts';
 export type { ClusterClient } from './cluster-client.ts';
 export type * from './cluster-types.ts';
+export type * from './overview-types.ts';
 export type { AccessClient, CallerInfo } from './access-client.ts';
 export type { AccountsClient, ApiKeyInfo, MadeApiKey, ServiceAccountInfo } from './accounts-client.ts';
 export type {

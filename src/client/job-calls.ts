@@ -19,6 +19,15 @@ export interface JobCalls {
    */
   get(jobId: string, options?: CallSettings & { readonly explain?: boolean }): Promise<JobInfo>;
   /**
+   * Returns many jobs, in the order of their first mention, without history. `missing` are the ids of jobs that do not
+   * exist or that the caller may not see. `payloads`: with inputs and outputs, as far as they fit into one answer
+   * (16 MiB for 200 jobs); of the others `inputLargeBytes` and `outputLargeBytes` say the size.
+   */
+  getMany(
+    jobIds: readonly string[],
+    options?: CallSettings & { readonly payloads?: boolean },
+  ): Promise<{ readonly jobs: readonly JobInfo[]; readonly missing: readonly string[] }>;
+  /**
    * Lists the jobs of a queue, newest first by default, without payloads and history. Pages are fetched as they are
    * needed.
    */
@@ -45,6 +54,35 @@ export interface JobCalls {
 }
 
 const listPageSize = 100;
+/** Most ids of one call. */
+const getManyMax = 200;
+/** What a list has of a job, and its payloads. */
+const listedWithPayloads = [
+  ...[
+    'spec',
+    'spec.input',
+    'state',
+    'seq',
+    'attempt',
+    'failures',
+    'losses',
+    'create_time',
+    'update_time',
+    'ready_time',
+  ],
+  ...[
+    'first_start_time',
+    'end_time',
+    'expire_time',
+    'run',
+    'progress',
+    'output',
+    'failure',
+    'cancel_reason',
+    'retry_of',
+  ],
+  ...['oom_retries', 'payloads_erase_time', 'payloads_expire_time', 'checkpoint', 'withheld'],
+];
 
 interface JobCallParts extends CallParts {
   /** Whether a retry without an `idempotencyKey` gets a generated one. */
@@ -116,7 +154,24 @@ export function createJobCalls(parts: JobCallParts): JobCalls {
     );
   }
 
-  return { get, list, retry, reschedule, cancel, erasePayloads };
+  return { get, getMany: createGetMany(parts), list, retry, reschedule, cancel, erasePayloads };
+}
+
+function createGetMany({ connection, backoff, readJob, contract }: JobCallParts): JobCalls['getMany'] {
+  return async (jobIds, { payloads = false, ...settings } = {}) => {
+    const readMask = payloads ? { paths: listedWithPayloads } : undefined;
+    const ids = [...new Set(jobIds)];
+    const found: JobInfo[] = [];
+    const missing: string[] = [];
+    for (let at = 0; at < ids.length; at += getManyMax) {
+      const request = { jobIds: ids.slice(at, at + getManyMax), readMask };
+      const call = (): Promise<wire.GetJobsResponse> => connection.unary(contract.jobs.GetJobs, request, settings);
+      const answer = await withRetries(backoff, 'always', settings.signal, call);
+      for (const job of answer.jobs) found.push(await readJob(job));
+      missing.push(...answer.missing);
+    }
+    return { jobs: found, missing };
+  };
 }
 
 function wholeLimit(limit: number | undefined): number {

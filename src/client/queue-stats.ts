@@ -34,6 +34,10 @@ export interface QueueStatsInfo {
   readonly startsPerSecond: number;
   /** Jobs that ended, per second. */
   readonly endsPerSecond: number;
+  /** Attempts that failed or were lost, per second. */
+  readonly failedAttemptsPerSecond: number;
+  /** Jobs that ended FAILED or EXPIRED, per second. */
+  readonly failedJobsPerSecond: number;
   /** Time from QUEUED to the start. Absent if nothing has started lately. */
   readonly wait?: DurationQuantiles;
   /** Time from the start to the end of an attempt. Absent if none has ended lately. */
@@ -58,6 +62,8 @@ export function fromQueueStats(stats: wire.QueueStats): QueueStatsInfo {
     arrivalsPerSecond: stats.arrivalsPerSecond,
     startsPerSecond: stats.startsPerSecond,
     endsPerSecond: stats.endsPerSecond,
+    failedAttemptsPerSecond: stats.failedAttemptsPerSecond,
+    failedJobsPerSecond: stats.failedJobsPerSecond,
     ...given({
       wait: stats.wait ? fromQuantiles(stats.wait) : undefined,
       run: stats.run ? fromQuantiles(stats.run) : undefined,
@@ -68,6 +74,6 @@ export function fromQueueStats(stats: wire.QueueStats): QueueStatsInfo {
   };
 }
 
-function fromQuantiles({ p50, p90, p99 }: wire.DurationQuantiles): DurationQuantiles {
+export function fromQuantiles({ p50, p90, p99 }: wire.DurationQuantiles): DurationQuantiles {
   return { p50Ms: durationMs(p50) ?? 0, p90Ms: durationMs(p90) ?? 0, p99Ms: durationMs(p99) ?? 0 };
 }

@@ -1,5 +1,5 @@
 /** The messages of the service Cluster. Made by scripts/contract-types.ts from proto/; do not edit. */
-import type { Queue } from './queue-messages.ts';
+import type { DurationQuantiles, Queue } from './queue-messages.ts';
 import type { Duration, Int64, Timestamp } from './shared-messages.ts';
 
 export interface NodeHandler {
@@ -214,8 +214,109 @@ export interface ProfileRunResponse {
   readonly part: Uint8Array;
 }
 
+export interface GetOverviewRequest {
+  readonly queueContains: string;
+}
+
+export interface Verdict {
+  readonly grade: number;
+  readonly sentence: string;
+  readonly cause: string;
+  readonly command: string;
+}
+
+export interface OverviewAlert {
+  readonly kind: number;
+  readonly grade: number;
+  readonly sentence: string;
+  readonly subject: string;
+  readonly sinceTime: Timestamp | null;
+  readonly page: string;
+  readonly command: string;
+}
+
+export interface OverviewTotals {
+  readonly waiting: Int64;
+  readonly waitingByPriority: readonly Int64[];
+  readonly dueLater: Int64;
+  readonly running: Int64;
+  readonly pausedWaiting: Int64;
+  readonly arrivalsPerSecond: number;
+  readonly startsPerSecond: number;
+  readonly endsPerSecond: number;
+  readonly failedAttemptsPerSecond: number;
+  readonly failedJobsPerSecond: number;
+  readonly oldestAge: Duration | null;
+  readonly wait: DurationQuantiles | null;
+  readonly run: DurationQuantiles | null;
+}
+
+export interface OverviewQueue {
+  readonly name: string;
+  readonly waiting: number;
+  readonly waitingByPriority: readonly number[];
+  readonly dueLater: number;
+  readonly running: number;
+  readonly oldestAge: Duration | null;
+  readonly arrivalsPerSecond: number;
+  readonly startsPerSecond: number;
+  readonly endsPerSecond: number;
+  readonly failedAttemptsPerSecond: number;
+  readonly failedJobsPerSecond: number;
+  readonly waitP50: Duration | null;
+  readonly waitP99: Duration | null;
+  readonly paused: boolean;
+  readonly quarantined: boolean;
+  readonly maxDepth: number | null;
+  readonly maxRunning: number | null;
+}
+
+export interface OverviewFailure {
+  readonly code: string;
+  readonly count: number;
+  readonly lastTime: Timestamp | null;
+  readonly queue: string;
+  readonly handler: string;
+  readonly jobId: string;
+}
+
+export interface NodeCount {
+  readonly state: number;
+  readonly version: string;
+  readonly nodes: number;
+}
+
+export interface OverviewCluster {
+  readonly nodes: readonly NodeCount[];
+  readonly slotsTotal: number;
+  readonly slotsUsed: number;
+  readonly slotsFree: number;
+  readonly shardsUnowned: number;
+}
+
+export interface GetOverviewResponse {
+  readonly time: Timestamp | null;
+  readonly age: Duration | null;
+  readonly workFlows: Verdict | null;
+  readonly runsSucceed: Verdict | null;
+  readonly figuresFresh: Verdict | null;
+  readonly alerts: readonly OverviewAlert[];
+  readonly alertsOmitted: number;
+  readonly totals: OverviewTotals | null;
+  readonly queues: readonly OverviewQueue[];
+  readonly queuesTotal: number;
+  readonly queuesMatching: number;
+  readonly failures: readonly OverviewFailure[];
+  readonly failuresOmitted: number;
+  readonly shards: number;
+  readonly silentShards: number;
+  readonly cluster: OverviewCluster | null;
+  readonly clusterWithheld: boolean;
+}
+
 /** Request and response of each method. */
 export interface ClusterMethods {
+  readonly GetOverview: readonly [GetOverviewRequest, GetOverviewResponse];
   readonly ListNodes: readonly [ListNodesRequest, ListNodesResponse];
   readonly ListShards: readonly [ListShardsRequest, ListShardsResponse];
   readonly GetTree: readonly [GetTreeRequest, GetTreeResponse];

@@ -93,6 +93,21 @@ export const actorStateCodes = {
   suspended: 9,
 } as const;
 
+export const verdictGradeCodes = { good: 1, doubtful: 2, bad: 3, unknown: 4 } as const;
+
+export const alertKindCodes = {
+  'node-silent': 1,
+  'shard-unowned': 2,
+  'shards-silent': 3,
+  'no-workers': 4,
+  'jobs-unserved': 5,
+  'queue-quarantined': 6,
+  'queue-nearly-full': 7,
+  'queue-fails': 8,
+  'quota-nearly-used': 9,
+  'figures-stale': 10,
+} as const;
+
 export const principalKindCodes = { subject: 1, operator: 2, anyone: 3, service: 4, certificate: 5 } as const;
 
 export const apiKeyStateCodes = { live: 1, retiring: 2, rotated: 3, revoked: 4, expired: 5 } as const;

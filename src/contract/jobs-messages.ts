@@ -1,5 +1,5 @@
 /** The messages of the service Jobs. Made by scripts/contract-types.ts from proto/; do not edit. */
-import type { Int64, Job, JobLog, JobSpec, Payload, Status, Timestamp } from './shared-messages.ts';
+import type { FieldMask, Int64, Job, JobLog, JobSpec, Payload, Status, Timestamp } from './shared-messages.ts';
 
 export interface SubmitJobRequest {
   readonly job: JobSpec | null;
@@ -52,6 +52,16 @@ export interface GetJobRequest {
 
 export interface GetJobResponse {
   readonly job: Job | null;
+}
+
+export interface GetJobsRequest {
+  readonly jobIds: readonly string[];
+  readonly readMask: FieldMask | null;
+}
+
+export interface GetJobsResponse {
+  readonly jobs: readonly Job[];
+  readonly missing: readonly string[];
 }
 
 export interface ListJobsRequest {
@@ -248,6 +258,7 @@ export interface JobsMethods {
   readonly RedriveJobs: readonly [RedriveJobsRequest, RedriveJobsResponse];
   readonly CancelJobs: readonly [CancelJobsRequest, CancelJobsResponse];
   readonly GetJob: readonly [GetJobRequest, GetJobResponse];
+  readonly GetJobs: readonly [GetJobsRequest, GetJobsResponse];
   readonly ListJobs: readonly [ListJobsRequest, ListJobsResponse];
   readonly CancelJob: readonly [CancelJobRequest, CancelJobResponse];
   readonly DownloadPayload: readonly [DownloadPayloadRequest, DownloadPayloadResponse];

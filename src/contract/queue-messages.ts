@@ -108,6 +108,8 @@ export interface QueueStats {
   readonly shards: number;
   readonly silentShards: number;
   readonly time: Timestamp | null;
+  readonly failedAttemptsPerSecond: number;
+  readonly failedJobsPerSecond: number;
 }
 
 export interface DurationQuantiles {

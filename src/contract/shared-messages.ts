@@ -156,6 +156,10 @@ export interface JobWaiting {
   readonly detail: string;
 }
 
+export interface FieldMask {
+  readonly paths: readonly string[];
+}
+
 export interface Timestamp {
   readonly seconds: Int64;
   readonly nanos: number;
@@ -169,10 +173,6 @@ export interface Any {
 export interface Duration {
   readonly seconds: Int64;
   readonly nanos: number;
-}
-
-export interface FieldMask {
-  readonly paths: readonly string[];
 }
 
 export interface Status {

@@ -44,8 +44,16 @@ export class DurationHistogram {
   weights(nowMs: number): DurationWeights {
     if (this.#weights === undefined || this.isCold(nowMs)) return [];
     const scale = this.#scaleAt(nowMs);
-    const weights = Array.from(this.#weights, (weight) => Math.round((1_000 * weight) / scale) / 1_000);
-    return weights.slice(0, weights.findLastIndex((weight) => weight > 0) + 1);
+    return rounded(this.#weights, scale);
+  }
+
+  /** Adds the weights as of `nowMs` to a sum that `noWeights` made. */
+  addTo(sum: Float64Array, nowMs: number): void {
+    if (this.#weights === undefined || this.isCold(nowMs)) return;
+    const scale = this.#scaleAt(nowMs);
+    const weights = this.#weights;
+    for (let bucket = 0; bucket < bucketCount; bucket += 1)
+      sum[bucket] = (sum[bucket] ?? 0) + (weights[bucket] ?? 0) / scale;
   }
 
   /** True if everything observed has faded. Also releases the memory. */
@@ -66,6 +74,21 @@ export class DurationHistogram {
     this.#newestMs = Math.max(this.#newestMs, nowMs);
     return Math.exp((this.#newestMs - this.#originMs) / fadeMs);
   }
+}
+
+/** An empty sum for `addTo`. */
+export function noWeights(): Float64Array {
+  return new Float64Array(bucketCount);
+}
+
+/** What was summed by `addTo`. */
+export function weightsOf(sum: Float64Array): DurationWeights {
+  return rounded(sum, 1);
+}
+
+function rounded(sum: Float64Array, scale: number): DurationWeights {
+  const weights = Array.from(sum, (weight) => Math.round((1_000 * weight) / scale) / 1_000);
+  return weights.slice(0, weights.findLastIndex((weight) => weight > 0) + 1);
 }
 
 function bucketOf(durationMs: number): number {

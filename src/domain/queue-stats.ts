@@ -19,6 +19,10 @@ export interface QueueStats {
   readonly startsPerSecond: number;
   /** Jobs that ended. */
   readonly endsPerSecond: number;
+  /** Attempts that failed or were lost. Absent from shards of earlier versions. */
+  readonly failedAttemptsPerSecond?: number;
+  /** Jobs that ended FAILED or EXPIRED. Absent from shards of earlier versions. */
+  readonly failedJobsPerSecond?: number;
   /** When the job that has waited longest became QUEUED. Absent if none waits. */
   readonly oldestReadyAtMs?: number;
   /** Durations from QUEUED to the start. */
@@ -36,6 +40,8 @@ export const noStats: QueueStats = {
   arrivalsPerSecond: 0,
   startsPerSecond: 0,
   endsPerSecond: 0,
+  failedAttemptsPerSecond: 0,
+  failedJobsPerSecond: 0,
   waits: [],
   runs: [],
 };
@@ -50,6 +56,8 @@ export function addStats(one: QueueStats, other: QueueStats): QueueStats {
     arrivalsPerSecond: one.arrivalsPerSecond + other.arrivalsPerSecond,
     startsPerSecond: one.startsPerSecond + other.startsPerSecond,
     endsPerSecond: one.endsPerSecond + other.endsPerSecond,
+    failedAttemptsPerSecond: (one.failedAttemptsPerSecond ?? 0) + (other.failedAttemptsPerSecond ?? 0),
+    failedJobsPerSecond: (one.failedJobsPerSecond ?? 0) + (other.failedJobsPerSecond ?? 0),
     ...given({ oldestReadyAtMs: Number.isFinite(oldestReadyAtMs) ? oldestReadyAtMs : undefined }),
     waits: addWeights(one.waits, other.waits),
     runs: addWeights(one.runs, other.runs),

@@ -4,13 +4,21 @@
  */
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import { durationMs } from '../contract/time.ts';
+import { toOverview } from './overview-mapper.ts';
+import { loadContract } from '../contract/codec.ts';
 import { toQueue } from './queue-mapper.ts';
 import type { ServiceParts } from './service-parts.ts';
 import { actorsFor, reportsFor } from './tree-reader.ts';
 
 export function clusterService({ useCases, scope, admission }: ServiceParts): UntypedServiceImplementation {
   const { seeCluster, steerCluster, watchTree } = useCases;
+  const overviewCodec = loadContract().cluster.GetOverview;
   return {
+    GetOverview: scope.read('GetOverview', async (request, context) => {
+      const overview = await useCases.getOverview(context, request);
+      return toOverview(overview, (answer) => overviewCodec.responseSerialize(answer).length);
+    }),
+
     ListNodes: scope.read('ListNodes', async (_request, context) => ({ nodes: await seeCluster.nodes(context) })),
 
     ListShards: scope.read('ListShards', (_request, context) => seeCluster.shards(context)),

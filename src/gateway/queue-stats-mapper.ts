@@ -18,6 +18,8 @@ export function toQueueStats({ stats, shards, silent, askedAtMs }: ClusterQueueS
     arrivalsPerSecond: stats.arrivalsPerSecond,
     startsPerSecond: stats.startsPerSecond,
     endsPerSecond: stats.endsPerSecond,
+    failedAttemptsPerSecond: stats.failedAttemptsPerSecond,
+    failedJobsPerSecond: stats.failedJobsPerSecond,
     wait: toQuantiles(stats.waits),
     run: toQuantiles(stats.runs),
     shards,
@@ -26,7 +28,7 @@ export function toQueueStats({ stats, shards, silent, askedAtMs }: ClusterQueueS
   };
 }
 
-function toQuantiles(weights: DurationWeights): Init<wire.DurationQuantiles> | undefined {
+export function toQuantiles(weights: DurationWeights): Init<wire.DurationQuantiles> | undefined {
   const [p50, p90, p99] = [0.5, 0.9, 0.99].map((share) => quantileMs(weights, share));
   return p50 === undefined ? undefined : { p50: toTime(p50), p90: toOptionalTime(p90), p99: toOptionalTime(p99) };
 }

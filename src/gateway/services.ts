@@ -20,6 +20,7 @@ import { payloadMethods } from './payload-methods.ts';
 import { answerAccepted } from './accepted-job.ts';
 import { fromSettings, toQueue } from './queue-mapper.ts';
 import { toQueueStats } from './queue-stats-mapper.ts';
+import { fromReadMask } from './read-mask.ts';
 import { toLog } from './log-mapper.ts';
 import type { ServiceParts } from './service-parts.ts';
 
@@ -52,6 +53,16 @@ export function jobsService(parts: ServiceParts): UntypedServiceImplementation {
         history: true,
       }),
     })),
+
+    GetJobs: scope.read('GetJobs', async (request, context) => {
+      const mask = fromReadMask(request.readMask);
+      const { views, missing } = await useCases.getJobs(context, request.jobIds, mask);
+      const jobs = views.map(async (view) => {
+        const shown = await useCases.readable(context, view);
+        return mask.pick(toJob(shown, context.principal, mask));
+      });
+      return { jobs: await Promise.all(jobs), missing };
+    }),
 
     ListJobs: scope.read('ListJobs', async (request, context) => {
       const { records, nextPageToken } = await useCases.listJobs(context, fromListRequest(request));

@@ -92,6 +92,7 @@ const told: Readonly<Record<string, Told>> = {
   RedriveJobs: { request: () => ({ queue: 'default', filter: filter(), redriveId: 'one' }) },
   CancelJobs: { request: () => ({ queue: 'default', filter: { ...filter(), labels: { no: 'such' } } }) },
   GetJob: { request: () => ({ jobId }) },
+  GetJobs: { request: () => ({ jobIds: [jobId], readMask: { paths: ['state'] } }) },
   ListJobs: { request: () => ({ queue: 'default', filter: filter() }) },
   CancelJob: {
     request: async () => ({ jobId: await newJob() }),
@@ -126,6 +127,7 @@ const told: Readonly<Record<string, Told>> = {
   },
   DeleteQueue: { request: () => ({ name: 'none' }) },
   GetQueueStats: { request: () => ({ name: 'default' }) },
+  GetOverview: { request: () => ({ queueContains: 'default' }) },
   ListNodes: { request: () => ({}) },
   ListShards: { request: () => ({}) },
   GetTree: { request: () => ({ path: '/' }) },

@@ -102,6 +102,7 @@ function requestAbout(id: string, queue: string): unknown {
   const submit = { job };
   return {
     jobId: id,
+    jobIds: [id],
     queue,
     name: queue,
     job,

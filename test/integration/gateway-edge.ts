@@ -31,9 +31,19 @@ import type {
   QueueStatsItem,
   SubmitItem,
   SubmitResult,
+  SurveyItem,
   TenantStatsItem,
   UnfinishedJobs,
 } from '../../src/application/ports/shard-protocol.ts';
+import { isInSome } from '../../src/domain/access/role-binding.ts';
+import {
+  addFigures,
+  noFigures,
+  noSurvey,
+  type QueueSurvey,
+  type SurveyFigures,
+  type SurveyRow,
+} from '../../src/domain/queue-survey.ts';
 import { noStats, type QueueStats } from '../../src/domain/queue-stats.ts';
 import type { TenantStats } from '../../src/domain/tenant-stats.ts';
 import { createKnownTenants } from '../../src/application/tenants/known-tenants.ts';
@@ -208,6 +218,26 @@ function statsOf(records: ReadonlyMap<JobId, JobRecord>, shard: number, asked: Q
   };
 }
 
+/** Without rates, which only a shard measures. */
+function surveyOf(
+  records: ReadonlyMap<JobId, JobRecord>,
+  shard: number,
+  { tenant, onlyIn, contains = '' }: SurveyItem,
+): QueueSurvey {
+  const own = [...records.values()].filter(({ id, spec }) => jobIdParts(id).shard === shard && spec.tenant === tenant);
+  const names = [...new Set(own.map(({ spec }) => spec.queue))].filter((queue) => isInSome(queue, onlyIn));
+  const all = names.map((queue): SurveyRow => {
+    const { waiting, later, running } = statsOf(records, shard, { tenant, queue });
+    const since = own.filter(({ spec, state }) => spec.queue === queue && state === 'QUEUED');
+    const oldest = Math.min(...since.map(({ readyAtMs }) => readyAtMs));
+    const known = given({ oldestReadyAtMs: Number.isFinite(oldest) ? oldest : undefined });
+    return { ...noFigures, waiting, later, running, ...known, queue, waits: [] };
+  });
+  const rows = all.filter(({ queue }) => queue.includes(contains));
+  const totals = all.reduce<SurveyFigures>((sum, row) => addFigures(sum, row), noFigures);
+  return { ...noSurvey, rows, totals };
+}
+
 function tenantStatsOf(
   records: ReadonlyMap<JobId, JobRecord>,
   shard: number,
@@ -282,6 +312,7 @@ export async function openEdge({
     if (verb === 'place') return {};
     if (verb === 'openQueue') return { kind: 'open' };
     if (verb === 'closeQueue') return unfinishedOf(records, shard, item as QueueClosing);
+    if (verb === 'survey') return surveyOf(records, shard, item as SurveyItem);
     if (verb === 'queueStats') return statsOf(records, shard, item as QueueStatsItem);
     if (verb === 'tenantStats') return tenantStatsOf(records, shard, item as TenantStatsItem);
     const order = item as { jobId: JobId; reason?: string; runAtMs?: number; by?: string };

@@ -12,6 +12,7 @@ export function memoryQuarantines(): QueueQuarantines & { readonly marks: Map<st
   return {
     marks,
     of,
+    ofTenant: (tenant) => [...marks.values()].filter((mark) => mark.tenant === tenant),
     put(mark) {
       marks.set(`${mark.tenant}/${mark.queue}/${mark.node ?? ''}`, mark);
       tell();

@@ -229,6 +229,7 @@ export async function createWorkerHarness(
       case 'reschedule':
       case 'get':
       case 'queueStats':
+      case 'survey':
       case 'load':
       case 'closeQueue':
       case 'openQueue':

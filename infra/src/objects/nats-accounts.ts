@@ -97,7 +97,7 @@ function shardVerbs(...verbs: readonly string[]): readonly string[] {
 
 const publishedBy = (events: readonly string[]): Record<NatsRole, readonly string[]> => ({
   gateway: [
-    ...shardVerbs('submit', 'get', 'cancel', 'erase', 'reschedule', 'readLog', 'queueStats', 'place', 'load'),
+    ...shardVerbs('submit', 'get', 'cancel', 'erase', 'reschedule', 'readLog', 'queueStats', 'place', 'load', 'survey'),
     ...shardVerbs('closeQueue', 'openQueue'),
     // The consumer of a queue is deleted with the queue.
     `$JS.API.CONSUMER.DELETE.${work}.*`,

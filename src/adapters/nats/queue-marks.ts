@@ -68,6 +68,11 @@ export class NatsQueueMarks implements QueueQuarantines {
     return marks;
   }
 
+  ofTenant(tenant: string): readonly QueueMark[] {
+    const marks = [...this.#known.values()].flatMap(({ mark }) => mark ?? []);
+    return marks.filter((mark) => mark.tenant === tenant);
+  }
+
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);

@@ -20,7 +20,7 @@ import { given } from '../../domain/given.ts';
 /** A larger payload is not in an answer: what holds answers would hold it as a whole. It is read with DownloadPayload. */
 export const answeredMaxBytes = 16 * 1_048_576;
 
-interface GonePayload<Why = GoneReason | 'keys-away'> {
+export interface GonePayload<Why = GoneReason | 'keys-away'> {
   readonly kind: 'gone';
   readonly why: Why;
 }
@@ -78,7 +78,7 @@ export function createGetJob(parts: GetJobParts): GetJob {
 }
 
 /** Who asks why a job waits is not answered that its keys are away by nothing but an error. */
-async function unlessKeysAway<T>(explains: boolean, opened: Promise<T>): Promise<T | GonePayload> {
+export async function unlessKeysAway<T>(explains: boolean, opened: Promise<T>): Promise<T | GonePayload> {
   try {
     return await opened;
   } catch (error) {
@@ -95,7 +95,7 @@ interface Showing {
   readonly reserve: ReadContext['reserve'];
 }
 
-function openInput(source: PayloadSource, showing: Showing): Promise<OpenedPayload> {
+export function openInput(source: PayloadSource, showing: Showing): Promise<OpenedPayload> {
   return openFor(source, showing, { payload: showing.record.spec.input, kind: 'input' });
 }
 

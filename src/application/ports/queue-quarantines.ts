@@ -23,5 +23,7 @@ export interface QueueQuarantines {
   clear(tenant: string, queue: string): Promise<void>;
   /** Marks of the queue. A mark for all nodes comes first. */
   of(tenant: string, queue: string): readonly QueueMark[];
+  /** Marks of all queues of the tenant. */
+  ofTenant(tenant: string): readonly QueueMark[];
   onChange(listener: () => void): () => void;
 }

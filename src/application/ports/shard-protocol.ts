@@ -11,6 +11,7 @@ import type { LogLine, LogPosition, StoredLog } from '../../domain/job-log.ts';
 import type { JobId } from '../../domain/job-id.ts';
 import type { QueueClosing } from '../../domain/queue.ts';
 import type { QueueStats } from '../../domain/queue-stats.ts';
+import type { QueueSurvey } from '../../domain/queue-survey.ts';
 import type { TenantStats } from '../../domain/tenant-stats.ts';
 
 export interface SubmitItem {
@@ -174,6 +175,15 @@ export interface QueueStatsItem {
   readonly queue: string;
 }
 
+/** Asks for the figures of all queues of a tenant. */
+export interface SurveyItem {
+  readonly tenant: string;
+  /** Patterns of the queues that count. Absent: all. */
+  readonly onlyIn?: readonly string[];
+  /** Only rows of queues with this text in their name, in small letters. The sums are about all. Absent: all. */
+  readonly contains?: string;
+}
+
 /** Asks for what waits and runs in the shard, over all queues. */
 type LoadItem = Readonly<Record<string, never>>;
 
@@ -263,6 +273,7 @@ export interface ShardVerbs {
   get: { item: GetItem; result: JobView };
   queueStats: { item: QueueStatsItem; result: QueueStats };
   tenantStats: { item: TenantStatsItem; result: TenantStats };
+  survey: { item: SurveyItem; result: QueueSurvey };
   load: { item: LoadItem; result: ClusterLoad };
   /**
    * From the answer on the shard accepts no job of the queue. The answer comes from an owner that has proved its
@@ -299,6 +310,8 @@ export const shardVerbs: Readonly<Record<ShardVerb, VerbTraits>> = {
   get: { answerBytes: () => 34_816 },
   queueStats: { answerBytes: () => 4_096 },
   tenantStats: { answerBytes: () => 256 },
+  // The shard leaves out rows that do not fit.
+  survey: { answerBytes: () => 160_000 },
   // The shard leaves out rows that do not fit. This holds 1,000 of each kind with names of usual length.
   load: { answerBytes: () => 700_000 },
   closeQueue: { answerBytes: () => 256 },

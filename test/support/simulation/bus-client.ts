@@ -186,6 +186,7 @@ export class BusClient {
         put: () => Promise.resolve(),
         clear: () => Promise.resolve(),
         of: () => [],
+        ofTenant: () => [],
         onChange: () => () => undefined,
       },
       openFollowerDoor: () => Promise.reject(new TroupeError('INTERNAL_ERROR')),

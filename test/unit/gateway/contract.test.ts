@@ -30,6 +30,7 @@ describe('the contract', () => {
         'RedriveJobs',
         'CancelJobs',
         'GetJob',
+        'GetJobs',
         'ListJobs',
         'CancelJob',
         'DownloadPayload',

@@ -66,6 +66,8 @@ export class QueueLimiter implements AsksHomes, TakesTurns {
   readonly #outside: OutsideJobs;
   /** Undefined while the rule is not known yet. Then no job goes. */
   #rule: FlowRule | undefined;
+  /** Somebody has paused the queue, or its tenant. */
+  isPaused = false;
   /** No cold job became QUEUED before this. Exact at each tick. */
   #oldestColdMs = Infinity;
 
@@ -315,7 +317,7 @@ export class QueueLimiter implements AsksHomes, TakesTurns {
 
   /** What holds the job back. Undefined: only the jobs before it. */
   heldBy(job: WaitingJob): HeldBy | undefined {
-    if (this.#rule?.paused === true) return 'pause';
+    if (this.isPaused) return 'pause';
     const { cold } = this.#parts;
     if (!isCold(job) && job.standing !== 'held') return undefined;
     if (this.#standings.unserved.isAside(job, tallyOf(job, cold))) return undefined;
@@ -360,7 +362,7 @@ export class QueueLimiter implements AsksHomes, TakesTurns {
   }
 
   #applyRule(rule: FlowRule | undefined): void {
-    this.#rule = rule;
+    [this.#rule, this.isPaused] = [rule, rule?.paused === true];
     this.#queue.setWeights(rule?.fairnessWeights ?? {});
     this.#quota.setRule(rule);
     this.#keys.revoke();
@@ -377,7 +379,7 @@ export class QueueLimiter implements AsksHomes, TakesTurns {
 
   /** Jobs may start: the rule is known, and the queue is not paused. */
   get #isOpen(): boolean {
-    return this.#rule !== undefined && this.#rule.paused !== true;
+    return this.#rule !== undefined && !this.isPaused;
   }
 
   /** Cold jobs of a line that are loaded at a time. */

@@ -252,6 +252,11 @@ export class QueueLimiters {
     return this.#limiters.get(index)?.heldBy(job);
   }
 
+  /** Somebody has paused the queue, or its tenant. */
+  isPaused(index: QueueIndex): boolean {
+    return this.#limiters.get(index)?.isPaused === true;
+  }
+
   /** Cold jobs of a level that come before a place, counted up to `most`. */
   coldBefore(index: QueueIndex, priority: Priority, place: number, most: number): number {
     return this.#limiters.get(index)?.coldBefore(priority, place, most) ?? 0;

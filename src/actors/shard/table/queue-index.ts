@@ -10,6 +10,7 @@ import { DurationHistogram } from '../../../domain/duration-histogram.ts';
 import { assertNever } from '../../../domain/errors.ts';
 import { type HandlerNeed, needOf, needText } from '../../../domain/handler-need.ts';
 import type { JobOutline } from '../../../domain/job-brief.ts';
+import { FailureCounts, failureEventOf } from '../../../domain/failure-counts.ts';
 import type { JobRecord, JobSpec, JobState } from '../../../domain/job.ts';
 import type { JobId } from '../../../domain/job-id.ts';
 import { defaultPriority, priorities } from '../../../domain/priority.ts';
@@ -106,6 +107,10 @@ export class QueueIndex {
   readonly arrivals = new RateMeter();
   readonly starts = new RateMeter();
   readonly ends = new RateMeter();
+  /** Rates of attempts that failed or were lost, and of jobs that ended FAILED or EXPIRED. */
+  readonly failedAttempts = new RateMeter();
+  readonly failedJobs = new RateMeter();
+  readonly failures = new FailureCounts();
   /** `waits`: from QUEUED to the start. `runs`: from the start to the end of the attempt. */
   readonly waits = new DurationHistogram();
   readonly runs = new DurationHistogram();
@@ -189,8 +194,9 @@ export class QueueIndex {
   }
 
   isCold(nowMs: number): boolean {
-    const rates = [this.arrivals, this.starts, this.ends];
-    return rates.every((rate) => rate.isCold(nowMs)) && this.waits.isCold(nowMs) && this.runs.isCold(nowMs);
+    const rates = [this.arrivals, this.starts, this.ends, this.failedAttempts, this.failedJobs];
+    const durations = [this.waits, this.runs];
+    return [...rates, ...durations, this.failures].every((meter) => meter.isCold(nowMs));
   }
 
   count(entry: JobEntry, record: JobRecord, by: 1 | -1): void {
@@ -254,6 +260,16 @@ export class QueueIndex {
     const run = before?.run;
     if (from === 'running' && to !== 'running' && run !== undefined) this.runs.observe(nowMs - run.startedAtMs, nowMs);
     if (to === undefined) this.ends.add(nowMs);
+    this.#measureFailure(before, record);
+  }
+
+  #measureFailure(before: JobRecord | undefined, record: JobRecord): void {
+    const failed = failureEventOf(before, record);
+    if (failed === undefined) return;
+    const nowMs = record.updatedAtMs;
+    if (failed.isAttempt) this.failedAttempts.add(nowMs);
+    if (failed.isJob) this.failedJobs.add(nowMs);
+    this.failures.add(failed.code, record, nowMs);
   }
 
   /** Sorts the waiting jobs after a recovery, because the store returns records in no particular order. */

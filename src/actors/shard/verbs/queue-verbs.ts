@@ -89,6 +89,8 @@ function statsOf(index: QueueIndex, nowMs: number): QueueStats {
     arrivalsPerSecond: index.arrivals.perSecond(nowMs),
     startsPerSecond: index.starts.perSecond(nowMs),
     endsPerSecond: index.ends.perSecond(nowMs),
+    failedAttemptsPerSecond: index.failedAttempts.perSecond(nowMs),
+    failedJobsPerSecond: index.failedJobs.perSecond(nowMs),
     ...given({ oldestReadyAtMs }),
     waits: index.waits.weights(nowMs),
     runs: index.runs.weights(nowMs),

@@ -37,6 +37,7 @@ import { load } from './load-verb.ts';
 import { place, queueStats, tenantStats } from './queue-verbs.ts';
 import { keepLog, readAttemptLog } from './log-verbs.ts';
 import { submit } from './submit-verb.ts';
+import { survey } from './survey-verb.ts';
 import type { JobEntry } from '../table/queue-index.ts';
 import type { ShardCore } from '../core/shard-core.ts';
 import { given } from '../../../domain/given.ts';
@@ -65,6 +66,7 @@ const handlers: { readonly [V in ShardVerb]: VerbHandler<V> } = {
   place,
   queueStats,
   tenantStats,
+  survey,
   load,
   closeQueue,
   openQueue,
