@@ -286,6 +286,7 @@ module.exports = {
     driver('grpc-at-the-edge', 'node_modules/(@grpc/|grpc-health-check/)', '^src/(gateway|client)/'),
     driver('cache-in-gateway', 'node_modules/node-cache/', '^src/gateway/'),
     driver('metrics-in-telemetry', 'node_modules/prom-client/', '^src/adapters/telemetry/'),
+    driver('traces-in-otlp', 'node_modules/@opentelemetry/', '^src/adapters/otlp/'),
     driver('logs-in-telemetry', 'node_modules/(pino|pino-pretty)/', '^src/adapters/telemetry/'),
     driver('commander-in-cli', 'node_modules/commander/', '^src/cli/'),
     driver('openid-client-in-login', 'node_modules/openid-client/', '^src/cli/login/'),

@@ -17,6 +17,7 @@ import type { SlotPool } from '../actors/worker/slot-pool.ts';
 import type { Config } from '../config/index.ts';
 import type { DrainRequest } from './drain-request.ts';
 import type { ProcessRuntime } from './runtime.ts';
+import type { Traces } from './traces.ts';
 
 export interface ClusterParts {
   readonly config: Config;
@@ -45,6 +46,8 @@ export interface ClusterParts {
    * Handlers' log lines already appear on the terminal to which the log is written, so they must not be logged again.
    */
   readonly handlersAreTold: boolean;
+  /** Absent if nobody collects traces. */
+  readonly traces: Traces | undefined;
   /** Present on worker nodes. */
   readonly pool?: RunPool;
 }

@@ -191,7 +191,10 @@ function children(parts: ClusterParts, wiring: Wiring): ChildSpec[] {
         live: bus.live,
         payloads: store.payloads,
         sealing: sealedByWorker(sealing, wiring.tenants),
-        ...given({ sayLine: parts.handlersAreTold ? undefined : sayLines(runtime) }),
+        ...given({
+          sayLine: parts.handlersAreTold ? undefined : sayLines(runtime),
+          traceparent: parts.traces?.traceparent,
+        }),
         limits: {
           ...defaultWorkerLimits,
           outputMaxBytes: config.gateway.payloadMaxBytes,

@@ -10,6 +10,7 @@ import { connectNats, type NatsBus } from '../adapters/nats/connect-nats.ts';
 import { PatientAsks } from '../adapters/nats/patient-asks.ts';
 import { createCellPool } from '../adapters/piscina/node/cell-pool.ts';
 import { giveHeapBackWhenIdle } from '../adapters/system/idle-heap.ts';
+import type { JobCache } from '../application/ports/job-cache.ts';
 import type { RunPool } from '../application/ports/run-pool.ts';
 import { createShardBatcher, type ShardBatcher } from '../application/protocol/shard-batcher.ts';
 import { createShardRouter, type ShardRouter } from '../application/protocol/shard-router.ts';
@@ -34,6 +35,7 @@ import { endsInOrder, ReadinessWatch } from './readiness-watch.ts';
 import { createRuntime, type ProcessRuntime } from './runtime.ts';
 import { Opened, type StartOptions, unlessStopped } from './start-steps.ts';
 import { type OpenedStore, openStore } from './store.ts';
+import { openTraces } from './traces.ts';
 import { watchWrites } from './watch-writes.ts';
 import { given } from '../domain/given.ts';
 import { gauges } from '../domain/measures.ts';
@@ -121,12 +123,11 @@ async function start(config: Config, version: string, opened: Opened, options: S
   const shared = { config, runtime, bus, store, sealing, router, batcher, shardCount };
   const drainRequest = new DrainRequest(log);
   const startedAtMs = clock.nowMs();
-  const nowMs = (): number => clock.nowMs();
-  const cache = config.roles.includes('gateway') ? createJobCache({ telemetry, nowMs }) : undefined;
-  opened.push(() => cache?.close());
+  const cache = openCache(config, runtime, opened);
+  const traces = await openTraces(config, runtime, { ...node, opened });
   opened.begin('workers');
   const handlersAreTold = options.onHandlerNews !== undefined && config.log.pretty;
-  const parts = { ...shared, system, node, drainRequest, startedAtMs, asks, cache, handlersAreTold };
+  const parts = { ...shared, system, node, drainRequest, startedAtMs, asks, cache, handlersAreTold, traces };
   const roles = await startClusterRoles({ ...parts, ...given({ pool }) });
   opened.push(startPodCost(config, runtime, { pool, slots: threads }));
   opened.begin('queues');
@@ -163,6 +164,15 @@ async function start(config: Config, version: string, opened: Opened, options: S
     drainAsked: drainRequest.asked,
     stop: () => (stopped ??= stop()),
   };
+}
+
+function openCache({ roles }: Config, { clock, telemetry }: ProcessRuntime, opened: Opened): JobCache | undefined {
+  if (!roles.includes('gateway')) return undefined;
+  const cache = createJobCache({ telemetry, nowMs: () => clock.nowMs() });
+  opened.push(() => {
+    cache.close();
+  });
+  return cache;
 }
 
 /** What the node announces of itself as a worker. */

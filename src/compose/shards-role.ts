@@ -43,6 +43,7 @@ export function shardsOf(parts: ClusterParts, wiring: Wiring): ReturnType<typeof
     metrics: createShardMetrics(runtime.telemetry),
     stopRun: wiring.stopRun,
     onStoreReach: wiring.onStoreReach,
+    ...given({ spans: parts.traces?.spans }),
   });
 }
 

@@ -51,7 +51,8 @@ function shapeOf(schema: z.core.$ZodType): KeyShape {
 }
 
 function allowedBy(schema: z.core.$ZodType): string {
-  if (schema instanceof z.ZodNumber) return `integer ${schema.minValue ?? ''} to ${schema.maxValue ?? ''}`;
+  if (schema instanceof z.ZodNumber)
+    return `${schema.format?.includes('int') === true ? 'integer' : 'number'} ${schema.minValue ?? ''} to ${schema.maxValue ?? ''}`;
   if (schema instanceof z.ZodBoolean) return 'true, false';
   if (schema instanceof z.ZodEnum) return schema.options.join(', ');
   if (schema instanceof z.ZodUnion) return schema.options.map(allowedBy).join(', ');

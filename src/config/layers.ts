@@ -180,11 +180,12 @@ export function addEnvironment(layers: LayeredValues, environment: Environment):
 
 /**
  * Adds flags by the paths of their keys. Text is converted as in the environment; other values are used as they are.
+ * `from` names where they come from, if not from flags.
  */
-export function addFlags(layers: LayeredValues, flags: Readonly<Record<string, unknown>>): void {
+export function addFlags(layers: LayeredValues, flags: Readonly<Record<string, unknown>>, from?: string): void {
   for (const [path, value] of Object.entries(flags)) {
     if (value === undefined) continue;
-    const source = `flag ${path}`;
+    const source = from ?? `flag ${path}`;
     const key = keysByPath.get(path);
     if (key === undefined) {
       layers.problems.push({ path: '', source, message: 'unknown key' });

@@ -1,5 +1,5 @@
 /**
- * Loads the configuration. The order of precedence is: flags, environment, file, presets, defaults.
+ * Loads the configuration. The order of precedence is: flags, environment, file, presets, standard variables, defaults.
  * The result is checked as a whole: either a frozen configuration in which every rule holds, or a ConfigError that
  * lists every problem. Pure: it reads neither files nor the environment.
  */
@@ -20,6 +20,7 @@ import {
   type Tree,
 } from './layers.ts';
 import { relations } from './relations.ts';
+import { addStandardVariables } from './standard-variables.ts';
 import { type Config, type ConfigInput, configSchema } from './schema.ts';
 
 /** Where the values come from. All sources are optional. */
@@ -117,6 +118,7 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   if (sources.fileText !== undefined) addFile(layers, sources.fileText, sources.fileName ?? 'file');
   addEnvironment(layers, sources.env ?? {});
   addFlags(layers, sources.flags ?? {});
+  addStandardVariables(layers, sources.env ?? {});
 
   const tree = structuredClone(layers.tree);
   const problems = [...layers.problems];

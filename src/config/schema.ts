@@ -15,6 +15,7 @@ import { kubernetesSection } from './kubernetes-section.ts';
 import { logSection, shardsSection, shutdownSection, workersSection } from './node-sections.ts';
 import { scalerSection } from './scaler-section.ts';
 import { key, path, token } from './schema-key.ts';
+import { tracesSection } from './traces-section.ts';
 
 const roleNames = ['gateway', 'shards', 'workers'] as const;
 
@@ -53,6 +54,7 @@ export const configSchema = z.strictObject({
   kubernetes: kubernetesSection.prefault({}),
   shutdown: shutdownSection.prefault({}),
   log: logSection.prefault({}),
+  traces: tracesSection.prefault({}),
 });
 
 type DeepReadonly<T> = T extends (infer U)[]

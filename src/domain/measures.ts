@@ -31,6 +31,7 @@ export const counters = {
   tenantQuotas: { name: 'troupe_tenant_quotas_total', labelNames: ['quota', 'level'] },
   natsPublishFailures: { name: 'troupe_nats_publish_failures_total', labelNames: ['code'] },
   encryptionKeyRequests: { name: 'troupe_encryption_key_requests_total', labelNames: ['operation', 'result'] },
+  spans: { name: 'troupe_spans_total', labelNames: ['result'] },
   encryptionDamaged: { name: 'troupe_encryption_damaged_total', labelNames: ['kind'] },
 } as const satisfies Readonly<Record<string, Measure>>;
 

@@ -55,7 +55,10 @@ export interface HandlerContext {
    * `throwIfCancelled`.
    */
   readonly signal: AbortSignal;
-  /** The W3C trace context of the submitter. Undefined if the submitter sent none. */
+  /**
+   * The W3C trace context of the attempt, if the cluster collects traces: spans of the handler that have it as their parent
+   * appear below the attempt. Otherwise that of the submitter, or undefined if it sent none.
+   */
   readonly traceparent: string | undefined;
   /** The input again, as a stream or a file. A handler with `input: streamed()` gets the same object as its input. */
   readonly input: HandlerInput;

@@ -12,6 +12,7 @@ import type { AttemptParts } from './attempt-table.ts';
 import type { HeldSlots } from './held-slots.ts';
 import { RunSeal } from './run-seal.ts';
 import { type KeyWaits, toldWhenLate, whileKeysAway } from './key-wait.ts';
+import type { WorkerServices } from './worker-services.ts';
 import { type Grant, newAttempt, type NodeAttempt, payloadLocation } from './node-attempt.ts';
 
 interface Parts extends AttemptParts {
@@ -120,12 +121,16 @@ export class AttemptStarts {
     }
     runs.enter(run, 'handed');
     run.streams = this.#streams(run, payloads);
-    services.pool.run(requestOf(run, payloads.input, payloads.checkpoint), run.streams);
+    services.pool.run(requestOf(run, payloads, services.traceparent), run.streams);
     heldSlots.free(1);
   }
 }
 
-function requestOf(run: NodeAttempt, input: RunInput, checkpoint: RunInput | undefined): RunRequest {
+function requestOf(
+  run: NodeAttempt,
+  { input, checkpoint }: { readonly input: RunInput; readonly checkpoint?: RunInput | undefined },
+  traced: WorkerServices['traceparent'],
+): RunRequest {
   const { spec, attempt, deadlineAtMs, suspect, memoryMb } = run.grant;
   return {
     runId: run.runId,
@@ -143,7 +148,7 @@ function requestOf(run: NodeAttempt, input: RunInput, checkpoint: RunInput | und
     ...given({
       memoryMb,
       checkpoint,
-      traceparent: spec.traceparent,
+      traceparent: traced?.({ jobId: run.jobId, traceparent: spec.traceparent }, attempt) ?? spec.traceparent,
       hidesTexts: run.seal === undefined ? undefined : true,
     }),
   };

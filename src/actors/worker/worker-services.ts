@@ -1,4 +1,5 @@
 /** What the actors of a worker receive from the process around them. */
+import type { TracedJob } from '../../application/traces/trace-ids.ts';
 import type { LiveFeed, Publisher, WorkSource } from '../../application/ports/bus.ts';
 import type { PayloadStore } from '../../application/ports/payload-store.ts';
 import type { RunPool } from '../../application/ports/run-pool.ts';
@@ -25,6 +26,8 @@ export interface WorkerServices {
   readonly live: Pick<LiveFeed, 'publishProgress' | 'publishLogNews'>;
   readonly payloads: PayloadStore;
   readonly sealing: Sealing;
+  /** What a handler gets as its trace context. Default: what the submitter sent. */
+  readonly traceparent?: (job: TracedJob, attempt: number) => string;
   /** Writes a line of a handler into the log of the node. Default: nobody does. */
   readonly sayLine?: (level: LogLevel, line: { readonly runId: string; readonly text: string }) => void;
   readonly limits: WorkerLimits;

@@ -16,6 +16,7 @@ import { StoreData } from './store-data.ts';
 import { StoreExtras } from './store-extras.ts';
 import { TenantWatch } from './tenant-watch.ts';
 import { RunningWatch } from './running-watch.ts';
+import { SpanWatch } from './span-watch.ts';
 import { Subscriber } from './subscriber.ts';
 import { calmWeather, type Weather } from './wire.ts';
 import { skewMostMs, Witness } from './witness.ts';
@@ -56,6 +57,7 @@ export class Cluster {
   readonly records: RecordWatch;
   readonly queues: QueueWatch;
   readonly subscriber: Subscriber;
+  readonly spans: SpanWatch;
   readonly witness: Witness;
   /** The list of tenants of each node, counted from 0. Default: none has one. */
   tenantsOf: (index: number) => readonly string[] | undefined = () => undefined;
@@ -82,12 +84,14 @@ export class Cluster {
     const { executions, extras } = this;
     const { backlogMax } = shape;
     this.records = new RecordWatch({ world, executions, extras, backlogMax });
+    this.spans = new SpanWatch(world, this.records);
     const listOf = (nodeId: string): readonly string[] | undefined => this.tenantsOf(Number(nodeId.slice(1)) - 1);
     this.#tenants = new TenantWatch({ world, executions, records: this.records, listOf });
     const running = new RunningWatch(world, this.executions, shape.flow ?? {});
     this.data.onCommit((group, before) => {
       this.records.committed(group, before);
       running.committed(group);
+      this.spans.committed(group, before);
       this.#tenants.committed(group);
       this.queues.committed(group, before);
     });
@@ -103,6 +107,7 @@ export class Cluster {
     this.#ground = {
       world,
       executions,
+      spans: this.spans,
       extras,
       data: this.data,
       server: this.server,

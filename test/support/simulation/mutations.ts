@@ -33,6 +33,7 @@ import {
 import { passOn } from './pool-model.ts';
 import { queueMutations } from './queue-mutations.ts';
 import { changedPages, wholeRecords, withoutRequestKey, withoutUniqueKey } from './recovered-pages.ts';
+import { spanMutations } from './span-mutations.ts';
 import { submitMutations } from './submit-mutations.ts';
 import { tenantMutations } from './tenant-mutations.ts';
 import { quotaMutations } from './quota-mutations.ts';
@@ -45,6 +46,7 @@ export const mutations: Readonly<Record<string, Mutation>> = {
   ...logMutations,
   ...messageMutations,
   ...queueMutations,
+  ...spanMutations,
   ...submitMutations,
   ...tenantMutations,
   ...quotaMutations,

@@ -12,6 +12,11 @@ import { SilentShards } from '../../../src/application/protocol/silent-shards.ts
 import type { JobCache } from '../../../src/application/ports/job-cache.ts';
 import type { RunPool } from '../../../src/application/ports/run-pool.ts';
 import type { Store } from '../../../src/application/ports/store.ts';
+import { createJobSpans } from '../../../src/application/traces/job-spans.ts';
+import { traceparentOfAttempt } from '../../../src/application/traces/trace-ids.ts';
+import type { Clock } from '../../../src/application/ports/runtime.ts';
+import type { SpanSink } from '../../../src/application/ports/span-sink.ts';
+import type { Traces } from '../../../src/compose/traces.ts';
 import { createKnownTenants } from '../../../src/application/tenants/known-tenants.ts';
 import { noSealing } from '../../../src/application/sealing/sealing.ts';
 import { createUseCases, type UseCases } from '../../../src/application/use-cases.ts';
@@ -48,6 +53,8 @@ export interface NodePorts {
   bus: NatsBus;
   pool: RunPool;
   router: ShardRouter;
+  /** Takes the spans of its shards. */
+  spans: SpanSink;
   /** Whose jobs the node says that it takes. Undefined: those of every tenant that is not dedicated. */
   tenants: readonly string[] | undefined;
 }
@@ -65,6 +72,7 @@ export interface ClusterGround {
   readonly extras: StoreExtras;
   readonly server: BusServer;
   readonly executions: Executions;
+  readonly spans: SpanSink;
   readonly storeWeather: Weather;
   readonly busWeather: Weather;
   /** Adds observers first, then a seeded bug, if there is one. */
@@ -79,6 +87,15 @@ export interface SimNodeOptions {
   /** Whether the node runs jobs. */
   readonly works: boolean;
   readonly tenants: readonly string[] | undefined;
+}
+
+/** Of every job, so that each attempt is checked. */
+function tracesOf(sink: SpanSink, clock: Clock): Traces {
+  const ratio = 1;
+  return {
+    spans: createJobSpans({ sink, ratio, clock }),
+    traceparent: (job, attempt) => traceparentOfAttempt(job, attempt, ratio),
+  };
 }
 
 function windowsOf(window: number): WindowLimits {
@@ -123,6 +140,7 @@ export class SimNode {
       bus,
       pool: this.pool,
       router: createShardRouter(link(bus, this.host.clock)),
+      spans: ground.spans,
       tenants: options.tenants,
     };
     ground.change(this.#ports);
@@ -168,6 +186,7 @@ export class SimNode {
         listQuietMs: 500,
         cache,
         handlersAreTold: false,
+        traces: tracesOf(this.#ports.spans, clock),
         ...(options.works && { pool: this.#ports.pool }),
       });
   }

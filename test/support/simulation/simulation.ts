@@ -119,6 +119,7 @@ export async function simulate(seed: number, options: SimulateOptions = {}): Pro
     for (const load of loads) for (const what of load.missing?.() ?? []) world.violation(7, what);
     starts.check(cluster.executions);
     submits.check();
+    cluster.spans.check();
     timeliness?.check();
     await probe(world, loads);
   } catch (error) {

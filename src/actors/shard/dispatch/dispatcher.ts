@@ -124,6 +124,7 @@ export class Dispatcher {
       if (mark.seq <= entry.publishedSeq) continue;
       this.#publish(record, mark);
       this.#parts.services.metrics.transitions.add(1, { event: mark.type });
+      this.#parts.services.spans?.durable(record, mark);
     }
     const newlyQueued = record.state === 'QUEUED' && record.seq > entry.publishedSeq;
     entry.publishedSeq = Math.max(entry.publishedSeq, record.seq);

@@ -5,6 +5,7 @@ import type { Counter, Gauge, Histogram, Telemetry } from '../../../application/
 import type { ShardServer } from '../../../application/ports/shard-link.ts';
 import type { ClosedQueues } from '../../../application/queues/closed-queues.ts';
 import type { TenantFlowRules } from '../../../application/queues/tenant-flow-rules.ts';
+import type { JobSpans } from '../../../application/traces/job-spans.ts';
 import type { ShardBatcher } from '../../../application/protocol/shard-batcher.ts';
 import type { HandlerNeed } from '../../../domain/handler-need.ts';
 import type { JobId } from '../../../domain/job-id.ts';
@@ -117,6 +118,8 @@ export interface ShardServices {
   readonly peers: Pick<ShardBatcher, 'call'>;
   /** Every conditional write goes through this. */
   readonly write: WriteWatch;
+  /** Absent if nobody collects traces. */
+  readonly spans?: JobSpans;
   /** False when the lease may have expired. Then the shard answers nothing from memory alone. */
   readonly leaseIsSure: () => boolean;
 }
