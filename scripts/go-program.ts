@@ -1,7 +1,7 @@
 // Servers for the tests that come as source in Go: each is built once, into the cache folder.
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
@@ -16,13 +16,18 @@ export interface GoProgram {
   /** Its package, whose last part is the name of the program. */
   readonly from: string;
   readonly version: string;
+  /**
+   * The module of the package, if it is built inside of it: `go install` refuses a module that replaces others. Default: it is
+   * installed.
+   */
+  readonly insideOf?: string;
 }
 
 export type FoundProgram = { readonly path: string } | { readonly lack: string };
 
 /** The path, or why there is no program. */
 export async function findGoProgram(
-  { name, from, version }: GoProgram,
+  { name, from, version, insideOf }: GoProgram,
   say: (line: string) => void,
 ): Promise<FoundProgram> {
   const path = join(cacheFolder(process.env), `${name}-${version}`, name);
@@ -36,13 +41,31 @@ export async function findGoProgram(
   await mkdir(dirname(path), { recursive: true });
   const env = { ...process.env, GOBIN: dirname(path), GOFLAGS: '-mod=mod', CGO_ENABLED: '0' };
   try {
-    // Go renames the finished program into place, so two builders at once do no harm.
-    await run('go', ['install', `${from}@${version}`], { env, timeout: buildTimeoutMs });
+    if (insideOf === undefined) {
+      // Go renames the finished program into place, so two builders at once do no harm.
+      await run('go', ['install', `${from}@${version}`], { env, timeout: buildTimeoutMs });
+    } else {
+      await buildInside(`${insideOf}@${version}`, { from, path, env });
+    }
     return { path };
   } catch (error) {
     const { stderr, message } = error as { readonly stderr?: string; readonly message: string };
     return { lack: `${name} cannot be built: ${(stderr ?? message).trim().split('\n').at(-1) ?? ''}` };
   }
+}
+
+async function buildInside(
+  module: string,
+  { from, path, env }: { readonly from: string; readonly path: string; readonly env: NodeJS.ProcessEnv },
+): Promise<void> {
+  const options = { env, timeout: buildTimeoutMs };
+  const { stdout } = await run('go', ['mod', 'download', '-json', module], options);
+  const { Dir: cwd } = JSON.parse(stdout) as { readonly Dir: string };
+  const made = `${path}.${process.pid}`;
+  // The folder of the module is not to be written to.
+  const inModule = { ...options, cwd, env: { ...env, GOFLAGS: '-mod=readonly' } };
+  await run('go', ['build', '-trimpath', '-ldflags=-s -w', '-o', made, from], inModule);
+  await rename(made, path);
 }
 
 /** For a script that is run by itself: builds it and prints its path. */

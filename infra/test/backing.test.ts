@@ -190,6 +190,12 @@ describe('bad input', () => {
       'observability.thresholds.availability',
     ],
     ['a collector that sends nowhere', { observability: { otlpEndpoint: 'otel' } }, 'observability.otlpEndpoint'],
+    ['spans that nobody takes', { observability: { traces: {} } }, 'observability.traces'],
+    [
+      'a share of more than all',
+      { observability: { otlpEndpoint: 'o:1', traces: { ratio: 2 } } },
+      'observability.traces.ratio',
+    ],
     ['an operator without a namespace', { platform: { keda: {} } }, 'platform.keda'],
   ])('%s is refused by its path', (_, change, path) => {
     expect(() => kubernetesEnvironment({ ...base, ...change })).toThrow(`${path}:`);

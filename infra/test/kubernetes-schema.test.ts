@@ -47,6 +47,7 @@ describe.skipIf(lack !== undefined)(`the schemas of Kubernetes ${kubernetesVersi
     ['staging', staging],
     ['production', production],
     ['production with a collector', { ...production, observability: { otlpEndpoint: 'otel.example.com:4317' } }],
+    ['production with traces', { ...production, observability: { otlpEndpoint: 'otel.example.com:4317', traces: {} } }],
   ])('take all objects of %s that they know', async (_, input) => {
     const objects = allObjects(kubernetesEnvironment(input));
     const { refused, passed } = await validated(objects);

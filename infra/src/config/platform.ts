@@ -71,24 +71,36 @@ export const stateSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('http'), address: z.url() }),
 ]);
 
-export const observabilitySchema = z.strictObject({
-  /** Labels by which Prometheus selects our monitors and rules. */
-  labels: labels.default({}),
-  /** Base of the links in alerts: where docs/operating/alerts.md is published. */
-  runbookUrl: z.string().min(1).default('docs/operating/alerts.md'),
-  thresholds: z
-    .strictObject({
-      /** A queue is late if its oldest job has waited longer than this. */
-      queueWaitSeconds: z.int().min(1).max(604_800).default(600),
-      /** Target share of calls, over 30 days, that do not fail by the gateways' own fault. */
-      availability: z.number().min(0.9).max(0.99999).default(0.999),
-    })
-    .prefault({}),
-  dashboards: z.boolean().default(true),
-  /** Where a collector sends the metrics by OTLP. If absent, there is no collector. */
-  otlpEndpoint: hostPort.optional(),
-  collectorImage: z.string().min(1).default('otel/opentelemetry-collector-contrib:0.139.0'),
-});
+export const observabilitySchema = z
+  .strictObject({
+    /** Labels by which Prometheus selects our monitors and rules. */
+    labels: labels.default({}),
+    /** Base of the links in alerts: where docs/operating/alerts.md is published. */
+    runbookUrl: z.string().min(1).default('docs/operating/alerts.md'),
+    thresholds: z
+      .strictObject({
+        /** A queue is late if its oldest job has waited longer than this. */
+        queueWaitSeconds: z.int().min(1).max(604_800).default(600),
+        /** Target share of calls, over 30 days, that do not fail by the gateways' own fault. */
+        availability: z.number().min(0.9).max(0.99999).default(0.999),
+      })
+      .prefault({}),
+    dashboards: z.boolean().default(true),
+    /** Where a collector sends the metrics by OTLP. If absent, there is no collector. */
+    otlpEndpoint: hostPort.optional(),
+    /** Traces of jobs, through the collector (docs/operating/traces.md). If absent, there are none. */
+    traces: z
+      .strictObject({
+        /** Share of the jobs whose submitter does not say. Default: 0.01. */
+        ratio: z.number().min(0).max(1).optional(),
+      })
+      .optional(),
+    collectorImage: z.string().min(1).default('otel/opentelemetry-collector-contrib:0.139.0'),
+  })
+  .refine(({ traces, otlpEndpoint }) => traces === undefined || otlpEndpoint !== undefined, {
+    message: 'needs `otlpEndpoint`: the collector sends the spans there',
+    path: ['traces'],
+  });
 
 export const clusterSchema = z.strictObject({
   kubeconfigPath: z.string().min(1).default('~/.kube/config'),

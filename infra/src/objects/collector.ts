@@ -1,6 +1,6 @@
 /**
  * An OpenTelemetry collector that scrapes the nodes like Prometheus and forwards by OTLP, for teams that store metrics
- * elsewhere. Metrics only: Troupe emits no traces.
+ * elsewhere. With `traces` it takes the spans of the shards, too.
  */
 import { stringify } from 'yaml';
 import type { KubernetesEnvironment } from '../config/environment.ts';
@@ -11,9 +11,8 @@ import {
   standardLabels,
   workerClassLabel,
 } from './kubernetes-object.ts';
-import { ports } from './names.ts';
+import { collectorName as name, ports } from './names.ts';
 
-const name = 'troupe-collector';
 /** A user id that no other workload of the cluster uses. */
 const userId = 10_001;
 const healthPort = 13_133;
@@ -31,11 +30,15 @@ export function collectorObjects(environment: KubernetesEnvironment): readonly K
       metadata: metadata(environment, 'observability', name),
       data: { [configFile]: stringify(collectorConfig(environment, otlpEndpoint), { lineWidth: 0 }) },
     },
+    ...(environment.observability.traces === undefined ? [] : spansDoor(environment)),
     deployment(environment),
   ];
 }
 
-function collectorConfig({ namespace }: KubernetesEnvironment, otlpEndpoint: string): object {
+function collectorConfig({ namespace, observability }: KubernetesEnvironment, otlpEndpoint: string): object {
+  const { traces } = observability;
+  const otlp = { protocols: { http: { endpoint: `0.0.0.0:${ports.otlpHttp}` } } };
+  const processors = ['memory_limiter', 'batch'];
   const scrape = {
     job_name: 'troupe',
     scrape_interval: '15s',
@@ -53,7 +56,7 @@ function collectorConfig({ namespace }: KubernetesEnvironment, otlpEndpoint: str
     ],
   };
   return {
-    receivers: { prometheus: { config: { scrape_configs: [scrape] } } },
+    receivers: { prometheus: { config: { scrape_configs: [scrape] } }, ...(traces && { otlp }) },
     processors: {
       memory_limiter: { check_interval: '1s', limit_percentage: 80, spike_limit_percentage: 20 },
       batch: {},
@@ -63,7 +66,8 @@ function collectorConfig({ namespace }: KubernetesEnvironment, otlpEndpoint: str
     service: {
       extensions: ['health_check'],
       pipelines: {
-        metrics: { receivers: ['prometheus'], processors: ['memory_limiter', 'batch'], exporters: ['otlp'] },
+        metrics: { receivers: ['prometheus'], processors, exporters: ['otlp'] },
+        ...(traces && { traces: { receivers: ['otlp'], processors, exporters: ['otlp'] } }),
       },
     },
   };
@@ -121,6 +125,39 @@ function policies(environment: KubernetesEnvironment, otlpEndpoint: string): rea
   ];
 }
 
+/** Where shards send their spans. */
+function spansDoor(environment: KubernetesEnvironment): readonly KubernetesObject[] {
+  const selector = selectorLabels(environment, 'observability');
+  const { otlpHttp: port } = ports;
+  const allowed = [{ protocol: 'TCP', port }];
+  const collector = { podSelector: { matchLabels: selector } };
+  const shards = { podSelector: { matchLabels: selectorLabels(environment, 'shards') } };
+  const policy = (policyName: string, spec: object): KubernetesObject => ({
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: metadata(environment, 'observability', policyName),
+    spec,
+  });
+  return [
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: metadata(environment, 'observability', name),
+      spec: { selector, ports: [{ name: 'otlp-http', port, targetPort: 'otlp-http', protocol: 'TCP' }] },
+    },
+    policy('shards-to-collector', {
+      ...shards,
+      policyTypes: ['Egress'],
+      egress: [{ to: [collector], ports: allowed }],
+    }),
+    policy('collector-from-shards', {
+      ...collector,
+      policyTypes: ['Ingress'],
+      ingress: [{ from: [shards], ports: allowed }],
+    }),
+  ];
+}
+
 function componentIn(...values: readonly string[]): object {
   return { key: 'app.kubernetes.io/component', operator: 'In', values };
 }
@@ -155,7 +192,12 @@ function deployment(environment: KubernetesEnvironment): KubernetesObject {
               name: 'collector',
               image: environment.observability.collectorImage,
               args: [`--config=/etc/otel/${configFile}`],
-              ports: [{ name: 'health', containerPort: healthPort, protocol: 'TCP' }],
+              ports: [
+                { name: 'health', containerPort: healthPort, protocol: 'TCP' },
+                ...(environment.observability.traces === undefined
+                  ? []
+                  : [{ name: 'otlp-http', containerPort: ports.otlpHttp, protocol: 'TCP' }]),
+              ],
               readinessProbe: probe,
               livenessProbe: probe,
               resources: { requests: { cpu: '100m', memory: '256Mi' }, limits: { cpu: '1', memory: '256Mi' } },

@@ -10,7 +10,15 @@ import type { GatewayConfig, WorkerClassConfig } from '../config/workloads.ts';
 import { cellRssMaxMb } from '../config/worker-memory.ts';
 import { type Component, type KubernetesObject, metadata } from './kubernetes-object.ts';
 import { configFile, dataFolder, handlerSecretsFolder, mounted, scratchFolder } from './mounts.ts';
-import { cassandraContactPoints, type NatsRole, natsRoles, natsServers, ports, storeUser } from './names.ts';
+import {
+  cassandraContactPoints,
+  type NatsRole,
+  natsRoles,
+  natsServers,
+  ports,
+  storeUser,
+  collectorName,
+} from './names.ts';
 import { natsInboxPrefix } from './nats-accounts.ts';
 import { systemUser } from './nats-followers.ts';
 
@@ -128,6 +136,12 @@ function nodeSettings(environment: KubernetesEnvironment, role: NatsRole, graceM
   };
 }
 
+/** Spans go to the collector. Workers send none; they hand the trace of an attempt to its handler. */
+function tracesSettings({ namespace, observability: { traces } }: KubernetesEnvironment): Settings {
+  if (traces === undefined) return {};
+  return { traces: { url: `http://${collectorName}.${namespace}.svc:${ports.otlpHttp}/v1/traces`, ...traces } };
+}
+
 /** Settings of a gateway. With `scaled`, it answers KEDA's requests for the demand. */
 export function gatewaySettings(environment: KubernetesEnvironment, graceMs: number, scaled: boolean): Settings {
   const secured = listenSettings(environment.gateway.tls);
@@ -228,6 +242,7 @@ export function shardsSettings(environment: KubernetesEnvironment, graceMs: numb
   return {
     roles: ['shards'],
     ...nodeSettings(environment, 'shards', graceMs),
+    ...tracesSettings(environment),
     shards: { count, weight: Math.ceil(cpuMilli / 1_000) },
   };
 }
@@ -246,6 +261,7 @@ export function workersSettings(
   return {
     roles: ['workers'],
     ...nodeSettings(environment, 'workers', graceMs),
+    ...tracesSettings(environment),
     workers: {
       class: name,
       ...(workers.tenants !== undefined && { tenants: workers.tenants }),

@@ -64,6 +64,7 @@ export const ports = {
   nats: 4_222,
   cassandra: 9_042,
   dns: 53,
+  otlpHttp: 4_318,
 } as const;
 
 /**
@@ -76,6 +77,9 @@ export const gatewayServices = {
   canary: 'troupe-gateway-canary',
   scaler: 'troupe-scaler',
 } as const;
+
+/** The collector of metrics and spans. */
+export const collectorName = 'troupe-collector';
 
 /** Every host name of the gateways, for their certificate. */
 export function gatewayHosts({ namespace, gateway }: KubernetesEnvironment): readonly string[] {

@@ -18,7 +18,9 @@ const external: Pick<Input, 'messaging' | 'data'> = {
   },
 };
 
-const collected: Input = { ...base, observability: { otlpEndpoint: 'otel.example.com:4317', dashboards: false } };
+const collector = { otlpEndpoint: 'otel.example.com:4317', dashboards: false };
+const collected: Input = { ...base, observability: collector };
+const traced: Input = { ...base, observability: { ...collector, traces: { ratio: 0.1 } } };
 
 /** Public parts of keys whose seeds nobody has. */
 export const followers = {
@@ -42,4 +44,5 @@ export const backingEnvironments: readonly (readonly [string, KubernetesEnvironm
   ],
   ['one whose events are followed', kubernetesEnvironment(followed)],
   ['one with a collector', kubernetesEnvironment(collected)],
+  ['one with traces', kubernetesEnvironment(traced)],
 ];

@@ -39,6 +39,8 @@ export interface SpanExporter extends SpanSink {
 const queueMax = 2_048;
 const batchMax = 512;
 const batchEveryMs = 5_000;
+/** Records have whole ms, and backends complain of spans that end as they begin. */
+const leastMs = 0.001;
 /** Between two lines of the log about a collector that takes nothing. */
 const complainEveryMs = 60_000;
 
@@ -179,13 +181,14 @@ function spansOf({ serviceVersion, nodeId }: SpanExporterOptions): (span: Finish
     const { traceId, parentSpanId } = span;
     const at = (spanId: string) => ({ traceId, spanId, traceFlags: TraceFlags.SAMPLED });
     const parent = parentSpanId === undefined ? undefined : at(parentSpanId);
+    const endedAtMs = Math.max(span.endedAtMs, span.startedAtMs + leastMs);
     return {
       name: span.name,
       kind: span.kind === 'producer' ? SpanKind.PRODUCER : SpanKind.CONSUMER,
       spanContext: () => at(span.spanId),
       startTime: timeOf(span.startedAtMs),
-      endTime: timeOf(span.endedAtMs),
-      duration: timeOf(span.endedAtMs - span.startedAtMs),
+      endTime: timeOf(endedAtMs),
+      duration: timeOf(endedAtMs - span.startedAtMs),
       status: { code: span.failed ? SpanStatusCode.ERROR : SpanStatusCode.UNSET },
       attributes: span.attributes,
       links: span.links.map((link) => ({ context: { ...link, traceFlags: TraceFlags.NONE } })),

@@ -52,7 +52,7 @@ it('arrive as they are, 5 s later at the latest', async () => {
   vi.stubEnv('OTEL_RESOURCE_ATTRIBUTES', 'deployment.environment.name=test');
   const { clock, spans, countOf } = exporter();
   spans.add(span(1));
-  spans.add({ ...span(2), kind: 'producer' });
+  spans.add({ ...span(2), kind: 'producer', endedAtMs: span(2).startedAtMs });
   expect(collector.requests()).toBe(0);
   clock.advance(5_000);
   await vi.waitUntil(() => collector.spans.length === 2);
@@ -75,6 +75,8 @@ it('arrive as they are, 5 s later at the latest', async () => {
     },
   });
   expect(collector.spans[1]).toMatchObject({ kind: 4, status: 0 });
+  // A backend complains of a span that takes no time.
+  expect((collector.spans[1]?.endNano ?? 0n) - (collector.spans[1]?.startNano ?? 0n)).toBeGreaterThan(0n);
   await vi.waitUntil(async () => (await countOf('exported')) === 2);
   await spans.close(1_000);
 });
