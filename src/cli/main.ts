@@ -25,6 +25,7 @@ import { addConfigCommands } from './commands/config-commands.ts';
 import { addAuditCommands } from './commands/audit-commands.ts';
 import { addAccountCommands, addKeyCommands } from './commands/account-commands.ts';
 import { addDrainCommand, addProfileCommand, addQuarantineCommands } from './commands/operator-commands.ts';
+import { addHealthCommand, addTopCommand } from './commands/overview-commands.ts';
 import { addEraseCommand, addLinkCommand, addOutputCommand } from './commands/payload-commands.ts';
 import { addBackingCommand } from './commands/backing-command.ts';
 import { addLoginCommands } from './commands/login-commands.ts';
@@ -88,6 +89,8 @@ function buildProgram(context: CommandContext): Command {
   addRetryCommand(program, context);
   addRedriveCommand(program, context);
   addQueueCommands(program, context);
+  addHealthCommand(program, context);
+  addTopCommand(program, context);
   addPsCommand(program, context);
   addTreeCommand(program, context);
   addNodesCommand(program, context);

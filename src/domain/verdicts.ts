@@ -77,12 +77,12 @@ const uselessMs = 15_000;
 const good = (sentence: string): Verdict => ({ grade: 'good', sentence, cause: '', command: '' });
 
 export function doesWorkFlow(facts: FlowFacts): Verdict {
-  const { waiting, pausedWaiting, shards, silentShards } = facts;
+  const { pausedWaiting, shards, silentShards } = facts;
   if (silentShards >= shards) {
     const cause = 'The owners of the shards are gone, or this gateway does not reach them.';
     return { grade: 'unknown', sentence: 'No shard has answered.', cause, command: 'troupe shards' };
   }
-  const due = waiting - pausedWaiting;
+  const due = facts.waiting - pausedWaiting;
   if (!facts.hasWorkers || facts.slots?.total === 0) return withoutWorkers(due);
   if (due <= 0) return good(pausedWaiting > 0 ? 'Only jobs of paused queues wait.' : 'Nothing waits.');
   return heldBack(facts, due) ?? (isStarting(facts) ? whileStarting(facts, due) : whileStill(facts, due));
@@ -91,7 +91,7 @@ export function doesWorkFlow(facts: FlowFacts): Verdict {
 /** Workers may be scaled to none while nothing waits. So that alone is no fault, but nothing would start either. */
 function withoutWorkers(due: number): Verdict {
   const cause = 'No worker is alive that takes these jobs: none was started, none is ready yet, or all are draining.';
-  if (due > 0) return { grade: 'bad', sentence: `No worker is alive, and ${jobs(due)} wait.`, cause, command: nodes };
+  if (due > 0) return { grade: 'bad', sentence: `No worker is alive, and ${waits(due)}.`, cause, command: nodes };
   return { grade: 'doubtful', sentence: 'No worker is alive. Nothing waits either.', cause, command: nodes };
 }
 
@@ -99,10 +99,10 @@ function withoutWorkers(due: number): Verdict {
 function heldBack({ unservedWaiting, quarantinedWaiting }: FlowFacts, due: number): Verdict | undefined {
   if (unservedWaiting >= due) {
     const cause = 'Workers that have these handlers were not started, or a deploy has taken them away.';
-    return { grade: 'bad', sentence: `No live worker can run the ${jobs(due)} that wait.`, cause, command: nodes };
+    return { grade: 'bad', sentence: `${waits(due)}, and no live worker can run any of that.`, cause, command: nodes };
   }
   if (quarantinedWaiting >= due) {
-    const sentence = `All ${jobs(due)} that wait are in queues in quarantine.`;
+    const sentence = `${waits(due)}, all of it in queues in quarantine.`;
     return { grade: 'bad', sentence, cause: quarantineCause, command: 'troupe queues list' };
   }
   return undefined;
@@ -115,42 +115,42 @@ function isStarting({ oldestWaitMs, startsPerSecond }: FlowFacts): boolean {
 function whileStarting(facts: FlowFacts, due: number): Verdict {
   const { unservedWaiting, quarantinedWaiting, oldestWaitMs, arrivalsPerSecond, startsPerSecond, queue } = facts;
   if (unservedWaiting > 0) {
-    const sentence = `Work flows, but no live worker can run ${jobs(unservedWaiting)} of ${due}.`;
+    const sentence = `Work flows, but ${unservedWaiting} of ${waiting(due)} have no live worker that can run them.`;
     const cause = 'Workers that have these handlers were not started, or a deploy has taken them away.';
     return { grade: 'doubtful', sentence, cause, command: nodes };
   }
   if (quarantinedWaiting > 0) {
-    const sentence = `Work flows, but ${jobs(quarantinedWaiting)} wait in queues in quarantine.`;
+    const sentence = `Work flows, but ${waits(quarantinedWaiting)} in queues in quarantine.`;
     return { grade: 'doubtful', sentence, cause: quarantineCause, command: 'troupe queues list' };
   }
   if (oldestWaitMs >= backlogMs && arrivalsPerSecond > startsPerSecond) {
     const cause = `More jobs come than start: ${rate(arrivalsPerSecond)} against ${rate(startsPerSecond)}.`;
-    const sentence = `Work flows, but the oldest of ${jobs(due)} has waited ${spoken(oldestWaitMs)}.`;
+    const sentence = `Work flows, but the oldest of ${waiting(due)} has waited ${spoken(oldestWaitMs)}.`;
     return { grade: 'doubtful', sentence, cause, command: `troupe queues stats ${queue}` };
   }
-  return good(`Work flows: ${jobs(due)} wait, the oldest for ${spoken(oldestWaitMs)}.`);
+  return good(`Work flows: ${waits(due)}, the oldest for ${spoken(oldestWaitMs)}.`);
 }
 
 function whileStill(facts: FlowFacts, due: number): Verdict {
   const { slots, limitedWaiting, running, queue, oldestWaitMs } = facts;
-  const waits = `${jobs(due)} wait, the oldest for ${spoken(oldestWaitMs)}`;
+  const who = `${waits(due)}, the oldest for ${spoken(oldestWaitMs)}`;
   if (limitedWaiting >= due) {
-    const sentence = `Nothing starts: ${waits}, and all are held by the limits of their queues.`;
+    const sentence = `Nothing starts: ${who}, and all are held by the limits of their queues.`;
     const cause = 'As many jobs run as these queues may run, and they take long.';
     return { grade: 'doubtful', sentence, cause, command: `troupe queues get ${queue}` };
   }
   if (slots !== undefined && slots.free <= 0) {
-    const sentence = `Nothing starts: ${waits}, and all ${slots.total} slots are in use.`;
+    const sentence = `Nothing starts: ${who}, and all ${slots.total} slots are in use.`;
     const cause = 'There is more work than slots, or jobs run that do not end.';
     return { grade: 'doubtful', sentence, cause, command: 'troupe ps' };
   }
   if (slots === undefined && running > 0) {
-    const sentence = `Nothing starts: ${waits}, while ${jobs(running)} run.`;
+    const sentence = `Nothing starts: ${who}, while ${running} run.`;
     const cause = 'All slots may be in use by jobs that take long, or a limit holds the others back.';
     return { grade: 'doubtful', sentence, cause, command: listWaiting(queue) };
   }
   const free = slots === undefined ? 'and nothing runs' : `${slots.free} of ${slots.total} slots are free`;
-  const sentence = `Work does not flow: ${waits}, ${free}, and nothing starts.`;
+  const sentence = `Work does not flow: ${who}, ${free}, and nothing starts.`;
   const cause = 'A limit of rate, key or tenant holds the jobs back, or they do not reach the workers.';
   return { grade: 'bad', sentence, cause, command: listWaiting(queue) };
 }
@@ -216,8 +216,12 @@ function listWaiting(queue: string): string {
   return `troupe list --queue ${queue} --state QUEUED`;
 }
 
-function jobs(count: number): string {
-  return count === 1 ? '1 job' : `${count} jobs`;
+function waits(count: number): string {
+  return count === 1 ? '1 job waits' : `${count} jobs wait`;
+}
+
+function waiting(count: number): string {
+  return count === 1 ? '1 waiting job' : `${count} waiting jobs`;
 }
 
 function rate(perSecond: number): string {

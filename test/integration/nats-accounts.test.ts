@@ -8,7 +8,13 @@ import { isDeepStrictEqual } from 'node:util';
 import { connect, type NatsConnection, PermissionViolationError } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type NatsRole, natsRoles, natsUser } from '../../infra/src/objects/names.ts';
-import { natsAccounts, natsInboxPrefix, natsPasswordVariable } from '../../infra/src/objects/nats-accounts.ts';
+import {
+  natsAccounts,
+  natsInboxPrefix,
+  natsPasswordVariable,
+  natsPermissions,
+} from '../../infra/src/objects/nats-accounts.ts';
+import { shardVerbs } from '../../src/application/ports/shard-protocol.ts';
 import type { TroupeClient } from '../../src/client/index.ts';
 import { startNodeProcess, type TestNode } from '../support/cluster-node.ts';
 import { checkpointHandlersDir, clusterHandlersDir, waitFor } from '../support/cluster.ts';
@@ -37,6 +43,12 @@ async function portOf(dir: string): Promise<number | undefined> {
   const port = Number(nats[0]?.split(':').at(-1));
   return port > 0 ? port : undefined;
 }
+
+it('the accounts let somebody ask a shard for each of its verbs', () => {
+  const asked = natsRoles.flatMap((role) => natsPermissions(role, 1).publish);
+  const missing = Object.keys(shardVerbs).filter((verb) => !asked.includes(`troupe.shard.*.${verb}`));
+  expect(missing).toEqual([]);
+});
 
 // With three, the events of the queue `default` are in the last one.
 describe.each([1, 3])('the NATS accounts of infra/, streams of events: %i,', (eventStreams) => {
@@ -173,6 +185,7 @@ describe.each([1, 3])('the NATS accounts of infra/, streams of events: %i,', (ev
 
   it('let shards be on two nodes', async () => {
     const client = gateway();
+    expect(await client.cluster.overview()).toMatchObject({ silentShards: 0, figuresFresh: { grade: 'good' } });
     const owners = async (): Promise<string> => {
       const { shards } = await client.cluster.shards();
       return [...new Set(shards.map(({ node }) => node))].toSorted().join();

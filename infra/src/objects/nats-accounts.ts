@@ -98,7 +98,7 @@ function shardVerbs(...verbs: readonly string[]): readonly string[] {
 const publishedBy = (events: readonly string[]): Record<NatsRole, readonly string[]> => ({
   gateway: [
     ...shardVerbs('submit', 'get', 'cancel', 'erase', 'reschedule', 'readLog', 'queueStats', 'place', 'load', 'survey'),
-    ...shardVerbs('closeQueue', 'openQueue'),
+    ...shardVerbs('closeQueue', 'openQueue', 'tenantStats'),
     // The consumer of a queue is deleted with the queue.
     `$JS.API.CONSUMER.DELETE.${work}.*`,
     `${root}.node.*.*`,
@@ -112,7 +112,7 @@ const publishedBy = (events: readonly string[]): Record<NatsRole, readonly strin
     ]),
   ],
   shards: [
-    ...shardVerbs('leaseQuota', 'limitUse'),
+    ...shardVerbs('leaseQuota', 'leaseTenantQuota', 'limitUse'),
     `${root}.node.*.stop`,
     workSubjects,
     ...eventInlets(events),

@@ -123,7 +123,7 @@ function quarantines({ marks }: AlertFacts): readonly Alert[] {
     sentence: `The queue ${queue} is in quarantine on ${node === undefined ? 'all nodes' : `the node ${node}`}: ${reason}`,
     subject: queue,
     sinceMs,
-    page: visibilityPage('quarantine'),
+    page: visibilityPage('quarantine-of-a-queue'),
     command: `troupe resume ${queue}`,
   }));
 }
@@ -134,7 +134,7 @@ function ofNodes({ cluster }: AlertFacts): readonly Alert[] {
     grade: 'doubtful',
     sentence: `The node ${node} is a member and does not answer.`,
     subject: node,
-    page: visibilityPage('nodes-and-shards'),
+    page: visibilityPage('nodes-troupe-nodes'),
     command: 'troupe nodes',
   }));
 }

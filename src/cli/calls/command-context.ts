@@ -178,11 +178,12 @@ function sayRetry({ terminal }: CommandContext, isJson: boolean): NonNullable<Re
   };
 }
 
-/** Runs `work` with its own client, and closes the client in any case. */
+/** Runs `work` with its own client, and closes the client in any case. `retries`: default as a command that runs once. */
 export async function withSession<T>(
   context: CommandContext,
   command: Command,
   work: (session: Session) => Promise<T>,
+  retries?: RetryOptions,
 ): Promise<T> {
   const flags: GlobalFlags = command.optsWithGlobals();
   const { reach, login } = reachOfCommand(context, flags);
@@ -191,7 +192,7 @@ export async function withSession<T>(
   const token = tokenOf(reach.credential) ?? (await loginTokenOf(context, login));
   const proxy = proxyFor(address, noProxyOf(context.environment));
   const isJson = flags.json === true;
-  const retry = { onRetry: sayRetry(context, isJson) };
+  const retry = retries ?? { onRetry: sayRetry(context, isJson) };
   // Submits get an idempotency key, so that a repeated one creates no second job. People watch a command less closely
   // than a program watches its calls.
   const calls = { address, idempotent: true, parseJson: parseExactJson, retry, proxy };

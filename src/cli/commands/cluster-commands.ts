@@ -97,7 +97,7 @@ async function watchPs(context: CommandContext, { client }: Session, flags: PsFl
     const options = { ...where(flags), ...given({ intervalMs: flags.interval }), signal: until };
     for await (const { actors, omitted } of client.cluster.watchTree(options)) {
       const rows = sorted(actors, flags.sort).map((actor) => psRow(actor, nowMs()));
-      table.draw(psTitle(actors, omitted, nowMs()), psHeader, rows, psFit);
+      table.draw([psTitle(actors, omitted, nowMs())], psHeader, rows, psFit);
     }
   } catch (error) {
     if (!quit.signal.aborted) throw error;

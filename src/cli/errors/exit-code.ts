@@ -19,6 +19,7 @@ export const exitCodes = {
   jobCancelled: 6,
   different: 7,
   internal: 8,
+  unhealthy: 9,
   startAgain: 70,
   interrupted: 130,
   /** The code of a process that SIGPIPE ended. */
@@ -38,6 +39,7 @@ export const exitMeanings: Readonly<Record<ExitName, string>> = {
   jobCancelled: 'the job was CANCELLED',
   different: 'queues diff, tenants diff: what there is differs from the file',
   internal: 'internal error, or a store that is damaged or from a newer version; trying again does not help',
+  unhealthy: 'health: a verdict is doubtful or bad, or it is not known whether work flows',
   startAgain: 'dev, serve: the process cannot continue, and its log says why; start it again',
   interrupted: 'interrupted',
   unread: 'the reader of the output is gone before the jobs ended; other commands end with 0 then',

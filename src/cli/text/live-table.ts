@@ -19,14 +19,16 @@ export class LiveTable {
     this.#terminal = terminal;
   }
 
-  draw(title: string, header: readonly string[], all: readonly (readonly string[])[], fit: Fit): void {
+  /** `above`: lines over the table. Of those at least one stays, and one row of the table. */
+  draw(above: readonly string[], header: readonly string[], all: readonly (readonly string[])[], fit: Fit): void {
     const { columns, rows: height } = this.#terminal.outSize();
-    // Reserve lines for the title, the header, and the number of hidden rows.
-    const room = Math.max(1, height - 3);
+    const titles = above.slice(0, Math.max(1, height - 3));
+    // Reserve lines for the titles, the header, and the number of hidden rows.
+    const room = Math.max(1, height - titles.length - 2);
     const hidden = Math.max(0, all.length - room);
     const fitted = fitTable({ header, rows: all.slice(0, room) }, columns, fit);
     const table = tableText(fitted.header, fitted.rows).trimEnd().split('\n');
-    const lines = [title, ...table, ...(hidden > 0 ? [`... ${hidden} more`] : [])];
+    const lines = [...titles, ...table, ...(hidden > 0 ? [`... ${hidden} more`] : [])];
     const clipped = lines.map((line) => line.slice(0, columns) + clearLine);
     this.#terminal.drawOut(`${this.#open ? '' : enter}${home}${clipped.join('\r\n')}${clearBelow}`);
     this.#open = true;

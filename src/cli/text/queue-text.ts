@@ -18,6 +18,7 @@ export function statsText(name: string, stats: QueueStatsInfo): string {
     ['arrivals', perSecond(stats.arrivalsPerSecond)],
     ['starts', perSecond(stats.startsPerSecond)],
     ['ends', perSecond(stats.endsPerSecond)],
+    ['failed', failedText(stats, perSecond)],
     ['wait', quantilesText(stats.wait)],
     ['run', quantilesText(stats.run)],
     [
@@ -26,6 +27,13 @@ export function statsText(name: string, stats: QueueStatsInfo): string {
     ],
   ];
   return facts.flatMap(([fact, text]) => (text === undefined ? [] : [`${fact.padEnd(9)} ${text}\n`])).join('');
+}
+
+function failedText(
+  { failedAttemptsPerSecond: attempts, failedJobsPerSecond: jobs }: QueueStatsInfo,
+  perSecond: (rate: number) => string,
+): string | undefined {
+  return attempts + jobs === 0 ? undefined : `${perSecond(attempts)} of attempts, ${perSecond(jobs)} of jobs`;
 }
 
 function quantilesText(quantiles: DurationQuantiles | undefined): string | undefined {
