@@ -3,7 +3,6 @@
  * jobs or had some lately, never with the number of jobs, and is spread over slices between which the loop is free.
  */
 import { shardVerbs, type SurveyItem } from '../../../application/ports/shard-protocol.ts';
-import { jsonBytes } from '../../../application/protocol/json-bytes.ts';
 import { isInSome } from '../../../domain/access/role-binding.ts';
 import { noWeights, weightsOf } from '../../../domain/duration-histogram.ts';
 import { TroupeError } from '../../../domain/errors.ts';
@@ -117,8 +116,11 @@ class SurveyMaker {
     this.#totals = addFigures(this.#totals, figures);
     index.waits.addTo(this.#waits, nowMs);
     index.runs.addTo(this.#runs, nowMs);
-    for (const failure of index.failures.counts(index.queue, nowMs))
-      this.#failures.set(failure.code, addFailureCounts(this.#failures.get(failure.code), failure));
+    for (const failure of index.failures.counts(index.queue, nowMs)) {
+      const known = this.#failures.get(failure.code);
+      if (known !== undefined || this.#failures.size < heldMax)
+        this.#failures.set(failure.code, addFailureCounts(known, failure));
+    }
     if (waitingIn(figures) > figures.pausedWaiting) this.#addUnserved(index);
   }
 
@@ -139,14 +141,33 @@ class SurveyMaker {
   /** Only what is told needs its distribution. */
   *#tell(): SlicedWork {
     const told: SurveyRow[] = [];
-    let left = shardVerbs.survey.answerBytes(0) - jsonBytes(this.survey);
+    let left = shardVerbs.survey.answerBytes(0) - bytesOf(this.survey);
     for (const { index, ...row } of this.#rows) {
       yield queueJobs;
-      const whole = { ...row, waits: packed(index.waits.weights(this.#nowMs)) };
-      left -= jsonBytes(whole) + 1;
+      const whole = { ...rounded(row), waits: packed(index.waits.weights(this.#nowMs)) };
+      left -= bytesOf(whole) + 1;
       if (left < 0) break;
       told.push(whole);
     }
     this.#told = told;
   }
+}
+
+/** Digits that nobody sees would be most of a row. */
+function rounded<Row extends SurveyFigures>(row: Row): Row {
+  const round = (rate: number): number => Number(rate.toPrecision(4));
+  const { arrivals, starts, ends, failedAttempts, failedJobs } = row;
+  return {
+    ...row,
+    arrivals: round(arrivals),
+    starts: round(starts),
+    ends: round(ends),
+    failedAttempts: round(failedAttempts),
+    failedJobs: round(failedJobs),
+  };
+}
+
+/** Exactly. An upper bound would count each of many short numbers in its longest form. */
+function bytesOf(value: object): number {
+  return Buffer.byteLength(JSON.stringify(value));
 }

@@ -7,7 +7,7 @@ import type { JobSpec } from '../../../../../src/domain/job.ts';
 import type { JobId } from '../../../../../src/domain/job-id.ts';
 import { noSurvey, type QueueSurvey, surveyRowsMax, unpacked } from '../../../../../src/domain/queue-survey.ts';
 import { testSpec } from '../../../../support/jobs.ts';
-import { type ShardHarness, startShardHarness } from '../../../../support/shard-harness.ts';
+import { type ShardHarness, createShardHarness } from '../../../../support/shard-harness.ts';
 
 const failed = (code: string, retryable = true): AttemptOutcome => ({
   kind: 'failed',
@@ -19,7 +19,8 @@ describe('a survey', () => {
   let shard: ShardHarness;
 
   beforeEach(async () => {
-    shard = await startShardHarness({ backlogMax: 2_000 });
+    shard = await createShardHarness({ backlogMax: 2_000 });
+    await shard.start();
     return () => shard.close();
   });
 
