@@ -55,7 +55,7 @@ module.exports = {
       name: 'no-cycles',
       severity: 'error',
       comment: 'A cycle has no layer. (Outside src/ one that exists in types only is no cycle when it runs.)',
-      from: { path: '^(test|bench|examples|infra)/' },
+      from: { path: '^(console|test|bench|examples|infra)/' },
       to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only', 'dynamic-import'] } },
     },
     {
@@ -75,9 +75,9 @@ module.exports = {
     {
       name: 'src-never-imports-test',
       severity: 'error',
-      comment: 'src/ knows nothing of test, bench, examples, scripts, infra.',
+      comment: 'src/ knows nothing of console, test, bench, examples, scripts, infra.',
       from: { path: '^src/' },
-      to: { path: '^(test|bench|examples|scripts|infra)/' },
+      to: { path: '^(console|test|bench|examples|scripts|infra)/' },
     },
 
     layer('domain-imports-domain', '^src/domain/', '^src/domain/', 'The domain is pure.'),
@@ -249,6 +249,20 @@ module.exports = {
     ),
 
     {
+      name: 'console-stands-alone',
+      severity: 'error',
+      comment: 'The console runs in a browser, and knows of the cluster what its calls answer.',
+      from: { path: '^console/' },
+      to: { path: '^(src|test|bench|examples|scripts|infra)/' },
+    },
+    {
+      name: 'console-needs-no-node',
+      severity: 'error',
+      comment: 'The console runs in a browser, which has no modules of Node.',
+      from: { path: '^console/' },
+      to: { dependencyTypes: ['core'] },
+    },
+    {
       name: 'infra-imports-contract',
       severity: 'error',
       comment: 'What is declared shares names with the code, and nothing else.',
@@ -299,7 +313,7 @@ module.exports = {
     enhancedResolveOptions: {
       exportsFields: ['exports'],
       conditionNames: ['troupe-source', 'import', 'node', 'types', 'default'],
-      extensions: ['.ts', '.js', '.mjs', '.cjs', '.json'],
+      extensions: ['.ts', '.tsx', '.js', '.mjs', '.cjs', '.json'],
     },
   },
 };

@@ -9,15 +9,16 @@
 ARG BASE_IMAGE=node:24-slim@sha256:0e0ff40c39bc087845bfb27465a0df4ea419520094bc35842ff83dd8cbe6f9b6
 
 # What runs: the package, compiled. Development dependencies stay in this stage; their install scripts (which fetch a
-# Node of their own) are not run, and what is only for tests of one platform (optional) is not fetched.
+# Node of their own) are not run. esbuild, which bundles the console, is an optional package of each platform.
 FROM ${BASE_IMAGE} AS build
 WORKDIR /troupe
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci --ignore-scripts --omit=optional
+RUN npm ci --ignore-scripts
 COPY tsconfig.json tsconfig.build.json README.md CHANGELOG.md LICENSE ./
 COPY proto proto
 COPY scripts scripts
 COPY src src
+COPY console console
 RUN npm run package
 
 # What it needs: the locked dependencies of the package, those of the samples, and the list of what is in them.

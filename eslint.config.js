@@ -59,7 +59,7 @@ export default tseslint.config(
   },
   eslint.configs.recommended,
   {
-    files: ['**/*.ts'],
+    files: ['**/*.{ts,tsx}'],
     extends: [tseslint.configs.strictTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {
@@ -82,7 +82,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['**/*.{ts,js,mjs}'],
+    files: ['**/*.{ts,tsx,js,mjs}'],
     rules: {
       'no-console': 'error',
       eqeqeq: 'error',
@@ -91,9 +91,12 @@ export default tseslint.config(
       'max-lines-per-function': ['error', { max: 70, skipBlankLines: true, skipComments: true }],
     },
   },
-  { files: ['src/**/*.ts', 'infra/src/**/*.ts'], rules: { 'max-params': ['error', { max: 4 }] } },
   {
-    files: ['src/**/*.ts', 'infra/src/**/*.ts', 'examples/**/*.ts'],
+    files: ['src/**/*.ts', 'console/src/**/*.{ts,tsx}', 'infra/src/**/*.ts'],
+    rules: { 'max-params': ['error', { max: 4 }] },
+  },
+  {
+    files: ['src/**/*.ts', 'console/src/**/*.{ts,tsx}', 'infra/src/**/*.ts', 'examples/**/*.ts'],
     plugins: { troupe: { rules: { 'word-index': wordIndex } } },
     rules: { 'troupe/word-index': 'error' },
   },

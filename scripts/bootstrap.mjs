@@ -1,6 +1,7 @@
 // Runs before `npm start`, `npm test` and the like, on whatever Node the machine has (18 or later, so plain JavaScript):
 // 1. node_modules is what package-lock.json says, else `npm ci`; the same in each folder that is named (`bootstrap.mjs infra`);
-// 2. node_modules/.bin/node runs and is new enough, else it is repaired, else the machine's own Node must be.
+// 2. node_modules/.bin/node runs and is new enough, else it is repaired, else the machine's own Node must be;
+// 3. the web console is what its sources say, else it is built.
 // npm puts node_modules/.bin first on the PATH, so the script that follows runs on that Node.
 // Silent when there is nothing to do; one clear line when it cannot help.
 import { spawnSync } from 'child_process';
@@ -107,3 +108,10 @@ for (const folder of [root, ...process.argv.slice(2).map((name) => join(root, na
     say(`${folder}/node_modules still differs from its package-lock.json after npm ci; going on`);
 }
 ensureNode();
+try {
+  const { buildConsole } = await import('./console.mjs');
+  if (await buildConsole()) say('built the console');
+} catch (error) {
+  // Everything else works without it.
+  say(`the console cannot be built: ${error.message}`);
+}

@@ -65,7 +65,7 @@ function generatedDocs(): readonly TestStep[] {
 }
 
 export function testSteps(scratch: string): readonly TestStep[] {
-  const layers = ['src', 'test', 'bench', 'examples', 'infra/src', 'infra/environments', 'infra/test'];
+  const layers = ['src', 'console', 'test', 'bench', 'examples', 'infra/src', 'infra/environments', 'infra/test'];
   return [
     preparation(nats, 'nats', scratch),
     { ...preparation(cassandra, 'cassandra', scratch), cassandra: 'process' },
@@ -79,6 +79,10 @@ export function testSteps(scratch: string): readonly TestStep[] {
     ),
     // The compiler in Go, with the findings of the one in JavaScript. eslint still needs that one, hence both.
     check('types', node, ['node_modules/typescript-native/bin/tsc', '-p', '.'], { busy: 1.2, seconds: 12 }),
+    check('console types', node, ['node_modules/typescript-native/bin/tsc', '-p', 'console'], {
+      busy: 1.2,
+      seconds: 1,
+    }),
     check('format', bin('prettier'), ['--check', '--log-level', 'warn', '.'], { busy: 1.2, seconds: 12 }),
     check('infra types', bin('tsc', infra), ['-p', 'infra'], { busy: 1.2, seconds: 6 }),
     check('boundaries', bin('depcruise'), layers, { busy: 1, seconds: 6 }),

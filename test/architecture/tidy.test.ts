@@ -5,12 +5,16 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
 const project = fileURLToPath(new URL('../../', import.meta.url));
-const listed = execFileSync('git', ['ls-files', '--', 'src', 'test', 'bench', 'examples', 'scripts', 'infra'], {
-  cwd: project,
-  encoding: 'utf8',
-});
-const files = listed.split('\n').filter((file) => /\.(ts|mjs)$/.test(file) && !file.includes('/fixtures/'));
-const sources = files.filter((file) => /^(infra\/)?src\//.test(file));
+const listed = execFileSync(
+  'git',
+  ['ls-files', '--', 'src', 'console', 'test', 'bench', 'examples', 'scripts', 'infra'],
+  {
+    cwd: project,
+    encoding: 'utf8',
+  },
+);
+const files = listed.split('\n').filter((file) => /\.(tsx?|mjs)$/.test(file) && !file.includes('/fixtures/'));
+const sources = files.filter((file) => /^((infra|console)\/)?src\//.test(file));
 
 function textOf(file: string): string {
   try {
