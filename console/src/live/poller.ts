@@ -6,7 +6,7 @@ import { type Signal, signal } from '@preact/signals';
 import type { CallResult } from '../wire/call.ts';
 import { emptyTopic, nextTopic, nextWaitMs, type Topic } from './topic.ts';
 
-export interface Question<Value> {
+interface Question<Value> {
   /** Same key, same answer. */
   readonly key: string;
   /** 0: ask once. */

@@ -11,7 +11,7 @@ import { nextTheme, theme } from '../site/theme.ts';
 import { Page, titleOf } from './page.tsx';
 import { SignIn } from './sign-in.tsx';
 
-export interface PageEntry {
+interface PageEntry {
   readonly page: PageName;
   readonly name: string;
   /** Without it, the page would only say that it is missing. */
@@ -59,7 +59,7 @@ function Side({ current }: { readonly current: string }) {
   const keys = new Map([...pageKeys].map(([key, page]) => [page, key]));
   const belongsTo = current === 'queue' ? 'queues' : current === 'job' ? 'jobs' : current;
   return (
-    <div class="side">
+    <header class="side">
       <a class="brand" href="./" aria-label="Troupe, overview">
         <img src="./icon.svg" width="20" height="20" alt="" />
         Troupe
@@ -84,7 +84,7 @@ function Side({ current }: { readonly current: string }) {
         })}
       </nav>
       <Who />
-    </div>
+    </header>
   );
 }
 
@@ -120,7 +120,7 @@ function Bar() {
     go(link);
   };
   return (
-    <div class="bar">
+    <div class="bar" role="region" aria-label="Search and settings">
       <form
         role="search"
         onSubmit={(event) => {

@@ -73,7 +73,7 @@ function Typed({ label, value, placeholder = 'any', onDone }: TypedProps) {
       <span>{label}</span>
       <input
         value={text}
-        size={16}
+        size={12}
         placeholder={placeholder}
         onInput={(event) => setText(event.currentTarget.value)}
         onBlur={done}

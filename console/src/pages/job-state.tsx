@@ -62,6 +62,7 @@ function sentenceOf(job: Job, now: number): string {
       return `Runs since ${durationText(now - runMs)}.`;
     case 'JOB_STATE_CANCELLING':
       return 'Is being cancelled: its code may still run.';
+    case undefined:
     default:
       return `Is ${word}.`;
   }

@@ -15,7 +15,10 @@ export function Cli({ line }: { readonly line: string }) {
       <code>
         {/* Lines break between words, not at the hyphens of flags. */}
         {line.split(' ').map((word, index) => (
-          <span key={index}>{index === 0 ? word : ` ${word}`}</span>
+          <>
+            {index === 0 ? '' : ' '}
+            <span key={index}>{word}</span>
+          </>
         ))}
       </code>
       <button type="button" class="bare" onClick={() => void copy()} aria-label={`copy: ${line}`}>

@@ -1,5 +1,5 @@
 /** A JSON value as rows of a tree, made only as far as it is opened. */
-export type JsonKind = 'object' | 'list' | 'string' | 'number' | 'word';
+type JsonKind = 'object' | 'list' | 'string' | 'number' | 'word';
 
 export interface JsonNode {
   readonly key: string | undefined;

@@ -2,7 +2,7 @@
 import type { Payload } from '../wire/shapes.ts';
 
 /** A tree of more would stop the page. */
-export const shownMax = 262_144;
+const shownMax = 262_144;
 const dumpMax = 4_096;
 
 export interface PayloadView {

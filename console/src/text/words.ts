@@ -24,8 +24,6 @@ const jobTones: ReadonlyMap<string, Tone> = new Map([
   ['JOB_STATE_EXPIRED', 'bad'],
 ]);
 
-export const jobStates: readonly string[] = [...jobTones.keys()].map((name) => codeOf(name, 'JOB_STATE_'));
-
 export function jobTone(state: string | undefined): Tone {
   return jobTones.get(state ?? '') ?? 'plain';
 }

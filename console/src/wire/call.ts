@@ -13,7 +13,7 @@ export interface CallFailure {
   readonly retryAfterMs: number | undefined;
 }
 
-export interface FieldViolation {
+interface FieldViolation {
   readonly field: string;
   readonly description: string;
 }

@@ -1,0 +1,224 @@
+/**
+ * The console as people see it: every page in a real browser, on a real cluster with jobs that ended well, badly, and not
+ * yet. Texts of users are as odd as they can be.
+ */
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import AxeBuilder from '@axe-core/playwright';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { TroupeClient } from '../../src/client/index.ts';
+import { openBrowser, openPage, type OpenPage } from '../support/browser.ts';
+import { clusterHandlersDir, startCluster, type TestCluster, type TestNode } from '../support/cluster.ts';
+
+const builtDir = fileURLToPath(new URL('../../build/console/', import.meta.url));
+const buildScript = fileURLToPath(new URL('../../scripts/console.mjs', import.meta.url));
+const ownHandlersDir = fileURLToPath(new URL('../support/console-handlers', import.meta.url));
+const browser = await openBrowser();
+if (typeof browser === 'string') process.stderr.write(`the console is not tried in a browser: ${browser}\n`);
+
+/** Markup, a change of direction, an escape of terminals, a character of two units, and one that is not there. */
+const odd = '<img src=x onerror=alert(1)>"\'&lt; \u202egnirts\u202c \u001b[31mred \u0000 שלום 😀 '.padEnd(120, 'W');
+
+let cluster: TestCluster;
+let node: TestNode;
+let client: TroupeClient;
+let baseUrl: string;
+let heldId: string;
+let failedId: string;
+let oddId: string;
+let gate: string;
+
+async function startFixture(): Promise<void> {
+  execFileSync(process.execPath, [buildScript]);
+  cluster = await startCluster();
+  node = await cluster.startNode('north', { handlerDirs: [clusterHandlersDir, ownHandlersDir] });
+  client = node.client();
+  const banner = (): string | undefined =>
+    node.lines.map(({ text }) => /^ {2}Console +(\S+)/.exec(text)?.[1]).find((url) => url !== undefined);
+  baseUrl = `${await cluster.waitFor('the console has an address', banner, 30_000)}/`;
+  gate = join(cluster.dir, 'gate');
+  await client.queues.create('mails', { flow: { maxRunning: 5 } });
+  const held = await client.submit('test.hold', { gate, ledger: join(cluster.dir, 'ledger') });
+  const failed = await client.submit(
+    'console.odd',
+    { text: odd, code: 'ECONNREFUSED' },
+    { queue: 'mails', labels: { customer: odd } },
+  );
+  const succeeded = await client.submit('console.odd', { text: odd }, { queue: 'mails' });
+  [heldId, failedId, oddId] = [held.jobId, failed.jobId, succeeded.jobId];
+  await client.wait(oddId);
+  await cluster.waitFor('one has failed', async () => (await client.get(failedId)).state === 'FAILED', 30_000);
+  await cluster.waitFor('one runs', async () => (await client.get(heldId)).progress?.fraction === 0.5, 30_000);
+}
+
+/** What the test needs of a page that has settled: what was asked for is there. */
+async function show(open: OpenPage, path: string): Promise<Page> {
+  const { page } = open;
+  await page.goto(baseUrl + path);
+  await page.locator('main h1').waitFor();
+  await expect.poll(() => page.getByText('loading …').count()).toBe(0);
+  return page;
+}
+
+async function overflow(page: Page): Promise<number> {
+  return page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth');
+}
+
+describe.skipIf(typeof browser === 'string')('the console', () => {
+  const opened = browser as Browser;
+  beforeAll(startFixture);
+  afterAll(async () => {
+    await opened.close();
+    await cluster.stop();
+  });
+
+  const paths = (): readonly string[] => [
+    '',
+    'queues',
+    'queue?name=mails',
+    'jobs?queue=mails',
+    'jobs?queue=mails&state=ALL',
+    `job?id=${heldId}`,
+    `job?id=${failedId}`,
+    `job?id=${oddId}`,
+    'job?id=019ad0a1-7c4e-7d11-9a63-5b1f27a0c2de',
+    'nothing',
+  ];
+
+  it.each([
+    ['light', 1280],
+    ['dark', 1280],
+    ['light', 390],
+  ] as const)('has no page with an error, a finding of axe or an overflow: %s, %d wide', async (colorScheme, width) => {
+    const open = await openPage(opened, { colorScheme, viewport: { width, height: 860 }, reducedMotion: 'reduce' });
+    for (const path of paths()) {
+      const page = await show(open, path);
+      // Colours and names are the same in a narrow window.
+      const { violations } = width < 1280 ? { violations: [] } : await new AxeBuilder({ page }).analyze();
+      expect(
+        violations.map(({ id, nodes }) => [path, id, nodes[0]?.html]),
+        path,
+      ).toEqual([]);
+      expect(await overflow(page), path).toBeLessThanOrEqual(0);
+    }
+    expect(open.troubles).toEqual([]);
+    await open.page.context().close();
+  });
+
+  it('shows texts of users as they are, wherever they stand, and runs none of them', async () => {
+    const open = await openPage(opened);
+    const page = await show(open, `job?id=${failedId}`);
+    await page.getByRole('button', { name: 'Show' }).click();
+    await page.locator('.tree').first().waitFor();
+    const text = await page.locator('main').innerText();
+    expect(text.split('<img src=x onerror=alert(1)>').length).toBeGreaterThan(5);
+    expect(text).toContain('U+202Egnirts');
+    expect(text).toContain('\u241b[31mred');
+    expect(await page.locator('main img').count()).toBe(0);
+    expect(await overflow(page)).toBeLessThanOrEqual(0);
+    expect(open.troubles).toEqual([]);
+    await page.context().close();
+  });
+
+  it('follows a job that runs, and shows its end by itself', async () => {
+    const open = await openPage(opened);
+    const page = await show(open, `job?id=${heldId}`);
+    await page.getByText('waits at the gate').first().waitFor();
+    await page.getByText('50\u202f%').waitFor();
+    writeFileSync(gate, '');
+    await page.locator('h1 + .tag', { hasText: 'succeeded' }).waitFor();
+    await page.getByRole('button', { name: 'Retry', exact: true }).waitFor();
+    expect(open.troubles).toEqual([]);
+    await page.context().close();
+  });
+
+  it('pauses a queue after it has said what that does, and changes its rule by the version that was seen', async () => {
+    const open = await openPage(opened);
+    const page = await show(open, 'queue?name=mails');
+    await page.getByRole('button', { name: 'Pause', exact: true }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Why, for the audit log').fill('INC-7');
+    expect(await dialog.locator('.cli code').innerText()).toContain('troupe queues pause mails --audit-reason INC-7');
+    await dialog.getByRole('button', { name: 'Pause', exact: true }).click();
+    await page.getByRole('button', { name: 'Resume', exact: true }).waitFor();
+    expect((await client.queues.get('mails')).settings.flow.paused).toBe(true);
+    await page.getByLabel('run at a time').fill('12');
+    await page.getByRole('button', { name: 'Change', exact: true }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Change', exact: true }).click();
+    await expect
+      .poll(async () => (await client.queues.get('mails')).settings.flow)
+      .toMatchObject({ paused: true, maxRunning: 12 });
+    await page.getByRole('button', { name: 'Resume', exact: true }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Resume', exact: true }).click();
+    await page.getByRole('button', { name: 'Pause', exact: true }).waitFor();
+    expect(open.troubles).toEqual([]);
+    await page.context().close();
+  });
+
+  it('finds a job by an id that was pasted in a line of a log, tries it again, and cancels one that waits', async () => {
+    const open = await openPage(opened);
+    const page = await show(open, '');
+    await page.keyboard.press('/');
+    await page.keyboard.insertText(`{"level":"error","jobId":"${failedId}"}`);
+    await page.keyboard.press('Enter');
+    await page.locator('h1 + .tag', { hasText: 'failed' }).waitFor();
+    await page.getByRole('button', { name: 'Retry', exact: true }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Retry', exact: true }).click();
+    await page.waitForURL((url) => url.searchParams.get('id') !== failedId);
+    await page.getByText('repeats', { exact: true }).waitFor();
+    const { jobId } = await client.submit(
+      'console.odd',
+      { text: 'later' },
+      { queue: 'mails', runAt: new Date(Date.now() + 3_600_000) },
+    );
+    await show(open, `job?id=${jobId}`);
+    await page.getByRole('button', { name: 'Cancel job', exact: true }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Reason, kept with the job').fill("it's odd");
+    await dialog.getByRole('button', { name: 'Cancel job', exact: true }).click();
+    await page.locator('h1 + .tag', { hasText: 'cancelled' }).waitFor();
+    expect(await client.get(jobId)).toMatchObject({ state: 'CANCELLED', cancelReason: "it's odd" });
+    expect(open.troubles).toEqual([]);
+    await page.context().close();
+  });
+
+  it('goes from page to page by keys, and a link shows the same to somebody else', async () => {
+    const open = await openPage(opened);
+    const page = await show(open, '');
+    for (const [key, title] of [
+      ['q', 'Queues'],
+      ['j', 'Jobs'],
+      ['o', 'Overview'],
+    ] as const) {
+      await page.keyboard.press('g');
+      await page.keyboard.press(key);
+      await page.locator('h1', { hasText: title }).waitFor();
+    }
+    await page.keyboard.press('?');
+    await page.getByRole('dialog', { name: 'Keys' }).waitFor();
+    await page.keyboard.press('Escape');
+    await show(open, 'jobs');
+    await page.locator('label', { hasText: 'queue' }).locator('select').selectOption('mails');
+    await page.locator('tbody tr').first().waitFor();
+    const other = await openPage(opened);
+    await show(other, page.url().slice(baseUrl.length));
+    await other.page.locator('tbody tr').first().waitFor();
+    expect([...open.troubles, ...other.troubles]).toEqual([]);
+    await page.context().close();
+    await other.page.context().close();
+  });
+});
+
+it('loads at most 80 KB', () => {
+  expect(existsSync(builtDir)).toBe(true);
+  const first = readFileSync(join(builtDir, 'index.html'), 'utf8').match(/(?<=\.\/)[\w-]+\.(js|css)/g) ?? [];
+  expect(first.length).toBe(2);
+  const sizes = readdirSync(builtDir)
+    .filter((file) => first.some((name) => file === `${name}.gz`))
+    .map((file) => statSync(join(builtDir, file)).size);
+  expect(sizes.length).toBe(2);
+  expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(80_000);
+});
