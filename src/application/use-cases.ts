@@ -19,6 +19,7 @@ import { createGetJob, type GetJob } from './jobs/get-job.ts';
 import { createGetJobs, type GetJobs } from './jobs/get-jobs.ts';
 import { createJobReader } from './jobs/job-reader.ts';
 import { createLateCheck } from './jobs/late-check.ts';
+import { createListFailureKinds, type ListFailureKinds } from './jobs/failure-kinds.ts';
 import { createListJobs, type ListJobs } from './jobs/list-jobs.ts';
 import { createManageQueues, type ManageQueues } from './queues/manage-queues.ts';
 import type { LiveFeed, WorkSource } from './ports/bus.ts';
@@ -75,6 +76,7 @@ export interface UseCases {
   /** Opens the texts of a job for a caller that may read them. */
   readonly readable: <View extends JobView>(context: CallContext, view: View) => Promise<View>;
   readonly listJobs: ListJobs;
+  readonly listFailureKinds: ListFailureKinds;
   readonly cancelJob: CancelJob;
   readonly eraseJobPayloads: EraseJobPayloads;
   readonly downloadPayload: DownloadPayload;
@@ -161,6 +163,7 @@ export function createUseCases(wired: UseCaseParts): UseCases {
   const explain = createExplainJob({ ...seen, batcher, fleet });
   const getJob = createGetJob({ reader, payloads, sealing, explain, clock });
   const listJobs = createListJobs({ store: store.jobs, catalog, clock });
+  const listFailureKinds = createListFailureKinds({ listJobs, clock });
   const cancelJob = createCancelJob({ reader, batcher, clock });
   const retryJob = createRetryJob({ reader, payloads, sealing, submit, clock });
   const asker = new NodesAsker({ nodes, membership, clock, log: parts.log });
@@ -176,6 +179,7 @@ export function createUseCases(wired: UseCaseParts): UseCases {
     getJobs: createGetJobs({ reader, payloads, sealing, clock }),
     readable: (context, view) => readableJob(sealing, context, view),
     listJobs,
+    listFailureKinds,
     cancelJob,
     downloadPayload: createDownloadPayload({ reader, payloads, sealing, clock }),
     getPayloadLink: createGetPayloadLink({ reader, payloads, clock }),

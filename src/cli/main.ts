@@ -19,6 +19,7 @@ import { addBackupCommand } from './commands/backup-command.ts';
 import { addDevCommand } from './commands/dev-command.ts';
 import { addCancelCommand, addRedriveCommand, addRetryCommand } from './commands/bulk-commands.ts';
 import { addFollowCommand } from './commands/follow-command.ts';
+import { addFailuresCommand } from './commands/failure-commands.ts';
 import { addGetCommand, addListCommand, addRescheduleCommand, addWatchCommand } from './commands/job-commands.ts';
 import { addWhoAmICommand } from './commands/access-commands.ts';
 import { addConfigCommands } from './commands/config-commands.ts';
@@ -81,6 +82,7 @@ function buildProgram(context: CommandContext): Command {
   addFollowCommand(program, context);
   addLogsCommand(program, context);
   addListCommand(program, context);
+  addFailuresCommand(program, context);
   addCancelCommand(program, context);
   addOutputCommand(program, context);
   addLinkCommand(program, context);

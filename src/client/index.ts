@@ -21,6 +21,7 @@ import { type CallSettings, type ConnectionOptions, defaultTimeoutMs, openConnec
 import { type BulkClient, createBulkClient } from './bulk.ts';
 import { createDraftRequests, type DraftRequests, type OpenDraft } from './draft-requests.ts';
 import { type DownloadOptions, downloadPayload } from './download.ts';
+import { type FailureKindsInfo, type FailureKindsOptions, listFailureKinds } from './failure-kinds.ts';
 import { createJobCalls, type JobCalls } from './job-calls.ts';
 import { jobReader } from './job-codec.ts';
 import { type JobLog, readLog } from './job-log.ts';
@@ -85,6 +86,7 @@ export type { TlsOptions } from './tls.ts';
 export type { TokenSource } from './token-source.ts';
 export type { CallSettings } from './connection.ts';
 export type { DownloadOptions } from './download.ts';
+export type { FailureKindInfo, FailureKindsInfo, FailureKindsOptions } from './failure-kinds.ts';
 export type * from './flow.ts';
 export type { JobLog, JobLogLine } from './job-log.ts';
 export type * from './job-types.ts';
@@ -142,6 +144,11 @@ export interface TroupeClient extends JobCalls, BulkClient, LinksClient {
    * payload was erased or has expired, and UNEXPECTED_STATUS at the end if the checksum does not match.
    */
   download(jobId: string, options?: DownloadOptions): AsyncGenerator<Uint8Array, void>;
+  /**
+   * Groups the FAILED jobs of a queue by kind of failure, by default those that ended in the last 24 hours. Looks at the newest
+   * first, and says how far it came.
+   */
+  failureKinds(options?: FailureKindsOptions): Promise<FailureKindsInfo>;
   /** Reads the log lines of a job's attempts, as far as they are kept. */
   log(jobId: string, settings?: CallSettings): Promise<JobLog>;
   /** Yields the job as it is now, then its changes up to its final state. It continues after a lost connection. */
@@ -209,7 +216,8 @@ export function connect(options: ClientOptions): TroupeClient {
   const upload: TroupeClient['submitStream'] = async (handler, source, job = {}) =>
     submitStream(parts, { handler, source, job, idempotencyKey: drafts.keyOf(job) });
 
-  const streams = { submitStream: upload, download, log, watch, watchJobs: follow, wait };
+  const failureKinds = (kinds: FailureKindsOptions = {}): Promise<FailureKindsInfo> => listFailureKinds(parts, kinds);
+  const streams = { submitStream: upload, download, log, failureKinds, watch, watchJobs: follow, wait };
   const all = { ...submitting, ...calls, ...streams, ...bulk, ...createLinksClient(parts) };
   return {
     ...withClientErrors(all),

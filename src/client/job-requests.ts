@@ -65,6 +65,7 @@ export function toFilter(filter: JobFilterOptions): Init<wire.JobFilter> {
     createdFrom: filter.createdFrom && toTime(filter.createdFrom.getTime()),
     createdBefore: filter.createdBefore && toTime(filter.createdBefore.getTime()),
     failureReasons: filter.failureReasons?.map((reason) => codeOf(failureReasonCodes, reason)),
+    failureKind: filter.failureKind,
     endedFrom: filter.endedFrom && toTime(filter.endedFrom.getTime()),
     endedBefore: filter.endedBefore && toTime(filter.endedBefore.getTime()),
   };

@@ -410,6 +410,8 @@ export interface JobFilterOptions {
   readonly createdBefore?: Date;
   /** Reasons of the last failure to match. Without `states`, this selects FAILED jobs. */
   readonly failureReasons?: readonly FailureReason[];
+  /** Id of a kind of failure (`failureKinds`). Without `states`, this selects FAILED jobs. */
+  readonly failureKind?: string;
   /** Ended at this instant or later. */
   readonly endedFrom?: Date;
   /** Ended before this instant. */

@@ -81,10 +81,39 @@ export interface JobFilter {
   readonly failureReasons: readonly number[];
   readonly endedFrom: Timestamp | null;
   readonly endedBefore: Timestamp | null;
+  readonly failureKind: string;
 }
 
 export interface ListJobsResponse {
   readonly jobs: readonly Job[];
+  readonly nextPageToken: string;
+  readonly searchedTo: Timestamp | null;
+}
+
+export interface ListFailureKindsRequest {
+  readonly queue: string;
+  readonly filter: JobFilter | null;
+  readonly pageToken: string;
+}
+
+export interface FailureKind {
+  readonly id: string;
+  readonly handler: string;
+  readonly reason: number;
+  readonly code: string;
+  readonly message: string;
+  readonly frame: string;
+  readonly jobs: number;
+  readonly firstTime: Timestamp | null;
+  readonly lastTime: Timestamp | null;
+  readonly sampleJobIds: readonly string[];
+}
+
+export interface ListFailureKindsResponse {
+  readonly kinds: readonly FailureKind[];
+  readonly jobs: number;
+  readonly searchedTo: Timestamp | null;
+  readonly endedFrom: Timestamp | null;
   readonly nextPageToken: string;
 }
 
@@ -260,6 +289,7 @@ export interface JobsMethods {
   readonly GetJob: readonly [GetJobRequest, GetJobResponse];
   readonly GetJobs: readonly [GetJobsRequest, GetJobsResponse];
   readonly ListJobs: readonly [ListJobsRequest, ListJobsResponse];
+  readonly ListFailureKinds: readonly [ListFailureKindsRequest, ListFailureKindsResponse];
   readonly CancelJob: readonly [CancelJobRequest, CancelJobResponse];
   readonly DownloadPayload: readonly [DownloadPayloadRequest, DownloadPayloadResponse];
   readonly GetPayloadLink: readonly [GetPayloadLinkRequest, GetPayloadLinkResponse];

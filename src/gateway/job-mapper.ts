@@ -113,6 +113,7 @@ export function fromFilter(filter: wire.JobFilter | null): BulkQuery['filter'] {
     failureReasons: filter?.failureReasons.map(knownReason) ?? [],
     endedFromMs: timestampMs(filter?.endedFrom),
     endedBeforeMs: timestampMs(filter?.endedBefore),
+    failureKind: filter?.failureKind ?? '',
   };
 }
 

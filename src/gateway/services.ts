@@ -21,6 +21,8 @@ import { answerAccepted } from './accepted-job.ts';
 import { fromSettings, toQueue } from './queue-mapper.ts';
 import { toQueueStats } from './queue-stats-mapper.ts';
 import { fromReadMask } from './read-mask.ts';
+import { toFailureKinds } from './failure-kind-mapper.ts';
+import { toOptionalTime } from '../contract/time.ts';
 import { toLog } from './log-mapper.ts';
 import type { ServiceParts } from './service-parts.ts';
 
@@ -65,9 +67,14 @@ export function jobsService(parts: ServiceParts): UntypedServiceImplementation {
     }),
 
     ListJobs: scope.read('ListJobs', async (request, context) => {
-      const { records, nextPageToken } = await useCases.listJobs(context, fromListRequest(request));
-      return { jobs: await Promise.all(records.map((record) => show(context, { record }))), nextPageToken };
+      const { records, nextPageToken, searchedToMs } = await useCases.listJobs(context, fromListRequest(request));
+      const jobs = await Promise.all(records.map((record) => show(context, { record })));
+      return { jobs, nextPageToken, searchedTo: toOptionalTime(searchedToMs) };
     }),
+
+    ListFailureKinds: scope.read('ListFailureKinds', async ({ queue, filter, pageToken }, context) =>
+      toFailureKinds(await useCases.listFailureKinds(context, { ...fromFilter(filter), queue, pageToken })),
+    ),
 
     CancelJob: scope.unary('CancelJob', async (request, context) => ({
       job: await show(context, await useCases.cancelJob(context, request.jobId, request.reason)),

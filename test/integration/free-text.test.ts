@@ -93,6 +93,9 @@ const told: Readonly<Record<string, Told>> = {
   CancelJobs: { request: () => ({ queue: 'default', filter: { ...filter(), labels: { no: 'such' } } }) },
   GetJob: { request: () => ({ jobId }) },
   GetJobs: { request: () => ({ jobIds: [jobId], readMask: { paths: ['state'] } }) },
+  ListFailureKinds: {
+    request: () => ({ queue: 'default', filter: { ...filter(), endedFrom: { seconds: 1_700_000_000, nanos: 0 } } }),
+  },
   ListJobs: { request: () => ({ queue: 'default', filter: filter() }) },
   CancelJob: {
     request: async () => ({ jobId: await newJob() }),

@@ -333,6 +333,22 @@ describe('a reader without payloads.read', () => {
     await expect(viewer.retry(id)).rejects.toMatchObject(missing('jobs.manage'));
   });
 
+  it('sees kinds of failures without texts, and may not ask by one that was made of them', async () => {
+    await failedJob();
+    const viewer = edge.client({ token: await token(['viewer'], 'acme') });
+    const { kinds } = await viewer.failureKinds({ queue: 'default' });
+    expect(kinds).toMatchObject([{ reason: 'HANDLER_FAILED', code: 'E_ODD' }]);
+    expect(kinds[0]).not.toHaveProperty('message');
+    expect(kinds[0]).not.toHaveProperty('frame');
+    const whole = await acme.failureKinds({ queue: 'default' });
+    expect(whole.kinds[0]?.message).toContain('it was');
+    const refused = { code: 'PERMISSION_MISSING', metadata: { permission: 'payloads.read' } };
+    await expect(viewer.list({ failureKind: whole.kinds[0]?.id ?? '' }).next()).rejects.toMatchObject(refused);
+    await expect(viewer.failureKinds({ failureKind: whole.kinds[0]?.id ?? '' })).rejects.toMatchObject(refused);
+    const own = await viewer.list({ failureKind: kinds[0]?.id ?? '' }).next();
+    expect(own.done).toBe(false);
+  });
+
   it('may submit without seeing payloads, and what it sends back of a withheld one is refused', async () => {
     const submitter = edge.client({ token: await token(['submitter'], 'acme') });
     const { jobId: own } = await submitter.submit('test.echo', { secret: canary });

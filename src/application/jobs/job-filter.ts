@@ -2,10 +2,12 @@
 import { hash } from 'node:crypto';
 import { checkLabels, type Labels } from '../../domain/labels.ts';
 import { endedStates, type FailureReason, type JobRecord, type JobState } from '../../domain/job.ts';
+import { failureKindPattern } from '../../domain/failure-kind.ts';
 import { ownValue } from '../../domain/own-value.ts';
 import { handlerNamePattern } from '../../domain/queue.ts';
 import { FieldChecks } from '../calls/field-checks.ts';
 import type { JobListQuery } from '../ports/job-store.ts';
+import { hasFailureKind } from './failure-kind-id.ts';
 
 export interface JobFilter {
   /** If empty, any state matches. */
@@ -19,6 +21,8 @@ export interface JobFilter {
   readonly createdBeforeMs?: number | undefined;
   /** Reasons of the last failure. If empty, any job matches. With reasons and no states, only FAILED jobs match. */
   readonly failureReasons?: readonly FailureReason[];
+  /** Id of the kind of the last failure. If empty, any job matches. With a kind and no states, only FAILED jobs match. */
+  readonly failureKind?: string;
   /** Inclusive. */
   readonly endedFromMs?: number | undefined;
   /** Exclusive. */
@@ -37,15 +41,18 @@ export function checkFilter(filter: JobFilter): void {
   if (endedFromMs !== undefined && endedBeforeMs !== undefined && endedFromMs >= endedBeforeMs) {
     checks.add('filter.ended_before', 'must be later than ended_from');
   }
+  const { failureKind = '' } = filter;
+  if (failureKind !== '') checks.pattern('filter.failure_kind', failureKind, failureKindPattern);
   checks.ensureNone();
 }
 
-/** A filter with reasons and without states means FAILED jobs. */
+/** A filter with reasons or a kind and without states means FAILED jobs. */
 export function statesOf({
   states,
   failureReasons = [],
-}: Pick<JobFilter, 'states' | 'failureReasons'>): readonly JobState[] {
-  return states.length === 0 && failureReasons.length > 0 ? ['FAILED'] : states;
+  failureKind = '',
+}: Pick<JobFilter, 'states' | 'failureReasons' | 'failureKind'>): readonly JobState[] {
+  return states.length === 0 && (failureReasons.length > 0 || failureKind !== '') ? ['FAILED'] : states;
 }
 
 /**
@@ -61,28 +68,42 @@ export function endedOf(filter: JobFilter): JobListQuery['ended'] {
 
 /** Undefined if every job matches, so that no record has to be examined. */
 export function matcherOf(filter: JobFilter): ((record: JobRecord) => boolean) | undefined {
-  const { handler, labels, failureReasons, endedFromMs = -Infinity, endedBeforeMs = Infinity } = filter;
+  const {
+    handler,
+    labels,
+    failureReasons,
+    failureKind = '',
+    endedFromMs = -Infinity,
+    endedBeforeMs = Infinity,
+  } = filter;
   const wanted = Object.entries(labels);
   const anyOf = new Set(statesOf(filter));
   const reasons = new Set(failureReasons);
   const isTimed = Number.isFinite(endedFromMs) || Number.isFinite(endedBeforeMs);
   if (anyOf.size === 0 && handler === '' && wanted.length === 0 && !isTimed) return undefined;
-  return ({ state, spec, failure, finishedAtMs = NaN }) =>
-    (anyOf.size === 0 || anyOf.has(state)) &&
-    (reasons.size === 0 || (failure !== undefined && reasons.has(failure.reason))) &&
-    (!isTimed || (finishedAtMs >= endedFromMs && finishedAtMs < endedBeforeMs)) &&
-    (handler === '' || spec.handler === handler) &&
-    wanted.every(([key, value]) => ownValue(spec.labels, key) === value);
+  return (record) => {
+    const { state, spec, failure, finishedAtMs = NaN } = record;
+    return (
+      (anyOf.size === 0 || anyOf.has(state)) &&
+      (reasons.size === 0 || (failure !== undefined && reasons.has(failure.reason))) &&
+      (!isTimed || (finishedAtMs >= endedFromMs && finishedAtMs < endedBeforeMs)) &&
+      (handler === '' || spec.handler === handler) &&
+      wanted.every(([key, value]) => ownValue(spec.labels, key) === value) &&
+      (failureKind === '' || hasFailureKind(record, failureKind))
+    );
+  };
 }
 
 /** Equal for equal listings, regardless of the order in which the filter was written. */
 export function filterDigest(filter: JobFilter & { readonly oldestFirst: boolean }): string {
   const { states, handler, labels, createdFromMs, createdBeforeMs, oldestFirst } = filter;
-  const { failureReasons = [], endedFromMs, endedBeforeMs } = filter;
+  const { failureReasons = [], failureKind = '', endedFromMs, endedBeforeMs } = filter;
   const parts = [
     ...[[...new Set(states)].sort(), handler, Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1))],
     ...[createdFromMs ?? null, createdBeforeMs ?? null, oldestFirst],
     ...[[...new Set(failureReasons)].sort(), endedFromMs ?? null, endedBeforeMs ?? null],
+    // Left out if there is none, so that tokens of earlier versions count.
+    ...(failureKind === '' ? [] : [failureKind]),
   ];
   return hash('sha256', JSON.stringify(parts), 'base64url').slice(0, 12);
 }

@@ -1,6 +1,9 @@
 /** Lists the jobs of one queue that match a filter, newest or oldest first, directly from the store. */
 import type { JobRecord } from '../../domain/job.ts';
-import { ensureAwaited, type ReadContext } from '../ports/call-context.ts';
+import { isMadeWithTexts } from '../../domain/failure-kind.ts';
+import { jobIdParts } from '../../domain/job-id.ts';
+import { defaultQueueName } from '../../domain/queue.ts';
+import { ensureAwaited, ensureHolds, type ReadContext } from '../ports/call-context.ts';
 import { checkFilter, endedOf, filterDigest, type JobFilter, matcherOf } from './job-filter.ts';
 import { jobPageToken, parseJobPageToken } from '../calls/page-token.ts';
 import type { JobStore } from '../ports/job-store.ts';
@@ -17,6 +20,8 @@ interface JobPage {
   readonly records: readonly JobRecord[];
   /** Empty at the end. */
   readonly nextPageToken: string;
+  /** How far it has looked: further pages have no job that was created after, or before if the oldest come first. */
+  readonly searchedToMs?: number;
 }
 
 export interface ListJobsParts {
@@ -40,6 +45,8 @@ export function createListJobs({ store, catalog, clock }: ListJobsParts): ListJo
   return async (context, query) => {
     ensureAwaited(context, clock.nowMs());
     checkFilter(query);
+    if (isMadeWithTexts(query.failureKind ?? ''))
+      ensureHolds(context, 'payloads.read', query.queue || defaultQueueName);
     const { queueNo } = await queueNamed(catalog, context, query.queue);
     const { createdFromMs, createdBeforeMs } = query;
     const digest = filterDigest(query);
@@ -55,6 +62,8 @@ export function createListJobs({ store, catalog, clock }: ListJobsParts): ListJo
       nowMs: clock.nowMs(),
       ...given({ cursor: cursor || undefined, createdFromMs, createdBeforeMs, ended, matches }),
     });
-    return { records: page.records, nextPageToken: page.next ? jobPageToken(page.next, digest) : '' };
+    const { records, next } = page;
+    if (!next) return { records, nextPageToken: '' };
+    return { records, nextPageToken: jobPageToken(next, digest), searchedToMs: jobIdParts(next).createdAtMs };
   };
 }

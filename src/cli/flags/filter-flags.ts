@@ -44,13 +44,16 @@ export function filterOf(flags: FilterFlags): JobFilterOptions {
 /** Flags of commands that select ended jobs. */
 export interface EndedFilterFlags extends FilterFlags {
   readonly reason?: readonly FailureReason[];
+  readonly kind?: string;
 }
 
 export function addEndedFilterFlags(command: Command): Command {
   const what = 'only jobs that failed for this reason, such as OUT_OF_MEMORY; repeatable';
-  return addFilterFlags(command).option('--reason <reason>', what, reasonFlag);
+  return addFilterFlags(command)
+    .option('--reason <reason>', what, reasonFlag)
+    .option('--kind <kind>', 'only jobs that failed like this: a KIND of `troupe failures`', textFlag('kind'));
 }
 
 export function endedFilterOf(flags: EndedFilterFlags): JobFilterOptions {
-  return { ...filterOf(flags), ...given({ failureReasons: flags.reason }) };
+  return { ...filterOf(flags), ...given({ failureReasons: flags.reason, failureKind: flags.kind }) };
 }

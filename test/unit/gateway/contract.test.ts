@@ -32,6 +32,7 @@ describe('the contract', () => {
         'GetJob',
         'GetJobs',
         'ListJobs',
+        'ListFailureKinds',
         'CancelJob',
         'DownloadPayload',
         'GetPayloadLink',
