@@ -11,11 +11,13 @@ import {
   fromBinary,
   fromJson,
   type JsonValue,
+  type Message,
   toBinary,
   toJson,
 } from '@bufbuild/protobuf';
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import type { FieldViolation } from '../domain/errors.ts';
+import { putLongBytes, takeLongBytes } from './json-bytes.ts';
 import { scanJson } from './json-scan.ts';
 import { violationsIn } from './json-violations.ts';
 import { protoDir } from './root.ts';
@@ -23,12 +25,17 @@ import { protoDir } from './root.ts';
 /** Text that is no JSON of a message. */
 export class UnreadableJson extends Error {
   override readonly name = 'UnreadableJson';
-  /** At least one. That of the whole request names no field. */
-  readonly violations: readonly FieldViolation[];
+  readonly #find: () => readonly FieldViolation[];
 
-  constructor(violations: readonly FieldViolation[]) {
+  /** To find what is wrong takes longer than to find that something is, so it is done for callers that are known. */
+  constructor(find: () => readonly FieldViolation[]) {
     super('the request is no JSON of its type');
-    this.violations = violations;
+    this.#find = find;
+  }
+
+  /** At least one. That of the whole request names no field. */
+  violations(): readonly FieldViolation[] {
+    return this.#find();
   }
 }
 
@@ -46,14 +53,20 @@ export interface JsonContract {
   readonly readable: (typeName: string, bytes: Uint8Array) => JsonValue | undefined;
 }
 
+/** Smaller answers hold no bytes that are worth a look. */
+const largeMinBytes = 16_384;
+
 export function loadJsonContract(): JsonContract {
   const files = fromBinary(FileDescriptorSetSchema, readFileSync(`${protoDir}descriptors.binpb`));
   const registry = createFileRegistry(files);
-  const jsonOf = (type: DescMessage, bytes: Uint8Array): JsonValue =>
-    toJson(type, fromBinary(type, bytes), { registry });
+  const jsonOf = (type: DescMessage, message: Message): JsonValue => toJson(type, message, { registry });
   const methodOf = ({ input, output }: DescMethod): JsonMethod => ({
     requestBytes: (text) => bytesOf(input, text),
-    answerText: (bytes) => JSON.stringify(jsonOf(output, bytes)),
+    answerText(bytes) {
+      const message = fromBinary(output, bytes);
+      const taken = bytes.byteLength < largeMinBytes ? [] : takeLongBytes(output, message);
+      return putLongBytes(JSON.stringify(jsonOf(output, message)), taken);
+    },
   });
   const methods = new Map<string, JsonMethod>();
   for (const type of registry) {
@@ -64,20 +77,20 @@ export function loadJsonContract(): JsonContract {
     methods,
     readable(typeName, bytes) {
       const type = registry.getMessage(typeName);
-      return type && jsonOf(type, bytes);
+      return type && jsonOf(type, fromBinary(type, bytes));
     },
   };
 }
 
 function bytesOf(type: DescMessage, text: string): Buffer {
   const violation = scanJson(text);
-  if (violation !== undefined) throw new UnreadableJson([violation]);
+  if (violation !== undefined) throw new UnreadableJson(() => [violation]);
   const json = parsed(text);
   try {
     const bytes = toBinary(type, fromJson(type, json));
     return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   } catch {
-    throw new UnreadableJson(violationsIn(type, json));
+    throw new UnreadableJson(() => violationsIn(type, json));
   }
 }
 
@@ -86,6 +99,6 @@ function parsed(text: string): JsonValue {
     return JSON.parse(text) as JsonValue;
   } catch {
     const description = text.trim() === '' ? 'is empty: a request without fields is {}' : 'is no JSON';
-    throw new UnreadableJson([{ field: '', description }]);
+    throw new UnreadableJson(() => [{ field: '', description }]);
   }
 }

@@ -8,8 +8,8 @@ import type { FieldViolation } from '../domain/errors.ts';
 
 /** The messages of the contract are at most a few levels deep. */
 const depthMax = 64;
-/** Objects, lists and members. The largest call, 1,000 jobs with all options, has about 100,000. */
-const partsMax = 500_000;
+/** Objects, lists and members. The largest call, 1,000 jobs with all options, has about 50,000. */
+const partsMax = 100_000;
 
 const quote = 0x22;
 const comma = 0x2c;

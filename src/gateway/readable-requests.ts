@@ -4,6 +4,7 @@
  * is refused with it.
  */
 import { chunkBytes } from '../application/jobs/download-payload.ts';
+import { UnreadableJson } from '../contract/json-methods.ts';
 import { UndecodableRequest } from '../contract/utf8.ts';
 import { TroupeError } from '../domain/errors.ts';
 
@@ -47,6 +48,8 @@ function tooLong(bytes: number): TroupeError {
 /** Returns the request. Throws INVALID_ARGUMENT if it could not be decoded. */
 export function readable<Request>(request: Request): Request {
   if (request instanceof TroupeError) throw request;
+  if (request instanceof UnreadableJson)
+    throw new TroupeError('INVALID_ARGUMENT', { message: request.message, violations: request.violations() });
   if (!(request instanceof UndecodableRequest)) return request;
   const { message, violations } = request;
   throw new TroupeError('INVALID_ARGUMENT', { message, violations, cause: request.cause });

@@ -183,7 +183,7 @@ function buildServer(options: GatewayOptions): BuiltServer {
   const web = webOf(options, methodsOf(services), () => {
     const json = loadJsonContract();
     const answers = createWebAnswers({ statusCodec, mapper, json });
-    return { json, answers, requests, budget, owners, messageMaxBytes, connections: connectionsOf('web') };
+    return { json, answers, scope, requests, budget, owners, messageMaxBytes, connections: connectionsOf('web') };
   });
   return { server, health, scope, jobsInFlight: admission.jobs, web };
 }
@@ -194,8 +194,9 @@ function webOf(
   parts: () => Omit<WebListenerParts, 'methods'>,
 ): WebListener | undefined {
   if (web === undefined) return undefined;
-  const { idleMaxMs = 900_000, ageMaxMs = 3_600_000 } = connections;
-  return createWebListener({ ...web, host, tls, insecure, idleMaxMs, ageMaxMs, log, clock }, { ...parts(), methods });
+  const { startMaxMs: headersMaxMs = 10_000, idleMaxMs = 900_000, ageMaxMs = 3_600_000 } = connections;
+  const times = { headersMaxMs, idleMaxMs, ageMaxMs };
+  return createWebListener({ ...web, ...times, host, tls, insecure, log, clock }, { ...parts(), methods });
 }
 
 function serverOptions({ connections = {}, maxConcurrentStreams = 1_000 }: GatewayLimits, messageMaxBytes: number) {

@@ -130,9 +130,8 @@ function requestOf({ json, codec }: UnaryMethod, body: Buffer): unknown {
   try {
     return codec.requestDeserialize(json.requestBytes(textOf(body)));
   } catch (error) {
-    if (!(error instanceof UnreadableJson)) throw error;
-    const { message, violations } = error;
-    return new TroupeError('INVALID_ARGUMENT', { message, violations });
+    if (error instanceof UnreadableJson) return error;
+    throw error;
   }
 }
 
@@ -142,7 +141,7 @@ function textOf(body: Buffer): string {
   try {
     return utf8.decode(body);
   } catch {
-    throw new UnreadableJson([{ field: '', description: 'is not UTF-8' }]);
+    throw new UnreadableJson(() => [{ field: '', description: 'is not UTF-8' }]);
   }
 }
 

@@ -10,6 +10,7 @@ import { createServer as createTlsServer, type Server as TlsHttpServer } from 'n
 import type { AddressInfo, Socket } from 'node:net';
 import type { Clock, Logger } from '../../application/ports/runtime.ts';
 import { TroupeError } from '../../domain/errors.ts';
+import type { CallScope } from '../call-scope.ts';
 import type { Connections } from '../connections.ts';
 import { isLoopback, ListenError, listenError } from '../listen-error.ts';
 import type { ServerTls } from '../server-tls.ts';
@@ -34,6 +35,8 @@ export interface WebListenerOptions extends WebOptions {
   readonly host: string;
   readonly tls?: ServerTls | undefined;
   readonly insecure: boolean;
+  /** For TLS, and for the headers of a request from its first byte. */
+  readonly headersMaxMs: number;
   /** A connection without requests is closed after this time. */
   readonly idleMaxMs: number;
   /** An older connection ends with its next answer. */
@@ -44,20 +47,19 @@ export interface WebListenerOptions extends WebOptions {
 
 export interface WebListenerParts extends Omit<JsonCallsParts, 'writer' | 'log' | 'clock'> {
   readonly connections: Connections;
+  readonly scope: Pick<CallScope, 'cutCalls'>;
 }
 
 export interface WebListener {
   /** Rejects with ListenError if it cannot listen. */
   start(): Promise<{ readonly port: number }>;
-  /** Idempotent. May be called before `start`. The calls in progress are cut by who stops gRPC. */
+  /** Idempotent. May be called before `start`. */
   stop(graceMs: number): Promise<void>;
 }
 
 /** As for gRPC. A token takes at most 8 KiB. */
 const headersMaxBytes = 16_384;
 const headersMaxCount = 128;
-/** For the headers of a request, from its first byte. */
-const headersMaxMs = 10_000;
 /** For a whole request: 17 MiB at 64 KiB a second. One that receives nothing ends sooner (`request-budget.ts`). */
 const requestMaxMs = 300_000;
 const lookEveryMs = 2_000;
@@ -65,7 +67,7 @@ const lookEveryMs = 2_000;
 const cutMs = 200;
 
 export function createWebListener(options: WebListenerOptions, parts: WebListenerParts): WebListener {
-  const { host, port: wanted, tls, insecure, log, clock, idleMaxMs } = options;
+  const { host, port: wanted, tls, insecure, log, clock } = options;
   const begunAt = new WeakMap<Socket, number>();
   let isStopping = false;
   const writer = createWebWriter(({ socket }) => {
@@ -74,7 +76,7 @@ export function createWebListener(options: WebListenerOptions, parts: WebListene
   });
   const calls = createJsonCalls({ ...parts, writer, log, clock });
   const serve = createDispatch(options, { ...parts, calls, writer, isStopping: () => isStopping });
-  const server = createHttpServer(tls !== undefined, idleMaxMs);
+  const server = createHttpServer(options);
   parts.connections.followPlain(server);
   let stopFollowing = (): void => undefined;
   let stopped: Promise<void> | undefined;
@@ -91,7 +93,11 @@ export function createWebListener(options: WebListenerOptions, parts: WebListene
     stopFollowing();
     if (!server.listening) return;
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-    const cancelTimer = clock.setTimer(graceMs + cutMs, () => server.closeAllConnections());
+    let cancelTimer = clock.setTimer(graceMs, () => {
+      log.warn({ event: 'web.forced' }, 'calls in JSON did not end within the grace and were cut off');
+      parts.scope.cutCalls();
+      cancelTimer = clock.setTimer(cutMs, () => server.closeAllConnections());
+    });
     await closed;
     cancelTimer();
     log.info({ event: 'web.stopped' }, 'the door for JSON stopped');
@@ -119,7 +125,7 @@ export function createWebListener(options: WebListenerOptions, parts: WebListene
   };
 }
 
-function createHttpServer(hasTls: boolean, idleMaxMs: number): Server | TlsHttpServer {
+function createHttpServer({ tls, headersMaxMs, idleMaxMs }: WebListenerOptions): Server | TlsHttpServer {
   const times = {
     headersTimeout: headersMaxMs,
     requestTimeout: requestMaxMs,
@@ -127,7 +133,8 @@ function createHttpServer(hasTls: boolean, idleMaxMs: number): Server | TlsHttpS
     connectionsCheckingInterval: lookEveryMs,
     maxHeaderSize: headersMaxBytes,
   };
-  const server = hasTls ? createTlsServer({ ...times, handshakeTimeout: headersMaxMs }) : createServer(times);
+  const server =
+    tls === undefined ? createServer(times) : createTlsServer({ ...times, handshakeTimeout: headersMaxMs });
   server.maxHeadersCount = headersMaxCount;
   return server;
 }
