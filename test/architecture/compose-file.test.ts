@@ -56,7 +56,7 @@ describe('compose.yaml', () => {
 
   it('publishes what the gateway listens on', () => {
     const { gateway, http } = configOf('gateway');
-    expect(services['gateway']?.ports?.map(containerPort)).toEqual([gateway.port, http.port]);
+    expect(services['gateway']?.ports?.map(containerPort)).toEqual([gateway.port, http.port, gateway.web.port]);
   });
 
   it('asks each process whether it is ready where it answers that', () => {

@@ -1,9 +1,12 @@
 /** Clients that others have made reach the door for browsers and curl: that of Connect, and curl itself. */
 import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
 import { Code, ConnectError, createClient } from '@connectrpc/connect';
 import { createConnectTransport } from '@connectrpc/connect-web';
 import type { DescMethodUnary, DescService } from '@bufbuild/protobuf';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { commandsIn } from '../support/docs-commands.ts';
 import { contractTypes } from '../support/web-calls.ts';
 import { type Edge, openEdge } from './gateway-edge.ts';
 
@@ -98,13 +101,28 @@ describe('curl', () => {
     expect(JSON.stringify(refused)).toContain('PAYLOAD_TOO_LARGE');
   });
 
+  const examples = commandsIn('docs/guides/json.md', 'curl');
+
+  it.runIf(hasCurl).each(examples)('works as the guide says: %s', async (command) => {
+    edge.manifests.set('report.build', { name: 'report.build', version: '1.0.0', inputKind: 'any' });
+    const { jobId } = await edge.client().submit('test.echo', 1);
+    const here = command.replace('http://127.0.0.1:8081', `http://127.0.0.1:${port}`).replace('JOB', jobId);
+    const { status, stdout } = await shell(`${here} --silent --fail --max-time 20`);
+    expect([status, typeof JSON.parse(stdout)]).toEqual([0, 'object']);
+  });
+
+  async function shell(command: string): Promise<{ readonly status: number | null; readonly stdout: string }> {
+    const child = spawn('sh', ['-c', command], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const ended = once(child, 'exit') as Promise<[number | null]>;
+    const stdout = await text(child.stdout);
+    return { status: (await ended)[0], stdout };
+  }
+
   async function curl(args: readonly string[], input = ''): Promise<unknown> {
     const child = spawn('curl', ['--silent', '--show-error', '--max-time', '20', ...args], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     child.stdin.on('error', () => undefined).end(input);
-    let text = '';
-    for await (const chunk of child.stdout) text += String(chunk);
-    return JSON.parse(text);
+    return JSON.parse(await text(child.stdout));
   }
 });

@@ -82,7 +82,9 @@ export const dockerSchema = z.strictObject({
   cassandraHeapMb: mebibytes.default(1_024),
   /** Keep the data of NATS and Cassandra after `cdktf destroy local-docker`. Default: true. */
   keepVolumes: z.boolean().default(true),
-  ports: z.strictObject({ gateway: anyPort.default(50_051), http: anyPort.default(8_080) }).prefault({}),
+  ports: z
+    .strictObject({ gateway: anyPort.default(50_051), http: anyPort.default(8_080), web: anyPort.default(8_081) })
+    .prefault({}),
 });
 
 export type LocalConfig = z.infer<typeof localSchema>;

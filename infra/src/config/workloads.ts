@@ -73,6 +73,14 @@ export const gatewaySchema = z
         caConfigMap: dnsLabel.default('troupe-gateway-ca'),
       })
       .optional(),
+    /** Calls in JSON and the console, on a port of the Service of the gateways. If absent, there is no such port. */
+    web: z
+      .strictObject({
+        /** Names under which browsers reach it, such as that of an ingress. */
+        hosts: z.array(z.string().min(1).max(255)).max(64).default([]),
+        console: z.boolean().default(true),
+      })
+      .optional(),
     ...placement,
   })
   .refine(({ rollout, route }) => rollout.kind !== 'canary' || route !== undefined, {

@@ -156,6 +156,7 @@ export function gatewaySettings(environment: KubernetesEnvironment, graceMs: num
       ...secured,
       ...accessSettings(environment.gateway.access),
       operatorTokenPath: mounted('operator/token'),
+      ...(environment.gateway.web && { web: { port: ports.web, ...environment.gateway.web } }),
     },
     ...(scaled && { scaler: { enabled: true, host: anyAddress, port: ports.scaler, ...secured } }),
     ...auditSettings(environment),

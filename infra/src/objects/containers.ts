@@ -163,6 +163,7 @@ function gateway({ image, objects, ports: published }: DockerConfig): Container 
       ...serving('gateway', 'gateway'),
       TROUPE_GATEWAY_HOST: '0.0.0.0',
       TROUPE_GATEWAY_PORT: String(ports.grpc),
+      TROUPE_GATEWAY_WEB_PORT: String(ports.web),
       TROUPE_GATEWAY_INSECURE: 'true',
       TROUPE_GATEWAY_AUTH: 'none',
       TROUPE_GATEWAY_REFLECTION: 'true',
@@ -172,6 +173,7 @@ function gateway({ image, objects, ports: published }: DockerConfig): Container 
     ports: [
       { container: ports.grpc, host: published.gateway, variable: 'GATEWAY_PORT' },
       { container: ports.http, host: published.http, variable: 'HTTP_PORT' },
+      { container: ports.web, host: published.web, variable: 'WEB_PORT' },
     ],
   };
 }

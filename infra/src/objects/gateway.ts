@@ -99,6 +99,7 @@ function podParts(
     ports: {
       grpc: ports.grpc,
       ...(takesCertificates(environment) && { certificates: ports.certificates }),
+      ...(gateway.web !== undefined && { web: ports.web }),
       http: ports.http,
       ...(answersKeda(environment) && { scaler: ports.scaler }),
     },
@@ -126,7 +127,7 @@ function readiness({ gateway }: KubernetesEnvironment): typeof readinessProbe {
  * clients outside use a route. The virtual address is for tools.
  */
 function services(environment: KubernetesEnvironment): readonly KubernetesObject[] {
-  const { tls, rollout } = environment.gateway;
+  const { tls, rollout, web } = environment.gateway;
   const grpc = {
     name: 'grpc',
     port: ports.grpc,
@@ -137,6 +138,8 @@ function services(environment: KubernetesEnvironment): readonly KubernetesObject
   const certificates = takesCertificates(environment)
     ? [{ name: 'certificates', port: ports.certificates, targetPort: 'certificates', protocol: 'TCP' as const }]
     : [];
+  const browsers =
+    web === undefined ? [] : [{ name: 'web', port: ports.web, targetPort: 'web', protocol: 'TCP' as const }];
   const scaler = { name: 'scaler', port: ports.scaler, targetPort: 'scaler', protocol: 'TCP' as const };
   const selector = { ...selectorLabels(environment, component) };
   const service = (serviceName: string, spec: ServiceSpec): KubernetesObject => ({
@@ -146,7 +149,7 @@ function services(environment: KubernetesEnvironment): readonly KubernetesObject
     spec,
   });
   return [
-    service(gatewayServices.virtual, { type: 'ClusterIP', selector, ports: [grpc, ...certificates] }),
+    service(gatewayServices.virtual, { type: 'ClusterIP', selector, ports: [grpc, ...certificates, ...browsers] }),
     service(gatewayServices.headless, {
       type: 'ClusterIP',
       clusterIP: 'None',

@@ -60,6 +60,7 @@ export const ports = {
   grpc: 50_051,
   certificates: 50_052,
   scaler: 50_061,
+  web: 8_081,
   http: 8_080,
   nats: 4_222,
   cassandra: 9_042,

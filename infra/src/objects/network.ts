@@ -64,7 +64,11 @@ export function networkObjects(environment: KubernetesEnvironment): readonly Kub
     ...keyEdges(environment.encryption, egress),
     ingress('gateway', 'clients-to-gateway', {
       from: clients(environment),
-      ports: [tcp(ports.grpc), ...(takesCertificates(environment) ? [tcp(ports.certificates)] : [])],
+      ports: [
+        tcp(ports.grpc),
+        ...(takesCertificates(environment) ? [tcp(ports.certificates)] : []),
+        ...(environment.gateway.web === undefined ? [] : [tcp(ports.web)]),
+      ],
     }),
     ...(answersKeda(environment)
       ? [

@@ -76,5 +76,6 @@ export class LocalDockerStack extends TerraformStack {
     };
     output('gateway', `127.0.0.1:${gateway.publishedPort(0)}`, 'gRPC: npx troupe --address …');
     output('probes', `http://127.0.0.1:${gateway.publishedPort(1)}`, '/readyz and /metrics of the gateway');
+    output('web', `http://127.0.0.1:${gateway.publishedPort(2)}`, 'calls in JSON, and the console');
   }
 }
