@@ -13,7 +13,7 @@ import type { SendBudget } from '../send-budget.ts';
 import type { StreamOwners } from '../stream-owners.ts';
 import { type ReceivedRequest, receiveBody } from './request-body.ts';
 import { refusal, type WebAnswer, type WebAnswers } from './web-answer.ts';
-import { createWebCall, requestIdOf, timeoutOf, type WebCall } from './web-call.ts';
+import { createWebCall, timeoutOf, type WebCall } from './web-call.ts';
 import type { WebWriter } from './web-writer.ts';
 
 /** The codec of a method and what the server of gRPC calls for it, by the path. */
@@ -68,10 +68,10 @@ export function createJsonCalls(parts: JsonCallsParts): JsonCalls {
 
   async function serve(exchange: ReceivedRequest, path: string): Promise<void> {
     const { request, response } = exchange;
-    const method = unaryAt(path);
-    const refused = 'status' in method ? method : unreadable(request.headers);
-    if ('status' in method || refused !== undefined) {
-      if (refused !== undefined) writer.writeEarly(request, response, withId(refused, request.headers));
+    const found = unaryAt(path);
+    const method = 'status' in found ? found : (unreadable(request.headers) ?? found);
+    if ('status' in method) {
+      writer.writeEarly(request, response, method);
       return;
     }
     const timeoutMs = timeoutOf(request.headers);
@@ -160,10 +160,6 @@ function unreadable(headers: IncomingHttpHeaders): WebAnswer | undefined {
       'accept-encoding': 'identity',
     });
   return undefined;
-}
-
-function withId(answer: WebAnswer, headers: IncomingHttpHeaders): WebAnswer {
-  return { ...answer, headers: { ...answer.headers, 'x-request-id': requestIdOf(headers) } };
 }
 
 function badTimeout(): TroupeError {

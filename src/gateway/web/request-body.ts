@@ -20,7 +20,7 @@ export function receiveBody(
     let bytes = 0;
     const settle = (received: ReceivedBody): void => {
       counted.over();
-      request.off('data', take);
+      for (const [event, listener] of listeners) request.off(event, listener);
       resolve(received);
     };
     const counted = requests.receive(request.socket, () => settle('no_room'));
@@ -33,10 +33,12 @@ export function receiveBody(
       chunks.push(chunk);
       counted.holds(bytes);
     };
-    request.on('data', take);
-    request.once('end', () => settle(Buffer.concat(chunks)));
-    // After its end this changes nothing.
-    request.once('close', () => settle('gone'));
+    const listeners = [
+      ['data', take],
+      ['end', () => settle(Buffer.concat(chunks))],
+      ['close', () => settle('gone')],
+    ] as const;
+    for (const [event, listener] of listeners) request.on(event, listener);
     // A client that waits to be asked has not sent its body yet, and need not if it is refused.
     if (request.headers.expect !== undefined) response.writeContinue();
   });

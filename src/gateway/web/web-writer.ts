@@ -6,6 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { UnreadAnswers } from '../unread-answers.ts';
 import type { FileAnswer } from './console-answer.ts';
 import type { WebAnswer } from './web-answer.ts';
+import { requestIdOf } from './web-call.ts';
 
 /** Time for a client to send the rest of a request that was refused before its end. Else it might not read why. */
 const restMaxMs = 2_000;
@@ -59,7 +60,8 @@ export function createWebWriter(isLast: (response: ServerResponse) => boolean): 
     writeEarly(request, response, answer) {
       if (response.destroyed || response.headersSent) return;
       // The length is known, so the client has the whole answer before the connection ends.
-      response.write(begin(response, answer, true));
+      const known = { 'x-request-id': requestIdOf(request.headers) };
+      response.write(begin(response, { ...answer, headers: { ...known, ...answer.headers } }, true));
       const end = (): void => void response.end();
       const timer = setTimeout(end, restMaxMs).unref();
       response.once('close', () => clearTimeout(timer));
