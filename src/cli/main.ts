@@ -20,7 +20,13 @@ import { addDevCommand } from './commands/dev-command.ts';
 import { addCancelCommand, addRedriveCommand, addRetryCommand } from './commands/bulk-commands.ts';
 import { addFollowCommand } from './commands/follow-command.ts';
 import { addFailuresCommand } from './commands/failure-commands.ts';
-import { addGetCommand, addListCommand, addRescheduleCommand, addWatchCommand } from './commands/job-commands.ts';
+import {
+  addExplainCommand,
+  addGetCommand,
+  addListCommand,
+  addRescheduleCommand,
+  addWatchCommand,
+} from './commands/job-commands.ts';
 import { addWhoAmICommand } from './commands/access-commands.ts';
 import { addConfigCommands } from './commands/config-commands.ts';
 import { addAuditCommands } from './commands/audit-commands.ts';
@@ -77,6 +83,7 @@ function buildProgram(context: CommandContext): Command {
   addBackupCommand(program, context);
   addSubmitCommand(program, context);
   addGetCommand(program, context);
+  addExplainCommand(program, context);
   addWatchCommand(program, context);
   addTsconfigCommand(program, context);
   addFollowCommand(program, context);

@@ -17,9 +17,8 @@ import { toQuantiles } from './queue-stats-mapper.ts';
 const overviewMaxBytes = 65_536;
 const alertsMax = 40;
 const failuresMax = 20;
-/** Of a sentence or subject. A reason of a quarantine and the name of a node are words of users. */
-const textMaxChars = 400;
-const subjectMaxChars = 130;
+/** Of a sentence or cause, of a subject, and of a code. A reason of a quarantine and a code are words of users. */
+const textMaxBytes = { sentence: 300, subject: 130, code: 100 } as const;
 
 export function toOverview(
   overview: Overview,
@@ -66,15 +65,15 @@ function withinSize(
 
 function toVerdict({ grade, ...texts }: Verdict): Init<wire.Verdict> {
   const { sentence, cause, command } = texts;
-  return { grade: verdictGradeCodes[grade], sentence, cause: clipped(cause, textMaxChars), command };
+  return { grade: verdictGradeCodes[grade], sentence, cause: short(cause, 'sentence'), command };
 }
 
 function toAlert({ kind, grade, sentence, subject, sinceMs, page, command }: Alert): Init<wire.OverviewAlert> {
   return {
     kind: alertKindCodes[kind],
     grade: verdictGradeCodes[grade],
-    sentence: clipped(sentence, textMaxChars),
-    subject: clipped(subject, subjectMaxChars),
+    sentence: short(sentence, 'sentence'),
+    subject: short(subject, 'subject'),
     sinceTime: toOptionalTime(sinceMs),
     page,
     command,
@@ -128,7 +127,7 @@ function ageOf(readyAtMs: number | undefined, nowMs: number) {
 }
 
 function toFailure({ code, count, lastAtMs, queue, handler, jobId }: FailureCount): Init<wire.OverviewFailure> {
-  return { code: clipped(code, 100), count, lastTime: toTime(lastAtMs), queue, handler, jobId };
+  return { code: short(code, 'code'), count, lastTime: toTime(lastAtMs), queue, handler, jobId };
 }
 
 function toCluster({ nodes, slots, unowned }: ClusterFacts): Init<wire.OverviewCluster> {
@@ -139,4 +138,11 @@ function toCluster({ nodes, slots, unowned }: ClusterFacts): Init<wire.OverviewC
     slotsFree: slots.free,
     shardsUnowned: unowned.length,
   };
+}
+
+/** A UTF-16 unit takes three bytes at most. */
+function short(text: string, what: keyof typeof textMaxBytes): string {
+  const maxBytes = textMaxBytes[what];
+  const cut = clipped(text, maxBytes);
+  return Buffer.byteLength(cut) <= maxBytes ? cut : clipped(cut, Math.floor(maxBytes / 3));
 }

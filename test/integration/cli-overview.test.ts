@@ -129,3 +129,27 @@ describe('troupe top', () => {
     expect(terminal.written.out).toBe('');
   });
 });
+
+describe('troupe explain', () => {
+  it('says on one screen why a job waits, what is ahead, who can change it, and three commands', async () => {
+    const { jobId } = await edge
+      .client()
+      .submit('test.echo', 1, { queue: 'reports', runAt: new Date(Date.now() + 3_600_000) });
+    const { code, out } = await troupe('explain', jobId);
+    expect(code).toBe(0);
+    expect(out).toMatch(/^job +[0-9a-f-]{36}$/m);
+    expect(out).toMatch(/^of +test\.echo in the queue reports$/m);
+    expect(out).toMatch(/^why +DUE_LATER: its start time has not come yet$/m);
+    expect(out).toMatch(/^starts +in about (59m \d+s|1h), nine times of ten within /m);
+    expect(out).toMatch(/^who +can change it: whoever may manage the job \(jobs\.manage\)$/m);
+    expect(out).toContain(`next    troupe reschedule ${jobId} --now\n`);
+    expect(out.trimEnd().split('\n')).toHaveLength(9);
+    const { out: json } = await troupe('explain', jobId, '--json');
+    expect(JSON.parse(json)).toMatchObject({ id: jobId, state: 'SCHEDULED', waiting: { reason: 'DUE_LATER' } });
+    await troupe('cancel', jobId);
+    const ended = await troupe('explain', jobId);
+    expect(ended.out).toMatch(/^state +CANCELLED.*ended /m);
+    expect(ended.out).toContain(`troupe retry ${jobId}`);
+    expect(await troupe('explain', `${jobId.slice(0, -6)}000000`)).toMatchObject({ code: 4 });
+  });
+});

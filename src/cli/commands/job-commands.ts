@@ -1,5 +1,5 @@
 /** `troupe get`, `watch`, `list`, `reschedule`. */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { JobInfo, JobLog } from '../../client/index.ts';
 import { type CommandContext, withSession } from '../calls/command-context.ts';
 import { eachJob, isOfOneJob, tellOfJob } from '../calls/each-job.ts';
@@ -8,6 +8,7 @@ import { addEndedFilterFlags, type EndedFilterFlags, endedFilterOf } from '../fl
 import { countFlag, durationFlag, timeFlag } from '../flags/flag-values.ts';
 import { type FollowedJob, followJobs } from '../calls/follow-jobs.ts';
 import { documentLine, jobDocument } from '../text/job-document.ts';
+import { adviceOn, explainText } from '../text/explain-text.ts';
 import { exitCodeOfStates, jobTable, jobText, stateText } from '../text/job-text.ts';
 import { logLines } from '../text/log-text.ts';
 import { writeOutput } from '../calls/output-file.ts';
@@ -27,7 +28,7 @@ export function addGetCommand(program: Command, context: CommandContext): void {
     .command('get <job...>')
     .description('show the present state of jobs, with their outputs')
     .option('--output <file>', 'write the output of the job to this file (one job only)')
-    .option('--why', 'also show why it does not run, how many start before it, and when it should start')
+    .addOption(new Option('--why', 'also say why it does not run: `troupe explain` does').hideHelp())
     .action(async (ids: readonly string[], flags: GetFlags, command: Command) => {
       const { output, why: explain = false } = flags;
       if (output !== undefined && ids.length > 1) throw new UsageError('--output needs exactly one job id');
@@ -39,6 +40,27 @@ export function addGetCommand(program: Command, context: CommandContext): void {
           shown += 1;
           print(context, session.isJson, job);
           if (output !== undefined) saveOutput(output, job);
+        });
+      });
+      context.done(code);
+    });
+}
+
+export function addExplainCommand(program: Command, context: CommandContext): void {
+  program
+    .command('explain <job...>')
+    .description('say why jobs do not run, what is ahead, who can change it, and what to do next')
+    .action(async (ids: readonly string[], _flags: unknown, command: Command) => {
+      const code = await withSession(context, command, async (session) => {
+        let shown = 0;
+        return eachJob(context, session, ids, async (id) => {
+          const job = await session.client.get(id, { signal: context.signal, explain: true });
+          const between = shown > 0 ? '\n' : '';
+          shown += 1;
+          const { state, queue, waiting } = job;
+          const document = { id: job.id, state, queue, ...given({ waiting }), ...adviceOn(job) };
+          const text = session.isJson ? documentLine(document) : `${between}${explainText(job, context.nowMs())}`;
+          context.terminal.out(text);
         });
       });
       context.done(code);
