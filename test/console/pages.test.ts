@@ -81,6 +81,8 @@ describe.skipIf(typeof browser === 'string')('the console', () => {
     'queue?name=mails',
     'jobs?queue=mails',
     'jobs?queue=mails&state=ALL',
+    'failures?queue=mails&since=1h',
+    'failures',
     `job?id=${heldId}`,
     `job?id=${failedId}`,
     `job?id=${oddId}`,
@@ -185,12 +187,31 @@ describe.skipIf(typeof browser === 'string')('the console', () => {
     await page.context().close();
   });
 
+  it('groups what has failed, and leads to the jobs of one kind', async () => {
+    const open = await openPage(opened);
+    const page = await show(open, 'failures?queue=mails');
+    await page.getByText('that is all of this time').waitFor();
+    const row = page.locator('tbody tr', { hasText: 'ECONNREFUSED' });
+    await row.waitFor();
+    expect(await page.locator('.cli code').first().innerText()).toMatch(
+      /^troupe redrive --queue mails --kind t[0-9a-f]{15}$/,
+    );
+    await row.getByRole('link', { name: /jobs of this kind/ }).click();
+    await page.locator('h1', { hasText: 'Jobs' }).waitFor();
+    await page.locator('tbody tr').first().waitFor();
+    await page.getByRole('button', { name: 'Jobs of any kind of failure' }).click();
+    await page.waitForURL((url) => !url.searchParams.has('kind'));
+    expect(open.troubles).toEqual([]);
+    await page.context().close();
+  });
+
   it('goes from page to page by keys, and a link shows the same to somebody else', async () => {
     const open = await openPage(opened);
     const page = await show(open, '');
     for (const [key, title] of [
       ['q', 'Queues'],
       ['j', 'Jobs'],
+      ['f', 'Failures'],
       ['o', 'Overview'],
     ] as const) {
       await page.keyboard.press('g');

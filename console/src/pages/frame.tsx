@@ -25,6 +25,7 @@ const groups: readonly { readonly name: string; readonly pages: readonly PageEnt
       { page: 'overview', name: 'Overview', permission: 'queues.read' },
       { page: 'queues', name: 'Queues', permission: 'queues.read' },
       { page: 'jobs', name: 'Jobs', permission: 'jobs.read' },
+      { page: 'failures', name: 'Failures', permission: 'jobs.read' },
     ],
   },
 ];

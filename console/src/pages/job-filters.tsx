@@ -40,6 +40,11 @@ export function JobFilters({ filter }: { readonly filter: JobFilter }) {
         value={filter.labels.join(' ')}
         onDone={(text) => change({ labels: text.split(/\s+/).filter((word) => /^[^=]+=/.test(word)) })}
       />
+      {filter.kind !== '' && (
+        <button type="button" onClick={() => change({ kind: '' })} aria-label="Jobs of any kind of failure">
+          kind {filter.kind} ×
+        </button>
+      )}
       <label class="field">
         <span>created within</span>
         <select value={filter.since} onChange={(event) => change({ since: event.currentTarget.value as Since })}>

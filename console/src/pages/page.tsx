@@ -2,6 +2,8 @@
 import { linkTo, type Route } from '../site/route.ts';
 import { route } from '../site/navigation.ts';
 import { filterOf } from '../text/job-filter.ts';
+import { kindFilterOf } from '../text/failure-kinds.ts';
+import { FailuresPage } from './failures.tsx';
 import { JobPage } from './job.tsx';
 import { JobsPage } from './jobs.tsx';
 import { OverviewPage } from './overview.tsx';
@@ -27,6 +29,8 @@ export function Page() {
       return <QueuePage key={name} name={name} />;
     case 'jobs':
       return <JobsPage filter={filterOf(query)} />;
+    case 'failures':
+      return <FailuresPage filter={kindFilterOf(query)} />;
     case 'job':
       return <JobPage key={id} id={id} />;
     case 'unknown':

@@ -7,6 +7,7 @@ export const pageKeys: ReadonlyMap<string, PageName> = new Map([
   ['o', 'overview'],
   ['q', 'queues'],
   ['j', 'jobs'],
+  ['f', 'failures'],
 ]);
 
 export const isHelpOpen = signal(false);

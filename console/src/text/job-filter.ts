@@ -9,6 +9,8 @@ export interface JobFilter {
   readonly handler: string;
   /** `name=value` each. */
   readonly labels: readonly string[];
+  /** Id of a kind of failure. Empty: any. */
+  readonly kind: string;
   /** How far back, of their creation. */
   readonly since: Since;
 }
@@ -16,7 +18,7 @@ export interface JobFilter {
 export const sinces = ['15m', '1h', '6h', '1d', '7d', '30d'] as const;
 export type Since = (typeof sinces)[number];
 
-const sinceMs: Readonly<Record<Since, number>> = {
+export const sinceMs: Readonly<Record<Since, number>> = {
   '15m': 900_000,
   '1h': 3_600_000,
   '6h': 21_600_000,
@@ -51,29 +53,32 @@ export function filterOf(query: URLSearchParams): JobFilter {
     states,
     handler: query.get('handler') ?? '',
     labels: query.getAll('label').filter((label) => /^[^=]+=/.test(label)),
+    kind: query.get('kind') ?? '',
     since: since ?? (isEndedBadly({ states }) ? '7d' : '15m'),
   };
 }
 
-export function filterLink({ queue, states, handler, labels, since }: JobFilter): string {
+export function filterLink({ queue, states, handler, labels, kind, since }: JobFilter): string {
   const isUsual = since === (isEndedBadly({ states }) ? '7d' : '15m');
   return linkTo('jobs', {
     queue,
     state: states.length === 0 ? ['ALL'] : states,
     handler,
     label: labels,
+    kind,
     since: isUsual ? undefined : since,
   });
 }
 
 /** The part of the request that is the same for all pages. */
-export function filterRequest({ states, handler, labels }: JobFilter): object {
+export function filterRequest({ states, handler, labels, kind }: JobFilter): object {
   const pairs = labels.map(
     (label) => [label.slice(0, label.indexOf('=')), label.slice(label.indexOf('=') + 1)] as const,
   );
   return {
     ...(states.length === 0 ? {} : { states: states.map((state) => `JOB_STATE_${state}`) }),
     ...(handler === '' ? {} : { handler }),
+    ...(kind === '' ? {} : { failureKind: kind }),
     ...(pairs.length === 0 ? {} : { labels: Object.fromEntries(pairs) }),
   };
 }
@@ -83,13 +88,14 @@ export function beginOf({ since }: JobFilter, nowMs: number): number {
 }
 
 /** Times of the command line have a zone. */
-export function filterCli({ queue, states, handler, labels, since }: JobFilter, nowMs: number): string {
+export function filterCli({ queue, states, handler, labels, kind, since }: JobFilter, nowMs: number): string {
   return cliLine([
     'list',
     ...flag('queue', queue),
     ...states.flatMap((state) => flag('state', state)),
     ...flag('handler', handler),
     ...labels.flatMap((label) => flag('label', label)),
+    ...flag('kind', kind),
     ...flag('from', `${new Date(nowMs - sinceMs[since]).toISOString().slice(0, 19)}Z`),
   ]);
 }

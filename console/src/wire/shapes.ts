@@ -62,6 +62,19 @@ export interface Failure {
   readonly causes?: readonly { readonly message?: string; readonly code?: string }[];
 }
 
+export interface FailureKind {
+  readonly id?: string;
+  readonly handler?: string;
+  readonly reason?: string;
+  readonly code?: string;
+  readonly message?: string;
+  readonly frame?: string;
+  readonly jobs?: number;
+  readonly firstTime?: string;
+  readonly lastTime?: string;
+  readonly sampleJobIds?: readonly string[];
+}
+
 export interface Attempt {
   readonly number?: number;
   readonly node?: string;
