@@ -303,6 +303,7 @@ module.exports = {
     driver('traces-in-otlp', 'node_modules/@opentelemetry/', '^src/adapters/otlp/'),
     driver('logs-in-telemetry', 'node_modules/(pino|pino-pretty)/', '^src/adapters/telemetry/'),
     driver('commander-in-cli', 'node_modules/commander/', '^src/cli/'),
+    driver('protobuf-json-in-contract', 'node_modules/@bufbuild/protobuf/', '^src/contract/'),
     driver('openid-client-in-login', 'node_modules/openid-client/', '^src/cli/login/'),
   ],
   options: {

@@ -24,6 +24,7 @@ beforeAll(async () => {
   writeFileSync(join(folder, 'index.html'), page);
   writeFileSync(join(folder, 'index.html.br'), brotliCompressSync(page));
   writeFileSync(join(folder, 'assets', 'main-4KXQ2ZTA.js'), 'export {};');
+  for (const name of ['.sources', 'notes.secret']) writeFileSync(join(folder, name), 'of the build');
   const web = { port: 0, hosts: ['troupe.example.com', 'other.example.com:8443'], console: readConsoleAssets(folder) };
   ({ webPort: port = 0 } = await edge.openGateway({ web }));
 });
@@ -298,7 +299,8 @@ describe('the console', () => {
     '/index.html.br',
     '/missing.js',
     '/__proto__.js',
-    '/.env',
+    '/.sources',
+    '/notes.secret',
   ])('has nothing at %s', async (path) => {
     expect((await get(path)).status).toBe(404);
   });

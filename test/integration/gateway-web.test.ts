@@ -258,3 +258,33 @@ describe('a call', () => {
     return Number(line?.[1] ?? 0);
   }
 });
+
+it('one tenant that fills its part of the gateway leaves room for another', async () => {
+  const { webPort: port = 0 } = await edge.openGateway({
+    web: { port: 0, hosts: [], console: undefined },
+    limits: { payloadMaxBytes: 65_536, maxJobsInFlight: 10 },
+  });
+  const as = async (tenant: string) => ({ authorization: `Bearer ${await token(['tenant-admin'], tenant)}` });
+  const [acme, rival] = [await as('acme'), await as('rival')];
+  await postJson(port, '/troupe.v1.Queues/CreateQueue', '{"name":"default"}', acme);
+  await postJson(port, '/troupe.v1.Queues/CreateQueue', '{"name":"default"}', rival);
+  const held = Promise.withResolvers<undefined>();
+  edge.hold = held.promise;
+  const submit = (caller: Record<string, string>): Promise<WebReply> =>
+    postJson(port, '/troupe.v1.Jobs/SubmitJob', '{"job":{"handler":"test.echo","queue":"default"}}', caller);
+  const flood = Array.from({ length: 30 }, () => submit(acme));
+  const isRefused = ({ status }: WebReply): boolean => status === 429;
+  const seen: WebReply[] = [];
+  for (const each of flood) void each.then((reply) => seen.push(reply));
+  await until('it has its part', () => seen.length === 21);
+  expect(seen.every(isRefused)).toBe(true);
+  expect(seen[0]?.headers['retry-after']).toMatch(/^\d+$/);
+  const other = submit(rival);
+  await until('the other is under way', async () =>
+    (await edge.telemetry.metricsText()).includes('troupe_gateway_jobs_in_flight 10'),
+  );
+  held.resolve(undefined);
+  edge.hold = undefined;
+  expect((await other).status).toBe(200);
+  expect((await Promise.all(flood)).filter(isRefused)).toHaveLength(21);
+});

@@ -37,13 +37,15 @@ const hashedPattern = /-[0-9A-Z]{8}\.[a-z]/;
 export function readConsoleAssets(folder: string): ConsoleAssets {
   const assets = new Map<string, ConsoleAsset>();
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile()) continue;
+    const contentType = contentTypes.get(extname(entry.name.replace(/\.(br|gz)$/, '')));
+    // What has no known type is no part of the console, such as notes of its build.
+    if (!entry.isFile() || contentType === undefined) continue;
     const file = join(entry.parentPath, entry.name);
     const path = `/${relative(folder, file).split(sep).join('/')}`;
     const body = readFileSync(file);
     assets.set(path, {
       body,
-      contentType: contentTypes.get(extname(path.replace(/\.(br|gz)$/, ''))) ?? 'application/octet-stream',
+      contentType,
       etag: `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`,
       immutable: hashedPattern.test(path),
     });
