@@ -11,7 +11,7 @@ import { brotliCompressSync, constants, gzipSync } from 'zlib';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const sources = join(root, 'console');
-/** Where a change of the file changes what is built. */
+/** A file that nobody asks for: what the console was built from. */
 const stampName = '.sources';
 
 function filesBelow(folder) {

@@ -2,9 +2,10 @@
 // publish`. Node runs no TypeScript below node_modules, so an installed Troupe is compiled; a checkout runs as it is,
 // and its `exports` name the sources.
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildConsole } from './console.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const target = resolve(process.argv[2] ?? join(root, 'build', 'package'));
@@ -25,9 +26,7 @@ if (compiled.status !== 0) process.exit(1);
 for (const file of ['proto', 'README.md', 'CHANGELOG.md', 'LICENSE']) {
   cpSync(join(root, file), join(target, file), { recursive: true });
 }
-// Without it the gateway says that it has no console.
-const builtConsole = join(root, 'build', 'console');
-if (existsSync(builtConsole)) cpSync(builtConsole, join(target, 'console'), { recursive: true });
+await buildConsole(join(target, 'console'));
 mkdirSync(join(target, 'scripts'));
 for (const file of ['troupe.mjs', 'compile-cache.mjs']) {
   cpSync(join(root, 'scripts', file), join(target, 'scripts', file));

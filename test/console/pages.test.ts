@@ -30,15 +30,33 @@ let heldId: string;
 let failedId: string;
 let oddId: string;
 let gate: string;
+let guardedUrl: string;
+let viewerKey: string;
+
+const operatorToken = 'operators-only-1234';
+
+async function consoleOf({ lines }: TestNode): Promise<string> {
+  const banner = (): string | undefined =>
+    lines.map(({ text }) => /^ {2}Console +(\S+)/.exec(text)?.[1]).find((url) => url !== undefined);
+  return `${await cluster.waitFor('the console has an address', banner, 30_000)}/`;
+}
+
+/** A gateway of the same cluster that asks for credentials, and one that may read no payloads. */
+async function startGuarded(): Promise<void> {
+  const settings = { 'gateway.apiKeys': true, 'gateway.operatorToken': operatorToken };
+  const guarded = await cluster.startNode('guarded', { roles: ['gateway'], settings });
+  guardedUrl = await consoleOf(guarded);
+  const { accounts } = guarded.client({ token: operatorToken });
+  await accounts.create('watcher', { roles: ['viewer'] });
+  viewerKey = (await accounts.createKey('watcher')).key;
+}
 
 async function startFixture(): Promise<void> {
   execFileSync(process.execPath, [buildScript]);
   cluster = await startCluster();
   node = await cluster.startNode('north', { handlerDirs: [clusterHandlersDir, ownHandlersDir] });
   client = node.client();
-  const banner = (): string | undefined =>
-    node.lines.map(({ text }) => /^ {2}Console +(\S+)/.exec(text)?.[1]).find((url) => url !== undefined);
-  baseUrl = `${await cluster.waitFor('the console has an address', banner, 30_000)}/`;
+  baseUrl = await consoleOf(node);
   gate = join(cluster.dir, 'gate');
   await client.queues.create('mails', { flow: { maxRunning: 5 } });
   const held = await client.submit('test.hold', { gate, ledger: join(cluster.dir, 'ledger') });
@@ -50,6 +68,7 @@ async function startFixture(): Promise<void> {
   const succeeded = await client.submit('console.odd', { text: odd }, { queue: 'mails' });
   [heldId, failedId, oddId] = [held.jobId, failed.jobId, succeeded.jobId];
   await client.wait(oddId);
+  await startGuarded();
   await cluster.waitFor('one has failed', async () => (await client.get(failedId)).state === 'FAILED', 30_000);
   await cluster.waitFor('one runs', async () => (await client.get(heldId)).progress?.fraction === 0.5, 30_000);
 }
@@ -87,24 +106,28 @@ describe.skipIf(typeof browser === 'string')('the console', () => {
     `job?id=${failedId}`,
     `job?id=${oddId}`,
     'job?id=019ad0a1-7c4e-7d11-9a63-5b1f27a0c2de',
+    'nodes',
+    'shards',
+    'actors',
+    'actors?troubled=1',
     'nothing',
   ];
 
-  it.each([
-    ['light', 1280],
-    ['dark', 1280],
-    ['light', 390],
-  ] as const)('has no page with an error, a finding of axe or an overflow: %s, %d wide', async (colorScheme, width) => {
-    const open = await openPage(opened, { colorScheme, viewport: { width, height: 860 }, reducedMotion: 'reduce' });
+  it('has no page with an error, a finding of axe in light or dark, or an overflow in a wide or a narrow window', async () => {
+    const open = await openPage(opened, { colorScheme: 'light', reducedMotion: 'reduce' });
     for (const path of paths()) {
       const page = await show(open, path);
-      // Colours and names are the same in a narrow window.
-      const { violations } = width < 1280 ? { violations: [] } : await new AxeBuilder({ page }).analyze();
-      expect(
-        violations.map(({ id, nodes }) => [path, id, nodes[0]?.html]),
-        path,
-      ).toEqual([]);
+      const light = await new AxeBuilder({ page }).analyze();
       expect(await overflow(page), path).toBeLessThanOrEqual(0);
+      // Names and structure are the same in the dark and in a narrow window.
+      await page.emulateMedia({ colorScheme: 'dark' });
+      const dark = await new AxeBuilder({ page }).withRules(['color-contrast']).analyze();
+      await page.setViewportSize({ width: 390, height: 860 });
+      expect(await overflow(page), path).toBeLessThanOrEqual(0);
+      const found = [...light.violations, ...dark.violations].map(({ id, nodes }) => [path, id, nodes[0]?.html]);
+      expect(found).toEqual([]);
+      await page.setViewportSize({ width: 1280, height: 860 });
+      await page.emulateMedia({ colorScheme: 'light' });
     }
     expect(open.troubles).toEqual([]);
     await open.page.context().close();
@@ -147,6 +170,8 @@ describe.skipIf(typeof browser === 'string')('the console', () => {
     await dialog.getByRole('button', { name: 'Pause', exact: true }).click();
     await page.getByRole('button', { name: 'Resume', exact: true }).waitFor();
     expect((await client.queues.get('mails')).settings.flow.paused).toBe(true);
+    const { value: entry } = await client.audit.list({ method: 'UpdateQueue' }).next();
+    expect(entry).toMatchObject({ reason: 'INC-7', decision: 'allowed' });
     await page.getByLabel('run at a time').fill('12');
     await page.getByRole('button', { name: 'Change', exact: true }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Change', exact: true }).click();
@@ -205,6 +230,31 @@ describe.skipIf(typeof browser === 'string')('the console', () => {
     await page.context().close();
   });
 
+  it('asks for a credential when the gateway does, keeps it in the tab alone, and hides what its holder may not see', async () => {
+    const { page } = await openPage(opened, { colorScheme: 'dark' });
+    await page.goto(`${guardedUrl}job?id=${failedId}`);
+    const field = page.getByLabel('API key or token');
+    await field.fill('trp_wrong');
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.locator('form .trouble').waitFor();
+    expect((await new AxeBuilder({ page }).analyze()).violations.map(({ id }) => id)).toEqual([]);
+    await field.fill(viewerKey);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.locator('h1 + .tag', { hasText: 'failed' }).waitFor();
+    const text = await page.locator('main').innerText();
+    expect(text).toContain('you lack the permission payloads.read');
+    expect(text).toContain('The log is hidden: you lack the permission logs.read');
+    expect(text).toContain('ECONNREFUSED');
+    expect(text.replace(/customer=.*/g, '')).not.toContain('onerror');
+    expect(await page.getByRole('button', { name: 'Retry', exact: true }).isDisabled()).toBe(true);
+    expect(await page.getByRole('link', { name: 'Nodes' }).count()).toBe(0);
+    expect(await page.evaluate('[Object.keys(localStorage), document.cookie]')).toEqual([[], '']);
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await field.waitFor();
+    expect(await page.evaluate('Object.keys(sessionStorage)')).toEqual([]);
+    await page.context().close();
+  });
+
   it('goes from page to page by keys, and a link shows the same to somebody else', async () => {
     const open = await openPage(opened);
     const page = await show(open, '');
@@ -212,6 +262,7 @@ describe.skipIf(typeof browser === 'string')('the console', () => {
       ['q', 'Queues'],
       ['j', 'Jobs'],
       ['f', 'Failures'],
+      ['a', 'Actors'],
       ['o', 'Overview'],
     ] as const) {
       await page.keyboard.press('g');

@@ -28,6 +28,14 @@ const groups: readonly { readonly name: string; readonly pages: readonly PageEnt
       { page: 'failures', name: 'Failures', permission: 'jobs.read' },
     ],
   },
+  {
+    name: 'Cluster',
+    pages: [
+      { page: 'nodes', name: 'Nodes', permission: 'cluster.read' },
+      { page: 'shards', name: 'Shards', permission: 'cluster.read' },
+      { page: 'actors', name: 'Actors', permission: 'cluster.read' },
+    ],
+  },
 ];
 
 export function Frame() {

@@ -48,7 +48,7 @@ export function HistoryPart({ job: { history = [] } }: { readonly job: Job }) {
         <h2>Who did what</h2>
       </header>
       <div class="scroll" role="group" tabIndex={0} aria-label="Table of events">
-        <table>
+        <table class="tight">
           <tbody>
             {history.toReversed().map(({ seq, type, time, node, caller, reason }) => {
               const ms = timeMs(time);

@@ -13,7 +13,7 @@ interface LogAnswer {
 }
 
 /** An answer has at most four times 64 KiB. */
-const followMs = 2_000;
+const followMs = 3_000;
 /** So near to the end counts as at the end. */
 const nearPx = 24;
 

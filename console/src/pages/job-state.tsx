@@ -2,7 +2,7 @@
 import { Meter } from '../parts/spark.tsx';
 import { Text } from '../parts/text.tsx';
 import { nowMs } from '../site/session.ts';
-import { durationMs, durationText, instantText, timeMs } from '../text/durations.ts';
+import { ageText, durationMs, durationText, instantText, timeMs } from '../text/durations.ts';
 import { countText, percentText } from '../text/numbers.ts';
 import { isFinalJob, wordOf } from '../text/words.ts';
 import { useTopic } from '../live/use-topic.ts';
@@ -12,8 +12,8 @@ interface JobAnswer {
   readonly job?: Job;
 }
 
-/** An explanation asks all shards, and brings the input along. */
-const explainMs = 5_000;
+/** An explanation asks all shards, and brings the input along. In between, its estimate counts down. */
+const explainMs = 10_000;
 
 export function StatePart({ job }: { readonly job: Job }) {
   const waits = ['JOB_STATE_SCHEDULED', 'JOB_STATE_QUEUED', 'JOB_STATE_RETRYING'].includes(job.state ?? '');
@@ -53,13 +53,13 @@ function sentenceOf(job: Job, now: number): string {
   }
   switch (job.state) {
     case 'JOB_STATE_SCHEDULED':
-      return `Due in ${durationText(readyMs - now)}, at ${instantText(readyMs, now)}.`;
+      return `Due in ${ageText(readyMs - now)}, at ${instantText(readyMs, now)}.`;
     case 'JOB_STATE_RETRYING':
-      return `Tries again in ${durationText(readyMs - now)}, after ${job.failures ?? 0} failures and ${job.losses ?? 0} losses.`;
+      return `Tries again in ${ageText(readyMs - now)}, after ${job.failures ?? 0} failures and ${job.losses ?? 0} losses.`;
     case 'JOB_STATE_QUEUED':
-      return `Waits since ${durationText(now - readyMs)}.`;
+      return `Has waited ${ageText(now - readyMs)}.`;
     case 'JOB_STATE_RUNNING':
-      return `Runs since ${durationText(now - runMs)}.`;
+      return `Has run for ${ageText(now - runMs)}.`;
     case 'JOB_STATE_CANCELLING':
       return 'Is being cancelled: its code may still run.';
     case undefined:
@@ -86,17 +86,17 @@ function Explained({ waiting, askedMs }: { readonly waiting: Waiting; readonly a
   const p90Ms = durationMs(waiting.etaP90);
   return (
     <p>
-      <strong>{wordOf(waiting.reason, 'WAITING_REASON_')}</strong>: <Text value={waiting.detail ?? ''} />
-      {waiting.ahead !== undefined && <> About {countText(waiting.ahead)} start before it.</>}
-      {p50Ms !== undefined && (
-        <>
-          {' '}
-          It should start in {durationText(Math.max(0, p50Ms - sinceMs))}
-          {p90Ms !== undefined && `, nine times of ten within ${durationText(Math.max(0, p90Ms - sinceMs))}`}.
-        </>
-      )}
+      <strong>{wordOf(waiting.reason, 'WAITING_REASON_')}</strong>: <Text value={waiting.detail ?? ''} />.
+      {waiting.ahead !== undefined && waiting.ahead > 0 && ` About ${countText(waiting.ahead)} start before it.`}
+      {p50Ms !== undefined && ` It should start ${etaText(p50Ms - sinceMs)}`}
+      {p50Ms !== undefined && p90Ms !== undefined && `, nine times of ten ${etaText(p90Ms - sinceMs)}`}
+      {p50Ms !== undefined && '.'}
     </p>
   );
+}
+
+function etaText(leftMs: number): string {
+  return leftMs < 1_000 ? 'any moment now' : `in ${ageText(leftMs)}`;
 }
 
 function Progress({ progress: { fraction = 0, note = '' } }: { readonly progress: NonNullable<Job['progress']> }) {

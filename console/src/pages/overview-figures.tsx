@@ -3,6 +3,7 @@ import type { ComponentChildren } from 'preact';
 import { Tag } from '../parts/icons.tsx';
 import { Meter, Spark } from '../parts/spark.tsx';
 import { JobLink, QueueLink, Text } from '../parts/text.tsx';
+import { linkTo } from '../site/route.ts';
 import { nowMs } from '../site/session.ts';
 import { ageText, durationMs, durationText, timeMs } from '../text/durations.ts';
 import { countOf, countText, percentText, rateText } from '../text/numbers.ts';
@@ -162,7 +163,11 @@ export function ClusterPart({
     <section class="panel" aria-label="Cluster">
       <header>
         <h2>Cluster</h2>
-        {cluster !== undefined && <small>{countText(shards)} shards</small>}
+        {cluster !== undefined && (
+          <small>
+            <a href={linkTo('nodes')}>nodes</a> · <a href={linkTo('shards')}>{countText(shards)} shards</a>
+          </small>
+        )}
       </header>
       <div class="body">
         {clusterWithheld && (

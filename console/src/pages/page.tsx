@@ -4,11 +4,14 @@ import { route } from '../site/navigation.ts';
 import { filterOf } from '../text/job-filter.ts';
 import { kindFilterOf } from '../text/failure-kinds.ts';
 import { FailuresPage } from './failures.tsx';
+import { ActorsPage } from './actors.tsx';
 import { JobPage } from './job.tsx';
 import { JobsPage } from './jobs.tsx';
+import { NodesPage } from './nodes.tsx';
 import { OverviewPage } from './overview.tsx';
 import { QueuePage } from './queue.tsx';
 import { QueuesPage } from './queues.tsx';
+import { ShardsPage } from './shards.tsx';
 
 export function titleOf({ page, query }: Route): string {
   const subject = query.get('name') ?? query.get('id') ?? '';
@@ -33,6 +36,18 @@ export function Page() {
       return <FailuresPage filter={kindFilterOf(query)} />;
     case 'job':
       return <JobPage key={id} id={id} />;
+    case 'nodes':
+      return <NodesPage />;
+    case 'shards':
+      return <ShardsPage />;
+    case 'actors':
+      return (
+        <ActorsPage
+          node={query.get('node') ?? ''}
+          contains={query.get('contains') ?? ''}
+          isTroubled={query.has('troubled')}
+        />
+      );
     case 'unknown':
       return (
         <div class="head">

@@ -7,7 +7,7 @@ const shapes: Readonly<Record<Tone, string>> = {
   doubt: 'M5 1.2v4.6M5 8.4v.6',
   bad: 'M2 2l6 6M8 2 2 8',
   run: 'M2.6 1.6v6.8L8.4 5z',
-  wait: 'M5 1.6V5l2.4 1.8',
+  wait: 'M1.6 5h.01M5 5h.01M8.4 5h.01',
   plain: 'M2 5h6',
 };
 

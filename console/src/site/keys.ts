@@ -8,6 +8,9 @@ export const pageKeys: ReadonlyMap<string, PageName> = new Map([
   ['q', 'queues'],
   ['j', 'jobs'],
   ['f', 'failures'],
+  ['n', 'nodes'],
+  ['s', 'shards'],
+  ['a', 'actors'],
 ]);
 
 export const isHelpOpen = signal(false);

@@ -2,7 +2,17 @@
  * The address of a page. All of what a page shows is in it, so that a link shows another person the same. A page is one word
  * below the folder of the console, and never deeper: relative links then work below any path.
  */
-export const pageNames = ['overview', 'queues', 'queue', 'jobs', 'failures', 'job'] as const;
+export const pageNames = [
+  'overview',
+  'queues',
+  'queue',
+  'jobs',
+  'failures',
+  'job',
+  'nodes',
+  'shards',
+  'actors',
+] as const;
 
 export type PageName = (typeof pageNames)[number];
 
