@@ -77,7 +77,7 @@ export default defineConfig({
       // Too heavy for `npm test`: `npm run test:drills`.
       project('drills', ['test/drills/**/*.test.ts'], { testTimeout: 300_000, hookTimeout: 300_000, workers: 1 }),
       // One cluster and one browser, which pages share.
-      project('console', ['test/console/**/*.test.ts'], { testTimeout: 120_000, hookTimeout: 240_000, workers: 1 }),
+      project('console', ['test/console/**/*.test.ts'], { testTimeout: 240_000, hookTimeout: 240_000, workers: 1 }),
       project('e2e', ['test/e2e/**/*.test.ts'], { testTimeout: 240_000, hookTimeout: 240_000, workers: 2 }),
     ],
   },
