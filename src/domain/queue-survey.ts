@@ -2,7 +2,7 @@
  * The figures of all queues of a tenant at one moment: in one shard, or added up over several. A shard tells the most
  * pressing queues one by one and all others in sums, so what it says is bounded. Pure.
  */
-import { addWeights, type DurationWeights } from './duration-histogram.ts';
+import { addWeights, type DurationWeights, noWeights, weightsOf } from './duration-histogram.ts';
 import { addFailureCounts, type FailureCount } from './failure-counts.ts';
 import { given } from './given.ts';
 import { type HandlerNeed, needText } from './handler-need.ts';
@@ -118,23 +118,45 @@ export function addFigures(one: SurveyFigures, other: SurveyFigures): SurveyFigu
 export function pressOf(figures: SurveyFigures, nowMs: number): number {
   const { oldestReadyAtMs = nowMs, pausedWaiting, failedAttempts, ends, running, later } = figures;
   const waiting = waitingIn(figures);
-  const waitedS = Math.max(0, nowMs - oldestReadyAtMs) / 1_000;
+  const waitedS = waiting === 0 ? 0 : Math.max(0, nowMs - oldestReadyAtMs) / 1_000;
   const waits = waiting === 0 ? 0 : 2 * Math.log2(1 + waitedS) + Math.log2(1 + waiting);
   const fails = failedAttempts === 0 ? 0 : (8 * failedAttempts) / Math.max(failedAttempts, ends);
   return (pausedWaiting > 0 ? waits / 4 : waits) + fails + 0.25 * Math.log2(1 + running) + 0.1 * Math.log2(1 + later);
 }
 
 /** Most pressing first, and by name among equals, so that the order is the same everywhere. */
-export function byPress<Row extends SurveyRow>(rows: readonly Row[], nowMs: number): readonly Row[] {
+export function byPress<Row extends SurveyFigures & { readonly queue: string }>(
+  rows: readonly Row[],
+  nowMs: number,
+): readonly Row[] {
   return rows
     .map((row) => ({ row, press: pressOf(row, nowMs) }))
     .sort((one, other) => other.press - one.press || (one.row.queue < other.row.queue ? -1 : 1))
     .map(({ row }) => row);
 }
 
-/** Adds surveys up, one after the other. It is a class because a fold over many shards would copy all rows each time. */
+/** A row that grows. */
+interface RowSum {
+  readonly queue: string;
+  readonly waiting: number[];
+  pausedWaiting: number;
+  later: number;
+  running: number;
+  arrivals: number;
+  starts: number;
+  ends: number;
+  failedAttempts: number;
+  failedJobs: number;
+  oldestReadyAtMs: number;
+  readonly waits: Float64Array;
+}
+
+/**
+ * Adds surveys up, one after the other. Many shards tell of many queues each, so it adds in place, and only the rows that
+ * are most pressing in all become rows again.
+ */
 export class SurveySum {
-  readonly #rows = new Map<string, SurveyRow>();
+  readonly #rows = new Map<string, RowSum>();
   readonly #failures = new Map<string, FailureCount>();
   readonly #unserved = new Map<string, UnservedJobs>();
   #omitted = 0;
@@ -158,9 +180,10 @@ export class SurveySum {
   }
 
   total(nowMs: number): QueueSurvey {
+    const rows = byPress([...this.#rows.values()], nowMs);
     return {
-      rows: byPress([...this.#rows.values()], nowMs),
-      omitted: this.#omitted,
+      rows: rows.slice(0, surveyRowsMax).map(rowOf),
+      omitted: this.#omitted + Math.max(0, rows.length - surveyRowsMax),
       totals: this.#totals,
       waits: this.#waits,
       runs: this.#runs,
@@ -170,14 +193,35 @@ export class SurveySum {
   }
 
   #addRow(row: SurveyRow): void {
-    const known = this.#rows.get(row.queue);
-    if (known === undefined) {
-      this.#rows.set(row.queue, row);
-      return;
+    const sum = this.#rows.get(row.queue) ?? noRow(row.queue);
+    if (!this.#rows.has(row.queue)) this.#rows.set(row.queue, sum);
+    for (let level = 0; level < sum.waiting.length; level += 1)
+      sum.waiting[level] = (sum.waiting[level] ?? 0) + (row.waiting[level] ?? 0);
+    sum.pausedWaiting += row.pausedWaiting;
+    sum.later += row.later;
+    sum.running += row.running;
+    sum.arrivals += row.arrivals;
+    sum.starts += row.starts;
+    sum.ends += row.ends;
+    sum.failedAttempts += row.failedAttempts;
+    sum.failedJobs += row.failedJobs;
+    sum.oldestReadyAtMs = Math.min(sum.oldestReadyAtMs, row.oldestReadyAtMs ?? Infinity);
+    const [first = 0] = row.waits;
+    for (let at = 1; at < row.waits.length; at += 1) {
+      const bucket = first + at - 1;
+      sum.waits[bucket] = (sum.waits[bucket] ?? 0) + (row.waits[at] ?? 0);
     }
-    const waits = packed(addWeights(unpacked(known.waits), unpacked(row.waits)));
-    this.#rows.set(row.queue, { ...addFigures(known, row), queue: row.queue, waits });
   }
+}
+
+function noRow(queue: string): RowSum {
+  const { waiting, ...none } = noFigures;
+  return { ...none, queue, waiting: [...waiting], oldestReadyAtMs: Infinity, waits: noWeights() };
+}
+
+function rowOf({ oldestReadyAtMs, waits, ...sums }: RowSum): SurveyRow {
+  const known = given({ oldestReadyAtMs: Number.isFinite(oldestReadyAtMs) ? oldestReadyAtMs : undefined });
+  return { ...sums, ...known, waits: packed(weightsOf(waits)) };
 }
 
 export function mostFirst<T>(items: readonly T[], amount: (item: T) => number): readonly T[] {

@@ -4,7 +4,7 @@
  */
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import { durationMs } from '../contract/time.ts';
-import { toOverview } from './overview-mapper.ts';
+import { createOverviewMapper } from './overview-mapper.ts';
 import { loadContract } from '../contract/codec.ts';
 import { toQueue } from './queue-mapper.ts';
 import type { ServiceParts } from './service-parts.ts';
@@ -12,12 +12,12 @@ import { actorsFor, reportsFor } from './tree-reader.ts';
 
 export function clusterService({ useCases, scope, admission }: ServiceParts): UntypedServiceImplementation {
   const { seeCluster, steerCluster, watchTree } = useCases;
-  const overviewCodec = loadContract().cluster.GetOverview;
+  const { GetOverview } = loadContract().cluster;
+  const toOverview = createOverviewMapper((answer) => GetOverview.responseSerialize(answer).length);
   return {
-    GetOverview: scope.read('GetOverview', async (request, context) => {
-      const overview = await useCases.getOverview(context, request);
-      return toOverview(overview, (answer) => overviewCodec.responseSerialize(answer).length);
-    }),
+    GetOverview: scope.read('GetOverview', async (request, context) =>
+      toOverview(await useCases.getOverview(context, request)),
+    ),
 
     ListNodes: scope.read('ListNodes', async (_request, context) => ({ nodes: await seeCluster.nodes(context) })),
 

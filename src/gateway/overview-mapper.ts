@@ -14,48 +14,67 @@ import { type QueueSurvey, unpacked, waitingIn } from '../domain/queue-survey.ts
 import type { Verdict } from '../domain/verdicts.ts';
 import { toQuantiles } from './queue-stats-mapper.ts';
 
-const overviewMaxBytes = 65_536;
+/** Time and age of a later answer may take some bytes more. */
+const spareBytes = 16;
+const overviewMaxBytes = 65_536 - spareBytes;
+const longestId = '0'.repeat(36);
 const alertsMax = 40;
 const failuresMax = 20;
 /** Of a sentence or cause, of a subject, and of a code. A reason of a quarantine and a code are words of users. */
 const textMaxBytes = { sentence: 300, subject: 130, code: 100 } as const;
 
-export function toOverview(
-  overview: Overview,
-  sizeOf: (answer: Init<wire.GetOverviewResponse>) => number,
-): Init<wire.GetOverviewResponse> {
-  const { nowMs, alerts, failures, cluster, survey } = overview;
-  const answer: Init<wire.GetOverviewResponse> = {
+type Answer = Init<wire.GetOverviewResponse>;
+
+/**
+ * What is the same for all who see the same list is mapped and measured once, however many look. `sizeOf` encodes an answer.
+ */
+export function createOverviewMapper(sizeOf: (answer: Answer) => number): (overview: Overview) => Answer {
+  const made = new WeakMap<Overview['queues'], Answer>();
+  return (overview) => {
+    const known = made.get(overview.queues) ?? withinSize(bodyOf(overview), rowsOf(overview), sizeOf);
+    made.set(overview.queues, known);
+    const { nowMs, ageMs, failures } = overview;
+    return { ...known, time: toTime(nowMs), age: toTime(ageMs), failures: failuresOf(failures) };
+  };
+}
+
+function bodyOf(overview: Overview): Answer {
+  const { nowMs, ageMs, askedAtMs, alerts, failures, cluster, survey } = overview;
+  return {
+    // These are replaced in each answer. Here they count for the size.
     time: toTime(nowMs),
-    age: toTime(overview.ageMs),
+    age: toTime(ageMs),
+    failures: failuresOf(failures.map((failure) => ({ ...failure, jobId: longestId }))),
     workFlows: toVerdict(overview.workFlows),
     runsSucceed: toVerdict(overview.runsSucceed),
     figuresFresh: toVerdict(overview.figuresFresh),
     alerts: alerts.slice(0, alertsMax).map(toAlert),
     alertsOmitted: Math.max(0, alerts.length - alertsMax),
-    totals: toTotals(survey, nowMs),
+    totals: toTotals(survey, askedAtMs),
     queuesTotal: overview.queuesTotal,
     queuesMatching: overview.queuesMatching,
-    failures: failures.slice(0, failuresMax).map(toFailure),
     failuresOmitted: Math.max(0, failures.length - failuresMax),
     shards: overview.shards,
     silentShards: overview.silentShards,
     cluster: cluster && toCluster(cluster),
     clusterWithheld: cluster === undefined,
   };
-  return withinSize(
-    answer,
-    overview.queues.map((queue) => toQueueRow(queue, nowMs)),
-    sizeOf,
-  );
+}
+
+function rowsOf({ queues, askedAtMs }: Overview): readonly Init<wire.OverviewQueue>[] {
+  return queues.map((queue) => toQueueRow(queue, askedAtMs));
+}
+
+function failuresOf(failures: readonly FailureCount[]): readonly Init<wire.OverviewFailure>[] {
+  return failures.slice(0, failuresMax).map(toFailure);
 }
 
 /** Each round leaves out as many rows as the excess takes on average, and one more. */
 function withinSize(
-  answer: Init<wire.GetOverviewResponse>,
+  answer: Answer,
   rows: readonly Init<wire.OverviewQueue>[],
-  sizeOf: (answer: Init<wire.GetOverviewResponse>) => number,
-): Init<wire.GetOverviewResponse> {
+  sizeOf: (answer: Answer) => number,
+): Answer {
   const whole = { ...answer, queues: rows };
   const excess = sizeOf(whole) - overviewMaxBytes;
   if (excess <= 0 || rows.length === 0) return whole;
@@ -80,7 +99,7 @@ function toAlert({ kind, grade, sentence, subject, sinceMs, page, command }: Ale
   };
 }
 
-function toTotals({ totals, waits, runs }: QueueSurvey, nowMs: number): Init<wire.OverviewTotals> {
+function toTotals({ totals, waits, runs }: QueueSurvey, atMs: number): Init<wire.OverviewTotals> {
   return {
     waiting: waitingIn(totals),
     waitingByPriority: totals.waiting,
@@ -92,13 +111,13 @@ function toTotals({ totals, waits, runs }: QueueSurvey, nowMs: number): Init<wir
     endsPerSecond: totals.ends,
     failedAttemptsPerSecond: totals.failedAttempts,
     failedJobsPerSecond: totals.failedJobs,
-    oldestAge: ageOf(totals.oldestReadyAtMs, nowMs),
+    oldestAge: ageOf(totals.oldestReadyAtMs, atMs),
     wait: toQuantiles(waits),
     run: toQuantiles(runs),
   };
 }
 
-function toQueueRow(figures: QueueFigures, nowMs: number): Init<wire.OverviewQueue> {
+function toQueueRow(figures: QueueFigures, atMs: number): Init<wire.OverviewQueue> {
   const { row, waiting, isPaused, isQuarantined, maxDepth, maxRunning } = figures;
   const waits = unpacked(row.waits);
   return {
@@ -107,7 +126,7 @@ function toQueueRow(figures: QueueFigures, nowMs: number): Init<wire.OverviewQue
     waitingByPriority: waiting > 0 ? row.waiting : [],
     dueLater: row.later,
     running: row.running,
-    oldestAge: ageOf(row.oldestReadyAtMs, nowMs),
+    oldestAge: ageOf(row.oldestReadyAtMs, atMs),
     arrivalsPerSecond: row.arrivals,
     startsPerSecond: row.starts,
     endsPerSecond: row.ends,
@@ -122,8 +141,8 @@ function toQueueRow(figures: QueueFigures, nowMs: number): Init<wire.OverviewQue
   };
 }
 
-function ageOf(readyAtMs: number | undefined, nowMs: number) {
-  return toOptionalTime(readyAtMs === undefined ? undefined : Math.max(0, nowMs - readyAtMs));
+function ageOf(readyAtMs: number | undefined, atMs: number) {
+  return toOptionalTime(readyAtMs === undefined ? undefined : Math.max(0, atMs - readyAtMs));
 }
 
 function toFailure({ code, count, lastAtMs, queue, handler, jobId }: FailureCount): Init<wire.OverviewFailure> {

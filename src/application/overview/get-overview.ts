@@ -14,7 +14,7 @@ import { createPictures, type Picture, type PictureParts } from './picture.ts';
 import { figuresOf, type QueueFigures, settingsOf } from './queue-figures.ts';
 
 /** The picture without what only serves to make a page of it. */
-export interface Overview extends Omit<Picture, 'askedAtMs' | 'names' | 'quarantined'> {
+export interface Overview extends Omit<Picture, 'names' | 'quarantined'> {
   readonly nowMs: number;
   readonly ageMs: number;
   /** Those to list, most pressing first; at most `queuesMax`. */
@@ -27,10 +27,27 @@ export type GetOverview = (context: CallContext, query: { readonly queueContains
 /** Most queues in one answer. */
 const queuesMax = 200;
 const containsMaxChars = 64;
+/** Lists of one picture that are kept. */
+const listsMax = 100;
 
 export function createGetOverview(parts: PictureParts): GetOverview {
   const { surveys, clock } = parts;
   const pictureFor = createPictures(parts);
+
+  /** Lists that were made of a picture. Whoever looks without a search shares one. */
+  const lists = new WeakMap<Picture, Map<string, Promise<readonly QueueFigures[]>>>();
+
+  function listOf(context: CallContext, picture: Picture, contains: string): Promise<readonly QueueFigures[]> {
+    const made = lists.get(picture) ?? new Map<string, Promise<readonly QueueFigures[]>>();
+    lists.set(picture, made);
+    const known = made.get(contains);
+    if (known !== undefined) return known;
+    const list = listed(context, picture, contains);
+    if (made.size < listsMax) made.set(contains, list);
+    // What a shard did not answer in time is asked for again.
+    list.catch(() => made.delete(contains));
+    return list;
+  }
 
   /** Rows of queues whose names contain a text. Where shards have left queues out, they are asked for these. */
   async function rowsWith(context: CallContext, picture: Picture, contains: string): Promise<readonly QueueFigures[]> {
@@ -63,13 +80,13 @@ export function createGetOverview(parts: PictureParts): GetOverview {
     const onlyIn = queuesAllowed(context);
     const contains = queueContains.toLowerCase();
     const picture = await pictureFor(context, onlyIn);
-    const queues = await listed(context, picture, contains);
-    const { names: all, askedAtMs, quarantined: _quarantined, ...rest } = picture;
+    const queues = await listOf(context, picture, contains);
+    const { names: all, quarantined: _quarantined, ...rest } = picture;
     const nowMs = clock.nowMs();
     return {
       ...rest,
       nowMs,
-      ageMs: Math.max(0, nowMs - askedAtMs),
+      ageMs: Math.max(0, nowMs - picture.askedAtMs),
       queues,
       queuesMatching: contains === '' ? all.length : all.filter((name) => hasText(name, contains)).length,
       failures: picture.failures.map((failure) =>

@@ -1,6 +1,6 @@
 /** The figures of all queues of a tenant over the whole cluster, at most a second old. */
 import { given } from '../../domain/given.ts';
-import { type QueueSurvey, SurveySum } from '../../domain/queue-survey.ts';
+import { noSurvey, type QueueSurvey, SurveySum } from '../../domain/queue-survey.ts';
 import type { Clock } from '../ports/runtime.ts';
 import type { SurveyItem } from '../ports/shard-protocol.ts';
 import { type ClusterStats, createClusterStatsReader } from '../protocol/cluster-stats.ts';
@@ -19,13 +19,18 @@ export interface SurveyReaderParts {
 }
 
 export function createSurveyReader({ batcher, shardCount, clock }: SurveyReaderParts): SurveyReader {
-  const reader = createClusterStatsReader<readonly QueueSurvey[]>({
-    ask: async (shard, of, deadline) => {
+  // Each answer is added when it comes, so that the loop is free between shards. A question has a sum of its own.
+  const reader = createClusterStatsReader<SurveySum | QueueSurvey>({
+    ask(shard, of, deadline) {
       const item = JSON.parse(of) as SurveyItem;
-      return [await batcher.call(shard, 'survey', item, { ...deadline, tenant: item.tenant })];
+      return batcher.call(shard, 'survey', item, { ...deadline, tenant: item.tenant });
     },
-    none: [],
-    add: (one, other) => [...one, ...other],
+    none: noSurvey,
+    add: (one, other) => {
+      const sum = one instanceof SurveySum ? one : new SurveySum();
+      if (!(other instanceof SurveySum)) sum.add(other);
+      return sum;
+    },
     shardCount,
     clock,
   });
@@ -33,10 +38,8 @@ export function createSurveyReader({ batcher, shardCount, clock }: SurveyReaderP
   return {
     async read({ tenant, onlyIn, contains }) {
       const item: SurveyItem = { tenant, ...given({ onlyIn, contains }) };
-      const { stats: surveys, ...facts } = await reader.read(JSON.stringify(item));
-      const sum = new SurveySum();
-      for (const survey of surveys) sum.add(survey);
-      return { ...facts, stats: sum.total(facts.askedAtMs) };
+      const { stats, ...facts } = await reader.read(JSON.stringify(item));
+      return { ...facts, stats: stats instanceof SurveySum ? stats.total(facts.askedAtMs) : stats };
     },
   };
 }

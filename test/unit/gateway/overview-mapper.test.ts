@@ -4,13 +4,14 @@ import type { Overview } from '../../../src/application/overview/get-overview.ts
 import { figuresOf } from '../../../src/application/overview/queue-figures.ts';
 import type { Alert } from '../../../src/application/overview/alerts.ts';
 import { loadContract } from '../../../src/contract/codec.ts';
-import { toOverview } from '../../../src/gateway/overview-mapper.ts';
+import { createOverviewMapper } from '../../../src/gateway/overview-mapper.ts';
 import { defaultQueueSettings, type Queue } from '../../../src/domain/queue.ts';
 import { noFigures, noSurvey, type SurveyRow } from '../../../src/domain/queue-survey.ts';
 import type { Verdict } from '../../../src/domain/verdicts.ts';
 
 const { responseSerialize, responseDeserialize } = loadContract().cluster.GetOverview;
 const sizeOf = (answer: Parameters<typeof responseSerialize>[0]): number => responseSerialize(answer).length;
+const toOverview = createOverviewMapper(sizeOf);
 const nowMs = 1_700_000_000_000;
 const maxBytes = 65_536;
 
@@ -43,6 +44,7 @@ function largestRow(n: number): SurveyRow {
 function overview(rows: readonly SurveyRow[], more: Partial<Overview> = {}): Overview {
   return {
     nowMs,
+    askedAtMs: nowMs - 12,
     ageMs: 12,
     workFlows: verdict,
     runsSucceed: verdict,
@@ -59,12 +61,12 @@ function overview(rows: readonly SurveyRow[], more: Partial<Overview> = {}): Ove
   };
 }
 
-const decoded = (page: Overview) => responseDeserialize(responseSerialize(toOverview(page, sizeOf)));
+const decoded = (page: Overview) => responseDeserialize(responseSerialize(toOverview(page)));
 
 describe('the size of an overview', () => {
   it('keeps all 200 queues of usual size', () => {
     const rows = Array.from({ length: 200 }, (_, n) => ({ ...noFigures, queue: `reports-${n}`, waits: [30, 1, 2] }));
-    const answer = toOverview(overview(rows), sizeOf);
+    const answer = toOverview(overview(rows));
     expect(answer.queues).toHaveLength(200);
     expect(sizeOf(answer)).toBeLessThan(maxBytes / 2);
   });
@@ -89,7 +91,7 @@ describe('the size of an overview', () => {
       failures: Array.from({ length: 70 }, () => failure),
       workFlows: { grade: 'bad', sentence: 'Bad.', cause: hostile.repeat(9), command: 'troupe nodes' },
     });
-    const bytes = sizeOf(toOverview(page, sizeOf));
+    const bytes = sizeOf(toOverview(page));
     expect(bytes).toBeLessThanOrEqual(maxBytes);
     const { queues, alerts, alertsOmitted, failures, failuresOmitted, queuesTotal } = decoded(page);
     expect(queues.length).toBeGreaterThan(50);
@@ -98,6 +100,19 @@ describe('the size of an overview', () => {
     expect([failures.length, failuresOmitted]).toEqual([20, 50]);
     expect(queuesTotal).toBe(10_000);
     expect(alerts[0]?.sentence.isWellFormed()).toBe(true);
+  });
+
+  it('is measured once for all who see the same list, and each has its own time', () => {
+    let measured = 0;
+    const map = createOverviewMapper((answer) => {
+      measured += 1;
+      return sizeOf(answer);
+    });
+    const page = overview([largestRow(1)], { failures: [] });
+    const [first, second] = [map(page), map({ ...page, nowMs: nowMs + 500, ageMs: 512 })];
+    expect(measured).toBe(1);
+    expect(second.queues).toBe(first.queues);
+    expect(responseDeserialize(responseSerialize(second)).age).toMatchObject({ nanos: 512_000_000 });
   });
 
   it('says that the cluster is withheld, and shows it otherwise', () => {
