@@ -2,10 +2,11 @@
 import { hash } from 'node:crypto';
 import { checkLabels, type Labels } from '../../domain/labels.ts';
 import { endedStates, type FailureReason, type JobRecord, type JobState } from '../../domain/job.ts';
-import { failureKindPattern } from '../../domain/failure-kind.ts';
+import { failureKindPattern, isMadeWithTexts } from '../../domain/failure-kind.ts';
 import { ownValue } from '../../domain/own-value.ts';
-import { handlerNamePattern } from '../../domain/queue.ts';
+import { defaultQueueName, handlerNamePattern } from '../../domain/queue.ts';
 import { FieldChecks } from '../calls/field-checks.ts';
+import { type CallContext, ensureHolds } from '../ports/call-context.ts';
 import type { JobListQuery } from '../ports/job-store.ts';
 import { hasFailureKind } from './failure-kind-id.ts';
 
@@ -29,7 +30,11 @@ export interface JobFilter {
   readonly endedBeforeMs?: number | undefined;
 }
 
-export function checkFilter(filter: JobFilter): void {
+/**
+ * Refuses a filter that says nothing useful, and one by texts that the caller may not read: which jobs match it would tell
+ * them. `queue`: an empty name means the queue `default`.
+ */
+export function checkFilter(context: Pick<CallContext, 'principal'>, queue: string, filter: JobFilter): void {
   const checks = new FieldChecks();
   if (filter.handler !== '') checks.pattern('filter.handler', filter.handler, handlerNamePattern);
   for (const { key, description } of checkLabels(filter.labels)) checks.add(`filter.labels[${key}]`, description);
@@ -44,6 +49,7 @@ export function checkFilter(filter: JobFilter): void {
   const { failureKind = '' } = filter;
   if (failureKind !== '') checks.pattern('filter.failure_kind', failureKind, failureKindPattern);
   checks.ensureNone();
+  if (isMadeWithTexts(failureKind)) ensureHolds(context, 'payloads.read', queue || defaultQueueName);
 }
 
 /** A filter with reasons or a kind and without states means FAILED jobs. */

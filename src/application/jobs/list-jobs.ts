@@ -1,9 +1,7 @@
 /** Lists the jobs of one queue that match a filter, newest or oldest first, directly from the store. */
 import type { JobRecord } from '../../domain/job.ts';
-import { isMadeWithTexts } from '../../domain/failure-kind.ts';
 import { jobIdParts } from '../../domain/job-id.ts';
-import { defaultQueueName } from '../../domain/queue.ts';
-import { ensureAwaited, ensureHolds, type ReadContext } from '../ports/call-context.ts';
+import { ensureAwaited, type ReadContext } from '../ports/call-context.ts';
 import { checkFilter, endedOf, filterDigest, type JobFilter, matcherOf } from './job-filter.ts';
 import { jobPageToken, parseJobPageToken } from '../calls/page-token.ts';
 import type { JobStore } from '../ports/job-store.ts';
@@ -44,9 +42,7 @@ export type ListJobs = (context: ReadContext, query: ListJobsQuery) => Promise<J
 export function createListJobs({ store, catalog, clock }: ListJobsParts): ListJobs {
   return async (context, query) => {
     ensureAwaited(context, clock.nowMs());
-    checkFilter(query);
-    if (isMadeWithTexts(query.failureKind ?? ''))
-      ensureHolds(context, 'payloads.read', query.queue || defaultQueueName);
+    checkFilter(context, query.queue, query);
     const { queueNo } = await queueNamed(catalog, context, query.queue);
     const { createdFromMs, createdBeforeMs } = query;
     const digest = filterDigest(query);

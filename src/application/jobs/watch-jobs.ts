@@ -67,7 +67,7 @@ export function createWatchJobs({ reader, events, catalog, clock, sealing }: Wat
 
   return async function* watchJobs(context, { queue, filter, token }) {
     ensureAwaited(context, clock.nowMs());
-    checkFilter(filter);
+    checkFilter(context, queue, filter);
     const { queueNo, name } = await queueNamed(catalog, context, queue);
     const from = token === '' ? undefined : parseQueueResumeToken(token, queueNo);
     const matches = matcherOf(filter) ?? (() => true);

@@ -60,7 +60,11 @@ export function ensureAwaited(context: CallContext, nowMs: number): void {
 }
 
 /** Refuses a call that asks for more than its method does, such as a watch with logs. */
-export function ensureHolds({ principal }: CallContext, permission: Permission, queue: string): void {
+export function ensureHolds(
+  { principal }: Pick<CallContext, 'principal'>,
+  permission: Permission,
+  queue: string,
+): void {
   if (!holdsIn(principal, permission, queue)) throw permissionMissing(permission);
 }
 

@@ -7,9 +7,11 @@ import {
   type JobFilter,
   matcherOf,
 } from '../../../../src/application/jobs/job-filter.ts';
+import type { Principal } from '../../../../src/domain/access/principal.ts';
 import { checkLabels, labelsMax } from '../../../../src/domain/labels.ts';
 import type { TroupeError } from '../../../../src/domain/errors.ts';
 import type { JobRecord } from '../../../../src/domain/job.ts';
+import { callerWith, mayEverything } from '../../../support/callers.ts';
 import { testRecord } from '../../../support/jobs.ts';
 
 const none: JobFilter & { readonly oldestFirst: boolean } = { states: [], handler: '', labels: {}, oldestFirst: false };
@@ -53,7 +55,7 @@ describe('a filter', () => {
   it('is refused with every field that is wrong', () => {
     const bad = { handler: 'a b', labels: { '': 'x', ok: 'y'.repeat(129) }, createdFromMs: 5, createdBeforeMs: 5 };
     const refuse = (): void => {
-      checkFilter({ ...none, ...bad });
+      checkFilter({ principal: mayEverything }, '', { ...none, ...bad });
     };
     expect(refuse).toThrow();
     try {
@@ -62,6 +64,23 @@ describe('a filter', () => {
       const fields = (error as TroupeError).violations.map(({ field }) => field);
       expect(fields).toEqual(['filter.handler', 'filter.labels[]', 'filter.labels[ok]', 'filter.created_before']);
     }
+  });
+
+  it('by the texts of failures is for those alone who may read them, in the queue in question', () => {
+    const allow = (principal: Principal, queue: string, failureKind: string): void => {
+      checkFilter({ principal }, queue, { ...none, failureKind });
+    };
+    const [withTexts, without] = ['t73332cc53a03311', 'pf7fe1fe28fdde5a'];
+    const reader = callerWith(['jobs.read']);
+    const some = { ...mayEverything, onlyIn: new Map([['payloads.read', ['mail']]] as const) };
+    expect(() => {
+      allow(reader, 'mail', withTexts);
+    }).toThrow(expect.objectContaining({ code: 'PERMISSION_MISSING', metadata: { permission: 'payloads.read' } }));
+    expect(() => {
+      allow(some, '', withTexts);
+    }).toThrow(expect.objectContaining({ code: 'PERMISSION_MISSING' }));
+    allow(some, 'mail', withTexts);
+    allow(reader, 'mail', without);
   });
 
   it('has the same digest however it is written, and another for another list', () => {

@@ -1,5 +1,5 @@
 /** Following a queue in virtual time: what is told, from where it goes on, and what a slow reader costs. */
-import { mayEverything } from '../../../support/callers.ts';
+import { callerWith, mayEverything } from '../../../support/callers.ts';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { CallContext } from '../../../../src/application/ports/call-context.ts';
@@ -8,6 +8,7 @@ import type { EventLog, EventLogs, EventsOfQueue, KeptEvent } from '../../../../
 import type { QueueCatalog } from '../../../../src/application/queues/queue-catalog.ts';
 import { createWatchJobs, type JobsUpdate, type WatchJobsQuery } from '../../../../src/application/jobs/watch-jobs.ts';
 import { TroupeError } from '../../../../src/domain/errors.ts';
+import type { Principal } from '../../../../src/domain/access/principal.ts';
 import { given } from '../../../../src/domain/given.ts';
 import { isTerminal, type JobRecord, type JobState } from '../../../../src/domain/job.ts';
 import type { JobId } from '../../../../src/domain/job-id.ts';
@@ -111,15 +112,10 @@ function setUp() {
     jobs,
     former,
     listeners,
-    query: (more: Partial<WatchJobsQuery> = {}) => {
+    query: ({ principal = mayEverything, ...more }: Partial<WatchJobsQuery> & { principal?: Principal } = {}) => {
       const controller = new AbortController();
       controllers.push(controller);
-      const context: CallContext = {
-        tenant: 'default',
-        principal: mayEverything,
-        requestId: 'r',
-        signal: controller.signal,
-      };
+      const context: CallContext = { tenant: 'default', principal, requestId: 'r', signal: controller.signal };
       return watchJobs(context, { queue: 'images', filter: all, token: '', ...more });
     },
     /** All updates from now on, as fast as they come. */
@@ -161,6 +157,11 @@ const statesOf = (updates: readonly JobsUpdate[]): unknown[] =>
   updates.flatMap(({ record }) => (record === undefined ? [] : [record.state]));
 
 describe('a watch of a queue', () => {
+  it('by the texts of failures is refused to those who may not read them', async () => {
+    const asked = setUp().query({ filter: { ...all, failureKind: 't73332cc53a03311' }, principal: callerWith([]) });
+    await expect(asked.next()).rejects.toMatchObject({ code: 'PERMISSION_MISSING' });
+  });
+
   it('says at once where it stands, then tells each change, not what was before', async () => {
     const queue = setUp();
     queue.submit();
