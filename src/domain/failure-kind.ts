@@ -64,15 +64,18 @@ function ownFrame(stack: string | undefined): string | undefined {
   for (const line of stack?.split('\n') ?? []) {
     const [, where] = /^\s*at (.+)$/.exec(line) ?? [];
     if (where === undefined || /node_modules|node:/.test(where)) continue;
-    const [, name, place = where] = /^(.+?) \((.+)\)$/.exec(where) ?? [];
-    const file =
-      place
-        .replace(/(:\d+){1,2}$/, '')
-        .split(/[/\\]/)
-        .at(-1) ?? '';
+    const { name, place } = frameParts(where);
+    const file = place.slice(Math.max(place.lastIndexOf('/'), place.lastIndexOf('\\')) + 1).replace(/(:\d+){1,2}$/, '');
     return (name === undefined ? file : `${name} (${file})`).slice(0, frameMaxChars);
   }
   return undefined;
+}
+
+/** `name (place)`, or a place alone. Handlers write stacks as they like, and a pattern for this takes quadratic time. */
+function frameParts(where: string): { readonly name?: string; readonly place: string } {
+  const at = where.indexOf(' (', 1);
+  const place = where.slice(at + 2, -1);
+  return at === -1 || !where.endsWith(')') || place === '' ? { place: where } : { name: where.slice(0, at), place };
 }
 
 /** `digestOf` returns at least 15 hexadecimal digits of a hash. */

@@ -63,6 +63,15 @@ describe('the kind of a failure', () => {
     expect(kindOf(failure({ stack: 'Error: no' }))).not.toHaveProperty('frame');
   });
 
+  it('takes stacks that a handler wrote itself, whatever is in them', () => {
+    const frameOf = (line: string) => kindOf(failure({ stack: `Error\n  at ${line}` }))?.frame;
+    expect(frameOf('f (a) (/x/y.ts:1:2)')).toBe('f (y.ts)');
+    expect([frameOf(' (x.ts:1)'), frameOf('f ()'), frameOf('f (x.ts:1')]).toEqual([' (x.ts:1)', 'f ()', 'f (x.ts']);
+    // With a pattern this took 30 ms each, so 30 s of the loop for a page of a thousand.
+    const hostile = failure({ stack: `at ${' ('.repeat(1_998)}` });
+    for (let n = 0; n < 1_000; n += 1) expect(kindOf(hostile)?.frame?.length).toBe(120);
+  });
+
   it('has no texts for those who may not read them, nor of one that is sealed', () => {
     const full = failure({ code: 'C', message: 'secret', stack: 'Error\n at secret (x.ts:1:1)' });
     expect(kindOf(full, false)).toEqual({ handler: 'h', reason: 'HANDLER_FAILED', code: 'C' });
