@@ -41,8 +41,8 @@ export interface BulkFailure {
 
 export interface BulkStep {
   /** Jobs of this page that the action was applied to. */
-  /** Jobs of this page that the action was refused for. */
   readonly done: number;
+  /** Jobs of this page that the action was refused for. */
   readonly refused: number;
   /** Reasons for some of the refusals, at most `failuresMax`. */
   readonly failures: readonly BulkFailure[];
@@ -76,7 +76,7 @@ export async function* forEachJob(
   const latestMs = clock.nowMs() + clockAheadMaxMs;
   const createdBeforeMs = begun?.createdBeforeMs ?? query.filter.createdBeforeMs ?? latestMs;
   const filter = { ...query.filter, createdBeforeMs, oldestFirst: false };
-  const asked = filter.states.length === 0 ? { ...filter, states } : filter;
+  const asked = { ...filter, states: statesAsked(query.filter, states) };
   const pace = createPace(clock, context, perSecond);
   try {
     for (let pageToken = begun?.pageToken ?? ''; ;) {
@@ -91,6 +91,13 @@ export async function* forEachJob(
   } finally {
     pace.close();
   }
+}
+
+/** A kind of failure means FAILED jobs, as it does in lists, where the action applies to those. */
+function statesAsked(filter: JobFilter, states: readonly JobState[]): readonly JobState[] {
+  const { failureKind = '' } = filter;
+  if (filter.states.length > 0) return filter.states;
+  return failureKind !== '' && states.includes('FAILED') ? ['FAILED'] : states;
 }
 
 interface Pace {

@@ -5,7 +5,8 @@ import { type BulkStep, forEachJob } from '../../../../src/application/jobs/bulk
 import { createRedriveJobs } from '../../../../src/application/jobs/redrive-jobs.ts';
 import type { ListJobs, ListJobsQuery } from '../../../../src/application/jobs/list-jobs.ts';
 import { TroupeError } from '../../../../src/domain/errors.ts';
-import type { JobRecord } from '../../../../src/domain/job.ts';
+import type { JobFilter } from '../../../../src/application/jobs/job-filter.ts';
+import type { JobRecord, JobState } from '../../../../src/domain/job.ts';
 import { clockAheadMaxMs } from '../../../../src/domain/steady-time.ts';
 import { testRecord } from '../../../support/jobs.ts';
 import { createManualClock } from '../manual-clock.ts';
@@ -53,6 +54,22 @@ describe('an operation over many jobs', () => {
     expect(seen).toEqual(records.map(({ id }) => id));
     expect(steps.at(-1)?.pageToken).toBe('');
     expect(asked[0]).toMatchObject({ states: ['FAILED'], queue: 'q' });
+  });
+
+  it('by a kind of failure is about FAILED jobs alone, as a list is, if it applies to them', async () => {
+    const { list, asked } = listOf([]);
+    const parts = { listJobs: list, clock: createManualClock() };
+    const act = (): Promise<void> => Promise.resolve();
+    const statesOf = async (filter: Partial<JobFilter>, states: readonly JobState[]): Promise<unknown> => {
+      const query = { queue: '', filter: { ...anything, ...filter }, pageToken: '' };
+      await all(forEachJob(parts, context, query, { states, act }));
+      return asked.at(-1)?.states;
+    };
+    const failureKind = 'pf7fe1fe28fdde5a';
+    expect(await statesOf({ failureKind }, ['FAILED', 'EXPIRED'])).toEqual(['FAILED']);
+    expect(await statesOf({ failureKind, states: ['EXPIRED'] }, ['FAILED', 'EXPIRED'])).toEqual(['EXPIRED']);
+    expect(await statesOf({ failureKind }, ['RETRYING'])).toEqual(['RETRYING']);
+    expect(await statesOf({}, ['FAILED', 'EXPIRED'])).toEqual(['FAILED', 'EXPIRED']);
   });
 
   it('reaches what a shard has stamped whose clock is ahead of its own', async () => {
