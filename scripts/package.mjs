@@ -27,6 +27,8 @@ for (const file of ['proto', 'README.md', 'CHANGELOG.md', 'LICENSE']) {
   cpSync(join(root, file), join(target, file), { recursive: true });
 }
 await buildConsole(join(target, 'console'));
+// It only tells a checkout when to build anew.
+rmSync(join(target, 'console', '.sources'));
 mkdirSync(join(target, 'scripts'));
 for (const file of ['troupe.mjs', 'compile-cache.mjs']) {
   cpSync(join(root, 'scripts', file), join(target, 'scripts', file));

@@ -92,7 +92,7 @@ export function testSteps(scratch: string): readonly TestStep[] {
     ...generatedDocs(),
     suite('chaos', { ...timed, busy: 1.3, seconds: 340, spare: 0.5, holds: shortDeadlines }),
     suite('e2e', { ...timed, busy: 0.5, seconds: 348, spare: 0.3, holds: shortDeadlines }),
-    suite('console', { ...timed, busy: 0.9, seconds: 40 }),
+    suite('console', { ...timed, busy: 0.9, seconds: 60 }),
     suite('contract-cassandra', { ...timed, busy: 1, seconds: 340, after: [nats, cassandra], cassandra: 'any' }),
     infraSuite('infra-deploy', 'vitest.deploy.config.ts', {
       ...timed,

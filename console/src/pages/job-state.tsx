@@ -3,7 +3,7 @@ import { Meter } from '../parts/spark.tsx';
 import { Text } from '../parts/text.tsx';
 import { nowMs } from '../site/session.ts';
 import { ageText, durationMs, durationText, instantText, timeMs } from '../text/durations.ts';
-import { countText, percentText } from '../text/numbers.ts';
+import { percentText } from '../text/numbers.ts';
 import { isFinalJob, wordOf } from '../text/words.ts';
 import { useTopic } from '../live/use-topic.ts';
 import type { Job, Waiting } from '../wire/shapes.ts';
@@ -87,7 +87,6 @@ function Explained({ waiting, askedMs }: { readonly waiting: Waiting; readonly a
   return (
     <p>
       <strong>{wordOf(waiting.reason, 'WAITING_REASON_')}</strong>: <Text value={waiting.detail ?? ''} />.
-      {waiting.ahead !== undefined && waiting.ahead > 0 && ` About ${countText(waiting.ahead)} start before it.`}
       {p50Ms !== undefined && ` It should start ${etaText(p50Ms - sinceMs)}`}
       {p50Ms !== undefined && p90Ms !== undefined && `, nine times of ten ${etaText(p90Ms - sinceMs)}`}
       {p50Ms !== undefined && '.'}

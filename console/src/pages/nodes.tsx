@@ -68,8 +68,12 @@ function NodeTable({ nodes, onDone }: TableProps) {
   );
 }
 
+/** All are in the title of the cell. */
+const handlersShown = 4;
+
 function Row({ node, onDone }: { readonly node: Node; readonly onDone: () => void }) {
   const { id = '', state, roles = [], handlers = [], eventLoopUtilization: loop = 0 } = node;
+  const shown = handlers.slice(0, handlersShown);
   const startedMs = timeMs(node.startTime);
   const known = state !== 'NODE_STATE_SILENT';
   const figure = (text: string): string => (known ? text : '–');
@@ -98,7 +102,8 @@ function Row({ node, onDone }: { readonly node: Node; readonly onDone: () => voi
         <DrainAction node={node} onDone={onDone} />
       </td>
       <td class="wide" title={handlers.map(({ name = '', version = '' }) => `${name} ${version}`).join('\n')}>
-        <Text value={handlers.map(({ name = '' }) => name).join(', ')} />
+        <Text value={shown.map(({ name = '' }) => name).join(', ')} />
+        {handlers.length > shown.length && <span class="soft"> and {handlers.length - shown.length} more</span>}
       </td>
     </tr>
   );
