@@ -18,7 +18,8 @@ export interface IncomingCall {
 }
 
 export const requestIdPattern = /^[\x21-\x7e]{1,128}$/;
-const traceparentPattern = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+/** W3C forbids the version ff, and ids of zeros alone: such a context counts as none. */
+const traceparentPattern = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 export type CallFacts = Omit<CallContext, 'tenant' | 'principal' | 'needs' | 'signal' | 'report'>;
 
