@@ -8,11 +8,11 @@
  */
 import type { JobRecord, RecordedOutcome, TrailEntry } from '../../domain/job.ts';
 import { defaultPriority } from '../../domain/priority.ts';
-import { TokenBucket } from '../../domain/token-bucket.ts';
 import { assertNever } from '../../domain/errors.ts';
 import { given } from '../../domain/given.ts';
 import type { Clock } from '../ports/runtime.ts';
 import type { FinishedSpan, SpanSink } from '../ports/span-sink.ts';
+import { KeptAttempts } from './kept-attempts.ts';
 import { SlowRuns } from './slow-runs.ts';
 import { attemptSpanIdOf, callerOf, isSampled, rootSpanIdOf, traceIdOf } from './trace-ids.ts';
 
@@ -33,13 +33,7 @@ export interface JobSpans {
 
 export function createJobSpans({ sink, ratio, clock }: JobSpansParts): JobSpans {
   const slow = new SlowRuns();
-  const kept = new TokenBucket(keptPerSecond, clock.monotonicMs());
-
-  function mayKeep({ outcome, ranMs, handler }: { outcome: RecordedOutcome; ranMs: number; handler: string }): boolean {
-    const nowMs = clock.monotonicMs();
-    const isSlow = slow.isSlow(handler, ranMs, nowMs);
-    return (isFailed(outcome) || isSlow) && kept.take(nowMs);
-  }
+  const kept = new KeptAttempts(keptPerSecond, clock.monotonicMs());
 
   return {
     durable(record, entry) {
@@ -50,10 +44,12 @@ export function createJobSpans({ sink, ratio, clock }: JobSpansParts): JobSpans 
       if (seq === 1 && sampled) sink.add(rootOf(record));
       if (outcome === undefined) return;
       const attempt = attemptOf(record, entry, outcome);
-      const ranMs = attempt.endedAtMs - attempt.startedAtMs;
-      if (!mayKeep({ outcome, ranMs, handler: spec.handler }) && !sampled) return;
-      // Its parent, which was left out when the job was created.
-      if (!sampled && isFirstAttempt(record, entry)) sink.add(rootOf(record));
+      const nowMs = clock.monotonicMs();
+      const isSlow = slow.isSlow(spec.handler, attempt.endedAtMs - attempt.startedAtMs, nowMs);
+      if (!sampled) {
+        if (!(isFailed(outcome) || isSlow) || !kept.take(spec.tenant, nowMs)) return;
+        if (bringsRoot(record, entry, outcome)) sink.add(rootOf(record));
+      }
       sink.add(attempt);
     },
   };
@@ -74,9 +70,22 @@ function isFailed(outcome: RecordedOutcome): boolean {
   }
 }
 
-/** A later attempt of such a trace finds the root there if the first one was kept. */
-function isFirstAttempt({ trail }: JobRecord, { seq }: TrailEntry): boolean {
-  return !trail.some((entry) => entry.seq < seq && entry.outcome !== undefined && isFailed(entry.outcome));
+/**
+ * Whether the parent of an attempt comes with it, which was left out when the job was created: with the first one that
+ * failed, or with the end of a job of which none did. So it is made once, whoever owns the shard by then. If the first one
+ * was not kept, later ones do without.
+ */
+function bringsRoot(record: JobRecord, { seq, type }: TrailEntry, outcome: RecordedOutcome): boolean {
+  const { trail, failures, losses, oomRetries = 0 } = record;
+  const failed = trail.filter((entry) => entry.outcome !== undefined && isFailed(entry.outcome));
+  if (failed.some((entry) => entry.seq < seq)) return false;
+  // A long history has lost its first entries. Losses may count more than was lost: then it is not made.
+  if (trail[0]?.seq !== 1 && failures + losses + oomRetries > failed.length) return false;
+  return isFailed(outcome) || isEnd(type);
+}
+
+function isEnd(type: TrailEntry['type']): boolean {
+  return type === 'succeeded' || type === 'failed' || type === 'cancelled';
 }
 
 function attributesOf({ id, spec }: JobRecord): Readonly<Record<string, string | number>> {

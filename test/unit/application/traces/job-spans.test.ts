@@ -42,6 +42,15 @@ function traced(ratio: number, spec: Partial<JobSpec> = {}) {
       step({ kind: 'report', token: record.run?.token ?? '', outcome }, atMs);
     },
     step,
+    /** So many attempts of its handler that took no time have ended before, of jobs that were not traced. */
+    known: (count: number) => {
+      const claimed = decide(record, { kind: 'claim', node: 'n1', token: 'k' }, beganMs, 0);
+      const running = claimed.kind === 'changed' ? claimed.record : record;
+      const ended = decide(running, { kind: 'report', token: 'k', outcome: succeeded }, beganMs, 0);
+      const entry = ended.kind === 'changed' ? ended.record.trail.at(-1) : undefined;
+      for (let n = 0; n < count; n += 1) if (entry !== undefined) spans.durable(running, entry);
+      clock.advance(1_000);
+    },
   };
 }
 
@@ -168,24 +177,99 @@ describe('of a job that is not sampled', () => {
     ]);
   });
 
-  it('no more than 100 attempts a second are kept', () => {
-    const clock = createManualClock();
-    const made: FinishedSpan[] = [];
-    const spans = createJobSpans({ sink: { add: (span) => void made.push(span) }, ratio: 0, clock });
-    const fail = (n: number): void => {
-      const job = testRecord({}, { nowMs: beganMs, unique: BigInt(n) });
-      const claimed = decide(job, { kind: 'claim', node: 'n', token: 't' }, beganMs, 0);
-      const running = claimed.kind === 'changed' ? claimed.record : job;
-      const report = { kind: 'report', token: 't', outcome: { kind: 'failed', failure, retryable: false } } as const;
-      const ended = decide(running, report, beganMs + 1, 0);
-      if (ended.kind === 'refused') throw new Error(ended.refusal);
-      for (const entry of ended.record.trail) spans.durable(ended.record, entry);
-    };
-    for (let n = 0; n < 150; n += 1) fail(n);
-    const attempts = () => made.filter(({ kind }) => kind === 'consumer').length;
-    expect(attempts()).toBe(100);
-    clock.advance(500);
-    for (let n = 150; n < 300; n += 1) fail(n);
-    expect(attempts()).toBe(150);
+  it('a slow attempt that did not end the job leaves the root to the first that fails', () => {
+    const job = traced(0, { retry: { maxAttempts: 3, initialMs: 10, coefficient: 1, maxMs: 10 } });
+    job.known(1_000);
+    job.claim(0);
+    job.end({ kind: 'snoozed', delayMs: 10 }, 60_000);
+    job.step({ kind: 'due' }, 60_100);
+    job.claim(60_200);
+    job.end({ kind: 'failed', failure, retryable: false }, 60_300);
+    expect(job.made.map(({ spanId }) => spanId)).toEqual([
+      attemptSpanIdOf(job.id, 1),
+      rootSpanIdOf(job.id),
+      attemptSpanIdOf(job.id, 2),
+    ]);
+  });
+
+  it('the root comes once, also when the history has lost its beginning', () => {
+    const job = traced(0, { retry: { maxAttempts: 100, initialMs: 10, coefficient: 1, maxMs: 10 } });
+    for (let n = 0; n < 20; n += 1) {
+      job.clock.advance(1_000);
+      job.claim(100 * n);
+      job.end(n < 5 ? { kind: 'snoozed', delayMs: 10 } : { kind: 'failed', failure, retryable: true }, 100 * n + 5);
+      job.step({ kind: 'due' }, 100 * n + 50);
+    }
+    expect(job.made.map(({ kind }) => kind)).toEqual(['producer', ...new Array<string>(15).fill('consumer')]);
+  });
+
+  it('the root comes with the first failure, also when it is behind a history that has lost its beginning', () => {
+    const job = traced(0);
+    for (let n = 0; n < 20; n += 1) {
+      job.claim(100 * n);
+      job.end({ kind: 'snoozed', delayMs: 10 }, 100 * n + 5);
+      job.step({ kind: 'due' }, 100 * n + 50);
+    }
+    job.claim(3_000);
+    job.end({ kind: 'failed', failure, retryable: false }, 3_005);
+    expect(job.made.map(({ kind }) => kind)).toEqual(['producer', 'consumer']);
+  });
+
+  describe('attempts that fail in a flood', () => {
+    function flood(ratio = 0) {
+      const clock = createManualClock();
+      const made: FinishedSpan[] = [];
+      const spans = createJobSpans({ sink: { add: (span) => void made.push(span) }, ratio, clock });
+      let unique = 0n;
+      const fail = (tenant: string, count: number, traceparent = unsampled): void => {
+        for (let n = 0; n < count; n += 1) {
+          const job = testRecord({ tenant, traceparent }, { nowMs: beganMs, unique: (unique += 1n) });
+          const claimed = decide(job, { kind: 'claim', node: 'n', token: 't' }, beganMs, 0);
+          const running = claimed.kind === 'changed' ? claimed.record : job;
+          const report = {
+            kind: 'report',
+            token: 't',
+            outcome: { kind: 'failed', failure, retryable: false },
+          } as const;
+          const ended = decide(running, report, beganMs + 1, 0);
+          if (ended.kind === 'refused') throw new Error(ended.refusal);
+          for (const entry of ended.record.trail) spans.durable(ended.record, entry);
+        }
+      };
+      const kept = (tenant: string): number =>
+        made.filter(({ kind, attributes }) => kind === 'consumer' && attributes['troupe.tenant'] === tenant).length;
+      return { clock, fail, kept };
+    }
+
+    it('are kept as far as 100 a second go, and half of it at once', () => {
+      const { clock, fail, kept } = flood();
+      fail('a', 150);
+      expect(kept('a')).toBe(50);
+      for (let tenth = 0; tenth < 100; tenth += 1) {
+        clock.advance(100);
+        fail('a', 50);
+      }
+      expect(kept('a')).toBe(1_050);
+    });
+
+    it('leave room for the failures of other tenants, and for a second flood as much as for the first', () => {
+      const { clock, fail, kept } = flood();
+      for (let tenth = 0; tenth < 100; tenth += 1) {
+        clock.advance(100);
+        fail('a', 200);
+        fail('b', 1);
+        fail('c', tenth < 50 ? 0 : 200);
+      }
+      expect(kept('b')).toBe(100);
+      expect(kept('a') + kept('b') + kept('c')).toBeLessThanOrEqual(1_100);
+      expect(kept('c')).toBeGreaterThan(150);
+    });
+
+    it('take nothing from others when their traces are sampled', () => {
+      const { fail, kept } = flood();
+      fail('a', 500, sampled);
+      fail('b', 30);
+      expect([kept('a'), kept('b')]).toEqual([500, 30]);
+    });
   });
 });
