@@ -47,6 +47,7 @@ export interface OtlpCollector {
   readonly requests: () => number;
   /** 200 takes them; another status refuses; `hang` never answers. */
   answer: number | 'hang';
+  body: string;
   close(): Promise<void>;
 }
 
@@ -122,7 +123,7 @@ export async function startOtlpCollector(): Promise<OtlpCollector> {
         });
         spans.push(...spansOf(decoded as WireRequest));
       }
-      response.writeHead(collector.answer, { 'content-type': 'application/x-protobuf' }).end();
+      response.writeHead(collector.answer, { 'content-type': 'application/x-protobuf' }).end(collector.body);
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -131,6 +132,7 @@ export async function startOtlpCollector(): Promise<OtlpCollector> {
     spans,
     requests: () => requests,
     answer: 200,
+    body: '',
     close: () =>
       new Promise((resolve) => {
         for (const response of open) response.destroy();

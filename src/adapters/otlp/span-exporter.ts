@@ -15,6 +15,7 @@ import {
 } from '@opentelemetry/resources';
 import type { Clock, Counter, Logger, Telemetry } from '../../application/ports/runtime.ts';
 import type { FinishedSpan, SpanSink } from '../../application/ports/span-sink.ts';
+import { clipped } from '../../domain/clipped-text.ts';
 import { counters } from '../../domain/measures.ts';
 import { given } from '../../domain/given.ts';
 
@@ -41,6 +42,10 @@ const batchMax = 512;
 const batchEveryMs = 5_000;
 /** Records have whole ms, and backends complain of spans that end as they begin. */
 const leastMs = 0.001;
+/** The exporter bounds silences only, so a collector that answers a little now and then would hold a batch for ever. */
+const batchMaxMs = 60_000;
+/** Of what a collector says in the log. */
+const reasonMaxChars = 300;
 /** Between two lines of the log about a collector that takes nothing. */
 const complainEveryMs = 60_000;
 
@@ -60,11 +65,9 @@ export function createSpanExporter(options: SpanExporterOptions): SpanExporter {
       queue.add(span);
     },
     async close(maxMs) {
-      const isSent = await queue.close(maxMs);
-      const shutdown = exporter.shutdown();
+      await queue.close(maxMs);
       // It would wait for a collector that does not answer.
-      if (isSent) await shutdown;
-      else shutdown.catch(() => undefined);
+      exporter.shutdown().catch(() => undefined);
     },
   };
 }
@@ -108,8 +111,8 @@ class SpanQueue {
     else this.#arm();
   }
 
-  /** Whether all were sent, or given up, in time. */
-  async close(maxMs: number): Promise<boolean> {
+  /** Resolves when all were sent or given up, or when the time is over. */
+  async close(maxMs: number): Promise<void> {
     this.#isClosed = true;
     let cancel = (): void => undefined;
     const late = new Promise<void>((resolve) => {
@@ -121,7 +124,6 @@ class SpanQueue {
     const left = this.#waiting.length;
     this.#waiting = [];
     if (left > 0) this.#parts.spans.add(left, { result: 'dropped' });
-    return this.#underWay === undefined;
   }
 
   async #drain(): Promise<void> {
@@ -153,7 +155,7 @@ class SpanQueue {
   async #sent(batch: readonly FinishedSpan[]): Promise<void> {
     const { spans, readable } = this.#parts;
     try {
-      await this.#send(batch.map(readable));
+      await this.#inTime(this.#send(batch.map(readable)));
       spans.add(batch.length, { result: 'exported' });
     } catch (error) {
       spans.add(batch.length, { result: 'failed' });
@@ -161,13 +163,30 @@ class SpanQueue {
     }
   }
 
-  #complain(err: unknown): void {
+  /** What becomes of a batch afterwards is not looked at. The exporter has no more than 30 of them. */
+  async #inTime(sending: Promise<void>): Promise<void> {
+    let cancel = (): void => undefined;
+    const late = new Promise<never>((_, reject) => {
+      cancel = this.#parts.clock.setTimer(batchMaxMs, () => {
+        reject(new Error(`the collector did not take the spans within ${batchMaxMs} ms`));
+      });
+    });
+    await Promise.race([sending, late]).finally(cancel);
+  }
+
+  #complain(error: unknown): void {
     const { clock, log, url } = this.#parts;
     const nowMs = clock.monotonicMs();
     if (nowMs < this.#quietUntilMs) return;
     this.#quietUntilMs = nowMs + complainEveryMs;
-    log.warn({ event: 'spans.failed', url, err }, 'the collector takes no spans; they are dropped');
+    log.warn({ event: 'spans.failed', url, reason: reasonOf(error) }, 'the collector takes no spans; they are dropped');
   }
+}
+
+/** Not the error itself, which has the body of the answer: up to 4 MiB. */
+function reasonOf(error: unknown): string {
+  const { message = '', code } = error as { readonly message?: string; readonly code?: unknown };
+  return clipped(message === '' ? String(code ?? error) : message, reasonMaxChars);
 }
 
 /** OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win. */

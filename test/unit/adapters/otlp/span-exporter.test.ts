@@ -124,6 +124,32 @@ it('that the collector refuses are counted, and the log says so once a minute', 
   expect(collector.spans.map(({ name }) => name)).toEqual(['process 4']);
 });
 
+it('are not told of in the words of the collector, as many as it may have', async () => {
+  collector.answer = 400;
+  collector.body = 'x'.repeat(3 * 1_048_576);
+  const { clock, spans, warned } = exporter();
+  spans.add(span(1));
+  clock.advance(5_000);
+  await vi.waitUntil(() => warned.length === 1);
+  expect(JSON.stringify(warned).length).toBeLessThan(500);
+  expect(warned).toMatchObject([{ reason: 'Bad Request' }]);
+  await spans.close(1_000);
+});
+
+it('are given up after a minute, so that a collector that never ends does not hold those behind them', async () => {
+  collector.answer = 'hang';
+  const { clock, spans, countOf } = exporter();
+  spans.add(span(1));
+  clock.advance(5_000);
+  await vi.waitUntil(() => collector.requests() === 1);
+  spans.add(span(2));
+  clock.advance(60_000);
+  await vi.waitUntil(async () => (await countOf('failed')) === 1);
+  collector.answer = 200;
+  await spans.close(1_000);
+  expect(collector.spans.map(({ name }) => name)).toEqual(['process 2']);
+});
+
 it('have nobody who waits when there is no collector', async () => {
   await collector.close();
   const { clock, spans, countOf } = exporter();
