@@ -230,6 +230,18 @@ describe.skipIf(typeof browser === 'string')('the console', () => {
     await page.context().close();
   });
 
+  it('keeps what was seen while the gateway is away, with its age and why, and goes on by itself', async () => {
+    const { page } = await openPage(opened);
+    await page.goto(`${baseUrl}queues`);
+    await page.getByRole('link', { name: 'mails' }).waitFor();
+    await page.context().setOffline(true);
+    await page.getByText(/^\d+ s old · offline$/).waitFor();
+    expect(await page.getByRole('link', { name: 'mails' }).count()).toBe(1);
+    await page.context().setOffline(false);
+    await page.getByText(/ old · /).waitFor({ state: 'detached' });
+    await page.context().close();
+  });
+
   it('asks for a credential when the gateway does, keeps it in the tab alone, and hides what its holder may not see', async () => {
     const { page } = await openPage(opened, { colorScheme: 'dark' });
     await page.goto(`${guardedUrl}job?id=${failedId}`);
