@@ -5,9 +5,12 @@ import type * as wire from '../contract/messages.ts';
 import { someAtOnce } from '../domain/some-at-once.ts';
 import type { CallParts } from './call-parts.ts';
 import type { CallSettings } from './connection.ts';
-import { encodeInput } from './job-codec.ts';
+import { ensureWanted } from './abort.ts';
+import { TroupeClientError } from './client-error.ts';
+import { codecAtOnce, encodeInput } from './job-codec.ts';
 import { keyGiven, toSubmitRequest } from './job-requests.ts';
 import type { JobDraft, JobOptions } from './job-types.ts';
+import { tooLate } from './patience.ts';
 
 /** One draft of many that has no outcome yet. */
 export interface OpenDraft {
@@ -30,9 +33,6 @@ export interface DraftRequests {
   ): Promise<readonly OpenDraft[]>;
 }
 
-/** Inputs of one call that the codec has at a time. */
-const encodingMax = 16;
-
 /** `idempotent`: whether a job that says nothing gets a key. */
 export function createDraftRequests(
   { contract, codec, timeoutMs }: Pick<CallParts, 'contract' | 'codec' | 'timeoutMs'>,
@@ -43,6 +43,7 @@ export function createDraftRequests(
 
   const requestOf: DraftRequests['requestOf'] = async (draft, key, settings) => {
     if (codec === undefined) return toSubmitRequest(contract, draft, key);
+    ensureWanted(settings.signal);
     const patience = { timeoutMs: settings.timeoutMs ?? timeoutMs, signal: settings.signal };
     const hasKey = draft.idempotencyKey !== undefined;
     const { input, fingerprint } = await encodeInput(codec, draft, { ...patience, hasKey });
@@ -54,15 +55,28 @@ export function createDraftRequests(
     requestOf,
     async requestsOf(drafts, settings, refuse) {
       const requests = new Array<OpenDraft | undefined>(drafts.length);
-      await someAtOnce(drafts.entries(), encodingMax, async ([index, draft]) => {
+      const patienceMs = settings.timeoutMs ?? timeoutMs;
+      /** What the codec has answered, and whether an input waited its whole time while nothing was. */
+      let [answers, isSilent] = [0, false];
+      await someAtOnce(drafts.entries(), codecAtOnce, async ([index, draft]) => {
+        const before = answers;
         try {
+          // One that hangs costs its own place. One after which nothing came would cost each of the others as much.
+          if (isSilent) throw tooLate(patienceMs, 'none');
           const key = keyOf(draft);
           requests[index] = { index, request: await requestOf(draft, key, settings), keyed: key !== undefined };
+          answers += 1;
         } catch (error) {
+          if (!isLate(error)) answers += 1;
+          else if (answers === before) isSilent = true;
           refuse(index, error);
         }
       });
       return requests.filter((request) => request !== undefined);
     },
   };
+}
+
+function isLate(error: unknown): boolean {
+  return error instanceof TroupeClientError && error.code === 'CALL_DEADLINE_EXCEEDED';
 }

@@ -3,9 +3,11 @@ import type { CallParts } from './call-parts.ts';
 import { randomUUID } from 'node:crypto';
 import type * as wire from '../contract/messages.ts';
 import { toTime } from '../contract/time.ts';
+import { someAtOnce } from '../domain/some-at-once.ts';
 import { incompleteAnswer, notSayable } from './client-error.ts';
 import type { CallSettings } from './connection.ts';
-import { pastTheCodec } from './job-codec.ts';
+import { deadlineAfter } from './deadline.ts';
+import { codecAtOnce, pastTheCodec } from './job-codec.ts';
 import { fromSubmitResponse } from './job-mapper.ts';
 import { keyGiven, toFilter, toPayload } from './job-requests.ts';
 import type { JobInfo, ListOptions, RetryJobOptions, SubmittedJob } from './job-types.ts';
@@ -157,7 +159,8 @@ export function createJobCalls(parts: JobCallParts): JobCalls {
   return { get, getMany: createGetMany(parts), list, retry, reschedule, cancel, erasePayloads };
 }
 
-function createGetMany({ connection, backoff, readJob, contract }: JobCallParts): JobCalls['getMany'] {
+function createGetMany(parts: JobCallParts): JobCalls['getMany'] {
+  const { connection, backoff, contract } = parts;
   return async (jobIds, { payloads = false, ...settings } = {}) => {
     const readMask = payloads ? { paths: listedWithPayloads } : undefined;
     const ids = [...new Set(jobIds)];
@@ -167,11 +170,25 @@ function createGetMany({ connection, backoff, readJob, contract }: JobCallParts)
       const request = { jobIds: ids.slice(at, at + getManyMax), readMask };
       const call = (): Promise<wire.GetJobsResponse> => connection.unary(contract.jobs.GetJobs, request, settings);
       const answer = await withRetries(backoff, 'always', settings.signal, call);
-      for (const job of answer.jobs) found.push(await readJob(job));
+      found.push(...(await readAll(parts, answer.jobs, settings)));
       missing.push(...answer.missing);
     }
     return { jobs: found, missing };
   };
+}
+
+/** Some at a time, and the codec has no longer for all of an answer than for one. */
+async function readAll(
+  { readJob, timeoutMs: usual }: Pick<JobCallParts, 'readJob' | 'timeoutMs'>,
+  jobs: readonly wire.Job[],
+  { timeoutMs = usual, signal }: CallSettings,
+): Promise<readonly JobInfo[]> {
+  const untilMs = deadlineAfter(timeoutMs);
+  const read = new Array<JobInfo>(jobs.length);
+  await someAtOnce(jobs.entries(), codecAtOnce, async ([index, job]) => {
+    read[index] = await readJob(job, { timeoutMs, signal, untilMs });
+  });
+  return read;
 }
 
 function wholeLimit(limit: number | undefined): number {

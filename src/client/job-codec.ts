@@ -20,8 +20,14 @@ import { toPayload } from './job-requests.ts';
 import type { JobFailureInfo, JobInfo } from './job-types.ts';
 import { type Patience, whileWaitedFor } from './patience.ts';
 
+/** Values of one call that the codec has at a time. */
+export const codecAtOnce = 16;
+
 /** Waits for the codec as long as the caller of a call would: `timeoutMs`, by default that of the client. */
-export type ReadJob = (job: wire.Job, patience?: Pick<CallSettings, 'timeoutMs' | 'signal'>) => Promise<JobInfo>;
+export type ReadJob = (
+  job: wire.Job,
+  patience?: Pick<CallSettings, 'timeoutMs' | 'signal'> & Pick<Patience, 'untilMs'>,
+) => Promise<JobInfo>;
 type ParseJson = (text: string) => unknown;
 
 /** Rejects with CODEC_FAILED, and when nobody waits for the codec any more. `timeoutMs` is the default. */
@@ -29,8 +35,8 @@ export function jobReader(codec: PayloadCodec | undefined, parseJson: ParseJson,
   if (codec === undefined) return async (job) => fromJob(job, parseJson);
   const read = decodingReader(codec, parseJson);
   // The call is over, whatever becomes of its answer.
-  return (job, { timeoutMs: own, signal } = {}) =>
-    whileWaitedFor(read(job), { timeoutMs: own ?? timeoutMs, signal, outcome: 'unknown' });
+  return (job, { timeoutMs: own, signal, untilMs } = {}) =>
+    whileWaitedFor(read(job), { timeoutMs: own ?? timeoutMs, signal, untilMs, outcome: 'unknown' });
 }
 
 function decodingReader(codec: PayloadCodec, parseJson: ParseJson): (job: wire.Job) => Promise<JobInfo> {

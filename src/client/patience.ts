@@ -8,6 +8,8 @@ import { deadlineAfter } from './deadline.ts';
 export interface Patience {
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
+  /** Epoch ms. When the wait ends, of which this is a part. Default: `timeoutMs` from now. */
+  readonly untilMs?: number | undefined;
 }
 
 /**
@@ -16,10 +18,10 @@ export interface Patience {
  */
 export async function whileWaitedFor<T>(
   work: Promise<T>,
-  { timeoutMs, signal, outcome }: Patience & Pick<ClientErrorFacts, 'outcome'>,
+  { timeoutMs, signal, untilMs, outcome }: Patience & Pick<ClientErrorFacts, 'outcome'>,
 ): Promise<T> {
   work.catch(() => undefined);
-  const waitMs = deadlineAfter(timeoutMs) - Date.now();
+  const waitMs = (untilMs ?? deadlineAfter(timeoutMs)) - Date.now();
   let timer: NodeJS.Timeout | undefined;
   let stopListening = (): void => undefined;
   const waited = new Promise<never>((_, reject) => {
@@ -41,7 +43,8 @@ export async function whileWaitedFor<T>(
   }
 }
 
-function tooLate(timeoutMs: number, outcome: ClientErrorFacts['outcome']): TroupeClientError {
+/** The codec has not answered in time. */
+export function tooLate(timeoutMs: number, outcome: ClientErrorFacts['outcome']): TroupeClientError {
   return new TroupeClientError({
     code: 'CALL_DEADLINE_EXCEEDED',
     message: `the codec did not answer within ${timeoutMs} ms`,

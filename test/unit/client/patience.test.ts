@@ -1,8 +1,10 @@
 /** A call does not wait for a codec longer than its caller waits for the call. */
 import { describe, expect, it } from 'vitest';
 import { createDraftRequests } from '../../../src/client/draft-requests.ts';
+import { createJobCalls } from '../../../src/client/job-calls.ts';
 import { jobReader } from '../../../src/client/job-codec.ts';
 import { whileWaitedFor } from '../../../src/client/patience.ts';
+import { createBackoff } from '../../../src/client/retry.ts';
 import { loadContract } from '../../../src/contract/codec.ts';
 import type * as wire from '../../../src/contract/messages.ts';
 import type { PayloadCodec } from '../../../src/domain/payload-codec.ts';
@@ -46,6 +48,58 @@ describe('a codec that does not answer', () => {
     const open = await requestsOf(drafts, {}, (index, error) => refused.push([index, error]));
     expect(open.map(({ index }) => index)).toEqual(drafts.map((_, index) => index).filter((index) => index !== 2));
     expect(refused).toMatchObject([[2, { code: 'CALL_DEADLINE_EXCEEDED' }]]);
+  });
+
+  it('at all costs a call for many its timeout once, and is asked no more', async () => {
+    let asked = 0;
+    const encode = (): Promise<never> => {
+      asked += 1;
+      return never();
+    };
+    const { requestsOf } = createDraftRequests({ contract, codec: { ...hanging, encode }, timeoutMs: 5 }, false);
+    const refused: unknown[] = [];
+    const drafts = Array.from({ length: 1_000 }, () => draft);
+    expect(await requestsOf(drafts, {}, (_, error) => refused.push(error))).toEqual([]);
+    expect([refused.length, asked]).toEqual([1_000, 16]);
+    expect(refused.at(-1)).toMatchObject({ code: 'CALL_DEADLINE_EXCEEDED', outcome: 'none' });
+  });
+
+  it('is asked no more by a call whose caller has gone', async () => {
+    const gone = new AbortController();
+    let asked = 0;
+    const encode = (): Promise<never> => {
+      if (++asked === 16) gone.abort();
+      return never();
+    };
+    const { requestsOf } = createDraftRequests({ contract, codec: { ...hanging, encode }, timeoutMs: Infinity }, false);
+    const drafts = Array.from({ length: 100 }, () => draft);
+    const refused: unknown[] = [];
+    await requestsOf(drafts, { signal: gone.signal }, (_, error) => refused.push(error));
+    expect([refused.length, asked]).toEqual([100, 16]);
+    expect(refused.at(-1)).toMatchObject({ code: 'CALL_CANCELLED' });
+  });
+
+  it('costs a read of many jobs its timeout once, and their caller may go', async () => {
+    let asked = 0;
+    const decode = (): Promise<never> => {
+      asked += 1;
+      return never();
+    };
+    const readJob = jobReader({ ...hanging, decode }, JSON.parse, 5);
+    const job = (n: number) => ({ id: `j${n}`, spec: { handler: 'h', input: encoded }, output: null });
+    const answer = { jobs: Array.from({ length: 200 }, (_, n) => job(n)), missing: [] };
+    const connection = { unary: () => Promise.resolve(answer) };
+    const parts = { connection, contract, readJob, timeoutMs: 5, codec: hanging, idempotent: false };
+    const { getMany } = createJobCalls({ ...parts, backoff: createBackoff({}) } as unknown as Parameters<
+      typeof createJobCalls
+    >[0]);
+    await expect(getMany(['a'])).rejects.toMatchObject({ code: 'CALL_DEADLINE_EXCEEDED', outcome: 'unknown' });
+    expect(asked).toBe(16);
+    const gone = new AbortController();
+    const asking = getMany(['a'], { timeoutMs: Infinity, signal: gone.signal });
+    await expect.poll(() => asked).toBe(32);
+    gone.abort();
+    await expect(asking).rejects.toMatchObject({ code: 'CALL_CANCELLED' });
   });
 
   it('has at most 16 inputs of one call at a time', async () => {
