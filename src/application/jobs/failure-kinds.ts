@@ -14,7 +14,11 @@ import type { ListJobs, ListJobsQuery } from './list-jobs.ts';
 
 /** Jobs that one page looks at. */
 const failedJobsPerPage = 1_000;
-const groupedAtOnce = 100;
+/**
+ * Of which the records are in memory, and are grouped in one turn of the loop. What they take is reserved for the whole
+ * page, so records with long texts are counted as well.
+ */
+const loadedAtOnce = 250;
 /** Jobs of a kind that are named. */
 const samplesMax = 5;
 /** Without a time, this far back. */
@@ -55,26 +59,18 @@ export function createListFailureKinds(parts: {
     const withTexts = holdsIn(context.principal, 'payloads.read', query.queue || defaultQueueName);
     check(query);
     const endedFromMs = query.endedFromMs ?? clock.nowMs() - lookBackMs;
-    const page = await listJobs(context, {
-      ...query,
-      states: ['FAILED'],
-      endedFromMs,
-      oldestFirst: false,
-      pageSize: failedJobsPerPage,
-    });
+    const asked = { ...query, states: ['FAILED'], endedFromMs, oldestFirst: false, pageSize: loadedAtOnce } as const;
     const groups = new Map<string, FailureKind>();
-    for (const [n, record] of page.records.entries()) {
-      // Others have their turn meanwhile: hostile texts take a while.
-      if (n > 0 && n % groupedAtOnce === 0) await new Promise<void>((resolve) => clock.setTimer(0, resolve));
-      add(groups, record, withTexts);
+    for (let [lookedAt, pageToken] = [0, query.pageToken]; ;) {
+      const page = await listJobs(context, { ...asked, pageToken });
+      for (const record of page.records) add(groups, record, withTexts);
+      lookedAt += page.records.length;
+      pageToken = page.nextPageToken;
+      // A page that is not full has cost the store what it may.
+      if (pageToken !== '' && page.records.length === loadedAtOnce && lookedAt < failedJobsPerPage) continue;
+      const searchedToMs = page.searchedToMs ?? endedFromMs;
+      return { kinds: [...groups.values()], lookedAt, searchedToMs, endedFromMs, nextPageToken: pageToken };
     }
-    return {
-      kinds: [...groups.values()],
-      lookedAt: page.records.length,
-      searchedToMs: page.searchedToMs ?? endedFromMs,
-      endedFromMs,
-      nextPageToken: page.nextPageToken,
-    };
   };
 }
 
