@@ -155,6 +155,26 @@ describe('the list of entries', () => {
   });
 });
 
+describe('reads', () => {
+  it('that a page repeats have one entry, and none is left out for one that was refused', async () => {
+    const acme = as('acme', 'tenant-admin');
+    await acme.queues.create('reads');
+    const { jobId } = await acme.submit('test.echo', { canary }, { queue: 'reads' });
+    const readsOf = async (tenant: string) => {
+      const entries = await all(as(tenant, 'auditor').audit.list());
+      return entries.filter(({ method, resources }) => method === 'GetJob' && resources['job'] === jobId).map(shown);
+    };
+    const stranger = as('other', 'tenant-admin');
+    for (let n = 0; n < 3; n += 1) await expect(stranger.get(jobId)).rejects.toMatchObject({ code: 'JOB_NOT_FOUND' });
+    await acme.get(jobId);
+    await expect.poll(() => readsOf('acme')).toEqual([['GetJob', 'jwt:corp:acme-tenant-admin', 'succeeded', '']]);
+    for (let n = 0; n < 5; n += 1) await acme.get(jobId);
+    await acme.get(jobId, { explain: true });
+    await expect.poll(async () => (await readsOf('acme')).length).toBe(2);
+    await expect.poll(async () => (await readsOf('other')).length).toBe(3);
+  });
+});
+
 describe('who sees what', () => {
   it('a tenant has its own entries, and the cluster those without a good credential', async () => {
     expect(await all(as('rival', 'tenant-admin').audit.list())).toEqual([]);

@@ -6,6 +6,7 @@ import { ownValue } from '../../domain/own-value.ts';
 /** Fields of requests, and what they name. The first of a name that is given counts. */
 const fields: readonly (readonly [readonly string[], string])[] = [
   [['jobId'], 'job'],
+  [['jobIds'], 'jobs'],
   [['queue'], 'queue'],
   [['job', 'queue'], 'queue'],
   [['submit', 'job', 'queue'], 'queue'],

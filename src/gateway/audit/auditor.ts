@@ -30,6 +30,7 @@ import { clientAddress } from '../client-address.ts';
 import { refusesCaller } from '../status-mapper.ts';
 import { callersReason, kept, requestFacts } from './audited-request.ts';
 import { DenialBudget } from './denial-budget.ts';
+import { readKeyOf, RepeatedReads } from './repeated-reads.ts';
 
 export interface AuditSettings {
   /** Which calls are refused while they cannot be recorded: those of administrators, or all that are recorded. */
@@ -73,9 +74,11 @@ const agentMax = 256;
 export function createAuditor(parts: AuditorParts): Auditor {
   const { log, settings, accessOfMethods, clock } = parts;
   const gaps = new Gaps(parts);
+  const rows = new Rows(parts, gaps);
   const budget = new DenialBudget(clock, settings.denialsPerSecond, (scope, code, count) =>
     log.denyMore(scope, code, count),
   );
+  const repeated = new RepeatedReads(clock);
   /** Calls that have an entry already. By call and not by error, since calls that ask together are refused with the same one. */
   const recorded = new WeakSet<IncomingCall>();
   /** Who makes the calls that were admitted. Their handlers may refuse them, too. */
@@ -92,16 +95,23 @@ export function createAuditor(parts: AuditorParts): Auditor {
     act: (report?: ActReport) => Promise<T>,
   ): Promise<T> {
     const isRequired = rule === 'admin' || settings.required === 'all';
-    const intent = log.begin(scopeOf(asked.method, principal), callOf(asked, principal));
+    const beganMs = clock.monotonicMs();
+    const call = callOf(asked, principal);
+    const read = rule === 'read' ? readKeyOf(call, asked.call.request) : undefined;
+    if (read !== undefined && repeated.has(read)) {
+      admitted.set(asked.call, principal);
+      return act();
+    }
+    const intent = log.begin(scopeOf(asked.method, principal), call);
     if (intent !== undefined) recorded.add(asked.call);
-    if (isRequired || rule !== 'read') await storedOrRefused(intent, isRequired);
-    else watch(intent, 'intent');
+    if (isRequired || rule !== 'read') await rows.storedOrRefused(intent, isRequired);
+    else rows.watch(intent, 'intent');
     const acted = new ActedUpon();
     const settle = async (code: ErrorCode | 'OK'): Promise<void> => {
       if (intent === undefined) return;
       const outcome = log.settle(intent, { code, ...acted.facts() });
       if (isRequired) await stored(clock, outcome).catch((error: unknown) => gaps.add('outcome', error));
-      else watch(outcome, 'outcome');
+      else rows.watch(outcome, 'outcome');
     };
     let answer: T;
     try {
@@ -112,24 +122,8 @@ export function createAuditor(parts: AuditorParts): Auditor {
       throw error;
     }
     await settle('OK');
+    if (read !== undefined) intent?.stored.then(() => repeated.add(read, beganMs), nothingStored);
     return answer;
-  }
-
-  async function storedOrRefused(intent: AuditTicket | undefined, isRequired: boolean): Promise<void> {
-    try {
-      await stored(clock, intent);
-    } catch (error) {
-      gaps.add('intent', error);
-      if (!isRequired) return;
-      // The intent may be stored later, or be stored already. Then it is followed by this.
-      if (intent !== undefined) log.settle(intent, { code: 'AUDIT_UNAVAILABLE' });
-      throw auditUnavailable(error);
-    }
-  }
-
-  function watch(ticket: AuditTicket | undefined, what: 'intent' | 'outcome' | 'denial'): void {
-    if (ticket === undefined) gaps.add(what, new Error('too many entries of the audit log wait for the store'));
-    else ticket.stored.catch((error: unknown) => gaps.add(what, error));
   }
 
   return {
@@ -144,9 +138,39 @@ export function createAuditor(parts: AuditorParts): Auditor {
       const principal = admitted.get(asked.call) ?? refusedCaller(error);
       const scope = scopeOf(asked.method, principal);
       if (!budget.take(scope, error.code)) return;
-      watch(log.deny(scope, callOf(asked, principal), error.code), 'denial');
+      rows.watch(log.deny(scope, callOf(asked, principal), error.code), 'denial');
     },
   };
+}
+
+/** Rows that are waited for, and rows whose loss is only counted. */
+class Rows {
+  readonly #log: AuditLog;
+  readonly #clock: Clock;
+  readonly #gaps: Gaps;
+
+  constructor({ log, clock }: Pick<AuditorParts, 'log' | 'clock'>, gaps: Gaps) {
+    this.#log = log;
+    this.#clock = clock;
+    this.#gaps = gaps;
+  }
+
+  async storedOrRefused(intent: AuditTicket | undefined, isRequired: boolean): Promise<void> {
+    try {
+      await stored(this.#clock, intent);
+    } catch (error) {
+      this.#gaps.add('intent', error);
+      if (!isRequired) return;
+      // The intent may be stored later, or be stored already. Then it is followed by this.
+      if (intent !== undefined) this.#log.settle(intent, { code: 'AUDIT_UNAVAILABLE' });
+      throw auditUnavailable(error);
+    }
+  }
+
+  watch(ticket: AuditTicket | undefined, what: 'intent' | 'outcome' | 'denial'): void {
+    if (ticket === undefined) this.#gaps.add(what, new Error('too many entries of the audit log wait for the store'));
+    else ticket.stored.catch((error: unknown) => this.#gaps.add(what, error));
+  }
 }
 
 /** Rejects if the row is not known to be durable in time. */
@@ -157,6 +181,9 @@ function stored(clock: Clock, ticket: AuditTicket | undefined): Promise<unknown>
     ticket.stored.finally(cancel).then(resolve, reject);
   });
 }
+
+/** Somebody else counts the gap. */
+const nothingStored = (): void => undefined;
 
 function isRecorded(rule: AuditRule, { kind }: Principal, settings: AuditSettings): boolean {
   switch (rule) {
