@@ -14,8 +14,8 @@ beforeAll(async () => {
 });
 afterAll(() => edge.close());
 
-async function failed(queue: string, message: string, code?: string): Promise<string> {
-  const { jobId } = await client.submit('test.echo', 1, { queue, retry: { maxAttempts: 1 } });
+async function failed(queue: string, message: string, code?: string, labels = {}): Promise<string> {
+  const { jobId } = await client.submit('test.echo', 1, { queue, labels, retry: { maxAttempts: 1 } });
   const { run } = await edge.apply(jobId, { kind: 'claim', node: 'n1', token: `t-${jobId}` });
   const failure = { reason: 'HANDLER_FAILED', message, ...(code !== undefined && { code }) } as const;
   const outcome = { kind: 'failed', failure, retryable: false } as const;
@@ -78,11 +78,21 @@ describe('failed jobs', () => {
     const [kind = ''] = /t[0-9a-f]{15}/.exec(shown.out) ?? [];
     expect(shown.out).toContain('disk # is full');
     expect(shown.out).toContain(`retry:  troupe redrive --queue one --kind ${kind}`);
+    const since = ['--ended-from', '2020-01-01T00:00:00Z'];
+    const narrow = await troupe('failures', '--queue', 'one', ...since, '--handler', 'test.echo');
+    expect(narrow.out).toContain(
+      `retry:  troupe redrive --queue one --ended-from 2020-01-01T00:00:00.000Z --kind ${kind}`,
+    );
     const json = await troupe('failures', '--queue', 'one', '--json');
     expect(JSON.parse(json.out)).toMatchObject({ jobs: 4, isComplete: true, kinds: [{ jobs: 3 }, { jobs: 1 }] });
     const listed = await troupe('list', '--queue', 'one', '--kind', kind, '--json');
     expect(listed.out.trim().split('\n')).toHaveLength(3);
     expect((await troupe('failures', '--state', 'EXPIRED')).err).toContain('only FAILED jobs have a kind');
+    await client.queues.create('labelled');
+    await failed('labelled', 'no', undefined, { who: "O'Neil & co" });
+    expect((await troupe('failures', '--queue', 'labelled', '--label', "who=O'Neil & co")).out).toContain(
+      `troupe redrive --queue labelled --label 'who=O'\\''Neil & co' --kind t`,
+    );
     await client.queues.create('calm');
     expect((await troupe('failures', '--queue', 'calm')).err).toMatch(
       /^0 failed jobs, searched back to .*: no failed jobs/,

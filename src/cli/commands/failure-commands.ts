@@ -57,12 +57,24 @@ function kindsText(found: FailureKindsInfo, flags: EndedFilterFlags): string {
     whatOf(kind),
   ]);
   const [first] = found.kinds;
-  const queue = flags.queue === undefined ? '' : ` --queue ${flags.queue}`;
   const next =
     first === undefined
       ? ''
-      : `look:   troupe get ${first.sampleIds[0] ?? ''}\nretry:  troupe redrive${queue} --kind ${first.id}\n`;
+      : `look:   troupe get ${first.sampleIds[0] ?? ''}\nretry:  troupe redrive${flagsAgain(flags)} --kind ${first.id}\n`;
   return `${tableText(header, rows)}\n${searched(found)}\n${next}`;
+}
+
+/** The flags that narrowed the search and that a kind does not imply, so that the next command takes no more jobs. */
+function flagsAgain({ queue, label = {}, from, before, endedFrom, endedBefore }: EndedFilterFlags): string {
+  const labels = Object.entries(label).map(([name, value]) => ['label', `${name}=${value}`] as const);
+  const times = Object.entries({ from, before, 'ended-from': endedFrom, 'ended-before': endedBefore });
+  return [['queue', queue] as const, ...labels, ...times.map(([name, at]) => [name, at?.toISOString()] as const)]
+    .map(([name, value]) => (value === undefined ? '' : ` --${name} ${shellWord(value)}`))
+    .join('');
+}
+
+function shellWord(text: string): string {
+  return /^[\w.:=@%+,/-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 function whatOf({ message, frame }: FailureKindInfo): string {
