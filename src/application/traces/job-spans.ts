@@ -43,14 +43,14 @@ export function createJobSpans({ sink, ratio, clock }: JobSpansParts): JobSpans 
       const sampled = isSampled({ jobId, traceparent: spec.traceparent }, ratio);
       if (seq === 1 && sampled) sink.add(rootOf(record));
       if (outcome === undefined) return;
-      const attempt = attemptOf(record, entry, outcome);
       const nowMs = clock.monotonicMs();
-      const isSlow = slow.isSlow(spec.handler, attempt.endedAtMs - attempt.startedAtMs, nowMs);
+      const start = startOf(record, entry);
+      const isSlow = slow.isSlow(spec.handler, entry.atMs - start.atMs, nowMs);
       if (!sampled) {
         if (!(isFailed(outcome) || isSlow) || !kept.take(spec.tenant, nowMs)) return;
         if (bringsRoot(record, entry, outcome)) sink.add(rootOf(record));
       }
-      sink.add(attempt);
+      sink.add(attemptOf(record, { end: entry, start, outcome }));
     },
   };
 }
@@ -125,13 +125,29 @@ function refOf(jobId: string): FinishedSpan['links'][number] {
   return { traceId: traceIdOf(jobId), spanId: rootSpanIdOf(jobId) };
 }
 
-function attemptOf(record: JobRecord, end: TrailEntry, outcome: RecordedOutcome): FinishedSpan {
-  const { id, spec, trail } = record;
+interface Start {
+  readonly atMs: number;
+  readonly node: string | undefined;
+  /** Undefined if the history does not say since when it was ready. */
+  readonly waitedMs: number | undefined;
+}
+
+function startOf({ trail }: JobRecord, { attempt, atMs: endedAtMs }: TrailEntry): Start {
+  const at = trail.findLastIndex((entry) => entry.type === 'started' && entry.attempt === attempt);
+  const [ready, start] = [trail[at - 1], trail[at]];
+  const atMs = Math.min(start?.atMs ?? endedAtMs, endedAtMs);
+  return { atMs, node: start?.node, waitedMs: ready?.type === 'queued' ? Math.max(0, atMs - ready.atMs) : undefined };
+}
+
+interface EndedAttempt {
+  readonly start: Start;
+  readonly end: TrailEntry;
+  readonly outcome: RecordedOutcome;
+}
+
+function attemptOf(record: JobRecord, { start, end, outcome }: EndedAttempt): FinishedSpan {
+  const { id, spec } = record;
   const { attempt, atMs } = end;
-  const startedAt = trail.findLastIndex((entry) => entry.type === 'started' && entry.attempt === attempt);
-  const start = trail[startedAt];
-  const ready = trail[startedAt - 1];
-  const startedAtMs = Math.min(start?.atMs ?? atMs, atMs);
   const before = attempt > 1 ? [{ traceId: traceIdOf(id), spanId: attemptSpanIdOf(id, attempt - 1) }] : [];
   return {
     traceId: traceIdOf(id),
@@ -139,7 +155,7 @@ function attemptOf(record: JobRecord, end: TrailEntry, outcome: RecordedOutcome)
     parentSpanId: rootSpanIdOf(id),
     name: `process ${spec.handler}`,
     kind: 'consumer',
-    startedAtMs,
+    startedAtMs: start.atMs,
     endedAtMs: atMs,
     failed: isFailed(outcome),
     attributes: given({
@@ -148,8 +164,8 @@ function attemptOf(record: JobRecord, end: TrailEntry, outcome: RecordedOutcome)
       'messaging.operation.name': 'process',
       'troupe.attempt': attempt,
       'troupe.outcome': outcome,
-      'troupe.wait_ms': ready?.type === 'queued' ? Math.max(0, startedAtMs - ready.atMs) : undefined,
-      'troupe.node': start?.node,
+      'troupe.wait_ms': start.waitedMs,
+      'troupe.node': start.node,
       // The code of the handler is its own word, and a short one; texts of failures stay out of traces.
       'error.type': isFailed(outcome) ? (end.code ?? end.reason ?? outcome) : undefined,
     }),
