@@ -18,6 +18,7 @@ import {
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import type { FieldViolation } from '../domain/errors.ts';
 import { putLongBytes, takeLongBytes } from './json-bytes.ts';
+import { endlessNumber } from './json-numbers.ts';
 import { scanJson } from './json-scan.ts';
 import { violationsIn } from './json-violations.ts';
 import { protoDir } from './root.ts';
@@ -86,6 +87,8 @@ function bytesOf(type: DescMessage, text: string): Buffer {
   const violation = scanJson(text);
   if (violation !== undefined) throw new UnreadableJson(() => [violation]);
   const json = parsed(text);
+  const endless = endlessNumber(type, json);
+  if (endless !== undefined) throw new UnreadableJson(() => [endless]);
   try {
     const bytes = toBinary(type, fromJson(type, json));
     return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
