@@ -16,7 +16,7 @@ export function receiveBody(
 ): Promise<ReceivedBody> {
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) return Promise.resolve('too_large');
   return new Promise((resolve) => {
-    const chunks: Buffer[] = [];
+    const parts = new BodyParts();
     let bytes = 0;
     const settle = (received: ReceivedBody): void => {
       counted.over();
@@ -30,16 +30,48 @@ export function receiveBody(
         settle('too_large');
         return;
       }
-      chunks.push(chunk);
+      parts.add(chunk);
       counted.holds(bytes);
     };
     const listeners = [
       ['data', take],
-      ['end', () => settle(Buffer.concat(chunks))],
+      ['end', () => settle(parts.whole())],
       ['close', () => settle('gone')],
     ] as const;
     for (const [event, listener] of listeners) request.on(event, listener);
     // A client that waits to be asked has not sent its body yet, and need not if it is refused.
     if (request.headers.expect !== undefined) response.writeContinue();
   });
+}
+
+/** What is smaller is copied, so that what a client sends a byte at a time takes no object for each of them. */
+const partMinBytes = 4_096;
+
+class BodyParts {
+  readonly #whole: Buffer[] = [];
+  #open = Buffer.alloc(0);
+  #used = 0;
+
+  add(chunk: Buffer): void {
+    if (this.#used + chunk.byteLength > this.#open.byteLength) {
+      this.#close();
+      if (chunk.byteLength >= partMinBytes) {
+        this.#whole.push(chunk);
+        return;
+      }
+      this.#open = Buffer.allocUnsafeSlow(partMinBytes);
+    }
+    this.#used += chunk.copy(this.#open, this.#used);
+  }
+
+  whole(): Buffer {
+    this.#close();
+    return Buffer.concat(this.#whole);
+  }
+
+  #close(): void {
+    if (this.#used > 0) this.#whole.push(this.#open.subarray(0, this.#used));
+    this.#open = Buffer.alloc(0);
+    this.#used = 0;
+  }
 }
