@@ -19,6 +19,8 @@ interface AskingCall {
   readonly getAuthContext?: ServerUnaryCall<unknown, unknown>['getAuthContext'];
   /** Absent for a request in pieces, of which none has been taken yet. */
   readonly request?: unknown;
+  /** The bytes of a request that is read for a caller who is known. */
+  readonly unread?: Uint8Array | undefined;
 }
 
 export interface Gatekeeper {
@@ -72,7 +74,7 @@ export function createGatekeeper(
     return served instanceof Promise ? held(served) : served;
   };
   return {
-    admit: (method, call) => admit(method, call, (known) => unknown.hold(call.request, known)),
+    admit: (method, call) => admit(method, call, (known) => unknown.hold(call.unread ?? call.request, known)),
     admitAgain: (method, call) => admit(method, call, (known) => known),
     tenantOf(method, { tenant }) {
       return accessOf(method).scope === 'tenant' ? tenant : undefined;

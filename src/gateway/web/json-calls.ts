@@ -27,7 +27,7 @@ export interface JsonCallsParts {
   readonly json: JsonContract;
   readonly answers: WebAnswers;
   readonly writer: WebWriter;
-  readonly requests: RequestBudget;
+  readonly requests: Pick<RequestBudget, 'receive'>;
   readonly budget: SendBudget;
   readonly owners: StreamOwners;
   readonly messageMaxBytes: number;
@@ -81,7 +81,9 @@ export function createJsonCalls(parts: JsonCallsParts): JsonCalls {
       return;
     }
     const body = await receiveBody(exchange, { requests: parts.requests, maxBytes: parts.messageMaxBytes });
-    if (Buffer.isBuffer(body)) run(exchange, method, Object.assign(call, { request: requestOf(method, body) }), parts);
+    // What begins for a connection that is over is never freed.
+    if (response.destroyed) return;
+    if (Buffer.isBuffer(body)) run(exchange, method, readLater(call, method, body), parts);
     else if (body !== 'gone') writer.writeEarly(request, response, unfit(body, parts, call.requestId));
   }
 
@@ -125,7 +127,27 @@ function run({ response }: ReceivedRequest, method: UnaryMethod, call: WebCall, 
   });
 }
 
-/** The request, or the error with which its call is refused once its caller is known, as in `readable-requests.ts`. */
+/**
+ * The call, whose request is read when somebody asks for it: after its caller is known. What nobody may ask for costs no time
+ * to read, however long it is.
+ */
+function readLater(call: WebCall, method: UnaryMethod, body: Buffer): WebCall {
+  let unread: Buffer | undefined = body;
+  let request: unknown;
+  return {
+    ...call,
+    get unread() {
+      return unread;
+    },
+    get request() {
+      if (unread !== undefined) request = requestOf(method, unread);
+      unread = undefined;
+      return request;
+    },
+  };
+}
+
+/** The request, or the error with which its call is refused, as in `readable-requests.ts`. */
 function requestOf({ json, codec }: UnaryMethod, body: Buffer): unknown {
   try {
     return codec.requestDeserialize(json.requestBytes(textOf(body)));

@@ -21,6 +21,8 @@ export interface WebCall extends IncomingCall {
   readonly requestId: string;
   /** Infinity: the caller sets no limit. */
   readonly timeoutMs: number;
+  /** The bytes of a request that nobody has asked for yet. */
+  readonly unread?: Buffer | undefined;
 }
 
 /** Without the request, which has not been read yet. */
