@@ -225,7 +225,8 @@ export class Connections {
     this.#setIdle(connection, false);
     client.all.delete(connection);
     if (client.all.size === 0) this.#clients.delete(client.address);
-    this.#byPlace.delete(place);
+    // The same place may have a new connection already.
+    if (this.#byPlace.get(place) === connection) this.#byPlace.delete(place);
     this.#tell();
   }
 

@@ -151,6 +151,8 @@ function createDispatch(options: WebListenerOptions, parts: DispatchParts) {
   const { hosts, host, tls, log, console: files } = options;
   const sites = createSiteCheck({ hosts, ownHost: host, hasTls: tls !== undefined });
   const busy = new WeakSet<Socket>();
+  /** Told already that a connection has one request at a time. It ends with that, so the rest of many needs no answer. */
+  const told = new WeakSet<Socket>();
 
   function refusalOf(request: IncomingMessage, path: string): WebAnswer | undefined {
     const { method, headers } = request;
@@ -170,6 +172,8 @@ function createDispatch(options: WebListenerOptions, parts: DispatchParts) {
   return (request: IncomingMessage, response: ServerResponse): void => {
     const { socket, method } = request;
     if (busy.has(socket)) {
+      if (told.has(socket)) return;
+      told.add(socket);
       // Answers must come in order, so it waits for its turn and takes no other part.
       writer.writeEarly(request, response, refusal(400, 'unavailable', 'a connection has one request at a time'));
       return;
